@@ -1,0 +1,38 @@
+# `make parity` and `make test` are all that a new clone needs; both make the virtual environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: parity test lint format reference clean help
+
+help:  ## Say what there is to make.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+parity: $(INSTALLED) reference  ## Run the supervisor case with both programs and say where the report is.
+	$(BIN)/trace-diff run supervisor
+
+test: $(INSTALLED) reference  ## Run all tests.
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## Run the linters.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## Format the Python code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+reference:  ## Build the C reference program.
+	$(MAKE) -C reference_c
+
+clean:  ## Remove what was built; reports stay.
+	$(MAKE) -C reference_c clean
+	rm -rf $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	touch $@

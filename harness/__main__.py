@@ -1,0 +1,5 @@
+"""`python -m harness` is `trace-diff`."""
+
+from harness.cli import main
+
+main()

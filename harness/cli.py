@@ -1,0 +1,73 @@
+"""The `trace-diff` command: finds the subcommand, turns errors into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from harness import __version__
+from harness.errors import Exit, HarnessError
+
+COMMANDS = {
+    "run": "run both programs on one command line, compare, leave a bundle",
+    "compare": "compare two logs",
+    "phi": "per-φ table of two logs or of a bundle",
+    "bundle": "verify, list and show bundles",
+    "cases": "list and show the shipped cases",
+    "export": "export figures of a bundle",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is called, so that `--help` comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand's own module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"harness.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table above, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trace-diff")
+def trace_diff() -> None:
+    """Find the first variable in which a port parts from its C original, and prove it.
+
+    \b
+    trace-diff run supervisor          both programs, compared, bundled
+    trace-diff compare C.log PY.log    two logs that you have
+
+    Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
+    6 nothing or one side only to compare, 7 a stale waiver.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        trace_diff.main(args=None if argv is None else list(argv), prog_name="trace-diff", standalone_mode=False)
+    except HarnessError as error:
+        click.echo(f"trace-diff: {error}", err=True)
+        sys.exit(int(error.code))
+    except click.exceptions.Abort:
+        click.echo("trace-diff: interrupted; nothing was left behind", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(Exit.USAGE))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,1 @@
+"""The subcommands of `trace-diff`, one file each."""

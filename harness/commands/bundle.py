@@ -1,0 +1,51 @@
+"""`trace-diff bundle`: look at bundles and check that they are what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.errors import Exit
+
+
+@click.group()
+def bundle() -> None:
+    """Verify, list and show bundles."""
+
+
+@bundle.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def verify(folder: Path) -> None:
+    """Check every file of a bundle against its manifest; exit 5 when one was changed, removed or added."""
+    from harness.bundle import verify as check
+
+    faults = check(folder)
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise SystemExit(int(Exit.UNREADABLE))
+    click.echo(f"{folder}: every file is as it was written")
+
+
+@bundle.command("list")
+@click.argument("root", type=click.Path(path_type=Path), default=Path("reports"))
+def list_bundles(root: Path) -> None:
+    """List the bundles under ROOT (default: reports), oldest first."""
+    from harness.bundle import find_bundles
+
+    found = find_bundles(root)
+    if not found:
+        click.echo(f"no bundles under {root}", err=True)
+    for info in found:
+        click.echo(f"{info.case}\t{info.name}\t{info.verdict}\t{info.num_divergent} divergent\t{info.path}")
+
+
+@bundle.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def show(folder: Path) -> None:
+    """Print a bundle's summary."""
+    from harness.bundle import load_result
+
+    load_result(folder)  # says clearly when this is no bundle
+    click.echo((folder / "summary.md").read_text(encoding="utf-8"), nl=False)

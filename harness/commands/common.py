@@ -1,0 +1,93 @@
+"""What several subcommands share: output forms, progress on standard error, option texts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.errors import Exit, HarnessError
+from harness.programs import Progress
+from harness.render import FORMATS, renderer
+from harness.result import Result
+from harness.run import Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_options(command: F) -> F:
+    """--format, --rtol and --lenient, as every comparing command takes them."""
+    for option in (
+        click.option(
+            "--lenient", is_flag=True, help="Count and list unreadable trace lines instead of refusing the log."
+        ),
+        click.option(
+            "--rtol",
+            type=click.FloatRange(min=0),
+            help="Relative tolerance in place of each variable's own; whole numbers stay exact.",
+        ),
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            metavar="FORMAT[:PATH]",
+            help=f"Output form, repeatable: {', '.join(FORMATS)}. Without a path to standard output. [default: text]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
+    """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work is done."""
+    parsed = []
+    for word in formats or ("text",):
+        form, _, path = word.partition(":")
+        if form not in FORMATS:
+            raise HarnessError(Exit.USAGE, f"no output form {form!r}", where="--format", expected=" or ".join(FORMATS))
+        parsed.append((form, Path(path) if path else None))
+    return parsed
+
+
+def emit(result: Result, formats: Sequence[tuple[str, Path | None]]) -> None:
+    """Write the result in each form, to its path or to standard output."""
+    for form, path in formats:
+        text = renderer(form)(result)
+        if path is None:
+            click.echo(text, nl=False)
+            continue
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
+
+
+@contextmanager
+def stages() -> Iterator[Stage]:
+    """Progress bars on standard error while programs run; plain lines where it is no terminal."""
+    if not sys.stderr.isatty():
+        yield _line_stage
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:36}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        @contextmanager
+        def bar_stage(title: str) -> Iterator[Callable[[int], None]]:
+            task = bars.add_task(title, total=None)
+            yield lambda percent: bars.update(task, total=100, completed=percent)
+            bars.update(task, total=100, completed=100)
+
+        yield bar_stage
+
+
+@contextmanager
+def _line_stage(title: str) -> Iterator[Progress]:
+    click.echo(f"{title} …", err=True)
+    yield lambda percent: None

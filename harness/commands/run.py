@@ -1,0 +1,108 @@
+"""`trace-diff run`: both programs on one command line, compared, with a bundle left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.commands.common import emit, output_options, parse_formats, stages
+from harness.errors import Exit, HarnessError
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": False},
+    epilog="Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable, "
+    "6 nothing or one side only to compare, 7 a stale waiver.",
+)
+@click.argument("case", required=False, metavar="[CASE]")
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND LINE]")
+@click.option(
+    "--pixel",
+    "pixels",
+    nargs=2,
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="SLOW FAST",
+    help="Pixel to trace, repeatable; in place of the case's own.",
+)
+@click.option("--mat", type=click.Path(path_type=Path), help="Use this matrix file in place of the case's.")
+@click.option("--hkl", type=click.Path(path_type=Path), help="Use this reflection file in place of the case's.")
+@click.option(
+    "--against",
+    type=click.Choice(["fixed", "unfixed"]),
+    default="fixed",
+    show_default=True,
+    help="The C reference with its state leaks repaired, or as the original is.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
+)
+@click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
+@click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each program.")
+@output_options
+def run(
+    case: str | None,
+    argv: tuple[str, ...],
+    pixels: tuple[tuple[int, int], ...],
+    mat: Path | None,
+    hkl: Path | None,
+    against: str,
+    out: Path,
+    no_images: bool,
+    device: str | None,
+    dtype: str | None,
+    threads: int | None,
+    rtol: float | None,
+    formats: tuple[str, ...],
+    lenient: bool,
+) -> None:
+    """Run both programs on CASE or on a pasted command line, compare, and leave a bundle.
+
+    \b
+    trace-diff run supervisor
+    trace-diff run supervisor --mat A.mat --hkl scaled.hkl
+    trace-diff run --pixel 685 1039 -- -mat A.mat -hkl scaled.hkl -distance 231 …
+
+    The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
+    """
+    from harness.case import load_case, pasted_case, with_pixels
+    from harness.programs import load_programs
+    from harness.run import RunOptions, run_case, with_replacements
+
+    wanted = parse_formats(formats)
+    if case is not None and case.startswith("-"):
+        argv, case = (case, *argv), None  # after `--` click hands the first word of the command line to CASE
+    if case is None and not argv:
+        raise HarnessError(
+            Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"
+        )
+    if case is not None and argv:
+        raise HarnessError(
+            Exit.USAGE, f"both a case ({case}) and a command line", expected="one of them", hint="leave out the case"
+        )
+    chosen = pasted_case(argv, pixels) if case is None else with_pixels(load_case(case), pixels)
+    programs = load_programs()
+    chosen = with_replacements(chosen, programs, {"mat": mat, "hkl": hkl})
+    asked = {"device": device, "dtype": dtype, "threads": threads}
+    options = RunOptions(
+        against=against,
+        out=out,
+        render_images=not no_images,
+        rtol=rtol,
+        lenient=lenient,
+        program_options={name: str(value) for name, value in asked.items() if value is not None},
+        asked_as=("trace-diff", *sys.argv[1:]),
+    )
+    with stages() as stage:
+        outcome = run_case(chosen, options, stage)
+    emit(outcome.result, wanted)
+    click.echo(f"bundle: {outcome.bundle}", err=True)
+    raise SystemExit(outcome.result.exit_code)

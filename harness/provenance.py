@@ -1,0 +1,77 @@
+"""Where a bundle comes from: machine, versions, commit. Of the environment only what is listed here is recorded."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("trace-parity", "torch", "numpy", "pandas", "click", "rich", "deepdiff", "matplotlib")
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CC", "CFLAGS", "NO_COLOR", "CI", "LANG", "LC_ALL")
+
+
+def stamp(now: datetime) -> str:
+    """`20251008T212459Z`, in UTC."""
+    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def environment(now: datetime) -> dict[str, Any]:
+    """The machine and the versions, with the time."""
+    return {
+        "created_utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "compiler": _first_line([os.environ.get("CC", "cc"), "--version"]),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit, branch and whether the tree has changes; `commit` is None outside a checkout of this project."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None or not (Path(top) / "harness").is_dir():
+        return {"commit": None, "short": "nogit", "branch": None, "dirty": False, "changed": []}
+    changed = (_git(folder, "status", "--porcelain") or "").splitlines()
+    return {
+        "commit": _git(folder, "rev-parse", "HEAD"),
+        "short": _git(folder, "rev-parse", "--short=8", "HEAD") or "unborn",
+        "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
+        "dirty": bool(changed),
+        "changed": changed,
+    }
+
+
+def bundle_name(now: datetime, git: dict[str, Any]) -> str:
+    """`<UTC time>-<short commit>[-dirty]`."""
+    return f"{stamp(now)}-{git['short']}{'-dirty' if git['dirty'] else ''}"
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def _first_line(command: list[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.splitlines()[0] if done.returncode == 0 and done.stdout else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

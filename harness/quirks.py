@@ -1,0 +1,140 @@
+"""The ledger of known quirks, and which of them a set of divergences shows.
+
+A quirk is named only when its signature is seen in the numbers, never because a run was expected to have it.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+from harness.align import Alignment
+from harness.judge import Judged, Judgement
+from harness.vocabulary import Key, Variable
+
+
+@dataclass(frozen=True)
+class Signature:
+    """On one side, where `when_variable` equals `when_equals`, a variable has its value of another tick of `loop`."""
+
+    loop: str
+    variables: tuple[str, ...]
+    when_variable: str
+    when_equals: float
+    rtol: float
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """One entry of the ledger."""
+
+    id: str
+    kind: str
+    side: str
+    title: str
+    explanation: str
+    remedy: str
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class QuirkFinding:
+    """A quirk seen in a comparison: at how many places, and what the first shows."""
+
+    quirk: Quirk
+    places: int
+    evidence: str
+    first_is_it: bool
+    downstream: int
+
+
+def load_quirks() -> tuple[Quirk, ...]:
+    """The shipped ledger."""
+    data = tomllib.loads((resources.files("traces") / "quirks.toml").read_text(encoding="utf-8"))
+    return tuple(_quirk(entry) for entry in data["quirks"])
+
+
+def _quirk(entry: dict[str, object]) -> Quirk:
+    fields: dict[str, object] = {k: v for k, v in entry.items() if k != "signature"}
+    s = entry["signature"]
+    assert isinstance(s, dict)
+    signature = Signature(s["loop"], tuple(s["variables"]), s["when"]["variable"], s["when"]["equals"], s["rtol"])
+    return Quirk(**{k: str(v).strip() for k, v in fields.items()}, signature=signature)
+
+
+def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk, ...]) -> tuple[QuirkFinding, ...]:
+    """The quirks whose signature stands in the divergent rows."""
+    findings = (_find(alignment, judgement, quirk) for quirk in quirks)
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFinding | None:
+    places: dict[tuple[Key, str], str] = {}
+    for judged in judgement.rows:
+        row = judged.row
+        if judged.status != "divergent" or row.variable.name not in quirk.signature.variables:
+            continue
+        place = (row.id.key, row.variable.name)
+        if place not in places and (evidence := _evidence(alignment, judged, quirk)):
+            places[place] = evidence
+    if not places or judgement.first is None:
+        return None
+    first = judgement.first.row
+    return QuirkFinding(
+        quirk,
+        len(places),
+        next(iter(places.values())),
+        (first.id.key, first.variable.name) in places,
+        _downstream(alignment, judgement, quirk),
+    )
+
+
+def _evidence(alignment: Alignment, judged: Judged, quirk: Quirk) -> str | None:
+    """What shows that this row is stale, or None."""
+    row, signature = judged.row, quirk.signature
+    place = alignment.vocabulary.loops.index(signature.loop)
+    suspect, witness = (alignment.c, alignment.py) if quirk.side == "C" else (alignment.py, alignment.c)
+    condition = next((v.id for v in alignment.vocabulary.named(signature.when_variable)), "")
+    if suspect.value(row.id.key, condition) != signature.when_equals:
+        return None
+    stale = suspect.vector(row.id.key, row.id.variable)
+    tick = row.id.key[place]
+    for other in _ticks(row.id.key, place, witness.rows):
+        if other == tick:
+            continue
+        value = witness.vector((*row.id.key[:place], other, *row.id.key[place + 1 :]), row.id.variable)
+        if len(value) == len(stale) and _same(stale, value, signature.rtol):
+            return (
+                f"{row.variable.name} of {quirk.side} at {signature.loop}={tick} "
+                f"({signature.when_variable}={signature.when_equals:g}) is the value of {signature.loop}={other}"
+            )
+    return None
+
+
+def _ticks(key: Key, place: int, rows: object) -> list[int]:
+    """Every tick of the loop at `place` that has rows at otherwise the same indices."""
+    assert isinstance(rows, dict)
+    rest = (key[:place], key[place + 1 :])
+    return sorted({k[place] for k, _, _ in rows if (k[:place], k[place + 1 :]) == rest})
+
+
+def _same(a: tuple[float, ...], b: tuple[float, ...], rtol: float) -> bool:
+    return math.dist(a, b) <= rtol * max(math.hypot(*a), math.hypot(*b))
+
+
+def _downstream(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> int:
+    """How many divergent numbers belong to variables that are computed from the quirk's."""
+    reached = set(quirk.signature.variables)
+    grew = True
+    while grew:
+        new = {v.name for v in alignment.vocabulary.variables if v.name not in reached and _uses(v, reached)}
+        grew = bool(new)
+        reached |= new
+    reached -= set(quirk.signature.variables)
+    return sum(1 for row in judgement.rows if row.status != "match" and row.row.variable.name in reached)
+
+
+def _uses(variable: Variable, names: set[str]) -> bool:
+    return any(name in names for name in variable.depends_on)

@@ -1,0 +1,18 @@
+"""Renderers: each turns a Result into one text form, and does nothing else. A new form is a new file here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from harness.result import Result
+
+FORMATS = ("text", "json", "markdown", "html", "junit", "github", "metrics")
+"""What `--format` takes."""
+
+
+def renderer(form: str) -> Callable[[Result], str]:
+    """The function that renders `form`; imported here, since some pull in slow libraries."""
+    module = import_module(f"harness.render.{form}_form")
+    render: Callable[[Result], str] = module.render
+    return render

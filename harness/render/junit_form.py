@@ -1,0 +1,49 @@
+"""JUnit XML: one test case per variable."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from harness.render.numbers import full, short
+from harness.result import Result, VariableResult
+
+
+def render(result: Result) -> str:
+    """A test suite of the comparison; one-sided variables and coverage that does not hold are failures too."""
+    failed = sum(1 for v in result.variables if v.status != "match")
+    broken = result.exit_code != 0 and failed == 0
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"trace-diff {result.case.id}",
+        tests=str(len(result.variables) + 1),
+        failures=str(failed + broken),
+        errors="0",
+    )
+    verdict = ElementTree.SubElement(suite, "testcase", classname=result.case.id, name="verdict")
+    if broken:
+        ElementTree.SubElement(verdict, "failure", message=_clean(result.headline), type=result.verdict)
+    for variable in result.variables:
+        _case(suite, result.case.id, variable)
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname=case_id, name=_clean(f"{v.scope}.{v.name}"))
+    if v.status == "match":
+        return
+    if v.status == "missing":
+        message = f"only in C {v.c_only}, only in PY {v.py_only}"
+    else:
+        message = (
+            f"{v.divergent} of {v.compared} numbers diverge, worst at {v.worst_at}: C {full(v.worst_c)}, "
+            f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}"
+        )
+    ElementTree.SubElement(case, "failure", message=_clean(message), type=v.status)
+
+
+def _clean(text: str) -> str:
+    """Text without the control characters that XML cannot hold."""
+    return "".join(ch if ch >= " " or ch in "\t\n\r" else "�" for ch in text)

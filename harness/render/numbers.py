@@ -1,0 +1,28 @@
+"""How numbers are shown to a reader."""
+
+from __future__ import annotations
+
+import math
+
+
+def short(value: float | None) -> str:
+    """Three digits, for differences; `-` for none."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    return f"{value:.3g}"
+
+
+def full(value: float | None) -> str:
+    """Every digit that tells a double from its neighbours; `-` for none."""
+    if value is None:
+        return "-"
+    return f"{int(value)}" if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def ulps(value: float | None) -> str:
+    """A count of ULPs, short when it is large."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if value < 1e6 else f"{value:.1e}"

@@ -1,0 +1,329 @@
+"""Everything that a comparison found, as one object: renderers and result.json get this and nothing else.
+
+It holds no time, no absolute path and no duration: the same run twice gives the same result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.align import Alignment, SizeMismatch
+from harness.coverage import Contract, Coverage, check_coverage, cut_off
+from harness.errors import Exit
+from harness.images import ImageMetrics
+from harness.judge import Judged, Judgement, VariableSummary, judge
+from harness.phi import PhiRow, phi_rows
+from harness.quirks import QuirkFinding, find_quirks, load_quirks
+from harness.trace.table import TraceTable
+
+SCHEMA = 1
+KEPT_DIVERGENCES = 1000
+"""How many divergent numbers are listed one by one; the count covers all, and both logs are in the bundle."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One number that differs."""
+
+    variable: str
+    scope: str
+    component: int | None
+    loops: dict[str, int]
+    place: str
+    status: str
+    c_value: float
+    py_value: float
+    c_text: str
+    py_text: str
+    c_line: int
+    py_line: int
+    abs_diff: float
+    rel_diff: float
+    ulp_diff: float
+    allowed: float
+    unit: str
+    description: str
+    depends_on: tuple[str, ...]
+    tolerance: str
+    quirk: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`rot_a_angstroms[1]`: the variable, with its component when it is a vector."""
+        return self.variable if self.component is None else f"{self.variable}[{self.component}]"
+
+
+@dataclass(frozen=True)
+class VariableResult:
+    """One variable over all its indices; the `worst_` fields are of its worst number."""
+
+    name: str
+    scope: str
+    unit: str
+    description: str
+    tolerance: str
+    compared: int
+    divergent: int
+    c_only: int
+    py_only: int
+    worst_c: float | None
+    worst_py: float | None
+    worst_abs: float | None
+    worst_rel: float | None
+    worst_ulp: float | None
+    worst_at: str
+
+    @property
+    def status(self) -> str:
+        """`match`, `divergent`, or `missing` when it stands on one side only at some place."""
+        if self.divergent:
+            return "divergent"
+        return "missing" if self.c_only or self.py_only else "match"
+
+
+@dataclass(frozen=True)
+class QuirkResult:
+    """A known quirk that the divergences show."""
+
+    id: str
+    kind: str
+    side: str
+    title: str
+    explanation: str
+    remedy: str
+    places: int
+    evidence: str
+    first_is_it: bool
+    downstream: int
+
+
+@dataclass(frozen=True)
+class LogResult:
+    """What one log held."""
+
+    lines: int
+    trace_lines: int
+    numbers: int
+    aliased: dict[str, str]
+    unreadable: tuple[str, ...]
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What was run, or which logs were compared."""
+
+    id: str
+    title: str
+    argv: tuple[str, ...] = ()
+    against: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    expectation: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole finding."""
+
+    schema: int
+    case: CaseResult
+    verdict: str
+    exit_code: int
+    headline: str
+    num_divergent: int
+    compared: int
+    rtol: float | None
+    needed_rtol: float
+    first_divergence: Divergence | None
+    coverage: Coverage
+    problems: tuple[str, ...]
+    quirks: tuple[QuirkResult, ...]
+    variables: tuple[VariableResult, ...]
+    divergences: tuple[Divergence, ...]
+    logs: dict[str, LogResult]
+    per_phi: tuple[PhiRow, ...]
+    images: ImageMetrics | None = None
+
+
+def compare(
+    alignment: Alignment,
+    case: CaseResult,
+    contract: Contract,
+    *,
+    rtol: float | None = None,
+    images: ImageMetrics | None = None,
+) -> Result:
+    """Judge an alignment under a contract and put all findings together."""
+    judgement = judge(alignment, rtol=rtol)
+    coverage = check_coverage(alignment, contract)
+    findings = find_quirks(alignment, judgement, load_quirks())
+    divergences = _divergences(alignment, judgement, findings)
+    first = divergences[0] if divergences else None
+    code, verdict, headline, problems = _verdict(alignment, judgement, coverage, first, findings)
+    return Result(
+        schema=SCHEMA,
+        case=case,
+        verdict=verdict,
+        exit_code=int(code),
+        headline=headline,
+        num_divergent=judgement.num_divergent,
+        compared=coverage.compared,
+        rtol=rtol,
+        needed_rtol=judgement.needed_rtol,
+        first_divergence=first,
+        coverage=coverage,
+        problems=problems,
+        quirks=tuple(_quirk(f) for f in findings),
+        variables=tuple(_variable(alignment, s) for s in judgement.summaries),
+        divergences=divergences,
+        logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
+        per_phi=tuple(phi_rows(alignment.c, alignment.py, alignment.vocabulary)),
+        images=images,
+    )
+
+
+def _verdict(
+    alignment: Alignment,
+    judgement: Judgement,
+    coverage: Coverage,
+    first: Divergence | None,
+    findings: Sequence[QuirkFinding],
+) -> tuple[Exit, str, str, tuple[str, ...]]:
+    """Exit code, verdict, headline, and the problems that stand beside the divergences."""
+    problems = [_size_problem(alignment, m) for m in alignment.size_mismatches]
+    problems += coverage.missing
+    cut = cut_off(alignment)
+    if cut is not None:
+        return Exit.UNREADABLE, "unreadable", cut, (cut, *problems)
+    if alignment.size_mismatches:
+        return Exit.SHAPE_MISMATCH, "shapes differ", problems[0], tuple(problems)
+    if first is not None:
+        number = f"{judgement.num_divergent} of {coverage.compared} numbers differ"
+        known = next((f": known quirk {f.quirk.id}" for f in findings if f.first_is_it), "")
+        return Exit.DIVERGENCE, "divergence", f"first at {first.name} ({first.place}){known}; {number}", tuple(problems)
+    if coverage.compared == 0:
+        c, py = len(alignment.c.rows), len(alignment.py.rows)
+        headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
+        return Exit.NOTHING_TO_COMPARE, "nothing compared", headline, tuple(problems)
+    if not coverage.holds:
+        headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
+        return Exit.NOTHING_TO_COMPARE, "incomplete", headline, tuple(problems)
+    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {judgement.needed_rtol:.2g} would do"
+    return Exit.PARITY, "parity", headline, tuple(problems)
+
+
+def _size_problem(alignment: Alignment, mismatch: SizeMismatch) -> str:
+    where = alignment.vocabulary.describe(mismatch.id.key)
+    return f"{mismatch.variable.name}: {mismatch.c_size} numbers in C, {mismatch.py_size} in PY, at {where}"
+
+
+def _divergences(
+    alignment: Alignment, judgement: Judgement, findings: Sequence[QuirkFinding]
+) -> tuple[Divergence, ...]:
+    rows = [row for row in judgement.rows if row.status != "match"][:KEPT_DIVERGENCES]
+    first = _divergence(alignment, rows[0]) if rows else None
+    if first is None:
+        return ()
+    quirk = next((f.quirk.id for f in findings if f.first_is_it), None)
+    return (dataclasses.replace(first, quirk=quirk), *(_divergence(alignment, row) for row in rows[1:]))
+
+
+def _divergence(alignment: Alignment, judged: Judged) -> Divergence:
+    row, variable = judged.row, judged.row.variable
+    vocabulary = alignment.vocabulary
+    loops = {n: i for n, i in zip(vocabulary.loops, row.id.key, strict=True) if i >= 0}
+    return Divergence(
+        variable=variable.name,
+        scope=variable.scope.name,
+        component=row.id.component if variable.size != 1 and (variable.size or row.id.component) else None,
+        loops=loops,
+        place=vocabulary.describe(row.id.key),
+        status=judged.status,
+        c_value=row.c.value,
+        py_value=row.py.value,
+        c_text=row.c.text,
+        py_text=row.py.text,
+        c_line=row.c.line,
+        py_line=row.py.line,
+        abs_diff=judged.abs_diff,
+        rel_diff=judged.rel_diff,
+        ulp_diff=judged.ulp_diff,
+        allowed=judged.allowed,
+        unit=variable.unit,
+        description=variable.description,
+        depends_on=variable.depends_on,
+        tolerance=variable.tolerance.name,
+    )
+
+
+def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
+    variable, worst = summary.variable, summary.worst
+    row = worst.row if worst else None
+    return VariableResult(
+        name=variable.name,
+        scope=variable.scope.name,
+        unit=variable.unit,
+        description=variable.description,
+        tolerance=variable.tolerance.name,
+        compared=summary.compared,
+        divergent=summary.divergent,
+        c_only=summary.c_only,
+        py_only=summary.py_only,
+        worst_c=row.c.value if row else None,
+        worst_py=row.py.value if row else None,
+        worst_abs=worst.abs_diff if worst else None,
+        worst_rel=worst.rel_diff if worst else None,
+        worst_ulp=worst.ulp_diff if worst else None,
+        worst_at=alignment.vocabulary.describe(row.id.key) if row else "",
+    )
+
+
+def _quirk(finding: QuirkFinding) -> QuirkResult:
+    q = finding.quirk
+    return QuirkResult(
+        q.id,
+        q.kind,
+        q.side,
+        q.title,
+        q.explanation,
+        q.remedy,
+        finding.places,
+        finding.evidence,
+        finding.first_is_it,
+        finding.downstream,
+    )
+
+
+def _log(table: TraceTable) -> LogResult:
+    return LogResult(
+        table.lines,
+        table.trace_lines,
+        len(table.rows),
+        dict(sorted(table.aliased.items())),
+        tuple(str(line) for line in table.unreadable),
+        dict(table.notes),
+    )
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def to_json(value: Any) -> str:
+    """Indented JSON, stable from run to run."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

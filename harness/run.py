@@ -1,0 +1,284 @@
+"""The main job: run both programs on one command line, compare their traces and images, leave a bundle."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.align import align
+from harness.bundle import bundle_folder, final_path
+from harness.case import Case, input_hashes, place_inputs, with_flag_value, without_outputs
+from harness.errors import Exit, HarnessError
+from harness.images import ImageMetrics, compare_images, read_image, write_previews
+from harness.phi import write_phi
+from harness.programs import (
+    Programs,
+    Progress,
+    Ran,
+    Side,
+    build_c,
+    fill,
+    load_programs,
+    pixel_words,
+    python,
+    run_program,
+)
+from harness.provenance import bundle_name, environment, git_state
+from harness.render import renderer
+from harness.render.markdown_form import environment_section
+from harness.result import CaseResult, Result, compare, to_json
+from harness.rocrate import Action, rocrate
+from harness.trace import read_trace
+from harness.vocabulary import Vocabulary, load_vocabulary
+
+Stage = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a stage of the run under a title and yields what takes its percents."""
+
+
+@contextmanager
+def silent(title: str) -> Iterator[Progress]:
+    """A stage that nobody watches."""
+    del title
+    yield lambda percent: None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run may be asked beside its case."""
+
+    against: str = "fixed"
+    out: Path = Path("reports")
+    render_images: bool = True
+    rtol: float | None = None
+    lenient: bool = False
+    program_options: Mapping[str, str] = field(default_factory=dict)
+    asked_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """The finding and where its bundle is."""
+
+    result: Result
+    bundle: Path
+
+
+@dataclass
+class _Workshop:
+    """A run under way: the folder that becomes the bundle and what has been done so far."""
+
+    folder: Path
+    programs: Programs
+    case: Case
+    options: RunOptions
+    stage: Stage
+    build: Path
+    ran: list[tuple[Side, str, Ran, list[str]]] = field(default_factory=list)
+
+    @property
+    def work(self) -> Path:
+        """Where the programs run and their input files lie; not part of the bundle."""
+        return self.folder / "work"
+
+
+def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
+    """Do the whole job. Raises HarnessError when a program cannot be built or fails, or a file cannot be read.
+
+    What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
+    """
+    programs, vocabulary = load_programs(), load_vocabulary()
+    here = cwd or Path.cwd()
+    now = datetime.now(UTC)
+    git = git_state(Path(__file__).resolve().parent)
+    with stage("building the C reference"):
+        build = build_c(programs.sides["C"])
+    with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
+        for name in ("work", "traces", "images", "logs"):
+            (folder / name).mkdir()
+        placed = place_inputs(without_outputs(case, programs.output_flags), folder / "work", programs.input_flags, here)
+        workshop = _Workshop(folder.resolve(), programs, placed, options, stage, build)
+        try:
+            result = _run_and_compare(workshop, case, vocabulary)
+        except HarnessError:
+            _keep_failed(folder)
+            raise
+        _write_documents(workshop, case, result, environment(now), git)
+        shutil.rmtree(workshop.work)
+        bundle = final_path(folder)
+    return RunOutcome(result, bundle)
+
+
+def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> Result:
+    options = workshop.options
+    for name, side in workshop.programs.sides.items():
+        _run_side(workshop, side, "trace", f"traces/{name.lower()}.log")
+    images = _render_images(workshop, case) if options.render_images else None
+    with workshop.stage("comparing"):
+        tables = [
+            read_trace(workshop.folder / f"traces/{name.lower()}.log", name, vocabulary, lenient=options.lenient)
+            for name in ("C", "PY")
+        ]
+        for table in tables:
+            table.path = f"traces/{table.side.lower()}.log"
+        return compare(
+            align(tables[0], tables[1], vocabulary),
+            _case_result(workshop, case),
+            case.contract,
+            rtol=options.rtol,
+            images=images,
+        )
+
+
+def _case_result(workshop: _Workshop, case: Case) -> CaseResult:
+    options = workshop.options
+    hashes = input_hashes(workshop.case, workshop.work, workshop.programs.input_flags)
+    return CaseResult(
+        id=case.id,
+        title=case.title,
+        argv=tuple(Path(w).name if w.startswith("/") else w for w in workshop.case.argv),
+        against=options.against,
+        inputs=hashes,
+        options=dict(options.program_options),
+        expectation=dict(case.expectation),
+    )
+
+
+def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
+    options = workshop.options
+    chosen = [
+        word.format(value=options.program_options[name])
+        for name, words in side.options.items()
+        if name in options.program_options
+        for word in words
+    ]
+    template = side.trace if what == "trace" else side.render
+    command = fill(
+        template,
+        {
+            "args": workshop.case.argv,
+            "fix": side.fix.get(options.against, ()),
+            "options": chosen,
+            "pixels": pixel_words(workshop.programs, workshop.case.pixels),
+        },
+        {
+            "build": str(workshop.build),
+            "python": python(),
+            "trace": str(workshop.folder / target),
+            "image": str(workshop.folder / target),
+        },
+    )
+    title = f"{side.title} {'traces' if what == 'trace' else 'renders'}"
+    output = workshop.folder / "logs" / f"{side.name.lower()}_{what}"
+    run_folder = workshop.work / f"{side.name}_{what}"
+    run_folder.mkdir()
+    for path in workshop.work.iterdir():
+        if path.is_file():
+            (run_folder / path.name).symlink_to(path)
+    with workshop.stage(title) as progress:
+        ran = run_program(command, run_folder, output, title, progress)
+    if not (workshop.folder / target).is_file():
+        raise HarnessError(Exit.PROGRAM_FAILED, f"ended well but did not write {target}", where=title)
+    logs = [f"logs/{output.name}.stdout.txt", f"logs/{output.name}.stderr.txt"]
+    workshop.ran.append((side, title, ran, [target, *logs]))
+    return ran
+
+
+def _render_images(workshop: _Workshop, case: Case) -> ImageMetrics:
+    ran = {
+        name: _run_side(workshop, side, "render", f"images/{name.lower()}.bin")
+        for name, side in workshop.programs.sides.items()
+    }
+    shapes = {n: workshop.programs.find_shape(r.stdout.read_text("utf-8", "replace")) for n, r in ran.items()}
+    said = {shape for shape in shapes.values() if shape is not None}
+    if len(said) > 1:
+        raise HarnessError(Exit.SHAPE_MISMATCH, f"the programs rendered different sizes (slow, fast): {shapes}")
+    if not said:
+        raise HarnessError(
+            Exit.PROGRAM_FAILED, "neither program printed the detector's size", expected=workshop.programs.shape.pattern
+        )
+    shape = said.pop()
+    with workshop.stage("comparing the images"):
+        c, py = (read_image(workshop.folder / f"images/{name}.bin", shape) for name in ("c", "py"))
+        write_previews(c, py, workshop.folder / "images", list(case.pixels))
+        return compare_images(c, py)
+
+
+def _keep_failed(folder: Path) -> None:
+    """Move what there is to a folder that no one takes for a bundle."""
+    kept = final_path(folder)
+    kept = kept.with_name(f"failed-{kept.name}")
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(folder, kept, ignore=shutil.ignore_patterns("work"))
+
+
+def _write_documents(
+    workshop: _Workshop, case: Case, result: Result, env: dict[str, object], git: dict[str, object]
+) -> None:
+    folder = workshop.folder
+    documents = {
+        "summary.md": renderer("markdown")(result) + environment_section(env, git),
+        "report.html": renderer("html")(result),
+        "result.json": renderer("json")(result),
+        "metrics.json": renderer("metrics")(result),
+        "junit.xml": renderer("junit")(result),
+        "env.json": to_json(env),
+        "git.json": to_json(git),
+        "case.toml": case.source,
+        "commands.txt": _commands(workshop),
+    }
+    if result.per_phi:
+        rows = list(result.per_phi)
+        documents |= {f"per_phi.{end}": write_phi(rows, form) for end, form in _PHI_FORMS.items()}
+    for name, text in documents.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    actions = [
+        Action(f"#{side.name.lower()}-{i}", title, _portable(workshop, ran.command), wrote)
+        for i, (side, title, ran, wrote) in enumerate(workshop.ran)
+    ]
+    compared = [name for name in _listing(workshop) if not any(name in a.wrote for a in actions)]
+    actions.append(Action("#comparison", f"trace-diff {__version__}", workshop.options.asked_as, compared))
+    crate = rocrate(result, _listing(workshop), actions, str(env["created_utc"]))
+    (folder / "ro-crate-metadata.json").write_text(crate, encoding="utf-8")
+
+
+_PHI_FORMS = {"csv": "csv", "json": "json", "md": "markdown"}
+
+
+def _listing(workshop: _Workshop) -> list[str]:
+    """The files of the bundle so far."""
+    paths = (p.relative_to(workshop.folder) for p in workshop.folder.rglob("*") if p.is_file())
+    return sorted(p.as_posix() for p in paths if p.parts[0] != "work")
+
+
+def _commands(workshop: _Workshop) -> str:
+    """What was run, as it can be run again from the bundle's folder with both programs on the PATH."""
+    lines = ["# what was asked", shlex.join(workshop.options.asked_as), "", "# what that ran"]
+    lines += [shlex.join(_portable(workshop, ran.command)) for _, _, ran, _ in workshop.ran]
+    return "\n".join(lines) + "\n"
+
+
+def _portable(workshop: _Workshop, command: tuple[str, ...]) -> list[str]:
+    """A command without this machine's paths: programs and files by their names, outputs as they lie in the bundle."""
+    words = []
+    for word in command:
+        if word.startswith(f"{workshop.folder}/"):
+            words.append(word.removeprefix(f"{workshop.folder}/"))
+        elif word == python():
+            words.append("python")
+        else:
+            words.append(Path(word).name if word.startswith("/") else word)
+    return words
+
+
+def with_replacements(case: Case, programs: Programs, files: Mapping[str, Path | None]) -> Case:
+    """The case with other input files put in: `{"mat": path}` after the flag that `replace` names for it."""
+    for name, path in files.items():
+        if path is not None:
+            case = with_flag_value(case, programs.replace[name], str(path))
+    return case

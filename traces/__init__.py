@@ -1,0 +1,1 @@
+"""Data of the shipped simulation: vocabulary, quirk ledger, programs, cases, golden figures."""
