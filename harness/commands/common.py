@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from harness.errors import Exit, HarnessError
-from harness.programs import Progress
 from harness.render import FORMATS, renderer
-from harness.result import Result
-from harness.run import Stage
+
+if TYPE_CHECKING:
+    from harness.programs import Progress
+    from harness.result import Result
+    from harness.run import Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from harness.result import Result
+if TYPE_CHECKING:
+    from harness.result import Result
 
 FORMATS = ("text", "json", "markdown", "html", "junit", "github", "metrics")
 """What `--format` takes."""

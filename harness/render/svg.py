@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 300, 190, 62, 10, 26, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 256, 180, 62, 10, 26, 34
 
 
 @dataclass(frozen=True)

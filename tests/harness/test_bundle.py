@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.bundle import MANIFEST, bundle_folder, final_path, find_bundles, verify
+from harness.errors import HarnessError
+from tests.harness.conftest import Cli
+
+RESULT = '{"schema": 1, "verdict": "parity", "headline": "all agree", "num_divergent": 0}'
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    with bundle_folder(tmp_path / "reports", "case", "20251008T212459Z-abc") as folder:
+        (folder / "traces").mkdir()
+        (folder / "traces" / "c.log").write_text("TRACE_C: steps 1\n")
+        (folder / "result.json").write_text(RESULT)
+        (folder / "summary.md").write_text("# fine\n")
+        where = final_path(folder)
+    assert where.is_dir()
+    return where
+
+
+def test_the_manifest_is_what_sha256sum_reads(bundle: Path) -> None:
+    done = subprocess.run(["sha256sum", "-c", "--strict", MANIFEST], cwd=bundle, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.count(": OK\n") == 3
+
+
+def test_verify_finds_what_changed(bundle: Path, trace_diff: Cli) -> None:
+    assert verify(bundle) == []
+    assert trace_diff("bundle", "verify", bundle).returncode == 0
+    (bundle / "summary.md").write_text("# better\n")
+    (bundle / "traces" / "c.log").unlink()
+    (bundle / "note.txt").write_text("hello")
+    assert verify(bundle) == [
+        "summary.md: changed since the bundle was written",
+        "traces/c.log: missing",
+        "note.txt: not in the manifest",
+    ]
+    done = trace_diff("bundle", "verify", bundle)
+    assert done.returncode == 5
+    assert done.stdout.count("\n") == 3
+
+
+@pytest.mark.parametrize("text", ["", "abc  summary.md\n", f"{'0' * 64}  ../other\n", f"{'0' * 64}  /etc/passwd\n"])
+def test_verify_refuses_a_manifest_that_is_none(bundle: Path, text: str) -> None:
+    (bundle / MANIFEST).write_text(text)
+    with pytest.raises(HarnessError):
+        verify(bundle)
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with bundle_folder(tmp_path, "case", "name") as folder:
+            (folder / "result.json").write_text(RESULT)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list((tmp_path / "case").iterdir()) == []
+
+
+def test_two_runs_of_one_second_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    for _ in range(3):
+        with bundle_folder(tmp_path, "case", "name") as folder:
+            (folder / "result.json").write_text(RESULT)
+    assert sorted(p.name for p in (tmp_path / "case").iterdir()) == ["name", "name.2", "name.3"]
+
+
+def test_what_a_killed_run_left_is_swept_and_never_listed(tmp_path: Path) -> None:
+    left = tmp_path / "case" / ".partial-name.999999999"
+    left.mkdir(parents=True)
+    (left / "result.json").write_text(RESULT)
+    (left / MANIFEST).write_text("")
+    assert find_bundles(tmp_path) == []
+    with bundle_folder(tmp_path, "case", "other") as folder:
+        (folder / "result.json").write_text(RESULT)
+    assert not left.exists()
+    assert [b.name for b in find_bundles(tmp_path)] == ["other"]
+
+
+def test_list_and_show(bundle: Path, trace_diff: Cli) -> None:
+    done = trace_diff("bundle", "list", bundle.parent.parent)
+    assert done.stdout.split("\t")[:4] == ["case", bundle.name, "parity", "0 divergent"]
+    assert trace_diff("bundle", "show", bundle).stdout == "# fine\n"
+    assert trace_diff("bundle", "show", bundle.parent).returncode == 5
+    assert "no bundles" in trace_diff("bundle", "list", "nowhere").stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError), bundle_folder(tmp_path / "file", "case", "name"):
+        pass

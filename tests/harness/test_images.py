@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import Exit, HarnessError
+from harness.images import compare_images, read_image, write_previews
+
+RNG = np.random.default_rng(7)
+
+
+def test_metrics_of_two_images() -> None:
+    c = RNG.random((30, 40)).astype(np.float32)
+    py = c.copy()
+    py[3, 17] += 2.5
+    m = compare_images(c, py)
+    assert m.shape == (30, 40)
+    assert m.max_abs_at == (3, 17)
+    assert m.max_abs_diff == pytest.approx(2.5)
+    assert m.rmse == pytest.approx(2.5 / math.sqrt(1200))
+    assert m.pixels_differing == 1
+    assert m.sum_ratio == pytest.approx(float(py.sum(dtype=np.float64) / c.sum(dtype=np.float64)))
+    wanted = np.corrcoef(c.astype(np.float64).ravel(), py.astype(np.float64).ravel())[0, 1]
+    assert m.correlation == pytest.approx(wanted, abs=1e-12)
+
+
+def test_metrics_of_equal_images() -> None:
+    c = RNG.random((5, 6)).astype(np.float32)
+    m = compare_images(c, c)
+    assert (m.correlation, m.rmse, m.sum_ratio, m.max_rel_diff) == (pytest.approx(1.0), 0.0, 1.0, 0.0)
+    flat = np.ones((5, 6), np.float32)
+    assert compare_images(flat, flat).correlation == 1.0
+    assert math.isnan(compare_images(flat, c).correlation)
+
+
+def test_what_was_never_written_is_counted() -> None:
+    c = np.ones((4, 4), np.float32)
+    py = c.copy()
+    py[0, 0] = np.inf
+    assert compare_images(c, py).not_finite == 1
+
+
+def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.bin"
+    RNG.random(12).astype("<f4").tofile(path)
+    assert read_image(path, (3, 4)).shape == (3, 4)
+    with pytest.raises(HarnessError, match="holds 12 float32 values") as caught:
+        read_image(path, (3, 5))
+    assert caught.value.code == Exit.SHAPE_MISMATCH
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (1701, 903)])
+def test_previews_show_single_bright_pixels(tmp_path: Path, shape: tuple[int, int]) -> None:
+    c = np.zeros(shape, np.float32)
+    c[5, 7] = 1000.0
+    names = write_previews(c, c * np.float32(1.1), tmp_path, [(5, 7)])
+    for name in names:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    blank = write_previews(np.zeros(shape, np.float32), np.zeros(shape, np.float32), tmp_path, [])
+    assert len(blank) == 3

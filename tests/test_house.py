@@ -1,0 +1,78 @@
+"""The rules of the house: who may import whom, and what starts quickly."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.vocabulary import load_vocabulary
+from tests.golden import ROOT
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [("harness", {"simulator", "torch"}), ("simulator", {"harness"}), ("traces", {"harness", "simulator", "torch"})],
+)
+def test_who_may_import_whom(package: str, forbidden: set[str]) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    for path in files:
+        found = {name.partition(".")[0] for name in imports(path)} & forbidden
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def test_the_command_line_starts_without_slow_libraries() -> None:
+    imported = "import sys, json, harness.cli, harness.commands.run, harness.commands.compare"
+    code = f"{imported}; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert not {"numpy", "pandas", "deepdiff", "matplotlib", "pyarrow", "torch", "jinja2"} & set(modules)
+
+
+def test_the_port_starts_without_the_compiler_stack() -> None:
+    code = "import sys, simulator, json; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert not {"torch._inductor", "torch._dynamo", "triton"} & set(modules)
+
+
+def vocabulary_names() -> list[tuple[str, str, int]]:
+    return [(v.scope.name, v.name, v.size) for v in load_vocabulary().variables]
+
+
+def test_the_c_probes_use_the_vocabulary() -> None:
+    text = (ROOT / "reference_c" / "src" / "trace_names.h").read_text()
+    found = re.findall(r"^\s*TRACE_NAME\((\w+), *(\w+), *(\d+)\)", text, re.MULTILINE)
+    assert [(scope, name, int(size)) for scope, name, size in found] == vocabulary_names()
+
+
+def test_the_port_s_emitter_uses_the_vocabulary() -> None:
+    from simulator.trace_lines import TRACE_NAMES
+
+    assert list(TRACE_NAMES) == vocabulary_names()
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    pattern = re.compile(r"/(root|work|tmp)/[a-z]")
+    for name in listed:
+        path = ROOT / name
+        if (
+            path.suffix in {".py", ".c", ".h", ".md", ".toml", ".sh"}
+            and path.is_file()
+            and name != "tests/test_house.py"
+        ):
+            assert not pattern.search(path.read_text(encoding="utf-8")), name
