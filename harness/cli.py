@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -55,16 +56,28 @@ def trace_diff() -> None:
     """
 
 
+class _TerminatedError(BaseException):
+    """SIGTERM came: leave as from Ctrl-C, so that what is under way cleans up after itself."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise _TerminatedError
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         trace_diff.main(args=None if argv is None else list(argv), prog_name="trace-diff", standalone_mode=False)
     except HarnessError as error:
         click.echo(f"trace-diff: {error}", err=True)
         sys.exit(int(error.code))
     except click.exceptions.Abort:
-        click.echo("trace-diff: interrupted; nothing was left behind", err=True)
+        click.echo("trace-diff: interrupted; no bundle was left", err=True)
         sys.exit(130)
+    except _TerminatedError:
+        click.echo("trace-diff: interrupted; no bundle was left", err=True)
+        sys.exit(143)
     except click.ClickException as error:
         error.show()
         sys.exit(int(Exit.USAGE))

@@ -11,13 +11,24 @@ from harness.commands.common import emit, output_options, parse_formats, stages
 from harness.errors import Exit, HarnessError
 
 
+class CommandWithPaste(click.Command):
+    """Everything behind `--` is a pasted command line and is not looked at."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put what stands behind `--` aside."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta["pasted"] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+
 @click.command(
-    context_settings={"ignore_unknown_options": False},
+    cls=CommandWithPaste,
     epilog="Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable, "
     "6 nothing or one side only to compare, 7 a stale waiver.",
 )
-@click.argument("case", required=False, metavar="[CASE]")
-@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND LINE]")
+@click.argument("case", required=False, metavar="[CASE | -- COMMAND LINE]")
 @click.option(
     "--pixel",
     "pixels",
@@ -48,9 +59,10 @@ from harness.errors import Exit, HarnessError
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each program.")
 @output_options
+@click.pass_context
 def run(
+    ctx: click.Context,
     case: str | None,
-    argv: tuple[str, ...],
     pixels: tuple[tuple[int, int], ...],
     mat: Path | None,
     hkl: Path | None,
@@ -78,8 +90,7 @@ def run(
     from harness.run import RunOptions, run_case, with_replacements
 
     wanted = parse_formats(formats)
-    if case is not None and case.startswith("-"):
-        argv, case = (case, *argv), None  # after `--` click hands the first word of the command line to CASE
+    argv: tuple[str, ...] = ctx.meta.get("pasted", ())
     if case is None and not argv:
         raise HarnessError(
             Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"

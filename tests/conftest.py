@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.programs import build_c, load_programs
+from tests.golden_inputs import write_inputs
+
+
+@pytest.fixture(scope="session")
+def c_build() -> Path:
+    """The folder of the built reference programs."""
+    return build_c(load_programs().sides["C"])
+
+
+@pytest.fixture(scope="session")
+def golden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the text inputs of the golden command lines, made from their formulas."""
+    folder = tmp_path_factory.mktemp("golden_inputs")
+    write_inputs(folder)
+    return folder

@@ -1,0 +1,75 @@
+"""The wheel works outside the checkout: data from the package, the C program built into the user's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.golden import ROOT
+
+CASE = """
+id = "small"
+title = "a small cubic crystal"
+argv = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 32 -pixel 0.1 -default_F 100"
+pixels = [[16, 16]]
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    words = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    done = subprocess.run([sys.executable, *words, "-w", folder, ROOT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_it_carries_what_is_needed_and_nothing_built(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for name in (
+        "harness/render/report.html.j2",
+        "traces/vocabulary.toml",
+        "traces/quirks.toml",
+        "traces/programs.toml",
+        "traces/cases/supervisor.toml",
+        "reference_c/Makefile",
+        "reference_c/src/main.c",
+        "reference_c/src/trace_names.h",
+        "simulator/render.py",
+    ):
+        assert name in names
+    assert not [name for name in names if "/build/" in name or name.endswith((".o", ".pyc"))]
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
+        "harness",
+        "simulator",
+        "traces",
+        "reference_c",
+    }
+
+
+def test_an_installed_copy_does_the_whole_job(wheel: Path, tmp_path: Path) -> None:
+    site, cache = tmp_path / "site", tmp_path / "cache"
+    words = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", site, wheel]
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(cache)}
+    (tmp_path / "small.toml").write_text(CASE)
+
+    def python(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *words]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    where = python(
+        "-c", "import harness, simulator, traces, reference_c; print(harness.__file__, reference_c.__file__)"
+    )
+    assert where.stdout.count(str(site)) == 2
+    done = python("-m", "harness", "run", "small.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(cache.glob("trace-diff/reference_c-*/build/nanoBragg"))
+    assert not (site / "reference_c" / "build").exists()
+    assert "nogit" in done.stderr.splitlines()[-1]
