@@ -1,0 +1,75 @@
+"""From the steps of a pixel to its value. Source: model section 8; quirks running-product, first-value."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simulator import units
+
+
+def background(water_m: Tensor, fluence_per_m2: Tensor) -> Tensor:
+    """I_bg: what the sum of every pixel starts at, of a cube of water of that size."""
+    F = units.WATER_F_ELECTRONS
+    per_m3 = 1e6 * units.AVOGADRO_PER_MOL / units.WATER_G_PER_MOL
+    return F * F * units.R_E_SQR_M2 * fluence_per_m2 * water_m * water_m * water_m * per_m3
+
+
+def step_intensity(F_cell: Tensor, F_latt: Tensor) -> Tensor:
+    """What one step adds: F_cell² F_latt²."""
+    amplitude = F_cell * F_latt
+    return amplitude * amplitude
+
+
+def add_up(terms: Tensor) -> Tensor:
+    """The sum over the first dimension, by halves: for each column the same order whatever the number of columns."""
+    while terms.shape[0] > 1:
+        half = terms.shape[0] // 2
+        summed = terms[:half] + terms[half : 2 * half]
+        terms = summed if terms.shape[0] % 2 == 0 else torch.cat((summed, terms[2 * half :]))
+    return terms[0]
+
+
+def running(start: Tensor, terms: Tensor) -> Tensor:
+    """(K, P): the sum after each of the steps (K, P), from `start` (P,)."""
+    return start + torch.cumsum(terms, 0)
+
+
+def multiplied_total(start: Tensor, terms: Tensor, factor: Tensor, counted: Tensor) -> Tensor:
+    """The sum (P,) when `factor` (P,) multiplies all of it after every counted step.
+
+    quirk running-product: a term is multiplied once for its own step and once for each that follows, so
+    I = I₀ cⁿ + Σ t_i c^(counted steps from i on). `counted` (K, P) is False for a step that is passed over.
+    """
+    from_here = torch.flip(torch.cumsum(torch.flip(counted, (0,)).to(terms.dtype), 0), (0,))
+    return start * factor ** from_here[0] + add_up(terms * factor**from_here)
+
+
+def multiplied_running(start: Tensor, terms: Tensor, factor: Tensor, counted: Tensor) -> Tensor:
+    """(K, P): the sum after each step is added and before `factor` multiplies it (see `multiplied_total`).
+
+    Each step is the map I → c·(I + t); maps compose, so doubling steps give all of them in log2(K) passes.
+    """
+    one = torch.ones_like(terms)
+    slope = torch.where(counted, factor * one, one)
+    offset = terms * slope
+    stride = 1
+    while stride < terms.shape[0]:
+        earlier_slope = torch.cat((one[:stride], slope[:-stride]))
+        earlier_offset = torch.cat((torch.zeros_like(terms[:stride]), offset[:-stride]))
+        offset = offset + slope * earlier_offset
+        slope = slope * earlier_slope
+        stride *= 2
+    before = torch.cat((start[None], (slope * start + offset)[:-1]))
+    return before + terms
+
+
+def pixel_value(
+    I: Tensor, steps: int, fluence_per_m2: Tensor, capture: Tensor | None, polar: Tensor | None, omega: Tensor | None
+) -> Tensor:
+    """The pixel (P,): r_e² fluence I/steps times the factors that have not been multiplied in already (None)."""
+    value = units.R_E_SQR_M2 * fluence_per_m2 * I / steps
+    for factor in (capture, polar, omega):
+        if factor is not None:
+            value = value * factor
+    return value

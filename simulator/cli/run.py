@@ -1,0 +1,107 @@
+"""The program: parse, trace, render, write; messages, progress and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from simulator.cli.flags import usage
+from simulator.cli.notices import notices
+from simulator.cli.outputs import output_paths, write_outputs
+from simulator.cli.parse import Invocation, UsageError, parse
+from simulator.errors import ExperimentError
+from simulator.experiment import Model
+from simulator.io.dump import write_dump
+from simulator.render import render
+from simulator.trace import trace
+from simulator.units import plain
+from simulator.version import __version__
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code: 0, 2 for a bad command line or file, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if any(word in ("-h", "--help", "-help") for word in words):
+        sys.stdout.write(usage())
+        return OK
+    if any(word in ("-version", "--version") for word in words):
+        print(f"nanobragg-torch {__version__}")
+        return OK
+    try:
+        return _run(parse(words, Path()))
+    except UsageError as error:
+        sys.stderr.write(f"nanobragg-torch: {error}\n{usage()}")
+        return USAGE
+    except ExperimentError as error:
+        _say(str(error))
+        return USAGE
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; point stdout elsewhere so that the interpreter's last flush is quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _say(message: str) -> None:
+    print(f"nanobragg-torch: {message}", file=sys.stderr, flush=True)
+
+
+def _run(invocation: Invocation) -> int:
+    out = invocation.outputs
+    for warning in invocation.warnings:
+        _say(f"WARNING: {warning}")
+    if out.threads is not None:
+        torch.set_num_threads(out.threads)
+    with torch.no_grad():
+        model = invocation.experiment.build()
+        for notice in notices(invocation.experiment, model):
+            _say(f"WARNING: {notice}")
+        if out.trace_pixels:
+            _trace(invocation, model)
+            if not any((out.floatfile, out.intfile, out.pgmfile, out.noisefile)):
+                _say("tracing only: no image is rendered without an output flag")
+                return OK
+        output_paths(out, Path())
+        progress = _progress() if out.progress else None
+        image = render(invocation.experiment, progress=progress, model=model)
+    stored = image.to(torch.float32).cpu().numpy()
+    reflections = invocation.experiment.crystal.reflections
+    if out.dump_file is not None and reflections is not None:
+        write_dump(out.dump_file, reflections, plain(invocation.experiment.crystal.default_F))
+    for line in write_outputs(invocation.experiment, model, stored, out, Path()):
+        print(line)
+    return OK
+
+
+def _trace(invocation: Invocation, model: Model) -> None:
+    traced = trace(invocation.experiment, invocation.outputs.trace_pixels, model=model)
+    if invocation.outputs.trace_file is None:
+        traced.write(sys.stdout)
+        sys.stdout.flush()
+        return
+    from simulator.io.atomic import write_bytes
+
+    text = "".join(line + "\n" for line in traced.lines())
+    write_bytes(invocation.outputs.trace_file, text.encode(), "-trace_file")
+
+
+def _progress() -> Callable[[float], None]:
+    """Whole percents on stderr, each once."""
+    last = -1
+
+    def report(fraction: float) -> None:
+        nonlocal last
+        percent = int(fraction * 100 + 1e-9)
+        if percent > last:
+            last = percent
+            print(f"{percent}% done", file=sys.stderr, flush=True)
+
+    return report

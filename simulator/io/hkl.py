@@ -1,0 +1,46 @@
+"""Reflection lists: text lines `h k l F`, read until a line is not four numbers; later duplicates win."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import ExperimentError
+from simulator.io.text import as_float, read_text
+from simulator.settings import Reflections
+
+_LARGEST_GRID = 200_000_000
+
+
+def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
+    """The list on a grid over its own ranges, NaN where nothing is listed."""
+    rows = _rows(read_text(path, flag))
+    if rows.shape[0] == 0:
+        raise ExperimentError(f"{flag}: {path} holds no reflections, expected lines of `h k l F`")
+    indices = rows[:, :3].astype(np.int64)
+    low, high = indices.min(0), indices.max(0)
+    shape = high - low + 1
+    if int(np.prod(shape.astype(object))) > _LARGEST_GRID:
+        raise ExperimentError(f"{flag}: {path} spans {shape.tolist()} indices, more than memory should hold")
+    grid = np.full(tuple(shape.tolist()), np.nan)
+    for place, F in zip((indices - low).tolist(), rows[:, 3].tolist(), strict=True):
+        grid[place[0], place[1], place[2]] = F
+    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
+
+
+def _rows(text: str) -> np.ndarray:
+    words = text.split()
+    numbers: list[float] = []
+    try:
+        numbers = list(map(float, words))
+    except ValueError:
+        for word in words:
+            number = as_float(word)
+            if number is None:
+                break
+            numbers.append(number)
+    usable = len(numbers) - len(numbers) % 4
+    rows = np.array(numbers[:usable], dtype=np.float64).reshape(-1, 4)
+    good = np.isfinite(rows).all(1) & (np.abs(rows[:, :3]) < 1e6).all(1)
+    return rows if good.all() else rows[: int(np.argmin(good))]

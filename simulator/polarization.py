@@ -1,0 +1,31 @@
+"""The polarisation of the scattered beam. Source: model section 7; Kahn et al., J. Appl. Cryst. 15 (1982) 330."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simulator.rotations import cross, dot, unit
+
+
+def polarization_factor(kahn: Tensor | None, incident: Tensor, diffracted: Tensor, polar_vec: Tensor) -> Tensor:
+    """(1 + cos²2θ − K cos2ψ sin²2θ)/2 for directions `diffracted` (3, P); `incident` and `polar_vec` are (3,).
+
+    `kahn` None leaves out the azimuthal term. cos 2ψ is taken from the components along E and B themselves rather
+    than through the angle, which has no derivative in the direct beam; with no component along either it is 1,
+    as cos(2 atan2(0, 0)) is.
+    """
+    i = incident
+    cos2theta = i[0] * diffracted[0] + i[1] * diffracted[1] + i[2] * diffracted[2]
+    square = cos2theta * cos2theta
+    if kahn is None:
+        return (1.0 + square) * 0.5
+    B = unit(cross(polar_vec, i))
+    E = unit(cross(i, B))
+    directions = diffracted.movedim(0, -1)
+    along_E, along_B = dot(directions, E), dot(directions, B)
+    across = along_E * along_E + along_B * along_B
+    is_zero = across == 0
+    one = torch.ones_like(across)
+    cos2psi = torch.where(is_zero, one, (along_E**2 - along_B**2) / torch.where(is_zero, one, across))
+    return (1.0 + square - kahn * cos2psi * (1.0 - square)) * 0.5

@@ -1,0 +1,103 @@
+"""Structure factors: nearest grid value, or four-point interpolation of the grid. Source: model sections 7 and 10.
+
+The grid gets a border of default_F, so that an index clamped to the border needs no separate range check. A step
+whose 4×4×4 block leaves the grid falls back to the nearest value by itself (quirk interp-latch is never reproduced).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from simulator import units
+from simulator.errors import ExperimentError
+from simulator.settings import Reflections
+
+
+@dataclass(frozen=True)
+class Table:
+    """The bordered grid, flat; `lowest` and `highest` h k l of the listed range."""
+
+    flat: Tensor
+    shape: tuple[int, int, int]
+    lowest: tuple[int, int, int]
+    highest: tuple[int, int, int]
+
+
+def build_table(reflections: Reflections | None, default_F: units.Number, like: Tensor) -> Table | None:
+    """The table of a reflection list, unlisted points holding default_F; None for no list."""
+    if reflections is None:
+        return None
+    F = reflections.F
+    if not isinstance(F, Tensor):
+        F = torch.tensor(F, dtype=like.dtype)
+    F = F.to(dtype=like.dtype, device=like.device)
+    if F.ndim != 3 or min(F.shape) < 1:
+        raise ExperimentError(f"reflections have shape {tuple(F.shape)}, expected (h, k, l)")
+    default = units.tensor(default_F, like)
+    unlisted = torch.isnan(F)
+    filled = torch.where(unlisted, default, torch.where(unlisted, torch.zeros_like(F), F))
+    bordered = default.expand([n + 2 for n in F.shape]).clone()
+    bordered[1:-1, 1:-1, 1:-1] = filled
+    low = reflections.lowest
+    high = (low[0] + F.shape[0] - 1, low[1] + F.shape[1] - 1, low[2] + F.shape[2] - 1)
+    nh, nk, nl = bordered.shape
+    return Table(bordered.reshape(-1), (nh, nk, nl), low, high)
+
+
+def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
+    """F at integer indices (any one shape, floating-point numbers); outside the listed range default_F."""
+    h, k, l = (
+        torch.clamp(x, low - 1.0, high + 1.0)
+        for x, low, high in zip((h, k, l), table.lowest, table.highest, strict=True)
+    )
+    if table.flat.numel() >= 1 / torch.finfo(h.dtype).eps:  # the index itself must be exact
+        h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
+    _, nk, nl = table.shape
+    first = (1 - table.lowest[0]) * nk * nl + (1 - table.lowest[1]) * nl + (1 - table.lowest[2])
+    index = ((h * nk + k) * nl + l + first).to(torch.int64)
+    return torch.take(table.flat, index)
+
+
+def _lagrange(x: Tensor) -> list[Tensor]:
+    """Weights of the nodes −1, 0, 1, 2 at x in [0, 1)."""
+    return [
+        x * (x - 1) * (x - 2) / -6.0,
+        (x + 1) * (x - 1) * (x - 2) / 2.0,
+        (x + 1) * x * (x - 2) / -2.0,
+        (x + 1) * x * (x - 1) / 6.0,
+    ]
+
+
+def _interpolated(table: Table, hkl: Tensor) -> Tensor:
+    """Along l, then k, then h on the four nodes around each index."""
+    base = torch.floor(hkl)
+    wh, wk, wl = (_lagrange(x) for x in (hkl - base).unbind())
+    over_h = []
+    for i in range(4):
+        over_k = []
+        for j in range(4):
+            nodes = [look_up(table, base[0] + (i - 1), base[1] + (j - 1), base[2] + (m - 1)) for m in range(4)]
+            over_k.append(wl[0] * nodes[0] + wl[1] * nodes[1] + wl[2] * nodes[2] + wl[3] * nodes[3])
+        over_h.append(wk[0] * over_k[0] + wk[1] * over_k[1] + wk[2] * over_k[2] + wk[3] * over_k[3])
+    return wh[0] * over_h[0] + wh[1] * over_h[1] + wh[2] * over_h[2] + wh[3] * over_h[3]
+
+
+def _block_fits(table: Table, hkl: Tensor) -> Tensor:
+    """True where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor."""
+    fits = torch.ones_like(hkl[0], dtype=torch.bool)
+    for x, low, high in zip(hkl, table.lowest, table.highest, strict=True):
+        fits &= (x - low + 3 <= high - low + 1) & (x - 2 >= low)
+    return fits
+
+
+def structure_factor(table: Table | None, default_F: Tensor, hkl: Tensor, hkl0: Tensor, interpolate: bool) -> Tensor:
+    """F_cell (K, P) at fractional indices hkl and nearest ones hkl0, both (3, K, P)."""
+    if table is None:
+        return default_F.expand(hkl.shape[1:])
+    F = look_up(table, hkl0[0], hkl0[1], hkl0[2])
+    if interpolate:
+        F = torch.where(_block_fits(table, hkl), _interpolated(table, hkl), F)
+    return F

@@ -1,0 +1,163 @@
+"""A trace: every value on the way to some pixels, kept by `evaluate` and written as lines.
+
+Tracing evaluates the traced pixels alone, by the functions that render the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+import torch
+from torch import Tensor
+
+from simulator import units
+from simulator.errors import ExperimentError
+from simulator.evaluate import Loop, evaluate
+from simulator.experiment import Experiment, Model
+from simulator.render import active_pixels, flat_index
+from simulator.trace_lines import TRACE_NAMES, line, prefix
+
+_BY_SCOPE = {
+    scope: tuple((name, size) for s, name, size in TRACE_NAMES if s == scope)
+    for scope in ("run", "mosaic", "subsample", "source", "step", "pixel")
+}
+_KNOWN = frozenset((scope, name) for scope, name, _ in TRACE_NAMES)
+
+
+class Trace:
+    """The kept values of some pixels (n, 2); `lines()` gives the text, `values` the tensors by scope, name, loop."""
+
+    def __init__(self, model: Model, pixels: list[tuple[int, int]]) -> None:
+        self.model = model
+        self.pixels = pixels
+        self.values: dict[tuple[str, str, Loop], list[Tensor]] = {}
+
+    def keep(self, scope: str, name: str, loop: Loop, value: Tensor | int | None) -> None:
+        """Take a value from `evaluate`; KeyError for a name that no trace has."""
+        if (scope, name) not in _KNOWN and name != "resolved":
+            raise KeyError(f"{scope} {name} is not in TRACE_NAMES")
+        if value is not None:
+            self.values.setdefault((scope, name, loop), []).append(torch.as_tensor(value))
+
+    def lines(self) -> Iterator[str]:
+        """All lines: the run's, then pixel by pixel in the order asked for."""
+        yield from self._run_lines()
+        for index, pixel in enumerate(self.pixels):
+            yield from self._pixel_lines(index, pixel)
+
+    def write(self, stream: TextIO) -> None:
+        """Write all lines."""
+        for text in self.lines():
+            stream.write(text + "\n")
+
+    def _run_lines(self) -> Iterator[str]:
+        m, p, c = self.model, self.model.place, self.model.cell
+        values = {
+            "beam_vec": p.beam,
+            "polar_vec": p.polar,
+            "spindle_vec": p.spindle,
+            "twotheta_axis": p.twotheta_axis,
+            "fdet_vec": p.fdet,
+            "sdet_vec": p.sdet,
+            "odet_vec": p.odet,
+            "pix0_vector_meters": p.pix0,
+            "distance_meters": p.distance,
+            "close_distance_meters": p.close_distance,
+            "Fbeam_meters": p.Fbeam,
+            "Sbeam_meters": p.Sbeam,
+            "Fclose_meters": p.Fclose,
+            "Sclose_meters": p.Sclose,
+            "V_cell_A3": c.volume_A3,
+            "N_cells": torch.tensor(m.cells),
+        }
+        for row, axis in enumerate("abc"):
+            values[f"{axis}_star_A_inv"] = c.reciprocal_A[row]
+            values[f"{axis}_angstroms"] = c.real_A[row]
+        for name, _ in _BY_SCOPE["run"]:
+            yield line("run", name, prefix("run", ()), _flat(values[name]))
+        for domain, umat in enumerate(m.umats):
+            yield line("mosaic", "mosaic_umat", prefix("mosaic", (domain,)), _flat(umat))
+
+    def _pixel_lines(self, index: int, pixel: tuple[int, int]) -> Iterator[str]:
+        sources = self.model.sources.wavelength_m.shape[0]
+        n = self.model.oversample
+        for layer in range(self.model.layers):
+            for sub in range(n * n):
+                loop = (layer, sub // n, sub % n)
+                at = prefix("subsample", (*pixel, *loop))
+                for name, size in _BY_SCOPE["subsample"]:
+                    yield line("subsample", name, at, self._of_pixel("subsample", name, loop, size, index))
+                for source in range(sources):
+                    yield from self._source_lines(index, pixel, (*loop, source))
+        at = prefix("pixel", pixel)
+        for name, size in _BY_SCOPE["pixel"]:
+            yield line("pixel", name, at, self._of_pixel("pixel", name, (), size, index))
+
+    def _source_lines(self, index: int, pixel: tuple[int, int], loop: Loop) -> Iterator[str]:
+        resolved = self.values.get(("source", "resolved", loop))
+        is_skipped = resolved is not None and not bool(resolved[0][index])
+        at = prefix("source", (*pixel, *loop))
+        for name, size in _BY_SCOPE["source"]:
+            if name == "polar" and is_skipped:  # a source beyond dmin ends before it is polarised
+                return
+            yield line("source", name, at, self._of_pixel("source", name, loop, size, index))
+        steps = {name: self._of_steps(name, loop, size, index) for name, size in _BY_SCOPE["step"]}
+        for tick in range(len(steps["phi_deg"])):
+            at = prefix("step", (*pixel, *loop, tick // self.model.domains, tick % self.model.domains))
+            for name, rows in steps.items():
+                if rows:
+                    yield line("step", name, at, rows[tick])
+
+    def _of_pixel(self, scope: str, name: str, loop: Loop, size: int, index: int) -> list[float]:
+        if scope == "pixel" and name == "r_e_sqr":
+            return [units.R_E_SQR_M2]
+        if scope == "pixel" and name == "fluence_photons_per_m2":
+            return _flat(self.model.fluence)
+        key = (scope, name if name != "floatimage_accumulated" else "I_pixel_final", loop)
+        value = self.values[key][0]
+        if name == "floatimage_accumulated":
+            value = value.to(torch.float32)
+        varies = value.ndim > 0 and value.shape[-1] == len(self.pixels) and value.ndim == (2 if size > 1 else 1)
+        return _flat(value[..., index] if varies else value)
+
+    def _of_steps(self, name: str, loop: Loop, size: int, index: int) -> list[list[float]]:
+        """Rows of numbers, one per slice; empty where the shape of the crystal has no such factor."""
+        rows: list[list[float]] = []
+        for value in self.values.get(("step", name, loop), []):
+            if name in ("hkl_frac", "hkl_rounded"):
+                chosen = value[:, :, index].T  # (3, K, P)
+            elif name == "phi_deg" or name.startswith(("rot_", "V_")):
+                chosen = value.reshape(-1, size)  # (K,) or (K, 3), the same for all pixels
+            else:
+                chosen = value[:, index, None]  # (K, P)
+            rows.extend(chosen.tolist())
+        return rows
+
+
+def _flat(value: Tensor) -> list[float]:
+    return [float(x) for x in value.reshape(-1).tolist()]
+
+
+def trace(experiment: Experiment, pixels: Tensor | Sequence[tuple[int, int]], *, model: Model | None = None) -> Trace:
+    """Trace pixels given as (slow, fast), each once, in the order given.
+
+    Raises ExperimentError for a pixel that is off the detector, outside the region of interest or masked.
+    """
+    model = model if model is not None else experiment.build()
+    height, width = model.place.pixels_s, model.place.pixels_f
+    listed = pixels.tolist() if isinstance(pixels, Tensor) else pixels
+    once = list(dict.fromkeys((int(s), int(f)) for s, f in listed))
+    if not once:
+        raise ExperimentError("no pixel to trace was given")
+    device = model.like.device
+    flat = flat_index(torch.tensor(once, device=device), height, width, device)
+    active = set(active_pixels(experiment.model, height, width, torch.tensor(once), device).tolist())
+    for (s, f), index in zip(once, flat.tolist(), strict=True):
+        if index not in active:
+            raise ExperimentError(f"pixel (slow {s}, fast {f}) is outside the region of interest or masked")
+    result = Trace(model, once)
+    slow, fast = torch.tensor(once, dtype=model.like.dtype, device=device).unbind(1)
+    with torch.no_grad():
+        evaluate(model, slow, fast, keep=result.keep)
+    return result

@@ -1,0 +1,236 @@
+"""The image as a whole: blocks, sparse pixels, dtypes, one implementation behind image and trace."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from simulator import (
+    ExperimentError,
+    absorption,
+    accumulate,
+    detector,
+    lattice,
+    polarization,
+    render,
+    scattering,
+    structure_factors,
+    trace,
+)
+from simulator import evaluate as evaluation
+from simulator.settings import Reflections
+from tests.simulator.small import experiment
+
+RICH: dict[str, Any] = {
+    "phi_start_deg": 3.0,
+    "osc_deg": 1.0,
+    "phisteps": 3,
+    "mosaic_spread_deg": 0.5,
+    "mosaic_domains": 4,
+    "oversample": 2,
+    "dispersion_fraction": 0.01,
+    "dispersion_steps": 2,
+    "kahn_factor": 0.5,
+    "thickness_um": 200.0,
+    "thick_steps": 2,
+    "dmin_A": 4.5,
+    "water_um": 0.01,
+    "detpixels_f": 23,
+    "detpixels_s": 17,
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"oversample_omega": True, "oversample_polar": True}, {"interpolate": True}])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_image_does_not_depend_on_the_memory_budget(more: dict[str, Any], dtype: torch.dtype) -> None:
+    e = experiment(**{**RICH, **more}, dtype=dtype)
+    with torch.no_grad():
+        whole = render(e)
+        for budget in (0.2, 0.5, 1.0):
+            assert torch.equal(render(e, memory_budget_MB=budget), whole)
+    assert torch.isfinite(whole).all()
+    assert (whole > 0).sum() > 0.8 * whole.numel()
+
+
+def test_image_does_not_depend_on_threads() -> None:
+    before = torch.get_num_threads()
+    e = experiment(**RICH, detsize_f_mm=1.0).replace(detpixels_f=131, detpixels_s=127, pixel_mm=0.2)
+    try:
+        torch.set_num_threads(1)
+        one = render(e)
+        torch.set_num_threads(2)
+        assert torch.equal(render(e), one)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_long_scans_are_chunked() -> None:
+    """More slices than are worked through at once give what the sum of two halves gives."""
+    n = evaluation.SLICES_AT_ONCE
+    common: dict[str, Any] = {"phistep_deg": 0.01, "phi_start_deg": 1.0}
+    whole = render(experiment(**common, osc_deg=0.01 * 2 * n, phisteps=2 * n))
+    first = render(experiment(**common, osc_deg=0.01 * n, phisteps=n))
+    second = render(experiment(**{**common, "phi_start_deg": 1.0 + 0.01 * n}, osc_deg=0.01 * n, phisteps=n))
+    assert torch.allclose(whole, (first + second) / 2, rtol=1e-10)
+
+
+def test_sparse_pixels_are_those_of_the_image() -> None:
+    e = experiment(**RICH)
+    image = render(e)
+    pixels = torch.tensor([[3, 4], [16, 22], [0, 0], [3, 4]])
+    assert torch.equal(render(e, pixels), image[pixels[:, 0], pixels[:, 1]])
+
+
+@pytest.mark.parametrize(
+    "pixels", [[[17, 0]], [[0, 23]], [[-1, 0]], [[1.0, 2.0]], [[1, 2, 3]], [1, 2]], ids=lambda p: str(p)
+)
+def test_pixels_off_the_detector_are_refused(pixels: Any) -> None:
+    with pytest.raises(ExperimentError, match="pixel"):
+        render(experiment(**RICH), torch.tensor(pixels))
+
+
+def test_region_and_mask() -> None:
+    mask = np.ones((9, 11), dtype=np.uint16)
+    mask[4, :] = 0
+    whole = render(experiment())
+    part = render(experiment(roi=(2, 5, 3, 99), mask=mask))
+    expected = torch.zeros_like(whole)
+    expected[3:, 2:6] = whole[3:, 2:6]
+    expected[4] = 0
+    assert torch.equal(part, expected)
+    assert render(experiment(roi=(2, 5, 3, 99), mask=mask), torch.tensor([[4, 3], [0, 0]])).tolist() == [0.0, 0.0]
+
+
+class _Purity(TorchDispatchMode):
+    """Collects the dtypes of floating-point results and the devices of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtypes: set[torch.dtype] = set()
+        self.devices: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.devices.add(leaf.device.type)
+                if leaf.is_floating_point():
+                    self.dtypes.add(leaf.dtype)
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(
+    "more", [{}, {"oversample_omega": True, "curved": True, "interpolate": True}, {"shape": "gauss"}]
+)
+def test_no_tensor_of_another_dtype_appears(dtype: torch.dtype, more: dict[str, Any]) -> None:
+    e = experiment(**{**RICH, **more}, dtype=dtype)
+    with _Purity() as seen:
+        image = render(e)
+    assert image.dtype == dtype
+    assert seen.dtypes == {dtype}
+    assert seen.devices == {"cpu"}
+
+
+def test_single_precision_is_near_double() -> None:
+    double, single = render(experiment(**RICH)), render(experiment(**RICH, dtype=torch.float32))
+    assert ((double - single).abs() <= 2e-3 * double.abs() + 1e-6 * double.max()).all()
+
+
+@pytest.mark.gpu_smoke
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu_smoke: no CUDA device here")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_cuda_gives_the_image_of_the_cpu(dtype: torch.dtype) -> None:
+    with torch.no_grad():
+        e = experiment(**RICH, dtype=dtype)
+        on_cpu, on_gpu = render(e), render(e.replace(device=torch.device("cuda")))
+    assert on_gpu.device.type == "cuda"
+    assert torch.allclose(on_gpu.cpu(), on_cpu, rtol=1e-9 if dtype == torch.float64 else 2e-3)
+    lines = list(trace(e.replace(device=torch.device("cuda")), [(4, 5)]).lines())
+    assert len(lines) == len(list(trace(e, [(4, 5)]).lines()))
+
+
+@pytest.mark.gpu_smoke
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu_smoke: no CUDA device here")
+def test_cuda_has_gradients() -> None:
+    cell = torch.tensor((70.0, 80.0, 90.0, 85.0, 95.0, 105.0), dtype=torch.float64, requires_grad=True)
+    gradients = [
+        torch.autograd.grad(render(experiment(**RICH, cell=cell, device=torch.device(d))).sum(), cell)[0]
+        for d in ("cpu", "cuda")
+    ]
+    assert torch.allclose(gradients[0], gradients[1], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (detector, "pixel_position"),
+        (detector, "solid_angle"),
+        (scattering, "scattering_vector"),
+        (scattering, "miller_indices"),
+        (scattering, "nearest"),
+        (lattice, "lattice_factor"),
+        (structure_factors, "structure_factor"),
+        (polarization, "polarization_factor"),
+        (absorption, "capture_fraction"),
+        (accumulate, "step_intensity"),
+        (accumulate, "pixel_value"),
+    ],
+)
+def test_image_and_trace_call_the_same_function(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage exists once: changing it changes both."""
+    e = experiment(**RICH)
+    before = render(e, torch.tensor([[4, 5]])).item(), _final(e)
+    assert before[0] == before[1]
+    original = getattr(module, name)
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        return (result[0] * 1.5, result[1]) if isinstance(result, tuple) else result * 1.5
+
+    monkeypatch.setattr(module, name, changed)
+    after = render(e, torch.tensor([[4, 5]])).item(), _final(e)
+    assert after[0] == after[1]
+    assert after[0] != before[0]
+
+
+def _final(e: Any) -> float:
+    (text,) = [line for line in trace(e, [(4, 5)]).lines() if ": I_pixel_final " in line]
+    return float(text.split()[-1])
+
+
+def test_no_detaching_on_the_way_from_settings_to_image() -> None:
+    """`.item()`, `.numpy()`, `.detach()` would cut gradients; they are nowhere in the stages."""
+    for module in (detector, scattering, lattice, structure_factors, polarization, absorption, accumulate, evaluation):
+        source = inspect.getsource(module)
+        assert not any(word in source for word in (".item(", ".numpy(", ".detach(", ".cpu("))
+
+
+def test_import_leaves_the_compiler_alone() -> None:
+    code = (
+        "import sys, simulator; print([m for m in ('torch._dynamo', 'torch._inductor', 'sympy') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_settings_are_checked() -> None:
+    for change in ({"wavelength_A": 0.0}, {"pixel_mm": -1.0}, {"distance_mm": float("nan")}, {"shape": "cube"}):
+        with pytest.raises(ExperimentError, match=next(iter(change))):
+            experiment(**change)
+    with pytest.raises(ExperimentError, match="wavelength"):
+        experiment(wavelength=1.0)
+    with pytest.raises(ExperimentError, match="dtype"):
+        experiment(dtype=torch.float16)
+    with pytest.raises(ExperimentError, match="pixels"):
+        experiment(pixel_mm=1e9, detpixels_f=None).build()
+    with pytest.raises(ExperimentError, match="shape"):
+        experiment(reflections=Reflections(lowest=(0, 0, 0), F=np.zeros(3))).build()
