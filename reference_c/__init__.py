@@ -1,0 +1,1 @@
+"""The C reference program, shipped as source so that an installed wheel can build it."""

@@ -1,0 +1,122 @@
+/* Whole-file reading, and outputs that appear under their name only when complete. */
+#include "files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Text and image headers are far smaller; a file beyond this is not what its flag asks for. */
+#define MAX_FILE_BYTES ((size_t)1 << 32)
+
+char *read_file(const char *flag, const char *path, size_t *size, Error *err)
+{
+    size_t room = 1 << 16, used = 0;
+    FILE *stream = fopen(path, "rb");
+    if (!stream) {
+        fail(err, "flag %s: cannot read '%s': %s; expected a readable file", flag, path, strerror(errno));
+        return NULL;
+    }
+    char *bytes = malloc(room);
+    while (bytes) {
+        size_t got = fread(bytes + used, 1, room - used - 1, stream);
+        used += got;
+        if (!got)
+            break;
+        if (room - used > 1)
+            continue;
+        char *larger = room < MAX_FILE_BYTES ? realloc(bytes, room * 2) : NULL;
+        if (!larger)
+            free(bytes);
+        bytes = larger;
+        room *= 2;
+    }
+    if (!bytes)
+        fail(err, "flag %s: '%s' does not fit into memory", flag, path);
+    else if (ferror(stream)) {
+        fail(err, "flag %s: cannot read '%s': %s; expected a readable file", flag, path, strerror(errno));
+        free(bytes);
+        bytes = NULL;
+    } else {
+        bytes[used] = '\0';
+        *size = used;
+    }
+    fclose(stream);
+    return bytes;
+}
+
+static bool open_failed(OutputFile *out, const char *flag, const char *path, Error *err)
+{
+    fail(err, "flag %s: cannot write '%s': %s; expected a writable place", flag, path, strerror(errno));
+    output_discard(out);
+    return false;
+}
+
+bool output_open(OutputFile *out, const char *flag, const char *path, Error *err)
+{
+    static const char SUFFIX[] = ".tmpXXXXXX";
+    struct stat info;
+    bool exists = stat(path, &info) == 0;
+    *out = (OutputFile){NULL, NULL, NULL};
+    if (exists && !S_ISREG(info.st_mode)) {
+        out->target = strdup(path);
+        out->stream = out->target ? fopen(path, "wb") : NULL;
+        return out->stream ? true : open_failed(out, flag, path, err);
+    }
+    out->target = exists ? realpath(path, NULL) : strdup(path); /* a link is followed, not replaced */
+    if (!out->target || (exists && access(out->target, W_OK) != 0))
+        return open_failed(out, flag, path, err);
+    size_t length = strlen(out->target);
+    out->temporary = malloc(length + sizeof SUFFIX);
+    if (!out->temporary)
+        return open_failed(out, flag, path, err);
+    memcpy(out->temporary, out->target, length);
+    memcpy(out->temporary + length, SUFFIX, sizeof SUFFIX);
+    int descriptor = mkstemp(out->temporary);
+    if (descriptor < 0) {
+        free(out->temporary);
+        out->temporary = NULL;
+        return open_failed(out, flag, path, err);
+    }
+    /* mkstemp makes it private; give it the permissions that a plain fopen would have */
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(descriptor, exists ? info.st_mode & 0777 : 0666 & ~mask) != 0 ||
+        !(out->stream = fdopen(descriptor, "wb"))) {
+        close(descriptor);
+        return open_failed(out, flag, path, err);
+    }
+    return true;
+}
+
+bool output_commit(OutputFile *out, Error *err)
+{
+    if (!out->stream)
+        return true;
+    bool bad = ferror(out->stream) != 0;
+    bad = fclose(out->stream) != 0 || bad;
+    out->stream = NULL;
+    if (!bad && out->temporary) {
+        bad = rename(out->temporary, out->target) != 0;
+        if (!bad) {
+            free(out->temporary);
+            out->temporary = NULL;
+        }
+    }
+    if (bad)
+        fail(err, "cannot write '%s': %s", out->target, strerror(errno));
+    output_discard(out);
+    return !bad;
+}
+
+void output_discard(OutputFile *out)
+{
+    if (out->stream)
+        fclose(out->stream);
+    if (out->temporary)
+        unlink(out->temporary);
+    free(out->temporary);
+    free(out->target);
+    *out = (OutputFile){NULL, NULL, NULL};
+}
