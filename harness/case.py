@@ -92,7 +92,7 @@ def parse_case(text: str, where: str) -> Case:
             argv=tuple(shlex.split(data["argv"]) if isinstance(data["argv"], str) else map(str, data["argv"])),
             pixels=tuple((int(s), int(f)) for s, f in data["pixels"]),
             description=data.get("description", "").strip(),
-            files=tuple(_input_file(n, f) for n, f in data.get("files", {}).items()),
+            files=tuple(input_file(n, f) for n, f in data.get("files", {}).items()),
             variables=tuple(coverage.get("variables", [])),
             ticks=coverage.get("ticks", {}),
             expectation=data.get("expectation", {}),
@@ -107,7 +107,8 @@ def parse_case(text: str, where: str) -> Case:
     return case
 
 
-def _input_file(name: str, entry: Mapping[str, Any]) -> InputFile:
+def input_file(name: str, entry: Mapping[str, Any]) -> InputFile:
+    """An entry of a [files] table. Raises ValueError or KeyError when it is none."""
     if Path(name).name != name:
         raise ValueError(f"file {name!r}: a plain name is expected")
     if "text" in entry:
@@ -168,11 +169,12 @@ def without_outputs(case: Case, output_flags: Sequence[str]) -> Case:
     return replace(case, argv=tuple(words))
 
 
-def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path) -> Case:
+def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path, pantry: Path | None = None) -> Case:
     """Put the case's files into `folder` and return the case with other input files named by absolute path.
 
-    Files that the command line no longer names (because `--mat` put another in) are not made. Raises HarnessError:
-    exit 5 for an input that is not there, exit 3 when a generator fails.
+    A file that lies in `pantry` already is linked from there, not made again. Files that the command line no longer
+    names (because `--mat` put another in) are not made. Raises HarnessError: exit 5 for an input that is not there,
+    exit 3 when a generator fails.
     """
     own = {f.name: f for f in case.files}
     words = list(case.argv)
@@ -181,7 +183,10 @@ def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path
             continue
         value = words[i + 1]
         if value in own:
-            _make(own[value], folder)
+            if pantry is not None and (pantry / value).is_file():
+                (folder / value).symlink_to(pantry / value)
+            else:
+                make_input(own[value], folder)
             continue
         path = (cwd / value).resolve()
         if not path.is_file():
@@ -190,7 +195,8 @@ def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path
     return replace(case, argv=tuple(words))
 
 
-def _make(file: InputFile, folder: Path) -> None:
+def make_input(file: InputFile, folder: Path) -> None:
+    """Make one input file in `folder` unless it is there. Raises HarnessError (exit 3) when its generator fails."""
     target = folder / file.name
     if target.exists():
         return

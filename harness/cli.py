@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "compare two logs",
     "phi": "per-φ table of two logs or of a bundle",
     "bundle": "verify, list and show bundles",
+    "gate": "run a matrix of cases through both programs",
     "cases": "list and show the shipped cases",
     "export": "export figures of a bundle",
 }

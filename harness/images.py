@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import Exit, HarnessError
+from harness.vocabulary import ImageTolerance
 
 Image = npt.NDArray[np.float32]
 
@@ -35,6 +37,7 @@ class ImageMetrics:
     max_c: float
     max_py: float
     pixels_differing: int
+    pixels_beyond: int
     not_finite: int
 
 
@@ -54,16 +57,21 @@ def read_image(path: Path, shape: tuple[int, int]) -> Image:
     return data.reshape(shape)
 
 
-def compare_images(c: Image, py: Image) -> ImageMetrics:
-    """Correlation, errors and sums in float64. `max_rel_diff` is over the pixels above 1e-6 of C's maximum."""
+def compare_images(c: Image, py: Image, tolerance: ImageTolerance, rtol: float | None = None) -> ImageMetrics:
+    """Correlation, errors and sums in float64.
+
+    `max_rel_diff` is over the pixels that are not faint; `pixels_beyond` counts those that differ by more than the
+    tolerance allows (`rtol` replaces its relative part), and those that are not finite on either side.
+    """
     a, b = c.astype(np.float64), py.astype(np.float64)
     finite = np.isfinite(a) & np.isfinite(b)
     a, b = np.where(finite, a, 0.0), np.where(finite, b, 0.0)
     diff = np.abs(a - b)
     slow, fast = np.unravel_index(int(np.argmax(diff)), diff.shape)
     top = float(np.abs(a).max())
-    bright = np.abs(a) > 1e-6 * top
-    relative = diff[bright] / np.abs(a[bright])
+    allowed = np.maximum((tolerance.rtol if rtol is None else rtol) * np.abs(a), tolerance.floor * top)
+    measurable = (np.abs(a) * tolerance.rtol >= tolerance.floor * top) & (a != 0)
+    relative = diff[measurable] / np.abs(a[measurable])
     sum_c, sum_py = float(a.sum()), float(b.sum())
     return ImageMetrics(
         shape=(int(a.shape[0]), int(a.shape[1])),
@@ -80,6 +88,7 @@ def compare_images(c: Image, py: Image) -> ImageMetrics:
         max_c=top,
         max_py=float(np.abs(b).max()),
         pixels_differing=int((diff > 0).sum()),
+        pixels_beyond=int(((diff > allowed) | ~finite).sum()),
         not_finite=int((~finite).sum()),
     )
 
@@ -95,6 +104,15 @@ def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> floa
 
 def write_previews(c: Image, py: Image, folder: Path, marks: list[tuple[int, int]]) -> list[str]:
     """`c.png`, `py.png` on one logarithmic grey scale and `difference.png` (py - c), traced pixels circled."""
+    with _DRAWING:
+        return _draw_previews(c, py, folder, marks)
+
+
+_DRAWING = threading.Lock()
+"""matplotlib is not safe to draw with from two threads."""
+
+
+def _draw_previews(c: Image, py: Image, folder: Path, marks: list[tuple[int, int]]) -> list[str]:
     import matplotlib as mpl  # slow to import, used here only
 
     mpl.use("Agg")

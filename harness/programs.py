@@ -179,14 +179,14 @@ def run_program(command: Sequence[str], cwd: Path, output: Path, label: str, pro
             process = subprocess.Popen(
                 list(command), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, process_group=0
             )
+            _RUNNING.add(process)
             try:
                 assert process.stderr is not None
                 _follow(process.stderr, err, progress)
                 process.wait()
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+                _RUNNING.discard(process)
+                _end(process)
     except OSError as error:
         raise HarnessError(Exit.PROGRAM_FAILED, f"cannot be started: {error}", where=label) from error
     if process.returncode:
@@ -197,6 +197,21 @@ def run_program(command: Sequence[str], cwd: Path, output: Path, label: str, pro
             hint=" ".join(command[:6]) + " ...",
         )
     return Ran(tuple(command), process.returncode, stdout, stderr)
+
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
+def end_programs() -> None:
+    """End every program that a thread of this process is running; their threads then see them as killed."""
+    for process in tuple(_RUNNING):
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _follow(stream: IO[bytes], keep: IO[bytes], progress: Progress | None) -> None:

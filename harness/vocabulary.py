@@ -82,6 +82,15 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class ImageTolerance:
+    """Pixels agree to `rtol` of themselves or, where they are faint, to `floor` of the image's maximum."""
+
+    rtol: float
+    floor: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of the per-tick table: a component of a variable."""
 
@@ -110,6 +119,7 @@ class Vocabulary:
     variables: tuple[Variable, ...]
     aliases: Mapping[str, Alias]
     tick_table: TickTable | None = None
+    image: ImageTolerance = ImageTolerance(1e-6, 1e-12, "the default")
 
     @cached_property
     def _by_name(self) -> dict[str, list[Variable]]:
@@ -187,10 +197,11 @@ def parse_vocabulary(text: str, where: str) -> Vocabulary:
             for a in data.get("aliases", [])
         }
         tick_table = _tick_table(data["tick_table"], variables) if "tick_table" in data else None
+        image = ImageTolerance(**data["image"]) if "image" in data else Vocabulary.image
     except (KeyError, TypeError, StopIteration, tomllib.TOMLDecodeError) as error:
         raise HarnessError(Exit.USAGE, f"not a vocabulary: {error!r}", where=where) from error
     _check(loops, scopes, variables, aliases, where)
-    return Vocabulary(data.get("title", ""), loops, scopes, tolerances, variables, aliases, tick_table)
+    return Vocabulary(data.get("title", ""), loops, scopes, tolerances, variables, aliases, tick_table, image)
 
 
 def _tick_table(entry: Mapping[str, Any], variables: tuple[Variable, ...]) -> TickTable:

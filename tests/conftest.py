@@ -7,6 +7,8 @@ import pytest
 from harness.programs import build_c, load_programs
 from tests.golden_inputs import write_inputs
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture(scope="session")
 def c_build() -> Path:

@@ -32,7 +32,7 @@ MAIN_JOB = """
 base default_F cubic mat_matrix mat_other_lambda conv_adxv conv_denzo conv_xds conv_dials conv_mosflm
 mosflm_beamcenter adxv_beamcenter denzo_beamcenter xds_beamcenter xds_org dials_close custom_beam_vec custom_all
 custom_pivot_sample custom_pivot_beam custom_then_phi pix0_vector_mm pix0_vector close_distance rect_detector detsize
-rotx roty rotz rotxyz twotheta twotheta_axis twotheta_axis_last tilt_all point_pixel misset Nmixed
+rotx roty rotz rotxyz twotheta twotheta_axis twotheta_axis_last tilt_all point_pixel misset N1 Nmixed
 xtalsize sample_xyz mosaic mosaic_auto mosaic_seed phi_scan phi_step phi_xds phi_mosaic phi0_start phi0_center
 phisteps_only phi_carry_mosaic phi_carry_sources phi_carry_oversample conv_after_custom pivot_ignored cell_partial
 energy dispersion disp_nosteps div div_square div_step div_disp polar nopolar polar_xds fluence flux water dmin roi

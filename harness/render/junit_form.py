@@ -21,9 +21,14 @@ def render(result: Result) -> str:
     )
     verdict = ElementTree.SubElement(suite, "testcase", classname=result.case.id, name="verdict")
     if broken:
-        ElementTree.SubElement(verdict, "failure", message=_clean(result.headline), type=result.verdict)
+        ElementTree.SubElement(verdict, "failure", message=clean(result.headline), type=result.verdict)
     for variable in result.variables:
         _case(suite, result.case.id, variable)
+    return document(suite)
+
+
+def document(suite: ElementTree.Element) -> str:
+    """A JUnit file of one suite."""
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
@@ -31,7 +36,7 @@ def render(result: Result) -> str:
 
 
 def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=case_id, name=_clean(f"{v.scope}.{v.name}"))
+    case = ElementTree.SubElement(suite, "testcase", classname=case_id, name=clean(f"{v.scope}.{v.name}"))
     if v.status == "match":
         return
     if v.status == "missing":
@@ -41,9 +46,9 @@ def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
             f"{v.divergent} of {v.compared} numbers diverge, worst at {v.worst_at}: C {full(v.worst_c)}, "
             f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}"
         )
-    ElementTree.SubElement(case, "failure", message=_clean(message), type=v.status)
+    ElementTree.SubElement(case, "failure", message=clean(message), type=v.status)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text without the control characters that XML cannot hold."""
     return "".join(ch if ch >= " " or ch in "\t\n\r" else "�" for ch in text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -8,15 +9,17 @@ import pytest
 
 from harness.errors import Exit, HarnessError
 from harness.images import compare_images, read_image, write_previews
+from harness.vocabulary import load_vocabulary
 
 RNG = np.random.default_rng(7)
+compare = functools.partial(compare_images, tolerance=load_vocabulary().image)
 
 
 def test_metrics_of_two_images() -> None:
     c = RNG.random((30, 40)).astype(np.float32)
     py = c.copy()
     py[3, 17] += 2.5
-    m = compare_images(c, py)
+    m = compare(c, py)
     assert m.shape == (30, 40)
     assert m.max_abs_at == (3, 17)
     assert m.max_abs_diff == pytest.approx(2.5)
@@ -29,18 +32,40 @@ def test_metrics_of_two_images() -> None:
 
 def test_metrics_of_equal_images() -> None:
     c = RNG.random((5, 6)).astype(np.float32)
-    m = compare_images(c, c)
+    m = compare(c, c)
     assert (m.correlation, m.rmse, m.sum_ratio, m.max_rel_diff) == (pytest.approx(1.0), 0.0, 1.0, 0.0)
     flat = np.ones((5, 6), np.float32)
-    assert compare_images(flat, flat).correlation == 1.0
-    assert math.isnan(compare_images(flat, c).correlation)
+    assert compare(flat, flat).correlation == 1.0
+    assert math.isnan(compare(flat, c).correlation)
 
 
 def test_what_was_never_written_is_counted() -> None:
     c = np.ones((4, 4), np.float32)
     py = c.copy()
     py[0, 0] = np.inf
-    assert compare_images(c, py).not_finite == 1
+    assert compare(c, py).not_finite == 1
+    assert compare(c, py).pixels_beyond == 1
+
+
+def test_bright_pixels_are_held_to_themselves_and_faint_ones_to_the_maximum() -> None:
+    c = np.zeros((4, 4), np.float32)
+    c[0] = [1000.0, 1.0, 1e-4, 0.0]
+    for pixel, difference, beyond in [
+        ((0, 0), 0.0009, 0),
+        ((0, 0), 0.002, 1),
+        ((0, 1), 2e-6, 1),
+        ((0, 2), 0.9e-9, 0),
+        ((0, 2), 2e-9, 1),
+        ((0, 3), 0.9e-9, 0),
+        ((0, 3), 2e-9, 1),
+    ]:
+        py = c.astype(np.float64)
+        py[pixel] += difference
+        assert compare(c, py).pixels_beyond == beyond, (pixel, difference)
+    assert compare(c, c * np.float32(1.00001), rtol=1e-4).pixels_beyond == 0
+    zero = np.zeros((4, 4), np.float32)
+    assert compare(zero, zero).pixels_beyond == 0
+    assert compare(zero, c).pixels_beyond == 3
 
 
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""`trace-diff gate`: many cases, one exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from harness.errors import Exit, HarnessError
+
+
+@click.command(
+    epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume (clean tree only)."
+)
+@click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the shipped one]")
+@click.option("--only", multiple=True, metavar="ID", help="Run this case of the matrix, repeatable.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Cases at a time."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/gate"),
+    show_default=True,
+    help="Folder for the bundles, gate.json and gate.junit.xml.",
+)
+@click.option("--against", type=click.Choice(["fixed", "unfixed"]), default="fixed", show_default=True)
+@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance in place of each variable's own.")
+@click.option("--no-images", is_flag=True, help="Trace only; render no image.")
+@click.option("--resume", is_flag=True, help="Take over the outcomes of the same commit from an earlier gate.")
+def gate(
+    matrix: Path | None,
+    only: tuple[str, ...],
+    jobs: int,
+    out: Path,
+    against: str,
+    rtol: float | None,
+    no_images: bool,
+    resume: bool,
+) -> None:
+    """Run every case of a matrix through both programs; print a table, write one JUnit file.
+
+    One case that crashes does not lose the others.
+    """
+    from harness.gate import Outcome, run_gate, worst
+    from harness.matrix import Matrix, load_matrix
+    from harness.render.gate_report import gate_junit, gate_markdown, gate_table
+    from harness.run import RunOptions
+
+    loaded = load_matrix(matrix)
+    if unknown := set(only) - {case.id for case in loaded.cases}:
+        raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
+    chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not only or c.id in only))
+    options = RunOptions(
+        against=against,
+        out=out,
+        render_images=not no_images,
+        rtol=rtol,
+        program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))},
+        asked_as=("trace-diff", *sys.argv[1:]),
+    )
+    seen = 0
+
+    def tell(outcome: Outcome) -> None:
+        nonlocal seen
+        seen += 1
+        click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
+
+    outcomes = run_gate(chosen, options, jobs, resume=resume, on_outcome=tell)
+    (out / "gate.junit.xml").write_text(gate_junit(outcomes, "trace-diff gate"), encoding="utf-8")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as stream:
+            stream.write(gate_markdown(outcomes))
+    click.echo(gate_table(outcomes), nl=False)
+    raise SystemExit(int(worst(outcomes)))

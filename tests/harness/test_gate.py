@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness import gate as gate_module
+from harness.errors import Exit, HarnessError
+from harness.gate import Outcome, run_gate, worst
+from harness.matrix import Matrix, load_matrix
+from harness.run import RunOptions
+from tests.harness.conftest import Cli
+
+SMALL = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100"
+MATRIX = f"""
+[defaults]
+base = "{SMALL}"
+[files."A.mat"]
+text = "0.0081 0.0073 -0.0041 -0.0085 0.0091 0.0020 0.0061 0.0009 0.0095"
+[[cases]]
+id = "good"
+argv = "{{base}}"
+pixels = [[8, 8]]
+[[cases]]
+id = "crashes"
+argv = "{{base}} -nosuchflag"
+pixels = [[8, 8]]
+[[cases]]
+id = "matrix"
+argv = "-mat A.mat -lambda 1 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100"
+pixels = [[1, 2], [3, 4]]
+"""
+
+
+def outcome(code: int) -> Outcome:
+    return Outcome("x", code, "v", "h", 1, 0, 0.0, "", "")
+
+
+def test_the_shipped_matrix_is_wide_enough() -> None:
+    matrix = load_matrix()
+    assert len(matrix.cases) >= 40
+    assert all(case.pixels for case in matrix.cases)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "cases"),
+        ("cases = []", "lets everything through"),
+        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = []\n', "no pixels"),
+        ('[[cases]]\nid = "a"\nargv = "{bas} -N 5"\npixels = [[1, 2]]\n', "bas"),
+        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = [[1, 2]]\n' * 2, "stands twice"),
+    ],
+)
+def test_a_matrix_that_is_none_is_refused(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(text)
+    with pytest.raises(HarnessError, match=says) as caught:
+        load_matrix(path)
+    assert caught.value.code == Exit.USAGE
+
+
+def test_the_exit_code_is_the_worst() -> None:
+    assert worst([outcome(0), outcome(0)]) == Exit.PARITY
+    assert worst([outcome(0), outcome(6), outcome(1), outcome(7)]) == Exit.DIVERGENCE
+    assert worst([outcome(1), outcome(3), outcome(5)]) == Exit.PROGRAM_FAILED
+    assert worst([]) == Exit.NOTHING_TO_COMPARE
+
+
+def test_one_crashed_case_does_not_lose_the_others(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(MATRIX)
+    done = trace_diff("gate", "--matrix", "m.toml", "--out", "out", "--jobs", "2")
+    assert done.returncode == 3
+    assert "3 cases: 2 in parity, 1 not" in done.stdout
+    assert "-nosuchflag" in done.stdout
+    kept = {entry["case"]: entry for entry in json.loads((tmp_path / "out" / "gate.json").read_text())}
+    assert kept["good"]["verdict"] == kept["matrix"]["verdict"] == "parity"
+    assert (tmp_path / "out" / kept["good"]["bundle"] / "manifest-sha256.txt").is_file()
+    suite = ElementTree.parse(tmp_path / "out" / "gate.junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "0", "1")
+
+
+def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(MATRIX)
+    matrix = Matrix("m", tuple(c for c in load_matrix(path).cases if c.id != "crashes"))
+    monkeypatch.setattr(gate_module, "git_state", lambda folder: {"dirty": False, "commit": "abc"})
+    options = RunOptions(out=tmp_path / "out", render_images=False)
+
+    def stop(outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_gate(matrix, options, 1, on_outcome=stop)
+    ran: list[str] = []
+    real = gate_module._run_one
+    monkeypatch.setattr(gate_module, "_run_one", lambda case, *rest: ran.append(case.id) or real(case, *rest))
+    assert [o.exit_code for o in run_gate(matrix, options, 1, resume=True)] == [0, 0]
+    assert ran == ["matrix"]
+    ran.clear()
+    run_gate(matrix, RunOptions(out=tmp_path / "out", render_images=False, rtol=1e-9), 1, resume=True)
+    assert ran == ["good", "matrix"]  # another tolerance is another question
+
+
+def test_usage(trace_diff: Cli, tmp_path: Path) -> None:
+    assert trace_diff("gate", "--only", "nosuch").returncode == 2
+    assert trace_diff("gate", "--matrix", "none.toml").returncode == 2
+
+
+def test_the_plugin_collects_a_matrix(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".toml", m=MATRIX)
+    result = pytester.runpytest_subprocess("--parity", "m.toml", "--parity-out", "out", "-q")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*-nosuchflag*"])
+    assert len(list((pytester.path / "out" / "good").iterdir())) == 1
+
+
+def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log: str) -> None:
+    (pytester.path / "c.log").write_text(supervisor_log)
+    pytester.makepyfile(
+        """
+        import pathlib
+
+        C = pathlib.Path("c.log")
+
+        def test_good(assert_parity):
+            assert assert_parity(C, C.read_text().replace("TRACE_C", "TRACE_PY")).compared == 318
+
+        def test_empty(assert_parity):
+            assert_parity("", "")
+
+        def test_different(assert_parity):
+            assert_parity(C, C.read_text().replace("F_cell 190.27", "F_cell 190.28"))
+
+        def test_contract(assert_parity):
+            assert_parity(C, C, case="supervisor")
+
+        def test_unreadable(assert_parity):
+            assert_parity(C, "TRACE_PY: steps ten\\n")
+        """
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=1, failed=4)
+    result.stdout.fnmatch_lines(["*first divergence: F_cell*"])
