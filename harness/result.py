@@ -19,6 +19,7 @@ from harness.images import ImageMetrics
 from harness.judge import Judged, Judgement, VariableSummary, judge
 from harness.phi import PhiRow, phi_rows
 from harness.quirks import QuirkFinding, find_quirks, load_quirks
+from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
 
 SCHEMA = 1
@@ -77,6 +78,7 @@ class VariableResult:
     worst_rel: float | None
     worst_ulp: float | None
     worst_at: str
+    depends_on: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -125,6 +127,8 @@ class CaseResult:
     inputs: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     expectation: dict[str, str] = field(default_factory=dict)
+    pixels: tuple[tuple[int, int], ...] = ()  # (slow, fast)
+    picked: tuple[str, ...] = ()  # why each pixel was picked; empty where the case names them
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,8 @@ class Result:
     logs: dict[str, LogResult]
     per_phi: tuple[PhiRow, ...]
     images: ImageMetrics | None = None
+    sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
+    """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
 
 
 def compare(
@@ -166,6 +172,8 @@ def compare(
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
     code, verdict, headline, problems = _verdict(alignment, judgement, coverage, first, findings)
+    if images is not None and images.pixels_beyond and code in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
+        code, verdict, headline = Exit.DIVERGENCE, "divergence", _image_headline(images)
     return Result(
         schema=SCHEMA,
         case=case,
@@ -216,6 +224,17 @@ def _verdict(
         return Exit.NOTHING_TO_COMPARE, "incomplete", headline, tuple(problems)
     headline = f"all {coverage.compared} numbers agree; a relative tolerance of {judgement.needed_rtol:.2g} would do"
     return Exit.PARITY, "parity", headline, tuple(problems)
+
+
+def _image_headline(m: ImageMetrics) -> str:
+    """The traced pixels agree, others do not."""
+    slow, fast = m.max_abs_at
+    total = m.shape[0] * m.shape[1]
+    lost = f", {m.not_finite} of them not finite" if m.not_finite else ""
+    return (
+        f"the traced pixels agree, but {m.pixels_beyond} of {total} pixels of the images differ{lost}; "
+        f"trace the worst: --pixel {slow} {fast}"
+    )
 
 
 def _size_problem(alignment: Alignment, mismatch: SizeMismatch) -> str:
@@ -281,6 +300,7 @@ def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
         worst_rel=worst.rel_diff if worst else None,
         worst_ulp=worst.ulp_diff if worst else None,
         worst_at=alignment.vocabulary.describe(row.id.key) if row else "",
+        depends_on=variable.depends_on,
     )
 
 

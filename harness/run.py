@@ -6,17 +6,18 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__
 from harness.align import align
 from harness.bundle import bundle_folder, final_path
-from harness.case import Case, input_hashes, place_inputs, with_flag_value, without_outputs
+from harness.case import Case, input_hashes, place_inputs, with_flag_value, with_pixels, without_outputs
 from harness.errors import Exit, HarnessError
-from harness.images import ImageMetrics, compare_images, read_image, write_previews
+from harness.images import Image, ImageMetrics, compare_images, read_image, write_previews
 from harness.phi import write_phi
+from harness.picks import Pick, Picked, pick_pixels
 from harness.programs import (
     Programs,
     Progress,
@@ -31,9 +32,12 @@ from harness.programs import (
 )
 from harness.provenance import bundle_name, environment, git_state
 from harness.render import renderer
+from harness.render.html_form import render as report_page
 from harness.render.markdown_form import environment_section
+from harness.render.pictures import bundle_files
 from harness.result import CaseResult, Result, compare, to_json
 from harness.rocrate import Action, rocrate
+from harness.source_lines import SourceLine, find_source_lines, program_package
 from harness.trace import read_trace
 from harness.vocabulary import Vocabulary, load_vocabulary
 
@@ -59,6 +63,8 @@ class RunOptions:
     lenient: bool = False
     program_options: Mapping[str, str] = field(default_factory=dict)
     asked_as: tuple[str, ...] = ()
+    pantry: Path | None = None  # where input files lie that several runs share
+    picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class _Workshop:
     options: RunOptions
     stage: Stage
     build: Path
+    images: tuple[Image, Image] | None = None
+    picked: tuple[Picked, ...] = ()
     ran: list[tuple[Side, str, Ran, list[str]]] = field(default_factory=list)
 
     @property
@@ -101,7 +109,9 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
     with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
         for name in ("work", "traces", "images", "logs"):
             (folder / name).mkdir()
-        placed = place_inputs(without_outputs(case, programs.output_flags), folder / "work", programs.input_flags, here)
+        placed = place_inputs(
+            without_outputs(case, programs.output_flags), folder / "work", programs.input_flags, here, options.pantry
+        )
         workshop = _Workshop(folder.resolve(), programs, placed, options, stage, build)
         try:
             result = _run_and_compare(workshop, case, vocabulary)
@@ -116,9 +126,14 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
 
 def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> Result:
     options = workshop.options
+    if options.picks:  # the images say which pixels to trace
+        _render_images(workshop)
+        case = _pick(workshop, case, vocabulary)
     for name, side in workshop.programs.sides.items():
         _run_side(workshop, side, "trace", f"traces/{name.lower()}.log")
-    images = _render_images(workshop, case) if options.render_images else None
+    if options.render_images and workshop.images is None:
+        _render_images(workshop)
+    images = _compare_images(workshop, case, vocabulary)
     with workshop.stage("comparing"):
         tables = [
             read_trace(workshop.folder / f"traces/{name.lower()}.log", name, vocabulary, lenient=options.lenient)
@@ -126,13 +141,20 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
         ]
         for table in tables:
             table.path = f"traces/{table.side.lower()}.log"
-        return compare(
+        result = compare(
             align(tables[0], tables[1], vocabulary),
             _case_result(workshop, case),
             case.contract,
             rtol=options.rtol,
             images=images,
         )
+    return replace(result, sources=_sources(workshop.programs, result))
+
+
+def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
+    packages = {name: program_package(side.source, side.trace) for name, side in programs.sides.items()}
+    known = {name: package for name, package in packages.items() if package is not None}
+    return find_source_lines(known, [(v.scope, v.name) for v in result.variables])
 
 
 def _case_result(workshop: _Workshop, case: Case) -> CaseResult:
@@ -146,6 +168,8 @@ def _case_result(workshop: _Workshop, case: Case) -> CaseResult:
         inputs=hashes,
         options=dict(options.program_options),
         expectation=dict(case.expectation),
+        pixels=tuple(case.pixels),
+        picked=tuple(f"({p.slow}, {p.fast}) {p.why}" for p in workshop.picked),
     )
 
 
@@ -189,7 +213,17 @@ def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
     return ran
 
 
-def _render_images(workshop: _Workshop, case: Case) -> ImageMetrics:
+def _pick(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> Case:
+    """The case with the pixels that the images suggest."""
+    assert workshop.images is not None
+    workshop.picked = pick_pixels(*workshop.images, workshop.options.picks, vocabulary.image)
+    pixels = [(p.slow, p.fast) for p in workshop.picked]
+    workshop.case = with_pixels(workshop.case, pixels)
+    return with_pixels(case, pixels)
+
+
+def _render_images(workshop: _Workshop) -> None:
+    """Render with both programs; leaves the images in the workshop."""
     ran = {
         name: _run_side(workshop, side, "render", f"images/{name.lower()}.bin")
         for name, side in workshop.programs.sides.items()
@@ -203,10 +237,17 @@ def _render_images(workshop: _Workshop, case: Case) -> ImageMetrics:
             Exit.PROGRAM_FAILED, "neither program printed the detector's size", expected=workshop.programs.shape.pattern
         )
     shape = said.pop()
+    c, py = (read_image(workshop.folder / f"images/{name}.bin", shape) for name in ("c", "py"))
+    workshop.images = (c, py)
+
+
+def _compare_images(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> ImageMetrics | None:
+    """Metrics and previews of the images that were rendered, if any."""
+    if workshop.images is None:
+        return None
     with workshop.stage("comparing the images"):
-        c, py = (read_image(workshop.folder / f"images/{name}.bin", shape) for name in ("c", "py"))
-        write_previews(c, py, workshop.folder / "images", list(case.pixels))
-        return compare_images(c, py)
+        write_previews(*workshop.images, workshop.folder / "images", list(case.pixels))
+        return compare_images(*workshop.images, vocabulary.image, workshop.options.rtol)
 
 
 def _keep_failed(folder: Path) -> None:
@@ -223,7 +264,6 @@ def _write_documents(
     folder = workshop.folder
     documents = {
         "summary.md": renderer("markdown")(result) + environment_section(env, git),
-        "report.html": renderer("html")(result),
         "result.json": renderer("json")(result),
         "metrics.json": renderer("metrics")(result),
         "junit.xml": renderer("junit")(result),
@@ -237,6 +277,7 @@ def _write_documents(
         documents |= {f"per_phi.{end}": write_phi(rows, form) for end, form in _PHI_FORMS.items()}
     for name, text in documents.items():
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(report_page(result, bundle_files(folder, result)), encoding="utf-8")
     actions = [
         Action(f"#{side.name.lower()}-{i}", title, _portable(workshop, ran.command), wrote)
         for i, (side, title, ran, wrote) in enumerate(workshop.ran)

@@ -38,6 +38,13 @@ class CommandWithPaste(click.Command):
     metavar="SLOW FAST",
     help="Pixel to trace, repeatable; in place of the case's own.",
 )
+@click.option(
+    "--pixels",
+    "picks",
+    metavar="PICKS",
+    help="Pick pixels off the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
+    "[default for a command line without --pixel: worst:2,brightest:1]",
+)
 @click.option("--mat", type=click.Path(path_type=Path), help="Use this matrix file in place of the case's.")
 @click.option("--hkl", type=click.Path(path_type=Path), help="Use this reflection file in place of the case's.")
 @click.option(
@@ -64,6 +71,7 @@ def run(
     ctx: click.Context,
     case: str | None,
     pixels: tuple[tuple[int, int], ...],
+    picks: str | None,
     mat: Path | None,
     hkl: Path | None,
     against: str,
@@ -86,6 +94,7 @@ def run(
     The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
     """
     from harness.case import load_case, pasted_case, with_pixels
+    from harness.picks import DEFAULT_PICKS, parse_picks
     from harness.programs import load_programs
     from harness.run import RunOptions, run_case, with_replacements
 
@@ -99,7 +108,17 @@ def run(
         raise HarnessError(
             Exit.USAGE, f"both a case ({case}) and a command line", expected="one of them", hint="leave out the case"
         )
+    if picks is not None and (pixels or no_images):
+        raise HarnessError(
+            Exit.USAGE,
+            "--pixels picks off the images, so it goes neither with --pixel nor with --no-images",
+            expected="one of them",
+        )
     chosen = pasted_case(argv, pixels) if case is None else with_pixels(load_case(case), pixels)
+    if picks is None and not chosen.pixels:
+        if no_images:
+            raise HarnessError(Exit.USAGE, "no pixel to trace", expected="--pixel SLOW FAST, since there are no images")
+        picks = DEFAULT_PICKS
     programs = load_programs()
     chosen = with_replacements(chosen, programs, {"mat": mat, "hkl": hkl})
     asked = {"device": device, "dtype": dtype, "threads": threads}
@@ -111,6 +130,7 @@ def run(
         lenient=lenient,
         program_options={name: str(value) for name, value in asked.items() if value is not None},
         asked_as=("trace-diff", *sys.argv[1:]),
+        picks=parse_picks(picks) if picks is not None else (),
     )
     with stages() as stage:
         outcome = run_case(chosen, options, stage)

@@ -83,6 +83,7 @@ def _images(result: Result) -> list[str]:
         ("sum PY / sum C", f"{m.sum_ratio:.15g}"),
         ("sum C, sum PY", f"{full(m.sum_c)}, {full(m.sum_py)}"),
         ("maximum C, PY", f"{full(m.max_c)}, {full(m.max_py)}"),
+        ("pixels beyond tolerance", str(m.pixels_beyond)),
         ("pixels that differ at all", str(m.pixels_differing)),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
@@ -120,7 +121,9 @@ def _row(v: VariableResult) -> str:
 def _case(result: Result) -> list[str]:
     if not result.case.argv:
         return []
-    parts = ["## Command line of both programs", f"```\n{shlex.join(result.case.argv)}\n```"]
+    picked = "\n".join(f"- {why}" for why in result.case.picked)
+    parts = ["## Traced pixels (slow, fast)", picked] if picked else []
+    parts += ["## Command line of both programs", f"```\n{shlex.join(result.case.argv)}\n```"]
     if result.case.inputs:
         lines = "\n".join(f"| `{name}` | `{digest}` |" for name, digest in result.case.inputs.items())
         parts.append(f"| input | sha256 |\n|---|---|\n{lines}")

@@ -1,62 +1,158 @@
-"""Small line plots as inline SVG: C as a line, PY as open circles, so that agreement shows as beads on a string."""
+"""Line plots as inline SVG: C as a line, PY as open circles, so that agreement shows as beads on a string.
+
+Below each the difference, on an axis of its own. Every tick has a strip to point at, with its values as a tooltip, so
+that they can be read without a script too.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 256, 180, 62, 10, 26, 34
+WIDTH, HEIGHT, LEFT, RIGHT = 340, 250, 78, 12
+UPPER = (24, 148)
+"""Top and bottom of the pane with both sides."""
+LOWER = (164, 218)
+"""Top and bottom of the pane with the difference."""
+
+Value = float | None
 
 
 @dataclass(frozen=True)
-class Series:
-    """One line; None where there is no value."""
+class Plot:
+    """One quantity on both sides over one series of ticks; None where a log has no value."""
 
-    name: str
-    x: list[float]
-    y: list[float | None]
+    title: str
+    x_label: str
+    x: tuple[float, ...]
+    c: tuple[Value, ...]
+    py: tuple[Value, ...]
+    difference: tuple[Value, ...]
 
 
-def line_plot(title: str, x_label: str, series: list[Series]) -> str:
-    """An <svg> element with axes, the first series as a line, the others as circles, each point with a tooltip."""
-    xs = [x for s in series for x in s.x]
-    ys = [y for s in series for y in s.y if y is not None]
-    x_low, x_high = _span(xs)
-    y_low, y_high = _span(ys)
+@dataclass(frozen=True)
+class _Axis:
+    """Maps values from [low, high] to pixels."""
 
-    def px(x: float) -> float:
-        return LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+    low: float
+    high: float
+    start: float
+    end: float
 
-    def py(y: float) -> float:
-        return HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
+    def at(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
+
+def plot_svg(plot: Plot) -> str:
+    """An <svg> element, 340 x 250, that scales with its container."""
+    x = _axis(list(plot.x), LEFT + 8, WIDTH - RIGHT - 8, margin=0.0)
+    y = _axis([*_finite(plot.c), *_finite(plot.py)], UPPER[1], UPPER[0])
+    d = _axis([*_finite(plot.difference), 0.0], LOWER[1], LOWER[0])
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
-        f'aria-label="{escape(title)} against {escape(x_label)}">',
-        f'<text x="{LEFT}" y="15" class="title">{escape(title)}</text>',
-        f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}" class="frame"/>',
-        f'<text x="{LEFT}" y="{HEIGHT - 18}" class="tick">{x_low:.4g}</text>',
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 18}" class="tick end">{x_high:.4g}</text>',
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" class="tick mid">{escape(x_label)}</text>',
-        f'<text x="{LEFT - 5}" y="{HEIGHT - BOTTOM}" class="tick end">{y_low:.5g}</text>',
-        f'<text x="{LEFT - 5}" y="{TOP + 9}" class="tick end">{y_high:.5g}</text>',
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" tabindex="0" '
+        f'aria-label="{escape(plot.title)} against {escape(plot.x_label)}, C, PY and their difference">',
+        f'<text x="{LEFT}" y="15" class="title">{escape(plot.title)}</text>',
+        *(_frame(*pane) for pane in (UPPER, LOWER)),
+        *_labels(y, UPPER),
+        *_labels(d, LOWER),
+        f'<text x="{LEFT - 6}" y="{(LOWER[0] + LOWER[1]) / 2 + 3}" class="tick end">PY − C</text>',
+        f'<text x="{LEFT}" y="{HEIGHT - 18}" class="tick">{plot.x[0]:.6g}</text>',
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 18}" class="tick end">{plot.x[-1]:.6g}</text>',
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 5}" class="tick mid">{escape(plot.x_label)}</text>',
+        f'<line class="zero" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{d.at(0):.1f}" y2="{d.at(0):.1f}"/>',
+        _line(plot, x, y),
+        *_marks(plot, x, y, d),
+        f'<line class="cursor" x1="0" x2="0" y1="{UPPER[0]}" y2="{LOWER[1]}" visibility="hidden"/>',
+        *_strips(plot, x),
     ]
-    for number, s in enumerate(series):
-        points = [(px(x), py(y), x, y) for x, y in zip(s.x, s.y, strict=True) if y is not None]
-        if number == 0:
-            parts.append(
-                '<polyline class="line" points="' + " ".join(f"{a:.1f},{b:.1f}" for a, b, _, _ in points) + '"/>'
-            )
-        radius = 1.8 if number == 0 else 4.2
-        parts += [
-            f'<circle class="s{number}" cx="{a:.1f}" cy="{b:.1f}" r="{radius}">'
-            f"<title>{escape(s.name)}: {x:.6g}, {y!r}</title></circle>"
-            for a, b, x, y in points
-        ]
     return "".join(parts) + "</svg>"
 
 
-def _span(values: list[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.06 or abs(high) * 1e-3 or 1.0
-    return low - margin, high + margin
+def _finite(values: tuple[Value, ...]) -> list[float]:
+    return [v for v in values if v is not None and math.isfinite(v)]
+
+
+def _axis(values: list[float], start: float, end: float, margin: float = 0.08) -> _Axis:
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = (high - low) * margin if high > low else abs(high) * 1e-3 or 1.0
+    return _Axis(low - room, high + room, start, end)
+
+
+def _frame(top: float, bottom: float) -> str:
+    return f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{bottom - top}" class="frame"/>'
+
+
+def _labels(axis: _Axis, pane: tuple[int, int]) -> list[str]:
+    """The ends of a vertical axis, with as many digits as it takes to tell them apart."""
+    texts = next(
+        (t for n in range(3, 12) if (t := [f"{v:.{n}g}" for v in (axis.low, axis.high)]) and t[0] != t[1]),
+        [f"{axis.low:.9g}", f"{axis.high:.9g}"],
+    )
+    return [
+        f'<text x="{LEFT - 6}" y="{pane[1]}" class="tick end">{texts[0]}</text>',
+        f'<text x="{LEFT - 6}" y="{pane[0] + 9}" class="tick end">{texts[1]}</text>',
+    ]
+
+
+def _line(plot: Plot, x: _Axis, y: _Axis) -> str:
+    """C's values joined; the line breaks where one is missing."""
+    path, pen = [], "M"
+    for at, value in zip(plot.x, plot.c, strict=True):
+        if value is None or not math.isfinite(value):
+            pen = "M"
+            continue
+        path.append(f"{pen}{x.at(at):.1f} {y.at(value):.1f}")
+        pen = "L"
+    return f'<path class="c-line" d="{" ".join(path)}"/>'
+
+
+def _marks(plot: Plot, x: _Axis, y: _Axis, d: _Axis) -> list[str]:
+    marks = []
+    for values, kind, radius, axis in ((plot.c, "c", 2, y), (plot.py, "py", 4.5, y), (plot.difference, "d", 2.6, d)):
+        for at, value in zip(plot.x, values, strict=True):
+            if value is not None and math.isfinite(value):
+                cx, cy = x.at(at), axis.at(value)
+                if kind == "d":
+                    marks.append(f'<path class="stem" d="M{cx:.1f} {d.at(0):.1f}V{cy:.1f}"/>')
+                marks.append(f'<circle class="{kind}" cx="{cx:.1f}" cy="{cy:.1f}" r="{radius}"/>')
+    return marks
+
+
+def _strips(plot: Plot, x: _Axis) -> list[str]:
+    width = (WIDTH - LEFT - RIGHT) / max(len(plot.x), 1)
+    strips = []
+    for index, at in enumerate(plot.x):
+        said = f"{plot.x_label} {at:.6g}: C {plot.c[index]!r}, PY {plot.py[index]!r}, PY − C {plot.difference[index]!r}"
+        strips.append(
+            f'<rect class="strip" data-i="{index}" data-x="{x.at(at):.1f}" x="{x.at(at) - width / 2:.1f}" '
+            f'y="{UPPER[0]}" width="{width:.1f}" height="{LOWER[1] - UPPER[0]}"><title>{escape(said)}</title></rect>'
+        )
+    return strips
+
+
+def sparkline(values: list[float], marks: list[bool], label: str) -> str:
+    """Values in order on a logarithmic axis: a dot where `marks` holds, a cross where not. Zero sits at the bottom,
+    infinity at the top."""
+    width, height, pad = 140, 32, 6
+    logs = [math.log10(v) for v in values if 0 < v < math.inf]
+    axis = _axis(logs or [0.0], height - pad, pad, margin=0.0)
+    step = (width - 2 * pad) / max(len(values) - 1, 1)
+
+    def place(index: int, value: float) -> tuple[float, float]:
+        if value == 0:
+            y = height - pad / 2
+        else:
+            y = axis.at(math.log10(value)) if value < math.inf else pad / 2
+        return (pad + index * step if len(values) > 1 else width / 2, y)
+
+    points = [place(i, v) for i, v in enumerate(values)]
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    parts = [f'<svg class="spark" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
+    parts.append(f'<polyline points="{line}"/>')
+    for (a, b), good in zip(points, marks, strict=True):
+        if good:
+            parts.append(f'<circle class="good" cx="{a:.1f}" cy="{b:.1f}" r="2.6"/>')
+        else:
+            parts.append(f'<path class="bad" d="M{a - 3:.1f} {b - 3:.1f}l6 6m0 -6l-6 6"/>')
+    return "".join(parts) + "</svg>"

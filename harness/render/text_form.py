@@ -44,6 +44,7 @@ def _counts(result: Result) -> list[str]:
         f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge; "
         f"only in C {c.c_only}, only in PY {c.py_only}, unreadable lines {c.c_unreadable} + {c.py_unreadable}"
     ]
+    lines += [f"traced pixel {why}" for why in result.case.picked]
     if result.per_phi:
         lines.append(f"ticks compared: {len(result.per_phi)}")
     lines.append(f"smallest relative tolerance that would pass: {short(result.needed_rtol)}")
@@ -51,8 +52,9 @@ def _counts(result: Result) -> list[str]:
     if image is not None:
         slow, fast = image.max_abs_at
         lines.append(
-            f"images {image.shape[0]} x {image.shape[1]} (slow x fast): correlation {image.correlation:.12g}, "
-            f"RMSE {short(image.rmse)}, largest difference {short(image.max_abs_diff)} at (slow {slow}, fast {fast}), "
+            f"images {image.shape[0]} x {image.shape[1]} (slow x fast): {image.pixels_beyond} pixels beyond tolerance, "
+            f"correlation {image.correlation:.12g}, RMSE {short(image.rmse)}, "
+            f"largest difference {short(image.max_abs_diff)} at (slow {slow}, fast {fast}), "
             f"sum ratio {image.sum_ratio:.12g}"
         )
     for side, log in result.logs.items():

@@ -69,8 +69,6 @@ def test_a_pasted_command_line() -> None:
     assert case.argv == ("-N", "5", "-floatfile", "out.bin", "-cell", "70")
     assert without_outputs(case, load_programs().output_flags).argv == ("-N", "5", "-cell", "70")
     assert parse_case(case.source, "pasted").argv == case.argv
-    with pytest.raises(HarnessError, match="no pixel"):
-        pasted_case(["-N", "5"], [])
 
 
 def test_the_commands(trace_diff: Cli) -> None:
