@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int dump = size && data[0] == '#';
     memcpy(text, data, size);
     text[size] = '\0';
-    if (dump ? parse_dump(&refl, "fuzz", text + 1, size - 1, &err) : parse_reflections(&refl, "fuzz", text, 1.0, &err)) {
+    if (dump ? parse_dump(&refl, "fuzz", text + 1, size - 1, &err)
+             : parse_reflections(&refl, "fuzz", text, 1.0, &err)) {
         double sum = nearest_F(&refl, refl.h_max, refl.k_max, refl.l_max) + nearest_F(&refl, 1e300, 0.0, -1e300);
         double h = 0.5 * ((double)refl.h_min + refl.h_max), k = 0.5 * ((double)refl.k_min + refl.k_max),
                l = 0.5 * ((double)refl.l_min + refl.l_max);

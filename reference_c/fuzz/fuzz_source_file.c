@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     default_settings(&settings, 1);
     settings.source_file = "fuzz";
+    settings.fpixels = settings.spixels = 8;
     if (place_detector(&detector, &settings, &err)) {
         build_beam(&beam, &settings, &detector, text, &err);
         free_beam(&beam);

@@ -40,7 +40,8 @@ static bool star_from_cell(const double cell[6], Cell *star, double *V_cell, Err
     double skew = sin(s) * sin(s - alpha) * sin(s - beta) * sin(s - gamma);
     double V = 2.0 * a * b * c * sqrt(fabs(skew));
     if (!(V > 0.0) || !isfinite(V) || skew < 0.0)
-        return fail(err, "flag -cell: no cell has the edges %g %g %g A and angles %g %g %g deg; expected a finite volume", a,
+        return fail(err,
+                    "flag -cell: no cell has the edges %g %g %g A and angles %g %g %g deg; expected a finite volume", a,
                     b, c, alpha * RTD, beta * RTD, gamma * RTD);
     const double lengths[3] = {b * c * sin(alpha) / V, c * a * sin(beta) / V, a * b * sin(gamma) / V};
     StarAngles angles = star_angles(cell, cell + 3, lengths, 1.0 / V);
@@ -62,7 +63,8 @@ bool parse_matrix(Cell *star, const char *path, const char *text, double factor,
         char *end;
         m[i] = strtod(text, &end) * factor;
         if (end == text || !isfinite(m[i]))
-            return fail(err, "flag -mat: file '%s': expected 9 numbers, got %d and then '%.20s'", path, i, text);
+            return fail(err, "flag -mat: file '%s': expected 9 numbers, got %d and then '%s'", path, i,
+                        excerpt(text).text);
         text = end;
     }
     star->a = vec3(m[0], m[3], m[6]);
@@ -89,11 +91,11 @@ static bool make_dual(Crystal *x, Cell star, const double *forced, double V_forc
     }
     double V = 1.0 / V_star;
     if (!isfinite(V) || !isfinite(V_star) || length(X) == 0.0 || length(Y) == 0.0 || length(Z) == 0.0)
-        return fail(err, "the reciprocal vectors span no volume: expected three independent vectors from -mat or -cell");
+        return fail(err, "the reciprocal vectors span no volume: expected independent vectors from -mat or -cell");
     x->real_A = (Cell){scaled(V, X), scaled(V, Y), scaled(V, Z)};
-    x->star_A_inv = (Cell){scaled(V_star, cross(x->real_A.b, x->real_A.c)),
-                           scaled(V_star, cross(x->real_A.c, x->real_A.a)),
-                           scaled(V_star, cross(x->real_A.a, x->real_A.b))};
+    x->star_A_inv =
+        (Cell){scaled(V_star, cross(x->real_A.b, x->real_A.c)), scaled(V_star, cross(x->real_A.c, x->real_A.a)),
+               scaled(V_star, cross(x->real_A.a, x->real_A.b))};
     x->real_m = (Cell){scaled(1e-10, x->real_A.a), scaled(1e-10, x->real_A.b), scaled(1e-10, x->real_A.c)};
     x->V_cell_A3 = V;
     return true;

@@ -17,7 +17,7 @@ typedef struct {
     double V_cell_A3;
     double cell_A[3], angles_rad[3], star_lengths_A_inv[3], star_angles_rad[3]; /* recomputed from the vectors */
     double Na, Nb, Nc;
-    double sample_y_m, sample_z_m;     /* as clipped by the beam */
+    double sample_y_m, sample_z_m; /* as clipped by the beam */
     bool clipped_y, clipped_z;
     Shape shape;
     double fudge;

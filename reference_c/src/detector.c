@@ -136,7 +136,8 @@ static bool set_size(Detector *d, const Settings *s, Error *err)
     d->pixel_m = s->pixel_m;
     d->detsize_f_m = s->fpixels ? s->pixel_m * s->fpixels : s->detsize_f_m;
     d->detsize_s_m = s->spixels ? s->pixel_m * s->spixels : s->detsize_s_m;
-    double fpixels = ceil(d->detsize_f_m / d->pixel_m - 0.5), spixels = ceil(d->detsize_s_m / d->pixel_m - 0.5);
+    double fpixels = ceil(d->detsize_f_m / d->pixel_m - 0.5) + 0.0,
+           spixels = ceil(d->detsize_s_m / d->pixel_m - 0.5) + 0.0;
     if (!(fpixels >= 1.0 && spixels >= 1.0 && fpixels * spixels <= MAX_ELEMENTS))
         return fail(err, "flags -detpixels, -detsize, -pixel: expected a detector of 1 to %g pixels, got %g x %g",
                     MAX_ELEMENTS, fpixels, spixels);
@@ -153,8 +154,11 @@ static bool set_size(Detector *d, const Settings *s, Error *err)
 
 bool place_detector(Detector *d, const Settings *s, Error *err)
 {
-    *d = (Detector){.convention = s->convention, .lambda0_m = s->lambda0_m, .twotheta_rad = s->twotheta_rad,
-                    .curved = s->curved_detector, .point_pixel = s->point_pixel};
+    *d = (Detector){.convention = s->convention,
+                    .lambda0_m = s->lambda0_m,
+                    .twotheta_rad = s->twotheta_rad,
+                    .curved = s->curved_detector,
+                    .point_pixel = s->point_pixel};
     if (!set_size(d, s, err))
         return false;
     d->Fclose_m = given_or((s->ORGX - 0.5) * d->pixel_m, d->detsize_f_m / 2.0);
@@ -178,10 +182,10 @@ bool place_detector(Detector *d, const Settings *s, Error *err)
 
 Vec3 detector_position(const Detector *d, double Fdet_m, double Sdet_m, double Odet_m)
 {
-    Vec3 flat = vec3(
-        Fdet_m * d->fdet_vector.x + Sdet_m * d->sdet_vector.x + Odet_m * d->odet_vector.x + d->pix0_vector_m.x,
-        Fdet_m * d->fdet_vector.y + Sdet_m * d->sdet_vector.y + Odet_m * d->odet_vector.y + d->pix0_vector_m.y,
-        Fdet_m * d->fdet_vector.z + Sdet_m * d->sdet_vector.z + Odet_m * d->odet_vector.z + d->pix0_vector_m.z);
+    Vec3 flat =
+        vec3(Fdet_m * d->fdet_vector.x + Sdet_m * d->sdet_vector.x + Odet_m * d->odet_vector.x + d->pix0_vector_m.x,
+             Fdet_m * d->fdet_vector.y + Sdet_m * d->sdet_vector.y + Odet_m * d->odet_vector.y + d->pix0_vector_m.y,
+             Fdet_m * d->fdet_vector.z + Sdet_m * d->sdet_vector.z + Odet_m * d->odet_vector.z + d->pix0_vector_m.z);
     if (!d->curved)
         return flat;
     Vec3 ahead = scaled(d->distance_m, d->beam_vector);
@@ -201,5 +205,6 @@ double capture(const Detector *d, int thick_tic, Vec3 diffracted)
     if (!(d->thick_m > 0.0))
         return 1.0;
     double parallax = dot(diffracted, d->odet_vector);
-    return exp(-thick_tic * d->thickstep_m * d->mu / parallax) - exp(-(thick_tic + 1) * d->thickstep_m * d->mu / parallax);
+    double before = exp(-thick_tic * d->thickstep_m * d->mu / parallax);
+    return before - exp(-(thick_tic + 1) * d->thickstep_m * d->mu / parallax);
 }

@@ -3,6 +3,16 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+Excerpt excerpt(const char *text)
+{
+    Excerpt out;
+    text += strspn(text, " \t\r\n");
+    size_t size = strcspn(text, " \t\r\n");
+    snprintf(out.text, sizeof out.text, "%.*s", (int)(size < sizeof out.text ? size : sizeof out.text - 1), text);
+    return out;
+}
 
 bool fail(Error *err, const char *format, ...)
 {
@@ -20,6 +30,7 @@ bool fail(Error *err, const char *format, ...)
 void note(const char *format, ...)
 {
     va_list args;
+    fflush(stdout); /* so that the two streams keep their order where they share a terminal or a log */
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);

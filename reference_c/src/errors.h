@@ -15,6 +15,12 @@ typedef struct {
 #define PRINTF_LIKE(text, first)
 #endif
 
+/* The next word of a text, cut to fit a message. */
+typedef struct {
+    char text[24];
+} Excerpt;
+Excerpt excerpt(const char *text);
+
 /* Writes the message and returns false, so that a caller can `return fail(err, ...)`. */
 bool fail(Error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 

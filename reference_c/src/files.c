@@ -2,6 +2,7 @@
 #include "files.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +47,41 @@ char *read_file(const char *flag, const char *path, size_t *size, Error *err)
     return bytes;
 }
 
+/* Temporary names for the signal handler, which can be handed nothing: a killed run leaves none behind. */
+enum { MOST_OPEN = 8 };
+static char *volatile under_way[MOST_OPEN];
+
+static void remove_and_die(int signal_number)
+{
+    for (int i = 0; i < MOST_OPEN; i++)
+        if (under_way[i])
+            unlink(under_way[i]);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+static void remember(char *temporary)
+{
+    static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS; i++) {
+        struct sigaction now;
+        if (sigaction(SIGNALS[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            signal(SIGNALS[i], remove_and_die);
+    }
+    for (int i = 0; i < MOST_OPEN; i++)
+        if (!under_way[i]) {
+            under_way[i] = temporary;
+            return;
+        }
+}
+
+static void forget(const char *temporary)
+{
+    for (int i = 0; i < MOST_OPEN; i++)
+        if (under_way[i] == temporary)
+            under_way[i] = NULL;
+}
+
 static bool open_failed(OutputFile *out, const char *flag, const char *path, Error *err)
 {
     fail(err, "flag %s: cannot write '%s': %s; expected a writable place", flag, path, strerror(errno));
@@ -79,6 +115,7 @@ bool output_open(OutputFile *out, const char *flag, const char *path, Error *err
         out->temporary = NULL;
         return open_failed(out, flag, path, err);
     }
+    remember(out->temporary);
     /* mkstemp makes it private; give it the permissions that a plain fopen would have */
     mode_t mask = umask(0);
     umask(mask);
@@ -100,6 +137,7 @@ bool output_commit(OutputFile *out, Error *err)
     if (!bad && out->temporary) {
         bad = rename(out->temporary, out->target) != 0;
         if (!bad) {
+            forget(out->temporary);
             free(out->temporary);
             out->temporary = NULL;
         }
@@ -114,8 +152,10 @@ void output_discard(OutputFile *out)
 {
     if (out->stream)
         fclose(out->stream);
-    if (out->temporary)
+    if (out->temporary) {
         unlink(out->temporary);
+        forget(out->temporary);
+    }
     free(out->temporary);
     free(out->target);
     *out = (OutputFile){NULL, NULL, NULL};

@@ -13,7 +13,7 @@ char *read_file(const char *flag, const char *path, size_t *size, Error *err);
 /* An output under way: written under a temporary name beside its target, which is replaced on commit.
  * A target that is no regular file (/dev/null, a pipe) is written directly. */
 typedef struct {
-    FILE *stream;   /* NULL when not open */
+    FILE *stream; /* NULL when not open */
     char *target;
     char *temporary; /* NULL when written directly */
 } OutputFile;

@@ -22,14 +22,14 @@ typedef enum {
 struct Parser;
 
 typedef struct FlagSpec {
-    const char *names;  /* spellings, separated by blanks */
+    const char *names; /* spellings, separated by blanks */
     FlagKind kind;
-    const char *values; /* how the values are written in --help, "" for none */
-    const char *unit;   /* "" where it has none */
-    size_t offset;      /* of the member of Settings that is set */
-    double divisor;     /* from the flag's unit to the member's; for KIND_CHOICE the value itself */
+    const char *values;                     /* how the values are written in --help, "" for none */
+    const char *unit;                       /* "" where it has none */
+    size_t offset;                          /* of the member of Settings that is set */
+    double divisor;                         /* from the flag's unit to the member's; for KIND_CHOICE the value itself */
     bool (*special)(struct Parser *parser); /* side effect after setting, or the whole work for KIND_SPECIAL */
-    const char *effect; /* one phrase for --help */
+    const char *effect;                     /* one phrase for --help */
 } FlagSpec;
 
 /* The table; ends with a row whose names are NULL. */

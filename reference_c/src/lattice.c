@@ -19,9 +19,9 @@ static double sinc3(double x)
 static double spot_distance_sqr(const Crystal *x, Vec3 d)
 {
     const Cell *star = &x->star_A_inv;
-    Vec3 delta = vec3(d.x * star->a.x + d.y * star->b.x + d.z * star->c.x,
-                      d.x * star->a.y + d.y * star->b.y + d.z * star->c.y,
-                      d.x * star->a.z + d.y * star->b.z + d.z * star->c.z);
+    Vec3 delta =
+        vec3(d.x * star->a.x + d.y * star->b.x + d.z * star->c.x, d.x * star->a.y + d.y * star->b.y + d.z * star->c.y,
+             d.x * star->a.z + d.y * star->b.z + d.z * star->c.z);
     return dot(delta, delta) * x->Na * x->Na * x->Nb * x->Nb * x->Nc * x->Nc;
 }
 

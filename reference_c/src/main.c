@@ -100,8 +100,8 @@ static bool build_model(Run *run, Error *err)
     free(matrix);
     free(sources);
     if (ok && run->mask && (run->mask_fpixels != m->detector.fpixels || run->mask_spixels != m->detector.spixels))
-        ok = fail(err, "flag -mask: file '%s' has %d x %d pixels, expected those of the detector, %d x %d", s->mask_file,
-                  run->mask_fpixels, run->mask_spixels, m->detector.fpixels, m->detector.spixels);
+        ok = fail(err, "flag -mask: file '%s' has %d x %d pixels, expected those of the detector, %d x %d",
+                  s->mask_file, run->mask_fpixels, run->mask_spixels, m->detector.fpixels, m->detector.spixels);
     m->mask = run->mask;
     return ok;
 }
@@ -110,8 +110,8 @@ static bool build_model(Run *run, Error *err)
 static bool simulate(Run *run, int argc, char **argv, Error *err)
 {
     Settings *s = &run->settings;
-    if (!read_headers(run, err) || !parse_options(s, argc, argv, err) || !check_settings(s, err) || !build_model(run, err) ||
-        !check_trace_pixels(s, &run->model, err))
+    if (!read_headers(run, err) || !parse_options(s, argc, argv, err) || !check_settings(s, err) ||
+        !build_model(run, err) || !check_trace_pixels(s, &run->model, err))
         return false;
 
     bool tracing_only = s->trace_count && !s->output_named;
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     int code = EXIT_SUCCESS;
     if (!run)
         return EXIT_BAD_INPUT;
-    default_settings(&run->settings, (long)time(NULL)); /* before the flags are read, as the original does */
+    default_settings(&run->settings, (long)(time(NULL) % 2147483647)); /* before the flags are read */
     bool ok = preview_options(&run->settings, argc, argv, &err);
     if (ok && run->settings.help)
         print_help();

@@ -46,8 +46,8 @@ bool finish_model(Model *m, const Settings *s, Error *err)
 {
     m->phi0_rad = s->phi0_rad;
     m->osc = sample_phi(s->osc);
-    m->recommended_oversample = recommended_oversample(&m->crystal, s->lambda0_m, m->detector.distance_m,
-                                                       m->detector.pixel_m, &m->largest_m);
+    m->recommended_oversample =
+        recommended_oversample(&m->crystal, s->lambda0_m, m->detector.distance_m, m->detector.pixel_m, &m->largest_m);
     m->oversample_given = s->oversample > 0;
     m->oversample = m->oversample_given ? s->oversample : m->recommended_oversample;
     m->oversample_thick = s->oversample_thick;
@@ -57,7 +57,8 @@ bool finish_model(Model *m, const Settings *s, Error *err)
     m->fix_interp_latch = s->fix_interp_latch;
     /* decided on the counts that flags give, before sample sizes turn into counts */
     bool small = s->Na <= 2 || s->Nb <= 2 || s->Nc <= 2;
-    m->interpolate = m->refl.Fhkl && (s->interpolate == INTERPOLATE_YES || (s->interpolate == INTERPOLATE_AUTO && small));
+    bool wanted = s->interpolate == INTERPOLATE_YES || (s->interpolate == INTERPOLATE_AUTO && small);
+    m->interpolate = m->refl.Fhkl && wanted;
 
     Sampled layers = sample_thickness(s->thick);
     m->detector.mu = s->detector_mu;
@@ -68,11 +69,12 @@ bool finish_model(Model *m, const Settings *s, Error *err)
     m->detector.thicksteps = layers.count;
 
     m->water = s->water_size_m != 0.0;
-    m->I_bg = WATER_F * WATER_F * R_E_SQR * m->beam.fluence * s->water_size_m * s->water_size_m * s->water_size_m * 1e6 *
-              AVOGADRO / WATER_MW;
+    m->I_bg = WATER_F * WATER_F * R_E_SQR * m->beam.fluence * s->water_size_m * s->water_size_m * s->water_size_m *
+              1e6 * AVOGADRO / WATER_MW;
     m->steps = (double)m->beam.count * m->crystal.mosaic_domains * m->osc.count * m->oversample * (double)m->oversample;
     if (!(m->steps < 9e15))
-        return fail(err, "expected fewer than 9e15 steps per pixel, got %g: fewer sources, domains, phisteps or sub-pixels",
+        return fail(err,
+                    "expected fewer than 9e15 steps per pixel, got %g: fewer sources, domains, phisteps or sub-pixels",
                     m->steps);
     return check_count("-phisteps", m->osc.count, err) && check_count("-detector_thicksteps", layers.count, err) &&
            check_count("-oversample (recommended for this crystal)", m->oversample, err) && rotate_all(m, err);

@@ -20,12 +20,12 @@ typedef struct {
     double largest_m; /* longest edge of the crystal */
     bool oversample_given;
     bool oversample_thick, oversample_polar, oversample_omega;
-    double steps;     /* sources x domains x phisteps x oversample^2 */
-    double I_bg;      /* what I starts from: water background */
-    bool water;       /* there is any */
+    double steps;              /* sources x domains x phisteps x oversample^2 */
+    double I_bg;               /* what I starts from: water background */
+    bool water;                /* there is any */
     const unsigned char *mask; /* a byte per pixel, 0 skipped; NULL without */
     bool fix_phi_carryover, fix_interp_latch;
-    Cell *rotated_m;  /* [phi slot][mosaic domain]; slot phisteps holds the unrotated vectors */
+    Cell *rotated_m; /* [phi slot][mosaic domain]; slot phisteps holds the unrotated vectors */
 } Model;
 
 /* What the original carries from one evaluation to the next (kind "state leak" in quirks.md). */
@@ -35,12 +35,12 @@ typedef struct {
 } LeakState;
 
 typedef struct {
-    double I;                            /* sum over all steps, before scaling */
+    double I;                              /* sum over all steps, before scaling */
     double capture_fraction, polar, omega; /* the factors that stand for the pixel */
-    double I_pixel;                      /* photons */
-    double omega_sum;                    /* over layers and sub-samples */
-    bool block_outside;                  /* a 4x4x4 block left the grid */
-    Vec3 outside_hkl;                    /* the first one that did */
+    double I_pixel;                        /* photons */
+    double omega_sum;                      /* over layers and sub-samples */
+    bool block_outside;                    /* a 4x4x4 block left the grid */
+    Vec3 outside_hkl;                      /* the first one that did */
 } Pixel;
 
 /* Fills the derived members from settings and stages that are already built. */

@@ -10,8 +10,8 @@ typedef struct Parser {
     Settings *settings;
     int argc;
     char **argv;
-    int at;               /* index of the flag being read */
-    int used;             /* values it has taken */
+    int at;   /* index of the flag being read */
+    int used; /* values it has taken */
     const FlagSpec *spec;
     Error *err;
 } Parser;
@@ -24,7 +24,7 @@ bool parse_options(Settings *settings, int argc, char **argv, Error *err);
 /* The values of -mask and -img, which are read before the other flags; also --lenient, -h and -version. */
 bool preview_options(Settings *settings, int argc, char **argv, Error *err);
 
-/* Refuses settings that no run could use: lengths that are not positive, sizes beyond MAX_ELEMENTS, a reversed region. */
+/* Refuses settings that no run could use: lengths that are not positive, counts below one, directions of no length. */
 bool check_settings(const Settings *settings, Error *err);
 
 /* The special readers, one per row of the table that needs more than storing its value. */

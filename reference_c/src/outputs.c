@@ -1,7 +1,6 @@
 /* Scales and roundings from photons to the four kinds of image file, and the noise drawn on the last. */
 #include "outputs.h"
 
-
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -41,9 +40,8 @@ static void make_int_image(uint16_t *pixels, const Model *m, const Image *image,
     size_t i = 0;
     for (int spixel = 0; spixel < d->spixels; spixel++)
         for (int fpixel = 0; fpixel < d->fpixels; fpixel++, i++)
-            pixels[i] = is_rendered(m, spixel, fpixel)
-                            ? to_adu((double)image->floatimage[i] * scale + adc_offset + 0.5)
-                            : 0;
+            pixels[i] =
+                is_rendered(m, spixel, fpixel) ? to_adu((double)image->floatimage[i] * scale + adc_offset + 0.5) : 0;
 }
 
 static void write_pgm(FILE *stream, const Model *m, const Image *image, double scale)
@@ -82,7 +80,8 @@ static void make_noise_image(uint16_t *pixels, const Model *m, const Image *imag
     printf("%.0f photons on noise image (%ld overloads)\n", photons, overloads);
 }
 
-bool write_outputs(Outputs *out, const Settings *s, const Model *m, const Image *image, Generator *generator, Error *err)
+bool write_outputs(Outputs *out, const Settings *s, const Model *m, const Image *image, Generator *generator,
+                   Error *err)
 {
     const Detector *d = &m->detector;
     size_t count = (size_t)d->spixels * (size_t)d->fpixels;

@@ -8,8 +8,17 @@
 #include "vec.h"
 
 /* Loop keys, outermost first, in the order in which a line carries them. */
-typedef enum { KEY_SPIXEL, KEY_FPIXEL, KEY_THICK_TIC, KEY_SUBS, KEY_SUBF, KEY_SOURCE, KEY_PHI_TIC, KEY_MOS_TIC,
-               KEY_COUNT } TraceKey;
+typedef enum {
+    KEY_SPIXEL,
+    KEY_FPIXEL,
+    KEY_THICK_TIC,
+    KEY_SUBS,
+    KEY_SUBF,
+    KEY_SOURCE,
+    KEY_PHI_TIC,
+    KEY_MOS_TIC,
+    KEY_COUNT
+} TraceKey;
 
 /* How deep a scope sits: the number of keys its lines carry. */
 enum { DEPTH_run = 0, DEPTH_pixel = 2, DEPTH_subsample = 5, DEPTH_source = 6, DEPTH_step = 8 };
@@ -28,30 +37,30 @@ enum {
 };
 #undef TRACE_NAME
 
-#define CHECK_PROBE(scope, name, size) \
+#define CHECK_PROBE(scope, name, size)                                                                                 \
     _Static_assert(TRACE_SIZE_##scope##_##name == (size), "trace_names.h gives " #scope " " #name " another size")
 
 #ifdef TRACE
 void trace_line(const Tracer *tracer, int depth, const char *name, int size, const double *values);
 
 #define PROBING(tracer) ((tracer) != NULL)
-#define PROBE_KEY(tracer, index, value) \
-    do { \
-        if (tracer) \
-            (tracer)->key[index] = (value); \
+#define PROBE_KEY(tracer, index, value)                                                                                \
+    do {                                                                                                               \
+        if (tracer)                                                                                                    \
+            (tracer)->key[index] = (value);                                                                            \
     } while (0)
-#define PROBE_VALUES(tracer, scope, name, size, ...) \
-    do { \
-        CHECK_PROBE(scope, name, size); \
-        if (tracer) \
-            trace_line(tracer, DEPTH_##scope, #name, size, (const double[]){__VA_ARGS__}); \
+#define PROBE_VALUES(tracer, scope, name, size, ...)                                                                   \
+    do {                                                                                                               \
+        CHECK_PROBE(scope, name, size);                                                                                \
+        if (tracer)                                                                                                    \
+            trace_line(tracer, DEPTH_##scope, #name, size, (const double[]){__VA_ARGS__});                             \
     } while (0)
 #else
 #define PROBING(tracer) 0
 #define PROBE_KEY(tracer, index, value) ((void)0)
-#define PROBE_VALUES(tracer, scope, name, size, ...) \
-    do { \
-        CHECK_PROBE(scope, name, size); \
+#define PROBE_VALUES(tracer, scope, name, size, ...)                                                                   \
+    do {                                                                                                               \
+        CHECK_PROBE(scope, name, size);                                                                                \
     } while (0)
 #endif
 

@@ -58,7 +58,7 @@ float gaussdev(Generator *g, long *seed)
 /* ln Gamma by Lanczos' six terms, rounded to float. */
 static float ln_gamma(float of)
 {
-    static const double TERMS[6] = {76.18009172947146,  -86.50532032941677,    24.01409824083091,
+    static const double TERMS[6] = {76.18009172947146,  -86.50532032941677,   24.01409824083091,
                                     -1.231739572450155, 0.001208650973866179, -0.000005395239384953};
     double x = (double)of, base = x + 5.5, series = 1.000000000190015;
     base -= (x + 0.5) * log(base);

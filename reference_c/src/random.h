@@ -11,8 +11,8 @@ enum { SHUFFLE = 32 };
 /* The generator; zeroed before first use. A stream is a `long` seed that each draw updates. */
 typedef struct {
     long table[SHUFFLE];
-    long last;          /* 0 until the table is loaded */
-    bool gauss_kept;    /* a second normal deviate waits */
+    long last;       /* 0 until the table is loaded */
+    bool gauss_kept; /* a second normal deviate waits */
     float gauss;
 } Generator;
 

@@ -27,7 +27,8 @@ static int choose_threads(const Model *m, int asked)
         return 1;
     }
     if (leaks && asked > 1)
-        note("WARNING: with -threads %d the state that leaks is each thread's own: the image depends on the count", asked);
+        note("WARNING: with -threads %d the state that leaks is each thread's own: the image depends on the count",
+             asked);
 #ifdef _OPENMP
     return asked ? asked : omp_get_max_threads();
 #else
@@ -112,11 +113,12 @@ bool render(Image *image, const Model *m, int threads, bool progress, Error *err
         return fail(err, "no memory for an image of %zu pixels", pixels);
     }
     threads = choose_threads(m, threads);
+    (void)threads; /* without OpenMP */
     float *floatimage = image->floatimage;
     int done = 0, shown = -1;
     if (progress)
         show_progress(0, rows_total, &shown);
-    /* a leaking run keeps rows in order within each thread; otherwise the order is nobody's business */
+        /* a leaking run keeps rows in order within each thread; otherwise the order is nobody's business */
 #ifdef _OPENMP
     omp_set_schedule(phi_can_leak(m) || interp_can_leak(m) ? omp_sched_static : omp_sched_dynamic, 0);
 #pragma omp parallel num_threads(threads)

@@ -10,7 +10,7 @@ typedef struct {
     double omega_sum_sr; /* over all sub-samples */
     double max_I, max_Fdet_m, max_Sdet_m;
     double sum, sum_sqr, mean, rms, rmsd;
-    bool block_outside;  /* an interpolation block left the grid; the first in raster order is below */
+    bool block_outside; /* an interpolation block left the grid; the first in raster order is below */
     Vec3 outside_hkl;
 } Image;
 

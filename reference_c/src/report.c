@@ -26,11 +26,13 @@ static void report_rows(const Cell *cell)
 static void report_crystal(const Model *m)
 {
     const Crystal *x = &m->crystal;
-    const double *cell = x->cell_A, *angles = x->angles_rad, *star = x->star_lengths_A_inv, *star_angles = x->star_angles_rad;
+    const double *cell = x->cell_A, *angles = x->angles_rad, *star = x->star_lengths_A_inv,
+                 *star_angles = x->star_angles_rad;
     if (x->misset_random)
         printf("random orientation misset angles: %f %f %f deg\n", x->misset_rad.x * RTD, x->misset_rad.y * RTD,
                x->misset_rad.z * RTD);
-    printf("Unit Cell: %g %g %g %g %g %g\n", cell[0], cell[1], cell[2], angles[0] * RTD, angles[1] * RTD, angles[2] * RTD);
+    printf("Unit Cell: %g %g %g %g %g %g\n", cell[0], cell[1], cell[2], angles[0] * RTD, angles[1] * RTD,
+           angles[2] * RTD);
     printf("Recp Cell: %g %g %g %g %g %g\n", star[0], star[1], star[2], star_angles[0] * RTD, star_angles[1] * RTD,
            star_angles[2] * RTD);
     printf("volume = %g A^3\n", x->V_cell_A3);
@@ -78,8 +80,8 @@ void report_model(const Model *m, const Settings *s)
                                                     : "auto-selected no interpolation");
     report_crystal(m);
     report_sampling(m);
-    printf("  distance=%g detsize=%gx%g  pixel=%g meters (%dx%d pixels)\n", d->distance_m, d->detsize_f_m, d->detsize_s_m,
-           d->pixel_m, d->fpixels, d->spixels);
+    printf("  distance=%g detsize=%gx%g  pixel=%g meters (%dx%d pixels)\n", d->distance_m, d->detsize_f_m,
+           d->detsize_s_m, d->pixel_m, d->fpixels, d->spixels);
     printf("  sensor is %g m thick in %d layers with mu= %g\n", d->thick_m, d->thicksteps, d->mu);
     printf("  Xbeam=%g Ybeam=%g\n", d->Xbeam_m, d->Ybeam_m);
     printf("  Fbeam=%g Sbeam=%g\n", d->Fbeam_m, d->Sbeam_m);
@@ -92,7 +94,8 @@ void report_model(const Model *m, const Settings *s)
     printf("  spindle ROTATION_AXIS= %g %g %g\n", d->spindle_vector.x, d->spindle_vector.y, d->spindle_vector.z);
     printf("  dials origin= %g %g %g\n", d->dials_origin_mm.x, d->dials_origin_mm.y, d->dials_origin_mm.z);
     printf("  roi: %d < x < %d && %d < y < %d\n", d->roi_xmin, d->roi_xmax, d->roi_ymin, d->roi_ymax);
-    printf("  %d phi steps from %g to %g degrees\n", m->osc.count, m->phi0_rad * RTD, (m->phi0_rad + m->osc.range) * RTD);
+    printf("  %d phi steps from %g to %g degrees\n", m->osc.count, m->phi0_rad * RTD,
+           (m->phi0_rad + m->osc.range) * RTD);
     printf("  %dx%d pixel oversample steps%s%s%s\n", m->oversample, m->oversample, m->oversample_thick ? " +thick" : "",
            m->oversample_polar ? " +polar" : "", m->oversample_omega ? " +omega" : "");
 }
@@ -101,8 +104,8 @@ void report_image(const Model *m, const Image *image)
 {
     Vec3 hkl = image->outside_hkl;
     if (image->block_outside) {
-        printf("WARNING: out of range for three point interpolation: h,k,l,h0,k0,l0: %g,%g,%g,%g,%g,%g \n", hkl.x, hkl.y,
-               hkl.z, ceil(hkl.x - 0.5), ceil(hkl.y - 0.5), ceil(hkl.z - 0.5));
+        printf("WARNING: out of range for three point interpolation: h,k,l,h0,k0,l0: %g,%g,%g,%g,%g,%g \n", hkl.x,
+               hkl.y, hkl.z, ceil(hkl.x - 0.5), ceil(hkl.y - 0.5), ceil(hkl.z - 0.5));
         puts("WARNING: further warnings will not be printed! ");
     }
     printf("solid angle subtended by detector = %g steradian ( %g%% sphere)\n", image->omega_sum_sr / m->steps,

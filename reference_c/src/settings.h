@@ -8,8 +8,14 @@
 
 #include "vec.h"
 
-typedef enum { CONVENTION_MOSFLM, CONVENTION_DENZO, CONVENTION_ADXV, CONVENTION_XDS, CONVENTION_DIALS,
-               CONVENTION_CUSTOM } Convention;
+typedef enum {
+    CONVENTION_MOSFLM,
+    CONVENTION_DENZO,
+    CONVENTION_ADXV,
+    CONVENTION_XDS,
+    CONVENTION_DIALS,
+    CONVENTION_CUSTOM
+} Convention;
 typedef enum { PIVOT_SAMPLE, PIVOT_BEAM } Pivot;
 typedef enum { SHAPE_SQUARE, SHAPE_ROUND, SHAPE_GAUSS, SHAPE_TOPHAT } Shape;
 typedef enum { INTERPOLATE_NO, INTERPOLATE_YES, INTERPOLATE_AUTO } Interpolate;
@@ -35,8 +41,8 @@ typedef struct {
 
     /* crystal */
     const char *mat_file;
-    int cell_given;         /* numbers after -cell: 0 to 6 */
-    double cell[6];         /* angstrom, rad */
+    int cell_given; /* numbers after -cell: 0 to 6 */
+    double cell[6]; /* angstrom, rad */
     Misset misset;
     Vec3 misset_rad;
     int Na, Nb, Nc;
@@ -52,15 +58,15 @@ typedef struct {
 
     /* spindle */
     double phi0_rad;
-    Sampled osc;            /* rad */
+    Sampled osc; /* rad */
 
     /* beam */
     double lambda0_m;
-    Sampled dispersion;     /* fraction */
-    Sampled hdiv, vdiv;     /* rad */
+    Sampled dispersion; /* fraction */
+    Sampled hdiv, vdiv; /* rad */
     bool round_div;
     const char *source_file;
-    double polarization;    /* Kahn factor */
+    double polarization; /* Kahn factor */
     bool nopolar;
     double fluence, flux, exposure_s, beamsize_m;
     double dmin_m;
@@ -74,21 +80,21 @@ typedef struct {
     double detsize_f_m, detsize_s_m;
     double distance_m, close_distance_m;
     double Xbeam_m, Ybeam_m, Xclose_m, Yclose_m;
-    double ORGX, ORGY;      /* pixels */
+    double ORGX, ORGY; /* pixels */
     Vec3 detector_rot_rad;
     double twotheta_rad;
     bool curved_detector, point_pixel;
-    double detector_mu;     /* per metre, -1 not set */
-    Sampled thick;          /* m */
+    double detector_mu; /* per metre, -1 not set */
+    Sampled thick;      /* m */
     int oversample;
     bool oversample_thick, oversample_polar, oversample_omega;
-    int roi[4];             /* xmin xmax ymin ymax, -1 not given */
+    int roi[4]; /* xmin xmax ymin ymax, -1 not given */
     const char *image_file, *mask_file;
 
     /* outputs */
     const char *float_file, *int_file, *pgm_file, *noise_file;
     bool write_pgm, write_noise;
-    bool output_named;      /* some output file was named by a flag */
+    bool output_named; /* some output file was named by a flag */
     double int_scale, pgm_scale, adc_offset;
     bool printout;
     int printout_fpixel, printout_spixel;
@@ -96,7 +102,7 @@ typedef struct {
 
     /* what this program adds */
     bool help, version, lenient;
-    int threads;            /* 0: choose */
+    int threads; /* 0: choose */
     bool fix_phi_carryover, fix_interp_latch;
     const char *trace_file;
     int trace_count;

@@ -48,8 +48,8 @@ bool parse_smv_header(SmvHeader *h, const char *flag, const char *path, const ch
         header_bytes != (double)(size_t)header_bytes)
         return fail(err, "flag %s: file '%s': expected an SMV header with HEADER_BYTES=", flag, path);
     if ((double)size < header_bytes)
-        return fail(err, "flag %s: file '%s' is too short: expected %g bytes of header, got %zu", flag, path, header_bytes,
-                    size);
+        return fail(err, "flag %s: file '%s' is too short: expected %g bytes of header, got %zu", flag, path,
+                    header_bytes, size);
     text[(size_t)header_bytes] = '\0'; /* pixels must not be taken for keywords */
     *h = (SmvHeader){
         .header_bytes = header_bytes,
@@ -70,8 +70,8 @@ bool parse_smv_header(SmvHeader *h, const char *flag, const char *path, const ch
     if (order)
         h->swapped = (strncmp(order + 11, "big", 3) != 0) != little_endian();
     if (bad_value(h->size1, 1, INT_MAX) || bad_value(h->size2, 1, INT_MAX) || h->size1 * h->size2 > MAX_ELEMENTS)
-        return fail(err, "flag %s: file '%s': expected SIZE1, SIZE2 from 1 to at most %g pixels in all, got %g, %g", flag,
-                    path, MAX_ELEMENTS, h->size1, h->size2);
+        return fail(err, "flag %s: file '%s': expected SIZE1, SIZE2 from 1 to at most %g pixels in all, got %g, %g",
+                    flag, path, MAX_ELEMENTS, h->size1, h->size2);
     if (bad_value(h->pixel_size_mm, 1e-9, 1e9) || bad_value(h->wavelength_A, 1e-9, 1e9))
         return fail(err, "flag %s: file '%s': expected positive PIXEL_SIZE, WAVELENGTH, got %g, %g", flag, path,
                     h->pixel_size_mm, h->wavelength_A);

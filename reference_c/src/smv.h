@@ -18,7 +18,8 @@ typedef struct {
 
 /* Reads the keywords: the last occurrence in the header wins, and one is also found inside a longer word.
  * False when HEADER_BYTES is missing or longer than the file, or a value makes no sense. */
-bool parse_smv_header(SmvHeader *header, const char *flag, const char *path, const char *bytes, size_t size, Error *err);
+bool parse_smv_header(SmvHeader *header, const char *flag, const char *path, const char *bytes, size_t size,
+                      Error *err);
 
 /* Lets a header set the geometry; for a mask BEAM_CENTER_Y counts from the other edge. */
 void apply_smv_header(Settings *settings, const SmvHeader *header, bool is_mask);

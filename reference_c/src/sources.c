@@ -42,18 +42,19 @@ bool parse_sources(Beam *beam, const char *path, const char *text, const Detecto
             char *end;
             columns[found] = strtod(at, &end);
             if (end == at || !isfinite(columns[found]))
-                return fail(err, "flag -sourcefile: file '%s', line %d: expected X Y Z weight wavelength, got '%.20s'", path,
-                            line, at);
+                return fail(err, "flag -sourcefile: file '%s', line %d: expected X Y Z weight wavelength, got '%s'",
+                            path, line, excerpt(at).text);
             at = end;
             found++;
         }
         if (at != stop)
-            return fail(err, "flag -sourcefile: file '%s', line %d: expected at most 5 numbers, got '%.20s'", path, line,
-                        at);
+            return fail(err, "flag -sourcefile: file '%s', line %d: expected at most 5 numbers, got '%s'", path, line,
+                        excerpt(at).text);
         Vec3 position = vec3(columns[0], columns[1], columns[2]);
         if (found && (!(columns[4] > 0.0) || length(position) == 0.0))
-            return fail(err, "flag -sourcefile: file '%s', line %d: expected a place off the origin and a positive wavelength",
-                        path, line);
+            return fail(
+                err, "flag -sourcefile: file '%s', line %d: expected a place off the origin and a positive wavelength",
+                path, line);
         if (found && !add_source(beam, &room, position, columns[3], columns[4], err))
             return false;
         text = stop + (*stop == '\n');
@@ -84,6 +85,9 @@ static bool generate_sources(Beam *beam, bool round_div, const Detector *d, Erro
             position = rotate_axis(position, d->vert_vector, hdiv);
             for (int disp_tic = 0; disp_tic < beam->dispersion.count; disp_tic++) {
                 double change = beam->dispersion.step * disp_tic - beam->dispersion.range / 2.0;
+                if (!(change > -1.0))
+                    return fail(err, "flag -dispersion: expected a width that leaves wavelengths above 0, got %g %%",
+                                beam->dispersion.range * 100.0);
                 if (!add_source(beam, &room, position, 1.0, beam->lambda0_m * (1.0 + change), err))
                     return false;
             }
@@ -93,8 +97,11 @@ static bool generate_sources(Beam *beam, bool round_div, const Detector *d, Erro
 
 bool build_beam(Beam *beam, const Settings *s, const Detector *detector, const char *source_text, Error *err)
 {
-    *beam = (Beam){.lambda0_m = s->lambda0_m, .dmin_m = s->dmin_m, .polarization = s->polarization,
-                   .nopolar = s->nopolar, .fluence = s->fluence};
+    *beam = (Beam){.lambda0_m = s->lambda0_m,
+                   .dmin_m = s->dmin_m,
+                   .polarization = s->polarization,
+                   .nopolar = s->nopolar,
+                   .fluence = s->fluence};
     if (s->flux != 0.0 && s->exposure_s > 0.0 && s->beamsize_m >= 0.0)
         beam->fluence = s->flux * s->exposure_s / s->beamsize_m / s->beamsize_m;
     beam->dispersion = sample_beam(s->dispersion);
@@ -102,7 +109,8 @@ bool build_beam(Beam *beam, const Settings *s, const Detector *detector, const c
     beam->vdiv = sample_beam(s->vdiv);
     if (!check_count("-dispsteps", beam->dispersion.count, err) || !check_count("-hdivsteps", beam->hdiv.count, err) ||
         !check_count("-vdivsteps", beam->vdiv.count, err) ||
-        !check_count("-divsteps x -dispsteps", (double)beam->dispersion.count * beam->hdiv.count * beam->vdiv.count, err))
+        !check_count("-divsteps x -dispsteps", (double)beam->dispersion.count * beam->hdiv.count * beam->vdiv.count,
+                     err))
         return false;
     if (source_text)
         return parse_sources(beam, s->source_file, source_text, detector, err);

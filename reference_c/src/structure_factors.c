@@ -26,11 +26,11 @@ static bool make_grid(Reflections *r, const char *path, Error *err)
     double h = (double)r->h_max - r->h_min + 1.0, k = (double)r->k_max - r->k_min + 1.0,
            l = (double)r->l_max - r->l_min + 1.0;
     if (h < 1.0 || k < 1.0 || l < 1.0)
-        return fail(err, "file '%s': expected ranges with min <= max, got %d..%d %d..%d %d..%d", path, r->h_min, r->h_max,
-                    r->k_min, r->k_max, r->l_min, r->l_max);
+        return fail(err, "file '%s': expected ranges with min <= max, got %d..%d %d..%d %d..%d", path, r->h_min,
+                    r->h_max, r->k_min, r->k_max, r->l_min, r->l_max);
     if ((h + 1.0) * (k + 1.0) * (l + 1.0) > MAX_ELEMENTS)
-        return fail(err, "file '%s': the range %g x %g x %g of Miller indices is too large, expected at most %g points", path,
-                    h, k, l, MAX_ELEMENTS);
+        return fail(err, "file '%s': the range %g x %g x %g of Miller indices is too large, expected at most %g points",
+                    path, h, k, l, MAX_ELEMENTS);
     r->h_range = (int)h;
     r->k_range = (int)k;
     r->l_range = (int)l;
@@ -56,7 +56,9 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
     *r = (Reflections){.default_F = default_F};
     r->h_min = r->k_min = r->l_min = INT_MAX;
     r->h_max = r->k_max = r->l_max = INT_MIN;
-    bool ok = list || fail(err, "file '%s': no memory", path);
+    bool ok = list != NULL;
+    if (!list)
+        fail(err, "file '%s': no memory", path);
     while (ok) {
         double h, k, l, F;
         if (!next_number(&text, &h) || !next_number(&text, &k) || !next_number(&text, &l) || !next_number(&text, &F))
@@ -86,9 +88,10 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
     while (ok && isspace((unsigned char)*text))
         text++;
     if (ok && !count)
-        ok = fail(err, "flag -hkl: file '%s': expected lines of h k l F, got '%.20s'", path, text);
+        ok = fail(err, "flag -hkl: file '%s': expected lines of h k l F, got '%s'", path, excerpt(text).text);
     if (ok && *text)
-        note("WARNING: file '%s': reading stopped after %zu reflections at '%.20s', which is no h k l F", path, count, text);
+        note("WARNING: file '%s': reading stopped after %zu reflections at '%s', which is no h k l F", path, count,
+             excerpt(text).text);
     ok = ok && make_grid(r, path, err);
     if (ok) {
         for (int h = r->h_min; h <= r->h_max; h++)
@@ -124,7 +127,8 @@ bool parse_dump(Reflections *r, const char *path, const char *bytes, size_t size
         return false;
     size_t wanted = ((size_t)r->h_range + 1) * ((size_t)r->k_range + 1) * ((size_t)r->l_range + 1) * sizeof *r->Fhkl;
     if (left < wanted)
-        return fail(err, "dump file '%s': too short, expected %zu bytes of structure factors, got %zu", path, wanted, left);
+        return fail(err, "dump file '%s': too short, expected %zu bytes of structure factors, got %zu", path, wanted,
+                    left);
     memcpy(r->Fhkl, at, wanted);
     return true;
 }
@@ -179,7 +183,8 @@ double interpolated_F(const Reflections *r, double h, double k, double l)
     for (int i = 0; i < 4; i++) {
         double along_k[4];
         for (int j = 0; j < 4; j++)
-            along_k[j] = lagrange4(l_first, &r->Fhkl[grid_index(r, (int)h_first + i, (int)k_first + j, (int)l_first)], l);
+            along_k[j] =
+                lagrange4(l_first, &r->Fhkl[grid_index(r, (int)h_first + i, (int)k_first + j, (int)l_first)], l);
         along_h[i] = lagrange4(k_first, along_k, k);
     }
     return lagrange4(h_first, along_h, h);

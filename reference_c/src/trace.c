@@ -10,7 +10,8 @@ bool check_trace_pixels(const Settings *s, const Model *m, Error *err)
             return fail(err, "flag -trace_pixel: expected slow 0..%d and fast 0..%d, got %d %d", d->spixels - 1,
                         d->fpixels - 1, spixel, fpixel);
         if (!is_rendered(m, spixel, fpixel))
-            return fail(err, "flag -trace_pixel: pixel %d %d is not rendered: expected one inside -roi and not masked out",
+            return fail(err,
+                        "flag -trace_pixel: pixel %d %d is not rendered: expected one inside -roi and not masked out",
                         spixel, fpixel);
     }
     return true;
@@ -52,32 +53,41 @@ static void trace_run(Tracer *tracer, const Model *m)
     }
 }
 
+/* A walk over the pixels in raster order, for what they leave behind. */
+typedef struct {
+    LeakState leak;
+    size_t next; /* the pixel that the state belongs to */
+} Walk;
+
 /* The leaked state at a pixel. Both leaks settle: once a phi loop has run, every later pixel starts from the same slot;
- * once interpolation is off it stays off. So the walk over the earlier pixels ends there, usually at the first. */
-static LeakState state_before(const Model *m, int spixel, int fpixel)
+ * once interpolation is off it stays off. So the walk usually ends at its first pixel. It goes on from where it is when
+ * the next traced pixel lies further on. */
+static LeakState state_before(Walk *walk, const Model *m, TracePixel at)
 {
-    LeakState leak = fresh_state(m);
-    bool phi_open = phi_can_leak(m), interp_open = interp_can_leak(m);
-    for (int s = 0; s <= spixel; s++)
-        for (int f = 0; f < (s == spixel ? fpixel : m->detector.fpixels); f++) {
-            if (!phi_open && !interp_open)
-                return leak;
-            if (!is_rendered(m, s, f))
-                continue;
-            evaluate_pixel(m, s, f, &leak, NULL);
-            phi_open = phi_open && leak.phi_slot == m->osc.count;
-            interp_open = interp_open && leak.interpolate;
-        }
-    return leak;
+    size_t width = (size_t)m->detector.fpixels, target = (size_t)at.spixel * width + (size_t)at.fpixel;
+    if (target < walk->next)
+        *walk = (Walk){fresh_state(m), 0};
+    while (walk->next < target) {
+        bool phi_open = phi_can_leak(m) && walk->leak.phi_slot == m->osc.count;
+        bool interp_open = interp_can_leak(m) && walk->leak.interpolate;
+        int spixel = (int)(walk->next / width), fpixel = (int)(walk->next % width);
+        if (!phi_open && !interp_open)
+            break;
+        if (is_rendered(m, spixel, fpixel))
+            evaluate_pixel(m, spixel, fpixel, &walk->leak, NULL);
+        walk->next++;
+    }
+    return walk->leak;
 }
 
 void write_trace(FILE *stream, const Settings *s, const Model *m)
 {
     Tracer tracer = {.stream = stream};
+    Walk walk = {fresh_state(m), 0};
     trace_run(&tracer, m);
     for (int i = 0; i < s->trace_count; i++) {
         TracePixel at = s->trace_pixels[i];
-        LeakState leak = state_before(m, at.spixel, at.fpixel);
+        LeakState leak = state_before(&walk, m, at);
         evaluate_pixel(m, at.spixel, at.fpixel, &leak, &tracer);
     }
 }

@@ -8,12 +8,12 @@
 /* degrees per radian; angles are divided and multiplied by it, so that a round trip loses as little as it did */
 #define RTD (180.0 / PI)
 
-#define R_E_SQR 7.94079248018965e-30        /* Thomson cross section, m^2 */
-#define AVOGADRO 6.02214179e23              /* per mol */
-#define HC_EV_ANGSTROM 12398.42             /* energy to wavelength */
+#define R_E_SQR 7.94079248018965e-30                     /* Thomson cross section, m^2 */
+#define AVOGADRO 6.02214179e23                           /* per mol */
+#define HC_EV_ANGSTROM 12398.42                          /* energy to wavelength */
 #define DEFAULT_FLUENCE 125932015286227086360700780544.0 /* photons per m^2 */
-#define WATER_F 2.57                        /* electrons per water molecule at forward scattering */
-#define WATER_MW 18.0                       /* g/mol */
+#define WATER_F 2.57                                     /* electrons per water molecule at forward scattering */
+#define WATER_MW 18.0                                    /* g/mol */
 #define ROUND_XTAL_CORRECTION 0.723601254558268
 #define SOURCE_DISTANCE_M 10.0
 

@@ -63,6 +63,19 @@ def traced(plain: Program) -> Program:
     return Program(plain.path.with_name("nanoBragg-trace"))
 
 
+SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+
+@pytest.fixture(scope="session")
+def sanitized() -> Program:
+    """The build with probes under AddressSanitizer and UndefinedBehaviorSanitizer; skips where there are none."""
+    probe = ["cc", *SANITIZERS.split(), "-x", "c", "-", "-o", "/dev/null"]
+    if subprocess.run(probe, input="int main(void){return 0;}", text=True, capture_output=True, check=False).returncode:
+        pytest.skip("this compiler has no sanitizers")
+    build(SOURCE / "build" / "asan", f"CFLAGS=-O1 -g {SANITIZERS}")
+    return Program(SOURCE / "build" / "asan" / "nanoBragg-trace")
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
     """A fresh folder with the golden input files; the large one by link."""
