@@ -151,8 +151,8 @@ def with_flag_value(case: Case, flag: str, value: str) -> Case:
     return replace(case, argv=tuple(words))
 
 
-def without_outputs(case: Case, output_flags: Sequence[str]) -> Case:
-    """The case without the flags that name output files: a run decides where its output goes."""
+def without_outputs(case: Case, output_flags: Sequence[str], switches: Sequence[str] = ()) -> Case:
+    """The case without the flags that name output files, and without `switches`: both are a run's to decide."""
     words: list[str] = []
     skip = False
     for word in case.argv:
@@ -160,6 +160,8 @@ def without_outputs(case: Case, output_flags: Sequence[str]) -> Case:
             skip = False
         elif word in output_flags:
             skip = True
+        elif word in switches:
+            continue
         else:
             words.append(word)
     return replace(case, argv=tuple(words))

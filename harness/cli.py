@@ -15,8 +15,11 @@ from harness.errors import Exit, HarnessError
 COMMANDS = {
     "run": "run both programs on one command line, compare, leave a bundle",
     "compare": "compare two logs",
+    "blame": "which side breaks its own equation, in two logs or one",
+    "judge": "judge a bundle again under another tolerance",
     "phi": "per-φ table of two logs or of a bundle",
     "bundle": "verify, list and show bundles",
+    "report": "render, index and open the reports of bundles",
     "gate": "run a matrix of cases through both programs",
     "cases": "list and show the shipped cases",
     "export": "export figures of a bundle",

@@ -44,6 +44,7 @@ class Programs:
     sides: Mapping[str, Side]
     input_flags: tuple[str, ...]
     output_flags: tuple[str, ...]
+    switches: tuple[str, ...]
     replace: Mapping[str, str]
     pixel: tuple[str, ...]
     shape: re.Pattern[str]
@@ -72,6 +73,7 @@ def load_programs() -> Programs:
         sides={name: _side(name, data[name]) for name in ("C", "PY")},
         input_flags=tuple(common["input_flags"]),
         output_flags=tuple(common["output_flags"]),
+        switches=tuple(common["switches"]),
         replace=common["replace"],
         pixel=tuple(common["pixel"]),
         shape=re.compile(common["shape"]),

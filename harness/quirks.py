@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from harness.align import Alignment
 from harness.judge import Judged, Judgement
-from harness.vocabulary import Key, Variable
+from harness.vocabulary import Key, Variable, Vocabulary
+
+if TYPE_CHECKING:
+    from harness.blame_findings import Blame, BlameFinding
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,20 @@ class Signature:
     rtol: float
 
 
+NO_SIGNATURE = Signature("", (), "", 0.0, 0.0)
+"""Of a quirk that only shows in a broken equation: no divergence fits it."""
+
+
+@dataclass(frozen=True)
+class BlameSignature:
+    """On the quirk's side one of `equations` is broken, with a hint of one of `hints`, wherever `when` holds."""
+
+    equations: tuple[str, ...]
+    hints: tuple[str, ...]
+    when_variable: str = ""
+    when_equals: float = 0.0
+
+
 @dataclass(frozen=True)
 class Quirk:
     """One entry of the ledger."""
@@ -37,6 +56,7 @@ class Quirk:
     explanation: str
     remedy: str
     signature: Signature
+    blame: BlameSignature | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +77,55 @@ def load_quirks() -> tuple[Quirk, ...]:
 
 
 def _quirk(entry: dict[str, object]) -> Quirk:
-    fields: dict[str, object] = {k: v for k, v in entry.items() if k != "signature"}
-    s = entry["signature"]
-    assert isinstance(s, dict)
-    signature = Signature(s["loop"], tuple(s["variables"]), s["when"]["variable"], s["when"]["equals"], s["rtol"])
-    return Quirk(**{k: str(v).strip() for k, v in fields.items()}, signature=signature)
+    fields: dict[str, object] = {k: v for k, v in entry.items() if k not in ("signature", "blame")}
+    s, b = entry.get("signature"), entry.get("blame")
+    signature, blame = NO_SIGNATURE, None
+    if isinstance(s, dict):
+        signature = Signature(s["loop"], tuple(s["variables"]), s["when"]["variable"], s["when"]["equals"], s["rtol"])
+    if isinstance(b, dict):
+        when = b.get("when", {"variable": "", "equals": 0.0})
+        blame = BlameSignature(tuple(b["equations"]), tuple(b["hints"]), when["variable"], when["equals"])
+    return Quirk(**{k: str(v).strip() for k, v in fields.items()}, signature=signature, blame=blame)
+
+
+def blamed_quirk(
+    quirks: tuple[Quirk, ...],
+    equation: str,
+    side: str,
+    hint: str,
+    values: Callable[[str], Sequence[float | None]],
+) -> str:
+    """The id of the quirk that a broken equation shows, or empty. `values` gives a variable at the broken places."""
+    for quirk in quirks:
+        blame = quirk.blame
+        if blame is None or side != quirk.side or equation not in blame.equations or hint not in blame.hints:
+            continue
+        if not blame.when_variable or all(value == blame.when_equals for value in values(blame.when_variable)):
+            return quirk.id
+    return ""
+
+
+def quirks_of_blame(
+    blame: Blame, quirks: tuple[Quirk, ...], judgement: Judgement, vocabulary: Vocabulary
+) -> tuple[QuirkFinding, ...]:
+    """The quirks that the findings of `blame` name, with the first of each as evidence."""
+    found: dict[str, list[BlameFinding]] = {}
+    for finding in blame.findings:
+        if finding.quirk:
+            found.setdefault(finding.quirk, []).append(finding)
+    first = judgement.first.row if judgement.first is not None else None
+    named = []
+    for quirk in quirks:
+        if not (findings := found.get(quirk.id)):
+            continue
+        variables = {f.variable for f in findings}
+        evidence = f"{findings[0].variable} of {quirk.side} at {findings[0].place}: {findings[0].hint}"
+        is_first = first is not None and any(
+            (f.variable, f.place) == (first.variable.name, vocabulary.describe(first.id.key)) for f in findings
+        )
+        downstream = _downstream(vocabulary, judgement, variables)
+        named.append(QuirkFinding(quirk, max(f.count for f in findings), evidence, is_first, downstream))
+    return tuple(named)
 
 
 def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk, ...]) -> tuple[QuirkFinding, ...]:
@@ -71,13 +135,14 @@ def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk,
 
 
 def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFinding | None:
+    signature = quirk.signature
     places: dict[tuple[Key, str], str] = {}
     for judged in judgement.rows:
         row = judged.row
-        if judged.status != "divergent" or row.variable.name not in quirk.signature.variables:
+        if judged.status != "divergent" or row.variable.name not in signature.variables:
             continue
         place = (row.id.key, row.variable.name)
-        if place not in places and (evidence := _evidence(alignment, judged, quirk)):
+        if place not in places and (evidence := _evidence(alignment, judged, quirk.side, signature)):
             places[place] = evidence
     if not places or judgement.first is None:
         return None
@@ -87,15 +152,15 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
         len(places),
         next(iter(places.values())),
         (first.id.key, first.variable.name) in places,
-        _downstream(alignment, judgement, quirk),
+        _downstream(alignment.vocabulary, judgement, set(signature.variables)),
     )
 
 
-def _evidence(alignment: Alignment, judged: Judged, quirk: Quirk) -> str | None:
+def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Signature) -> str | None:
     """What shows that this row is stale, or None."""
-    row, signature = judged.row, quirk.signature
+    row = judged.row
     place = alignment.vocabulary.loops.index(signature.loop)
-    suspect, witness = (alignment.c, alignment.py) if quirk.side == "C" else (alignment.py, alignment.c)
+    suspect, witness = (alignment.c, alignment.py) if side == "C" else (alignment.py, alignment.c)
     condition = next((v.id for v in alignment.vocabulary.named(signature.when_variable)), "")
     if suspect.value(row.id.key, condition) != signature.when_equals:
         return None
@@ -107,7 +172,7 @@ def _evidence(alignment: Alignment, judged: Judged, quirk: Quirk) -> str | None:
         value = witness.vector((*row.id.key[:place], other, *row.id.key[place + 1 :]), row.id.variable)
         if len(value) == len(stale) and _same(stale, value, signature.rtol):
             return (
-                f"{row.variable.name} of {quirk.side} at {signature.loop}={tick} "
+                f"{row.variable.name} of {side} at {signature.loop}={tick} "
                 f"({signature.when_variable}={signature.when_equals:g}) is the value of {signature.loop}={other}"
             )
     return None
@@ -124,15 +189,15 @@ def _same(a: tuple[float, ...], b: tuple[float, ...], rtol: float) -> bool:
     return math.dist(a, b) <= rtol * max(math.hypot(*a), math.hypot(*b))
 
 
-def _downstream(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> int:
-    """How many divergent numbers belong to variables that are computed from the quirk's."""
-    reached = set(quirk.signature.variables)
+def _downstream(vocabulary: Vocabulary, judgement: Judgement, variables: set[str]) -> int:
+    """How many divergent numbers belong to variables that are computed from those."""
+    reached = set(variables)
     grew = True
     while grew:
-        new = {v.name for v in alignment.vocabulary.variables if v.name not in reached and _uses(v, reached)}
+        new = {v.name for v in vocabulary.variables if v.name not in reached and _uses(v, reached)}
         grew = bool(new)
         reached |= new
-    reached -= set(quirk.signature.variables)
+    reached -= variables
     return sum(1 for row in judgement.rows if row.status != "match" and row.row.variable.name in reached)
 
 

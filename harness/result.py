@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.align import Alignment, SizeMismatch
+from harness.blame_findings import Blame
 from harness.coverage import Contract, Coverage, check_coverage, cut_off
 from harness.errors import Exit
 from harness.images import ImageMetrics
 from harness.judge import Judged, Judgement, VariableSummary, judge
 from harness.phi import PhiRow, phi_rows
-from harness.quirks import QuirkFinding, find_quirks, load_quirks
+from harness.quirks import QuirkFinding, find_quirks, load_quirks, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
 
@@ -155,6 +156,8 @@ class Result:
     images: ImageMetrics | None = None
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
     """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
+    blame: Blame | None = None
+    """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
 
 
 def compare(
@@ -168,7 +171,12 @@ def compare(
     """Judge an alignment under a contract and put all findings together."""
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
+    blame = _blame(alignment, judgement)
     findings = find_quirks(alignment, judgement, load_quirks())
+    if blame is not None:
+        known = {f.quirk.id for f in findings}
+        named = quirks_of_blame(blame, load_quirks(), judgement, alignment.vocabulary)
+        findings += tuple(f for f in named if f.quirk.id not in known)
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
     code, verdict, headline, problems = _verdict(alignment, judgement, coverage, first, findings)
@@ -193,7 +201,19 @@ def compare(
         logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
         per_phi=tuple(phi_rows(alignment.c, alignment.py, alignment.vocabulary)),
         images=images,
+        blame=blame,
     )
+
+
+def _blame(alignment: Alignment, judgement: Judgement) -> Blame | None:
+    """Who breaks its own equation, where something differs and the vocabulary's domain has equations."""
+    if judgement.first is None:
+        return None
+    from harness.blame import blame_pair
+    from harness.domains import domain_for
+
+    domain = domain_for(alignment.vocabulary)
+    return blame_pair(alignment, judgement, domain) if domain is not None else None
 
 
 def _verdict(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from harness.errors import Exit, HarnessError
 from harness.result import SCHEMA, Result
@@ -43,7 +43,7 @@ def result_from_json(text: str, where: str = "result.json") -> Result:
 def _dataclass(kind: type[T], data: Any) -> T:
     if not isinstance(data, Mapping):
         raise TypeError(f"{kind.__name__}: expected an object, got {type(data).__name__}")
-    hints = _hints(kind)
+    hints = _hints(cast(Hashable, kind))
     given = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name in data:
@@ -54,8 +54,10 @@ def _dataclass(kind: type[T], data: Any) -> T:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _hints(kind: Hashable) -> dict[str, Any]:
+    from harness.blame import Blame  # the Result names it for type checkers only
+
+    return get_type_hints(kind, localns={"Blame": Blame})
 
 
 def _value(hint: Any, data: Any) -> Any:

@@ -109,9 +109,8 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
     with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
         for name in ("work", "traces", "images", "logs"):
             (folder / name).mkdir()
-        placed = place_inputs(
-            without_outputs(case, programs.output_flags), folder / "work", programs.input_flags, here, options.pantry
-        )
+        bare = without_outputs(case, programs.output_flags, programs.switches)
+        placed = place_inputs(bare, folder / "work", programs.input_flags, here, options.pantry)
         workshop = _Workshop(folder.resolve(), programs, placed, options, stage, build)
         try:
             result = _run_and_compare(workshop, case, vocabulary)

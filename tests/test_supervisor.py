@@ -146,6 +146,31 @@ def test_the_same_run_twice_gives_the_same_result(
         assert (again / name).read_bytes() == (unfixed[1] / name).read_bytes()
 
 
+def test_a_stored_comparison_can_be_judged_again(
+    parity: tuple[subprocess.CompletedProcess[str], Path], unfixed: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    bundle = parity[1]
+    again = trace_diff("judge", bundle, "--format", "json", cwd=bundle)
+    assert again.returncode == 0
+    assert again.stdout == (bundle / "result.json").read_text()
+    strict = trace_diff("judge", bundle, "--rtol", "1e-16", cwd=bundle)
+    assert strict.returncode == 1
+    assert trace_diff("judge", unfixed[1], "--rtol", "0.7", cwd=bundle).returncode == 0
+    assert verify(bundle) == []
+
+
+def test_two_bundles_are_compared(
+    parity: tuple[subprocess.CompletedProcess[str], Path], unfixed: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    same = trace_diff("bundle", "diff", parity[1], parity[1], cwd=parity[1])
+    assert (same.returncode, same.stdout) == (0, "no difference\n")
+    done = trace_diff("bundle", "diff", parity[1], unfixed[1], cwd=parity[1])
+    assert done.returncode == 1
+    assert "settings.against: 'fixed' -> 'unfixed'" in done.stdout
+    assert "result.verdict: 'parity' -> 'divergence'" in done.stdout
+    assert "environment" not in done.stdout
+
+
 def test_tables_of_a_bundle(unfixed: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     bundle = unfixed[1]
     assert trace_diff("phi", bundle, "--format", "csv", cwd=bundle).stdout == (bundle / "per_phi.csv").read_text()
@@ -172,6 +197,13 @@ def test_a_pasted_command_line_with_files_of_one_s_own(tmp_path: Path) -> None:
     assert result["images"]["shape"] == [20, 20]
     repeat = trace_diff("run", bundle / "case.toml", "--no-images", cwd=tmp_path)
     assert repeat.returncode == 0, repeat.stderr
+
+
+def test_what_the_harness_adds_does_not_change_the_command_line(tmp_path: Path) -> None:
+    """Quirk misset-seed-clobbers: -misset_seed reads the two words after it, here those of the user, as angles."""
+    words = "-cell 70 80 90 -default_F 5 -N 3 -detpixels 9 -pixel 0.4 -noprogress -misset_seed 5"
+    done = trace_diff("run", "--pixel", 3, 4, "--threads", 2, "--", *words.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,21 @@ def verify(folder: Path) -> None:
     click.echo(f"{folder}: every file is as it was written")
 
 
+@bundle.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+def diff(a: Path, b: Path) -> None:
+    """Say what differs between two bundles: settings, environment, commit, worst numbers; exit 1 when anything does."""
+    from harness.bundle_diff import diff_bundles
+
+    found = diff_bundles(a, b)
+    for d in found:
+        click.echo(f"{d.place}: {d.a!r} -> {d.b!r}")
+    if found:
+        raise SystemExit(int(Exit.DIVERGENCE))
+    click.echo("no difference")
+
+
 @bundle.command("list")
 @click.argument("root", type=click.Path(path_type=Path), default=Path("reports"))
 def list_bundles(root: Path) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.result import Result
 
-FORMATS = ("text", "json", "markdown", "html", "junit", "github", "metrics")
-"""What `--format` takes."""
+FORMATS = ("text", "json", "markdown", "html", "junit", "github", "step-summary", "sarif", "metrics")
+"""What `--format` takes. The module of a form is named after it, with `_` for `-`."""
 
 
 def renderer(form: str) -> Callable[[Result], str]:
     """The function that renders `form`; imported here, since some pull in slow libraries."""
-    module = import_module(f"harness.render.{form}_form")
+    module = import_module(f"harness.render.{form.replace('-', '_')}_form")
     render: Callable[[Result], str] = module.render
     return render

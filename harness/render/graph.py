@@ -22,6 +22,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "inherited": ("↳", "inherited: both obey the equation, the inputs differ already"),
     "origin": ("✗", "diverges, though what it is computed from agrees"),
     "downstream": ("↳", "diverges, and so does something it is computed from"),
+    "inconsistent": ("≠", "breaks its own equation, whatever the other side has"),
     "missing": ("?", "stands on one side only"),
     "none": ("–", "not compared"),
     "match": ("✓", "agrees"),
@@ -69,21 +70,25 @@ def _input(nodes: list[Node], of: Node, name: str) -> Node | None:
 
 def _blamed(result: Result) -> dict[tuple[str, str], tuple[str, str]]:
     """(kind, side) by (scope, variable). Introduced outweighs inherited where the places of one variable differ."""
-    blame = getattr(result, "blame", None)
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for finding in getattr(blame, "findings", ()):
+    for finding in result.blame.findings if result.blame is not None else ():
         key = (finding.scope, finding.variable)
         if finding.kind == "introduced":
             sides = {finding.side, *filter(None, [found[key][1]] if found.get(key, ("",))[0] == "introduced" else [])}
             found[key] = ("introduced", "+".join(sorted(sides)))
         elif finding.kind == "inherited":
             found.setdefault(key, ("inherited", ""))
+        elif finding.kind == "self-inconsistent":
+            found.setdefault(key, ("inconsistent", finding.side))
     return found
 
 
 def _state(node: Node, blamed: Mapping[tuple[str, str], tuple[str, str]]) -> tuple[str, str]:
     v = node.variable
-    if v.divergent and (said := blamed.get((v.scope, v.name))):
+    said = blamed.get((v.scope, v.name), ("", ""))
+    if said[0] == "introduced" and not v.divergent:
+        return "inconsistent", said[1]  # both logs say the same, and it does not follow from what one of them says
+    if said[0] == "inconsistent" or (said[0] and v.divergent):
         return said
     if v.divergent:
         return ("downstream" if any(n.variable.divergent for n in node.inputs) else "origin"), ""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harness.phi import PhiRow
 from harness.render.graph import STATES, graph_svg, legend, nodes_of
 from harness.render.numbers import full, short, ulps
-from harness.render.pictures import DECADES, PATCH, by_panel, covered
+from harness.render.pictures import DECADES, PATCH, SIGNED_DECADES, by_panel, covered
 from harness.render.svg import Plot, plot_svg
 from harness.result import Result, VariableResult, plain
 
@@ -54,9 +54,11 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None) -> str:
         divergences=result.divergences[:MOST_DIVERGENCES],
         kept=len(result.divergences),
         blame=blame_rows(result),
+        unasked=result.blame.missing if result.blame is not None else (),
         panels=_panels(result, files),
         marks=_marks(result),
         decades=DECADES,
+        signed_decades=SIGNED_DECADES,
         commands=_commands(result, files),
     )
 
@@ -167,10 +169,9 @@ def _shown(result: Result) -> list[tuple[int, VariableResult]]:
 
 def blame_rows(result: Result) -> list[dict[str, Any]]:
     """The findings of blame as plain rows, introduced first; empty when nobody looked for blame."""
-    findings = getattr(getattr(result, "blame", None), "findings", ())
-    rows: list[dict[str, Any]] = [plain(finding) for finding in findings]
-    order = {"introduced": 0, "unexplained": 1, "inherited": 2}
-    return sorted(rows, key=lambda row: order.get(row["kind"], 3))
+    rows: list[dict[str, Any]] = [plain(f) for f in result.blame.findings] if result.blame is not None else []
+    order = {"introduced": 0, "self-inconsistent": 1, "unexplained": 2, "inherited": 3}
+    return sorted(rows, key=lambda row: order.get(row["kind"], 4))
 
 
 @dataclass(frozen=True)
@@ -226,17 +227,20 @@ def _marks(result: Result) -> list[tuple[int, int, str, str]]:
 
 
 def _commands(result: Result, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    """(what it does, command) to do it again: from commands.txt, else from the case's command line."""
+    """(heading, command) to do it again: what commands.txt recorded, and the case as a command line.
+
+    A heading stands before the first of its commands only.
+    """
     commands: list[tuple[str, str]] = []
-    if result.case.argv:
-        pixels = [w for s, f in result.case.pixels for w in ("--pixel", str(s), str(f))]
-        again = ["trace-diff", "run", *pixels, "--against", result.case.against or "fixed", "--", *result.case.argv]
-        commands.append(("the whole comparison, from its command line", shlex.join(again)))
-    recorded = files.get("commands.txt", b"").decode("utf-8", "replace").splitlines()
     heading = ""
-    for line in recorded:
+    for line in files.get("commands.txt", b"").decode("utf-8", "replace").splitlines():
         if line.startswith("#"):
             heading = line.lstrip("# ")
         elif line.strip():
             commands.append((heading, line))
+            heading = ""
+    if result.case.argv:
+        pixels = [w for s, f in result.case.pixels for w in ("--pixel", str(s), str(f))]
+        again = ["trace-diff", "run", *pixels, "--against", result.case.against or "fixed", "--", *result.case.argv]
+        commands.append(("the comparison as a pasted command line", shlex.join(again)))
     return commands

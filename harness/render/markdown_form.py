@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from harness.blame_text import markdown
 from harness.phi import write_phi
 from harness.render.numbers import full, short, ulps
 from harness.result import Result, VariableResult
@@ -12,10 +13,11 @@ from harness.result import Result, VariableResult
 def render(result: Result) -> str:
     """Verdict, first divergence, quirks, per-φ table, per-variable table, image metrics, command line."""
     parts = [
-        f"# {result.case.title}: {result.verdict}",
+        f"# {escape(result.case.title)}: {result.verdict}",
         f"**{escape(result.headline)}** (exit code {result.exit_code})",
         *_first(result),
         *_quirks(result),
+        *(markdown(result.blame, escape) if result.blame is not None else []),
         *_problems(result),
         *_images(result),
         *_per_phi(result),
@@ -32,21 +34,29 @@ def escape(text: str) -> str:
     return text
 
 
+def code(text: str) -> str:
+    """`text` as code, whatever stands in it: where a mark would end the code or a table cell, as HTML."""
+    if not set("`|<>\n\r") & set(text):
+        return f"`{text}`"
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "<code>" + "".join(f"&#{ord(ch)};" if ch in "`|*_[]~\\" else ch for ch in " ".join(text.split())) + "</code>"
+
+
 def _first(result: Result) -> list[str]:
     d = result.first_divergence
     if d is None:
         return []
     rows = [
-        ("place", f"`{d.place}`"),
+        ("place", code(d.place)),
         ("what it is", f"{escape(d.description)}, in {d.unit or 'no unit'}"),
-        ("C", f"`{d.c_text}` (line {d.c_line})"),
-        ("PY", f"`{d.py_text}` (line {d.py_line})"),
+        ("C", f"{code(d.c_text)} (line {d.c_line})"),
+        ("PY", f"{code(d.py_text)} (line {d.py_line})"),
         ("difference", f"{short(d.abs_diff)} absolute, {short(d.rel_diff)} relative, {ulps(d.ulp_diff)} ULP"),
         ("allowed", f"{short(d.allowed)} (tolerance `{d.tolerance}`)"),
         ("computed from", ", ".join(f"`{name}`" for name in d.depends_on) or "inputs of the run"),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
-    return [f"## First divergence: `{d.name}`", table]
+    return [f"## First divergence: {code(d.name)}", table]
 
 
 def _quirks(result: Result) -> list[str]:
@@ -105,14 +115,14 @@ def _variables(result: Result) -> list[str]:
 
 def _row(v: VariableResult) -> str:
     cells = [
-        f"`{v.name}`",
-        v.scope,
+        code(v.name),
+        escape(v.scope),
         str(v.compared),
         str(v.divergent),
         short(v.worst_rel),
         short(v.worst_abs),
         ulps(v.worst_ulp),
-        v.worst_at if v.worst_abs else "",
+        escape(v.worst_at) if v.worst_abs else "",
         v.status,
     ]
     return "| " + " | ".join(cells) + " |"

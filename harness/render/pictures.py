@@ -28,6 +28,8 @@ PATCH = 96
 MOST_PATCHES = 8
 DECADES = 7
 """How far below the brightest pixel the grey scale reaches."""
+SIGNED_DECADES = 5
+"""As DECADES, for the difference."""
 
 
 def bundle_files(folder: Path, result: Result) -> dict[str, bytes]:
@@ -109,10 +111,10 @@ def _grey(image: Floats, top: float) -> Bytes:
 
 
 def _signed(image: Floats, largest: float) -> Bytes:
-    """Red above, blue below, white for what is under a thousandth of the largest; logarithmic between."""
+    """Red above, blue below, white for what is SIGNED_DECADES below the largest; logarithmic between."""
     import numpy as np
 
-    strength = 1 + np.log10(np.maximum(np.abs(image) / largest, 1e-3)) / 3
+    strength = 1 + np.log10(np.maximum(np.abs(image) / largest, 10.0**-SIGNED_DECADES)) / SIGNED_DECADES
     ends = np.where(image[..., None] > 0, np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0]))
     shade: Bytes = np.rint(255 + (ends - 255) * strength[..., None]).astype(np.uint8)
     return shade

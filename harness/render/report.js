@@ -218,7 +218,7 @@
     button.hidden = false;
     button.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(text.textContent);
+        await navigator.clipboard.writeText(text.textContent.trim());
         button.textContent = "Copied";
       } catch {
         getSelection().selectAllChildren(text);

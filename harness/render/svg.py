@@ -139,14 +139,13 @@ def sparkline(values: list[float], marks: list[bool], label: str) -> str:
     axis = _axis(logs or [0.0], height - pad, pad, margin=0.0)
     step = (width - 2 * pad) / max(len(values) - 1, 1)
 
-    def place(index: int, value: float) -> tuple[float, float]:
+    def height_of(value: float) -> float:
         if value == 0:
-            y = height - pad / 2
-        else:
-            y = axis.at(math.log10(value)) if value < math.inf else pad / 2
-        return (pad + index * step if len(values) > 1 else width / 2, y)
+            return height - pad / 2
+        return axis.at(math.log10(value)) if value < math.inf else pad / 2
 
-    points = [place(i, v) for i, v in enumerate(values)]
+    start = pad if len(values) > 1 else width / 2
+    points = [(start + i * step, height_of(v)) for i, v in enumerate(values)]
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     parts = [f'<svg class="spark" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
     parts.append(f'<polyline points="{line}"/>')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.blame_text import short_lines
 from harness.render.numbers import short, ulps
 from harness.result import Divergence, Result
 
@@ -15,6 +16,8 @@ def render(result: Result) -> str:
         lines += ["", f"known quirk {quirk.id} ({quirk.kind}, {quirk.side} side): {quirk.title}"]
         lines += [f"  seen: {quirk.evidence}", f"  {quirk.downstream} divergent numbers are computed from it"]
         lines += [f"  {quirk.remedy}"]
+    if result.blame is not None:
+        lines += ["", *short_lines(result.blame)]
     if result.problems:
         lines += ["", "not compared:"] if result.exit_code else [""]
         lines += [f"  {problem}" for problem in result.problems[:10]]

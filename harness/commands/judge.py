@@ -1,0 +1,41 @@
+"""`trace-diff judge`: a stored comparison under another tolerance, without running anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from harness.commands.common import emit, output_options, parse_formats
+
+
+@click.command(epilog="Exit codes as for `trace-diff run`.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@output_options
+def judge(bundle: Path, rtol: float | None, formats: tuple[str, ...], lenient: bool) -> None:
+    """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
+    from harness.align import align
+    from harness.case import parse_case
+    from harness.coverage import Contract
+    from harness.images import compare_images, read_image
+    from harness.result import compare
+    from harness.result_reader import read_result
+    from harness.trace import read_trace
+    from harness.vocabulary import load_vocabulary
+
+    wanted = parse_formats(formats)
+    vocabulary = load_vocabulary()
+    stored = read_result(bundle / "result.json")
+    tables = [
+        read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary, lenient=lenient) for side in ("C", "PY")
+    ]
+    images = None
+    if stored.images is not None:
+        pair = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
+        images = compare_images(pair[0], pair[1], vocabulary.image, rtol)
+    case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
+    contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
+    result = compare(align(tables[0], tables[1], vocabulary), stored.case, contract, rtol=rtol, images=images)
+    emit(replace(result, sources=stored.sources), wanted)
+    raise SystemExit(result.exit_code)

@@ -1,0 +1,163 @@
+"""Two logs in, one Result out, whatever their size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.align import align
+from harness.columns import is_columns, read_columns, unreadable_lines
+from harness.coverage import Contract
+from harness.errors import Exit, HarnessError
+from harness.result import CaseResult, Result
+from harness.result import compare as compare_in_memory
+from harness.stream.engine import BLOCK_LIMIT, MANY_WAITING, PIECE, WatchList, join
+from harness.stream.outcome import Findings, result_of
+from harness.stream.registry import UnsuitableError
+from harness.stream.source import LogSource, Source
+from harness.stream.subset import Pixel, pixel_of, read_pixels
+from harness.trace.table import TraceTable
+from harness.vocabulary import ABSENT, Vocabulary
+
+if TYPE_CHECKING:
+    from harness.stream.column_writer import ColumnWriter
+
+THRESHOLD = 32 << 20
+"""Bytes of the larger log beyond which `trace-diff compare` streams."""
+WHOLE_LIMIT = 20_000
+"""Numbers in both logs up to which the per-tick table, quirks and blame cover all of them."""
+MOST_PIXELS = 50
+"""How many pixels these cover beyond that."""
+
+Progress = Callable[[int], None]
+
+
+def stream_compare(
+    c_path: Path,
+    py_path: Path,
+    vocabulary: Vocabulary,
+    case: CaseResult,
+    contract: Contract,
+    *,
+    rtol: float | None = None,
+    lenient: bool = False,
+    progress: Progress = lambda percent: None,
+    columns: Path | None = None,
+    whole_limit: int = WHOLE_LIMIT,
+    block_limit: int = BLOCK_LIMIT,
+    piece: int = PIECE,
+) -> Result:
+    """Compare two logs (or files of columns, see harness.columns) as `harness.result.compare` does.
+
+    Raises HarnessError as the reader in memory does; NoCompilerError and UnsuitableError where only that one will do.
+    `columns` names a file that all rows of both logs are written to.
+    """
+    for path in (c_path, py_path):
+        if path.exists() and not path.is_file():
+            raise UnsuitableError(f"{path} is no file that can be read twice")
+    sources = [_source(path, side, vocabulary, columns is not None) for side, path in enumerate((c_path, py_path))]
+    watch = WatchList(contract, vocabulary)
+    try:
+        writer = _writer(columns, vocabulary)
+        try:
+            with join(
+                sources,
+                vocabulary,
+                watch,
+                rtol=rtol,
+                progress=progress,
+                each_drained=writer.take if writer else None,
+                restarted=writer.restart if writer else None,
+                block_limit=block_limit,
+                piece=piece,
+            ) as joined:
+                if not lenient:
+                    _refuse_unreadable(sources)
+                findings = Findings(joined, watch, rtol)
+                notes = list(joined.notes)
+                if joined.most_waiting() > MANY_WAITING:
+                    notes.append(f"the logs are in different orders: {joined.most_waiting()} numbers waited at once")
+                if writer:
+                    writer.finish(sources)
+                closer = _closer_look(findings, sources, vocabulary, whole_limit, notes)
+                result = result_of(findings, case, closer)
+        finally:
+            if writer:
+                writer.abandon()
+    finally:
+        for source in sources:
+            source.close()
+    return with_note(result, "; ".join(notes)) if notes else result
+
+
+def is_large(*paths: Path) -> bool:
+    """Whether one of the logs is beyond THRESHOLD."""
+    return any(path.is_file() and path.stat().st_size > THRESHOLD for path in paths)
+
+
+def with_note(result: Result, note: str) -> Result:
+    """The result with a note on how the logs were compared."""
+    log = result.logs["C"]
+    return replace(result, logs={**result.logs, "C": replace(log, notes={**log.notes, "streaming": note})})
+
+
+def _source(path: Path, side: int, vocabulary: Vocabulary, keep_text: bool) -> Source:
+    if not is_columns(path):
+        return LogSource(path, side, keep_text=keep_text)
+    from harness.stream.column_source import ColumnSource
+
+    if keep_text:
+        raise HarnessError(Exit.USAGE, "holds columns already", where=str(path), hint="--columns is for logs as text")
+    return ColumnSource(path, side, vocabulary)
+
+
+def _writer(path: Path | None, vocabulary: Vocabulary) -> ColumnWriter | None:
+    if path is None:
+        return None
+    from harness.stream.column_writer import ColumnWriter
+
+    return ColumnWriter(path, vocabulary)
+
+
+def _refuse_unreadable(sources: Sequence[Source]) -> None:
+    for source in sources:
+        if source.unreadable:
+            raise unreadable_lines(source.table, source.unreadable)
+
+
+def _closer_look(
+    findings: Findings, sources: Sequence[Source], vocabulary: Vocabulary, whole_limit: int, notes: list[str]
+) -> Result | None:
+    """The comparison in memory of all rows when they are few, else of the pixels of the first divergences.
+
+    It names the quirks and who is to blame, and makes the per-tick table. None where nothing differs in large logs.
+    """
+    whole = sum(side.numbers for side in findings.sides) <= whole_limit
+    if not whole and not findings.kept:
+        notes.append("the per-tick table is left out")
+        return None
+    pixels = None if whole else list(dict.fromkeys(pixel_of(r.row.id.key) for r in findings.kept))[:MOST_PIXELS]
+    c, py = (_read(source, pixels, vocabulary) for source in sources)
+    closer = compare_in_memory(align(c, py, vocabulary), CaseResult("", ""), Contract(), rtol=findings.rtol)
+    if pixels is not None:
+        at = ", ".join(vocabulary.describe((*pixel, *[ABSENT] * (len(vocabulary.loops) - 2))) for pixel in pixels[:3])
+        more = f" and {len(pixels) - 3} further places" if len(pixels) > 3 else ""
+        notes.append(f"the per-tick table is that of {at}{more}")
+        if closer.num_divergent < findings.num_divergent:
+            notes.append(
+                f"quirks and blame are found among the {closer.num_divergent} divergent numbers of these places only"
+            )
+    return closer
+
+
+def _read(source: Source, pixels: list[Pixel] | None, vocabulary: Vocabulary) -> TraceTable:
+    """The rows of these pixels, or all."""
+    if isinstance(source, LogSource):
+        if pixels is not None:
+            return read_pixels(source, pixels, vocabulary)
+        from harness.trace.reader import read_trace
+
+        return read_trace(source.path, source.table.side, vocabulary, lenient=True)
+    return read_columns(Path(source.table.path), source.table.side, vocabulary, pixels)

@@ -1,0 +1,124 @@
+"""The story that the older logs tell, and the worked example in the docs, command by command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.golden import ROOT, SHARED
+from tests.harness.conftest import Cli
+
+LOGS = SHARED / "legacy_logs"
+C = LOGS / "20251008T212459Z_spec_baseline_c_trace_scaling.log"
+PY = LOGS / "fix_20251008T231211Z_trace_py_scaling.log"
+TICKS = LOGS / "fix_20251008T231211Z_trace_py_scaling_per_phi.log"
+DOC = ROOT / "docs" / "legacy-logs.md"
+
+needs_logs = pytest.mark.skipif(not LOGS.is_dir(), reason="the older logs ../shared/legacy_logs are not here")
+pytestmark = needs_logs
+Findings = dict[tuple[str, str], dict[str, Any]]
+
+
+def findings(trace_diff: Cli, *words: object) -> Findings:
+    done = trace_diff("blame", *words, "--format", "json")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["digits"].values()) == {15}
+    return {(f["variable"], f["place"]): f for f in found["findings"]}
+
+
+@pytest.fixture
+def pair(trace_diff: Cli) -> Findings:
+    return findings(trace_diff, C, PY)
+
+
+def test_the_first_divergence_is_the_pixel_and_it_is_inherited(trace_diff: Cli, pair: Findings) -> None:
+    done = trace_diff("compare", C, PY, "--format", "json")
+    result = json.loads(done.stdout)
+    assert result["first_divergence"]["variable"] == "pixel_pos_meters"
+    assert {q["id"] for q in result["quirks"]} == {"phi-carryover", "stale-reciprocal"}
+    assert pair[("pixel_pos_meters", "the whole run")]["kind"] == "inherited"
+
+
+@pytest.mark.parametrize(("name", "off"), [("fdet_vec", 4.9e-9), ("sdet_vec", 5.7e-8), ("incident_vec", 8.0e-9)])
+def test_py_does_not_normalise(pair: Findings, name: str, off: float) -> None:
+    finding = pair[(name, "the whole run")]
+    assert (finding["kind"], finding["side"]) == ("introduced", "PY")
+    assert finding["residual"] == pytest.approx(off, rel=0.02)
+    assert "in the right direction" in finding["hint"]
+
+
+def test_c_traces_stale_reciprocal_vectors(pair: Findings) -> None:
+    for axis in "abc":
+        finding = pair[(f"rot_{axis}_star_A_inv", "the whole run")]
+        assert (finding["kind"], finding["side"], finding["quirk"]) == ("introduced", "C", "stale-reciprocal")
+
+
+def test_c_carries_phi_over_and_k_alone_tells(trace_diff: Cli, pair: Findings, tmp_path: Path) -> None:
+    lines = [re.sub(r" F_latt.*", "", line) for line in C.read_text().splitlines() if line.startswith("TRACE_C_PHI")]
+    alone = tmp_path / "k.log"
+    alone.write_text("\n".join(lines) + "\n")
+    (from_k,) = findings_of_one(trace_diff, alone)
+    for finding in (pair[("hkl_frac", "phi_tic=0")], from_k):
+        assert (finding["side"], finding["count"], finding["quirk"]) == ("C", 1, "phi-carryover")
+        assert finding["hint"] == "the value of phi_tic=9: stale"
+
+
+def findings_of_one(trace_diff: Cli, log: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(trace_diff("blame", log, "--format", "json").stdout)["findings"]
+    return found
+
+
+def test_the_sum_is_inherited_and_what_py_lacks_is_named(trace_diff: Cli, pair: Findings) -> None:
+    finding = pair[("I_before_scaling", "the whole run")]
+    assert finding["kind"] == "inherited"
+    assert finding["residual"] == pytest.approx(0.1464, rel=1e-3)
+    assert "F_latt (1 of 10 steps are in the log) (PY)" in finding["missing"]
+    whole = findings(trace_diff, C, PY, "--also", TICKS)[("I_before_scaling", "the whole run")]
+    assert (whole["kind"], whole["missing"]) == ("inherited", [])
+
+
+def test_no_one_else_is_accused(pair: Findings) -> None:
+    accused = {(f["side"], f["variable"]) for f in pair.values() if f["kind"] == "introduced"}
+    assert accused == {
+        ("PY", "fdet_vec"),
+        ("PY", "sdet_vec"),
+        ("PY", "incident_vec"),
+        ("C", "rot_a_star_A_inv"),
+        ("C", "rot_b_star_A_inv"),
+        ("C", "rot_c_star_A_inv"),
+        ("C", "hkl_frac"),
+        ("PY", "polar_final"),
+        ("PY", "floatimage_accumulated"),
+    }
+
+
+def examples() -> list[tuple[str, list[str]]]:
+    """Commands of the worked example with the lines that must come, in that order."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```", DOC.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif line not in ("…", ""):
+                found[-1][1].append(line)
+    return found
+
+
+@pytest.mark.parametrize(("command", "lines"), examples(), ids=[str(n) for n in range(len(examples()))])
+def test_the_worked_example(command: str, lines: list[str]) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    printed = iter(done.stdout.splitlines())
+    for line in lines:
+        assert line in printed, f"{line!r} does not come\n{done.stdout}"

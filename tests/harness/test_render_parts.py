@@ -1,0 +1,177 @@
+"""The parts that pages are put together from: source lines, pictures, the graph, plots."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.blame import Blame
+from harness.render.graph import STATES, graph_svg, nodes_of
+from harness.render.html_form import brief, phi_series, sort_key
+from harness.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
+from harness.render.svg import Plot, plot_svg
+from harness.source_lines import find_source_lines, program_package
+from harness.vocabulary import load_vocabulary
+from tests.golden import ROOT
+from tests.harness.snapshots.results import blame, images, result, variable, with_quirk
+
+
+def test_every_variable_is_found_in_the_shipped_sources() -> None:
+    names = [(v.scope.name, v.name) for v in load_vocabulary().variables]
+    found = find_source_lines({"C": "reference_c", "PY": "simulator"}, names)
+    for scope, name in names:
+        line = found[f"{scope}.{name}"]["C"]
+        assert "PROBE" in line.text
+        assert scope in line.text
+        text = (ROOT / line.path).read_text().splitlines()[line.line - 1]
+        assert text.strip().startswith(line.text[:100])
+    in_port = [f"{scope}.{name}" for scope, name in names if "PY" in found[f"{scope}.{name}"]]
+    assert len(in_port) > 0.9 * len(names)
+    assert found["step.rot_b_star_A_inv"]["PY"].path.startswith("simulator/")
+    assert "_star_A_inv" in found["step.rot_b_star_A_inv"]["PY"].text
+
+
+def test_a_package_that_is_not_there_has_no_lines() -> None:
+    assert find_source_lines({"C": "no_such_package"}, [("run", "beam_vec")]) == {}
+
+
+def test_the_package_of_a_program() -> None:
+    assert program_package("reference_c", ("x",)) == "reference_c"
+    assert program_package(None, ("{python}", "-m", "simulator", "{args}")) == "simulator"
+    assert program_package(None, ("a_binary", "{args}")) is None
+
+
+def decoded(data: bytes) -> tuple[int, int, bytes]:
+    """Width, height and rows (each led by its filter byte) of a PNG."""
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    at, body = 8, b""
+    width = height = 0
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        kind, chunk = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + chunk)
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", chunk[:8])
+        if kind == b"IDAT":
+            body += chunk
+        at += 12 + length
+    return width, height, zlib.decompress(body)
+
+
+def test_png() -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert decoded(png(grey)) == (3, 2, b"\0\0\1\2\0\3\4\5")
+    colour = np.zeros((1, 2, 3), dtype=np.uint8)
+    assert decoded(png(colour)) == (2, 1, b"\0" * 7)
+
+
+def test_pictures_keep_single_pixels_and_signs() -> None:
+    c = np.zeros((1300, 1500))
+    c[700, 800] = 5.0
+    py = c.copy()
+    py[700, 800] = 4.0
+    py[10, 20] = 0.5
+    files = pictures(c, py, [(690, 790)])
+    width, height, rows = decoded(files["c.png"])
+    assert (width, height) == (500, 434)
+    assert rows.count(0) == 434 + 1  # a filter byte per row, and the one black spot
+    width, height, rows = decoded(files["difference@690,790.png"])
+    assert (width, height) == (PATCH, PATCH)
+    spot = rows[10 * (PATCH * 3 + 1) + 1 + 10 * 3 :][:3]
+    assert spot[2] > spot[0]  # PY is below C: blue
+    assert rows.count(255) == (PATCH * PATCH - 1) * 3
+    assert covered((1300, 1500)) == (1302, 1500)
+
+
+def test_equal_and_dark_images_are_white() -> None:
+    zero = np.zeros((4, 4))
+    for name, data in pictures(zero, zero, []).items():
+        assert set(decoded(data)[2]) == {0, 255}, name
+
+
+def test_patches_stay_inside_the_image() -> None:
+    finding = with_quirk()
+    large = replace(finding, images=images(shape=(300, 200), max_abs_at=(299, 0)))
+    corners = patch_corners(large)
+    assert corners == [(0, 0), (204, 0)]
+    assert place_of("py@204,0.png") == ("py", (204, 0))
+    assert patch_corners(replace(finding, images=None)) == []
+
+
+def test_a_bundle_without_images_gives_its_commands(tmp_path: Path) -> None:
+    (tmp_path / "commands.txt").write_text("x\n")
+    assert bundle_files(tmp_path, result()) == {"commands.txt": b"x\n"}
+
+
+def test_the_graph_tells_introduced_from_inherited() -> None:
+    variables = (
+        variable("a", "run"),
+        variable("b", divergent=1, depends_on=("a",)),
+        variable("c", divergent=1, depends_on=("b",)),
+        variable("d", c_only=1, compared=0),
+        variable("e", compared=0),
+    )
+    finding = result(variables=variables)
+    assert [n.state for n in nodes_of(finding)] == ["match", "origin", "downstream", "missing", "none"]
+    findings = (blame("introduced", "PY", "c"), blame("introduced", "C", "a", "run"), blame("inherited", "both", "b"))
+    nodes = nodes_of(replace(finding, blame=Blame(findings, 3, 3, (), {})))
+    assert [(n.state, n.side) for n in nodes][:3] == [("inconsistent", "C"), ("inherited", ""), ("introduced", "PY")]
+    drawn = graph_svg(nodes)
+    assert all(STATES[n.state][0] in drawn for n in nodes)
+    assert drawn.count('class="edge') == 2
+    assert drawn.count("edge bad") == 1
+
+
+def test_boxes_of_the_graph_do_not_overlap() -> None:
+    vocabulary = load_vocabulary()
+    nodes = nodes_of(
+        result(variables=tuple(variable(v.name, v.scope.name, depends_on=v.depends_on) for v in vocabulary.variables))
+    )
+    graph_svg(nodes)
+    boxes = [(n.x, n.y) for n in nodes]
+    assert len(set(boxes)) == len(nodes)
+    for i, (x, y) in enumerate(boxes):
+        for u, v in boxes[i + 1 :]:
+            assert abs(x - u) >= 180 or abs(y - v) >= 24
+    for node in nodes:
+        assert all(source.y < node.y for source in node.inputs if source.variable.scope == node.variable.scope)
+
+
+def test_a_cycle_among_the_variables_is_drawn_all_the_same() -> None:
+    nodes = nodes_of(result(variables=(variable("a", depends_on=("b",)), variable("b", depends_on=("a", "b")))))
+    assert graph_svg(nodes).count('class="edge') == 2
+
+
+@pytest.mark.parametrize(
+    "values", [(None, None), (float("nan"), float("inf")), (1.0, 1.0), (0.0, -0.0), (1e300, -1e300)]
+)
+def test_plots_of_odd_values(values: tuple[float | None, float | None]) -> None:
+    drawn = plot_svg(Plot("k", "phi", (0.0, 0.0), values, (None, 2.0), (None, None)))
+    geometry = drawn.split("<title>")[0]
+    assert "nan" not in geometry.replace("PY", "")
+    assert drawn.count('class="strip"') == 2
+
+
+def test_one_series_per_pixel() -> None:
+    rows = [
+        {"spixel": s, "fpixel": 0, "phi_tic": t, "phi_deg": t / 10, "k_c": 1.0, "k_py": 1.0, "k_diff": 0.0}
+        for s in (1, 2)
+        for t in range(3)
+    ]
+    assert [s.place for s in phi_series(rows)] == ["spixel=1 fpixel=0", "spixel=2 fpixel=0"]
+    assert phi_series(rows[:1]) == []
+    assert phi_series([]) == []
+
+
+def test_small_words() -> None:
+    assert brief("spixel=685 fpixel=10 phi_tic=0 mos_tic=3") == "spixel=685 fpixel=10 mos_tic=3"
+    assert brief("spixel=0 fpixel=0") == "spixel=0"
+    assert brief("the whole run") == "the whole run"
+    assert [sort_key(x) for x in (None, 0.5, float("inf"), float("-inf"), float("nan"))] == [
+        "", "0.5", "Infinity", "-Infinity", "Infinity",
+    ]  # fmt: skip

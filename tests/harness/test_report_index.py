@@ -1,0 +1,156 @@
+"""`trace-diff report`: render, index, open, and the way back from result.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.bundle import verify, write_manifest
+from harness.errors import HarnessError
+from harness.render import renderer
+from harness.render.html_form import render
+from harness.report_index import Entry, entries, newest_report, open_page, render_index, trends
+from harness.result import Result, to_json
+from harness.result_reader import read_result, result_from_json
+from tests.harness.conftest import Cli
+from tests.harness.snapshots.results import RESULTS, result, with_quirk
+
+
+def entry(case: str, day: int, needed_rtol: float) -> Entry:
+    name = f"2026110{day}T101112Z-abc{day}"
+    code = int(needed_rtol > 1e-6)
+    return Entry(case, name, f"x/{name}/", "divergence" if code else "parity", code, "said", code, needed_rtol)
+
+
+def make_bundle(root: Path, case: str, name: str, finding: Result) -> Path:
+    folder = root / case / name
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(to_json(finding))
+    (folder / "commands.txt").write_text("# what was asked\ntrace-diff run toy\n")
+    (folder / "report.html").write_text(render(finding, {"commands.txt": (folder / "commands.txt").read_bytes()}))
+    write_manifest(folder)
+    return folder
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    root = tmp_path / "reports"
+    make_bundle(root, "toy", "20261101T101112Z-abc", result())
+    make_bundle(root, "toy", "20261102T101112Z-abd", with_quirk())
+    make_bundle(root, "other", "20261101T111112Z-abc", RESULTS["one_sided"]())
+    return root
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_json_and_back(name: str) -> None:
+    text = renderer("json")(RESULTS[name]())
+    again = result_from_json(text)
+    assert renderer("json")(again) == text
+    assert type(again.first_divergence) is type(RESULTS[name]().first_divergence)
+    assert render(again) == render(RESULTS[name]())
+    if name != "hostile":  # which has a NaN, and that equals nothing
+        assert again == RESULTS[name]()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda d: {}, "not the result of a comparison"),
+        (lambda d: {**d, "schema": 99}, "schema 99"),
+        (lambda d: {k: v for k, v in d.items() if k != "coverage"}, "no field"),
+        (lambda d: {**d, "variables": 3}, "int"),
+        (lambda d: {**d, "compared": "many"}, "expected int"),
+        (lambda d: {**d, "case": []}, "expected an object"),
+    ],
+)
+def test_what_is_no_result_is_refused(change, says: str) -> None:  # type: ignore[no-untyped-def]
+    data = json.loads(to_json(result()))
+    with pytest.raises(HarnessError, match=says):
+        result_from_json(json.dumps(change(data)))
+
+
+def test_a_field_of_a_later_version_is_passed_over() -> None:
+    data = json.loads(to_json(result()))
+    assert result_from_json(json.dumps({**data, "later": 1})) == result()
+
+
+def test_rendering_again_gives_the_same_page(trace_diff: Cli, reports: Path) -> None:
+    bundle = reports / "toy" / "20261102T101112Z-abd"
+    before = (bundle / "report.html").read_text()
+    assert trace_diff("report", "render", bundle, "--out", "-").stdout == before
+    (bundle / "report.html").write_text("an older page")
+    done = trace_diff("report", "render", bundle)
+    assert done.returncode == 0
+    assert (bundle / "report.html").read_text() == before
+    assert verify(bundle) == []
+
+
+def test_rendering_does_not_whitewash_a_changed_bundle(trace_diff: Cli, reports: Path, tmp_path: Path) -> None:
+    bundle = reports / "toy" / "20261102T101112Z-abd"
+    (bundle / "commands.txt").write_text("something else\n")
+    done = trace_diff("report", "render", bundle)
+    assert done.returncode == 5
+    assert "commands.txt: changed" in done.stderr
+    assert trace_diff("report", "render", bundle, "--out", tmp_path / "page.html").returncode == 0
+    assert "<span>something</span> <span>else</span>" in (tmp_path / "page.html").read_text()
+    assert verify(bundle) == ["commands.txt: changed since the bundle was written"]
+
+
+def test_the_index(trace_diff: Cli, reports: Path) -> None:
+    done = trace_diff("report", "index", reports)
+    assert (done.returncode, done.stdout.strip()) == (0, str(reports / "index.html"))
+    page = (reports / "index.html").read_text()
+    assert 'href="toy/20261102T101112Z-abd/report.html"' in page
+    assert "2026-11-02 10:11:12" in page
+    found = entries(reports)
+    assert [(e.case, e.exit_code, e.needed_rtol) for e in found] == [
+        ("toy", 0, 3.5e-13),
+        ("other", 6, 0.0),
+        ("toy", 1, 0.33),
+    ]
+    assert [(t.case, t.newest.verdict) for t in trends(found)] == [("other", "incomplete"), ("toy", "divergence")]
+
+
+def test_the_index_of_nothing(trace_diff: Cli, tmp_path: Path) -> None:
+    assert "No bundles here yet" in render_index([])
+    done = trace_diff("report", "index", tmp_path / "none")
+    assert done.returncode == 2
+    assert "No such file" in done.stderr
+
+
+def test_a_trend_shows_zero_and_infinity() -> None:
+    (trend,) = trends([entry("a", 1, 0.0), entry("a", 2, float("inf")), entry("a", 3, 1e-9)])
+    assert (trend.spark.count("<circle"), trend.spark.count('class="bad"')) == (2, 1)
+    assert "nan" not in trend.spark
+
+
+def test_open_prints_the_newest_where_there_is_no_display(
+    trace_diff: Cli, reports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    done = trace_diff("report", "open", reports)
+    assert done.stdout.strip() == str(reports / "toy" / "20261102T101112Z-abd" / "report.html")
+    assert newest_report(reports / "other" / "20261101T111112Z-abc").parent.parent.name == "other"
+    assert trace_diff("report", "open", reports / "nowhere").returncode == 5
+
+
+def test_open_starts_a_browser_where_there_is_a_display(tmp_path: Path) -> None:
+    opened: list[str] = []
+    page = tmp_path / "report.html"
+
+    def opener(uri: str) -> bool:
+        opened.append(uri)
+        return True
+
+    assert open_page(page, {"DISPLAY": ":0"}, "linux", opener)
+    assert open_page(page, {}, "darwin", opener)
+    assert not open_page(page, {}, "linux", opener)
+    assert opened == [page.as_uri()] * 2
+
+
+def test_read_result_says_which_file(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"none\.json"):
+        read_result(tmp_path / "none.json")
