@@ -63,7 +63,8 @@ def hint_for(suspect: Suspect) -> Hint | None:
         with np.errstate(all="ignore"):
             if _explains_all(hint, places, [guess(outcome) for outcome in places]):
                 return hint
-    return _shape(places)
+    with np.errstate(all="ignore"):
+        return _shape(places)
 
 
 def _places(broken: tuple[Outcome, ...]) -> list[Outcome]:

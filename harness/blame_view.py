@@ -7,7 +7,6 @@ Both are inferred from the log itself, so that `%.15g` logs get what they need a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +57,8 @@ class LogView:
             components.setdefault(variable, {}).setdefault(key, {})[component] = number.value
         self._values: dict[str, dict[Key, Array]] = {}
         self._holes: dict[tuple[str, Key], tuple[int, ...]] = {}
+        self._groups: dict[tuple[str, int], dict[Key, list[Key]]] = {}
+        self._kept: dict[str, tuple[bool, ...]] = {}
         for variable, by_key in components.items():
             rows = self._values.setdefault(variable, {})
             for key in sorted(by_key, key=lambda k: vocabulary.order(self.variables[variable], k, 0)):
@@ -75,6 +76,15 @@ class LogView:
     def keys(self, variable: str) -> list[Key]:
         """Where a variable stands, in order of evaluation."""
         return list(self._values.get(variable, {}))
+
+    def keys_within(self, variable: str, key: Key, depth: int) -> list[Key]:
+        """Where a variable stands among the keys that share the `depth` outermost loops with `key`."""
+        groups = self._groups.get((variable, depth))
+        if groups is None:
+            groups = self._groups[(variable, depth)] = {}
+            for each in self._values.get(variable, {}):
+                groups.setdefault(each[:depth], []).append(each)
+        return groups.get(key[:depth], [])
 
     def at(self, variable: str, key: Key) -> Array | None:
         """All components at exactly that key; components that the log lacks are NaN (see `holes`)."""
@@ -95,11 +105,19 @@ class LogView:
             rows = self._values.get(variable)
             if not rows:
                 continue
-            outer = restrict(key, self.variables[variable].scope.loops, self.vocabulary.loops)
+            outer = tuple([i if kept else ABSENT for i, kept in zip(key, self._keeps(variable), strict=True)])
             for candidate in (outer, key):
                 if candidate in rows:
                     return variable, candidate
         return None
+
+    def _keeps(self, variable: str) -> tuple[bool, ...]:
+        """Which loops a variable's own scope sits in."""
+        kept = self._kept.get(variable)
+        if kept is None:
+            loops = self.variables[variable].scope.loops
+            kept = self._kept[variable] = tuple(loop in loops for loop in self.vocabulary.loops)
+        return kept
 
     def uncertainty(self, variable: str, values: Array, roundings: int = ROUNDINGS) -> Array:
         """How far each of `values` (rows of a variable) may be from the number that the program had in hand."""
@@ -115,12 +133,3 @@ class LogView:
                 half = np.longdouble(0.5) * np.longdouble(10.0) ** (exponent - self.digits + 1)
                 spread = spread + np.where((size > 0) & np.isfinite(size), half, 0)
         return spread
-
-    def present(self, key: Key) -> tuple[str, ...]:
-        """The loops that a key sits in."""
-        return tuple(n for n, i in zip(self.vocabulary.loops, key, strict=True) if i != ABSENT)
-
-
-def restrict(key: Key, loops: Sequence[str], all_loops: Sequence[str]) -> Key:
-    """The key with the loops outside `loops` left out."""
-    return tuple(i if loop in loops else ABSENT for loop, i in zip(all_loops, key, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -68,11 +69,28 @@ def _terminate(signum: int, frame: object) -> None:
     raise _TerminatedError
 
 
+def join_rules(words: Sequence[str]) -> list[str]:
+    """`--rtol 1e-6 F_latt:1e-9` with all rules in one word, so that they are not taken for other arguments."""
+    joined: list[str] = []
+    in_rules = False
+    for word in words:
+        if in_rules and _RULE.fullmatch(word):
+            joined[-1] += f" {word}"
+            continue
+        in_rules = bool(joined) and joined[-1] == "--rtol"
+        joined.append(word)
+    return joined
+
+
+_RULE = re.compile(r"[\w*?\[\]!]+:(?:(?:abs|ulp|rtol)=)?[-+.\deE]+")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        trace_diff.main(args=None if argv is None else list(argv), prog_name="trace-diff", standalone_mode=False)
+        words = join_rules(sys.argv[1:] if argv is None else argv)
+        trace_diff.main(args=words, prog_name="trace-diff", standalone_mode=False)
     except HarnessError as error:
         click.echo(f"trace-diff: {error}", err=True)
         sys.exit(int(error.code))

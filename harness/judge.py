@@ -75,15 +75,12 @@ def _judge_row(row: AlignedRow, tolerance: Tolerance, scale_of: ScaleOf, rtol: f
     c, py = row.c.value, row.py.value
     if math.isnan(c) or math.isnan(py):
         return Judged(row, "nan", math.nan, math.nan, math.nan, 0.0, math.inf)
-    exact = tolerance.rtol == 0.0 and tolerance.floor == 0.0
-    relative, floor = tolerance.rtol, tolerance.floor
-    if rtol is not None and not exact:
-        relative, floor = (rtol, floor) if relative else (0.0, rtol)
+    relative, floor = tolerance.under(rtol)
     larger = max(abs(c), abs(py))
     absolute = 0.0 if c == py else abs(c - py)
     absolute_part = floor * scale_of(tolerance.scale, row) if tolerance.scale is not None and floor else 0.0
     allowed = (relative * larger if relative and math.isfinite(larger) else 0.0) + absolute_part
-    agrees = c == py or (math.isfinite(absolute) and absolute <= allowed)
+    agrees = c == py or (math.isfinite(absolute) and absolute <= allowed) or ulp_distance(c, py) <= tolerance.ulps
     return Judged(
         row,
         "match" if agrees else "divergent",

@@ -9,6 +9,7 @@ import math
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ class Quirk:
     title: str
     explanation: str
     remedy: str
+    owner: str
+    reference: str
+    largest: float  # relative; a broken equation that is off by more is not this quirk
+    expires: date | None  # of a waiver
     signature: Signature
     blame: BlameSignature | None = None
 
@@ -77,7 +82,10 @@ def load_quirks() -> tuple[Quirk, ...]:
 
 
 def _quirk(entry: dict[str, object]) -> Quirk:
-    fields: dict[str, object] = {k: v for k, v in entry.items() if k not in ("signature", "blame")}
+    words = ("id", "kind", "side", "title", "explanation", "remedy", "owner", "reference")
+    fields = {name: str(entry[name]).strip() for name in words}
+    expires = entry.get("expires")
+    assert expires is None or isinstance(expires, date)
     s, b = entry.get("signature"), entry.get("blame")
     signature, blame = NO_SIGNATURE, None
     if isinstance(s, dict):
@@ -85,7 +93,7 @@ def _quirk(entry: dict[str, object]) -> Quirk:
     if isinstance(b, dict):
         when = b.get("when", {"variable": "", "equals": 0.0})
         blame = BlameSignature(tuple(b["equations"]), tuple(b["hints"]), when["variable"], when["equals"])
-    return Quirk(**{k: str(v).strip() for k, v in fields.items()}, signature=signature, blame=blame)
+    return Quirk(**fields, largest=float(str(entry["largest"])), expires=expires, signature=signature, blame=blame)
 
 
 def blamed_quirk(

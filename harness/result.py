@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 from harness.align import Alignment, SizeMismatch
@@ -22,6 +23,7 @@ from harness.phi import PhiRow, phi_rows
 from harness.quirks import QuirkFinding, find_quirks, load_quirks, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
+from harness.waivers import Waived, apply_waivers
 
 SCHEMA = 1
 KEPT_DIVERGENCES = 1000
@@ -167,8 +169,13 @@ def compare(
     *,
     rtol: float | None = None,
     images: ImageMetrics | None = None,
+    waive: Sequence[str] = (),
+    today: date | None = None,
 ) -> Result:
-    """Judge an alignment under a contract and put all findings together."""
+    """Judge an alignment under a contract and put all findings together.
+
+    `waive` names quirks that may pass (harness/waivers.py); `today` is the day their expiry is held against.
+    """
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
     blame = _blame(alignment, judgement)
@@ -182,6 +189,11 @@ def compare(
     code, verdict, headline, problems = _verdict(alignment, judgement, coverage, first, findings)
     if images is not None and images.pixels_beyond and code in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
         code, verdict, headline = Exit.DIVERGENCE, "divergence", _image_headline(images)
+    if waive:
+        order = [variable.name for variable in alignment.vocabulary.variables]
+        waived = apply_waivers(waive, load_quirks(), blame, order, today or datetime.now(UTC).date())
+        code, verdict, headline = _waive(waived, code, verdict, headline)
+        problems = (*problems, *waived.stale)
     return Result(
         schema=SCHEMA,
         case=case,
@@ -244,6 +256,19 @@ def _verdict(
         return Exit.NOTHING_TO_COMPARE, "incomplete", headline, tuple(problems)
     headline = f"all {coverage.compared} numbers agree; a relative tolerance of {judgement.needed_rtol:.2g} would do"
     return Exit.PARITY, "parity", headline, tuple(problems)
+
+
+def _waive(waived: Waived, code: Exit, verdict: str, headline: str) -> tuple[Exit, str, str]:
+    """The verdict under waivers. Only a divergence can be waived, and only when nothing of it is left over."""
+    if code == Exit.DIVERGENCE:
+        if waived.left or not waived.seen:
+            left = "; ".join(waived.left[:3]) or "no waiver fits"
+            return code, verdict, f"{headline}; left over after waivers: {left}"
+        code, verdict = Exit.PARITY, "parity"
+        headline = f"waived {', '.join(waived.seen)}: {headline}"
+    if code == Exit.PARITY and waived.stale:
+        return Exit.STALE_WAIVER, "stale waiver", waived.stale[0]
+    return code, verdict, headline
 
 
 def _image_headline(m: ImageMetrics) -> str:

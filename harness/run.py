@@ -38,6 +38,7 @@ from harness.render.pictures import bundle_files
 from harness.result import CaseResult, Result, compare, to_json
 from harness.rocrate import Action, rocrate
 from harness.source_lines import SourceLine, find_source_lines, program_package
+from harness.tolerances import Rule, with_rules
 from harness.trace import read_trace
 from harness.vocabulary import Vocabulary, load_vocabulary
 
@@ -60,10 +61,12 @@ class RunOptions:
     out: Path = Path("reports")
     render_images: bool = True
     rtol: float | None = None
+    rules: tuple[Rule, ...] = ()  # tolerances of chosen variables
     lenient: bool = False
     program_options: Mapping[str, str] = field(default_factory=dict)
     asked_as: tuple[str, ...] = ()
     pantry: Path | None = None  # where input files lie that several runs share
+    waive: tuple[str, ...] = ()  # quirks that may pass
     picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
 
 
@@ -100,7 +103,7 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
 
     What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
     """
-    programs, vocabulary = load_programs(), load_vocabulary()
+    programs, vocabulary = load_programs(), with_rules(load_vocabulary(), options.rules)
     here = cwd or Path.cwd()
     now = datetime.now(UTC)
     git = git_state(Path(__file__).resolve().parent)
@@ -146,6 +149,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             case.contract,
             rtol=options.rtol,
             images=images,
+            waive=options.waive,
         )
     return replace(result, sources=_sources(workshop.programs, result))
 

@@ -31,13 +31,32 @@ class Scale:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """|c - py| <= rtol * max(|c|, |py|) + floor * scale."""
+    """|c - py| <= rtol * max(|c|, |py|) + floor * scale, or no more than `ulps` doubles apart.
+
+    `own`: asked for by name, so that a relative tolerance for all does not replace it.
+    """
 
     name: str
     rtol: float
     floor: float
     scale: Scale | None
     reason: str
+    ulps: float = 0.0
+    own: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether only equal numbers agree."""
+        return self.rtol == 0.0 and self.floor == 0.0 and self.ulps == 0.0
+
+    def under(self, rtol: float | None) -> tuple[float, float]:
+        """(rtol, floor) when `rtol` is asked for in place of the relative part.
+
+        A tolerance that has only an absolute part takes it there; exact ones and those asked for by name keep theirs.
+        """
+        if rtol is None or self.exact or self.own:
+            return self.rtol, self.floor
+        return (rtol, self.floor) if self.rtol else (0.0, rtol)
 
 
 @dataclass(frozen=True)

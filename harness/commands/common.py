@@ -29,8 +29,12 @@ def output_options(command: F) -> F:
         ),
         click.option(
             "--rtol",
-            type=click.FloatRange(min=0),
-            help="Relative tolerance in place of each variable's own; whole numbers stay exact.",
+            "rtol_words",
+            multiple=True,
+            metavar="RULE...",
+            help="Relative tolerance in place of each variable's own (whole numbers stay exact), and of chosen ones: "
+            "--rtol 1e-6 F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale that the variable is held "
+            "against, NAME:ulp=N a count of doubles.",
         ),
         click.option(
             "--format",

@@ -12,6 +12,7 @@ from harness.commands.common import emit, output_options, parse_formats
 if TYPE_CHECKING:
     from harness.coverage import Contract
     from harness.result import CaseResult, Result
+    from harness.tolerances import Rule
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
@@ -37,7 +38,7 @@ def compare(
     case_name: str | None,
     stream: bool | None,
     columns: Path | None,
-    rtol: float | None,
+    rtol_words: tuple[str, ...],
     formats: tuple[str, ...],
     lenient: bool,
 ) -> None:
@@ -47,15 +48,16 @@ def compare(
     """
     from harness.coverage import Contract
     from harness.result import CaseResult
+    from harness.tolerances import parse_rules
 
-    wanted, case = parse_formats(formats), None
+    wanted, rules, case = parse_formats(formats), parse_rules(rtol_words), None
     if case_name:
         from harness.case import load_case
 
         case = load_case(case_name)
     label = CaseResult(case.id, case.title) if case else CaseResult("compare", f"{c_log.name} against {py_log.name}")
     contract = case.contract if case else Contract()
-    result = _compare(c_log, py_log, label, contract, rtol, lenient, stream, columns)
+    result = _compare(c_log, py_log, label, contract, rules, lenient, stream, columns)
     emit(result, wanted)
     raise SystemExit(result.exit_code)
 
@@ -65,7 +67,7 @@ def _compare(
     py_log: Path,
     label: CaseResult,
     contract: Contract,
-    rtol: float | None,
+    rules: tuple[Rule, ...],
     lenient: bool,
     stream: bool | None,
     columns: Path | None,
@@ -76,9 +78,10 @@ def _compare(
     from harness.commands.common import stages
     from harness.result import compare as judge_all
     from harness.stream import NoCompilerError, UnsuitableError, is_large, stream_compare, with_note
+    from harness.tolerances import global_rtol, with_rules
     from harness.vocabulary import load_vocabulary
 
-    vocabulary, note = load_vocabulary(), ""
+    vocabulary, rtol, note = with_rules(load_vocabulary(), rules), global_rtol(rules), ""
     if stream or (stream is None and is_large(c_log, py_log)):
         try:
             with stages() as stage, stage(f"comparing {c_log.name} and {py_log.name}") as progress:

@@ -12,8 +12,11 @@ from harness.commands.common import emit, output_options, parse_formats
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable.")
 @output_options
-def judge(bundle: Path, rtol: float | None, formats: tuple[str, ...], lenient: bool) -> None:
+def judge(
+    bundle: Path, waive: tuple[str, ...], rtol_words: tuple[str, ...], formats: tuple[str, ...], lenient: bool
+) -> None:
     """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
     from harness.align import align
     from harness.case import parse_case
@@ -21,11 +24,13 @@ def judge(bundle: Path, rtol: float | None, formats: tuple[str, ...], lenient: b
     from harness.images import compare_images, read_image
     from harness.result import compare
     from harness.result_reader import read_result
+    from harness.tolerances import global_rtol, parse_rules, with_rules
     from harness.trace import read_trace
     from harness.vocabulary import load_vocabulary
 
     wanted = parse_formats(formats)
-    vocabulary = load_vocabulary()
+    rules = parse_rules(rtol_words)
+    vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")
     tables = [
         read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary, lenient=lenient) for side in ("C", "PY")
@@ -36,6 +41,8 @@ def judge(bundle: Path, rtol: float | None, formats: tuple[str, ...], lenient: b
         images = compare_images(pair[0], pair[1], vocabulary.image, rtol)
     case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
     contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
-    result = compare(align(tables[0], tables[1], vocabulary), stored.case, contract, rtol=rtol, images=images)
+    result = compare(
+        align(tables[0], tables[1], vocabulary), stored.case, contract, rtol=rtol, images=images, waive=waive
+    )
     emit(replace(result, sources=stored.sources), wanted)
     raise SystemExit(result.exit_code)

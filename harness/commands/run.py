@@ -61,6 +61,7 @@ class CommandWithPaste(click.Command):
     show_default=True,
     help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
 )
+@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable.")
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
 @click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
@@ -76,11 +77,12 @@ def run(
     hkl: Path | None,
     against: str,
     out: Path,
+    waive: tuple[str, ...],
     no_images: bool,
     device: str | None,
     dtype: str | None,
     threads: int | None,
-    rtol: float | None,
+    rtol_words: tuple[str, ...],
     formats: tuple[str, ...],
     lenient: bool,
 ) -> None:
@@ -97,8 +99,10 @@ def run(
     from harness.picks import DEFAULT_PICKS, parse_picks
     from harness.programs import load_programs
     from harness.run import RunOptions, run_case, with_replacements
+    from harness.tolerances import global_rtol, parse_rules
 
     wanted = parse_formats(formats)
+    rules = parse_rules(rtol_words)
     argv: tuple[str, ...] = ctx.meta.get("pasted", ())
     if case is None and not argv:
         raise HarnessError(
@@ -126,7 +130,9 @@ def run(
         against=against,
         out=out,
         render_images=not no_images,
-        rtol=rtol,
+        rtol=global_rtol(rules),
+        rules=rules,
+        waive=waive,
         lenient=lenient,
         program_options={name: str(value) for name, value in asked.items() if value is not None},
         asked_as=("trace-diff", *sys.argv[1:]),

@@ -36,7 +36,7 @@ def _capture_forms(view: LogView) -> tuple[Form, ...]:
 
 def _first_of_layer(view: LogView, key: Key) -> Key | None:
     layer = view.vocabulary.loops.index("thick_tic")
-    first = next((k for k in view.keys("subsample.capture_fraction") if k[: layer + 1] == key[: layer + 1]), None)
+    first = next(iter(view.keys_within("subsample.capture_fraction", key, layer + 1)), None)
     return None if first == key else first
 
 

@@ -55,7 +55,7 @@ def first_of_pixel(variable: str, *, only_others: bool = False) -> Pick:
     """
 
     def pick(view: LogView, key: Key) -> Key | None:
-        first = next((k for k in view.keys(variable) if k[:2] == key[:2]), None)
+        first = next(iter(view.keys_within(variable, key, 2)), None)
         return None if only_others and first == key else first
 
     return pick

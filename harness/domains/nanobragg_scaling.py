@@ -114,7 +114,7 @@ RUNNING = Equation(
 
 def _last_of_pixel(variable: str) -> Pick:
     def pick(view: LogView, key: Key) -> Key | None:
-        return next((k for k in reversed(view.keys(variable)) if k[:2] == key[:2]), None)
+        return next(reversed(view.keys_within(variable, key, 2)), None)
 
     return pick
 
@@ -134,7 +134,7 @@ def _sum_forms(view: LogView) -> tuple[Form, ...]:
 
 def _first_of_last_layer(view: LogView, key: Key) -> Key | None:
     layer = view.vocabulary.loops.index("thick_tic")
-    keys = [k for k in view.keys("subsample.capture_fraction") if k[:2] == key[:2]]
+    keys = view.keys_within("subsample.capture_fraction", key, 2)
     return next((k for k in keys if k[layer] == keys[-1][layer]), None)
 
 
@@ -144,7 +144,7 @@ def sum_of_steps(view: LogView, equation: Equation) -> Evaluated:
     tick = view.vocabulary.loops.index("phi_tic")
     for key in view.keys(equation.output):
         got = view.at(equation.output, key)
-        places = [k for k in view.keys("step.F_latt") if k[:2] == key[:2]]
+        places = view.keys_within("step.F_latt", key, 2)
         places = [k for k in places if k[tick] >= 0] or places
         count = view.find("steps", key)
         steps = view.at(*count) if count is not None else None

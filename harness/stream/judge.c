@@ -150,6 +150,17 @@ static double scale_of(const ts_variable *v, scales *s, double larger) {
     return isfinite(s->named) ? s->named : larger;
 }
 
+/* How many doubles lie between two that are neither equal nor NaN. */
+static double ulps_between(double a, double b) {
+    if (isinf(a) || isinf(b)) return INFINITY;
+    uint64_t bits[2];
+    memcpy(&bits[0], &a, sizeof a);
+    memcpy(&bits[1], &b, sizeof b);
+    uint64_t sizes[2] = {bits[0] & INT64_MAX, bits[1] & INT64_MAX};
+    if ((bits[0] ^ bits[1]) >> 63) return (double)(sizes[0] + sizes[1]);
+    return (double)(sizes[0] > sizes[1] ? sizes[0] - sizes[1] : sizes[1] - sizes[0]);
+}
+
 static void judge_number(ts_join *j, const entry *e, uint32_t component, const run *rc, const run *rp, scales *s) {
     const ts_variable *v = &j->x->variables[e->variable];
     ts_tally *tally = &j->tallies[e->variable];
@@ -171,7 +182,7 @@ static void judge_number(ts_join *j, const entry *e, uint32_t component, const r
         int finite = isfinite(absolute) != 0, has_floor = v->floor > 0 && v->scale != TS_SCALE_NONE;
         double part = has_floor ? v->floor * scale_of(v, s, larger) : 0.0;
         double allowed = (v->rtol > 0 && isfinite(larger) ? v->rtol * larger : 0.0) + part;
-        agrees = finite && absolute <= allowed;
+        agrees = (finite && absolute <= allowed) || (v->ulps > 0 && ulps_between(c, py) <= v->ulps);
         row.rel = finite ? absolute / larger : INFINITY;
         if (!finite || v->exact)
             row.needed = INFINITY;

@@ -45,6 +45,7 @@ class CVariable(ct.Structure):
         ("rtol", ct.c_double),
         ("floor", ct.c_double),
         ("own_floor", ct.c_double),
+        ("ulps", ct.c_double),
         ("place", ct.c_uint32),
         ("closing", ct.c_uint32),
         ("exact", ct.c_uint32),

@@ -100,19 +100,17 @@ class Registry:
 
     def _add(self, variable: Variable) -> None:
         tolerance = variable.tolerance
-        exact = tolerance.rtol == 0.0 and tolerance.floor == 0.0
-        relative, floor = tolerance.rtol, tolerance.floor
-        if self.rtol is not None and not exact:  # as judge.py does
-            relative, floor = (self.rtol, floor) if relative else (0.0, self.rtol)
+        relative, floor = tolerance.under(self.rtol)
         scale = tolerance.scale
         made = native.CVariable(
             name=variable.name.encode("utf-8", "replace"),
             rtol=relative,
             floor=floor,
             own_floor=tolerance.floor,
+            ulps=tolerance.ulps,
             place=variable.place,
             closing=variable.scope.closing,
-            exact=exact,
+            exact=tolerance.rtol == tolerance.floor == 0.0,  # no relative tolerance would let it pass
             scale=native.SCALE_KINDS[scale.kind] if scale is not None else 0,
             mask=self._mask(variable.scope.loops),
             is_scale=any(

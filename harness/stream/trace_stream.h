@@ -46,7 +46,7 @@ typedef struct {
 /* How one variable is judged, and where its value serves as a scale. */
 typedef struct {
     const char *name;
-    double rtol, floor, own_floor;
+    double rtol, floor, own_floor, ulps;
     uint32_t place, closing, exact, scale, how, component, is_scale, mask;
     uint32_t targets, target[TS_TARGETS];
 } ts_variable;

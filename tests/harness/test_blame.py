@@ -70,6 +70,13 @@ def test_the_original_obeys(path: Path, vocabulary: Vocabulary, domain: Domain) 
 
 
 @needs_shared
+@pytest.mark.parametrize("name", ["polar", "polar_xds", "over_polar", "water", "thick", "curved"])
+def test_a_setting_that_the_log_does_not_tell_accuses_no_one(name: str, domain: Domain) -> None:
+    text = (GOLDEN / "traces" / f"{name}.log").read_text()
+    assert both(text, as_py(text), domain).findings == ()
+
+
+@needs_shared
 def test_the_rounding_allowed_is_neither_wide_nor_tight(vocabulary: Vocabulary, domain: Domain) -> None:
     """No golden needs a half of what is allowed, and nothing that is allowed reaches the twelfth digit."""
     for path in GOLDEN_LOGS[::4]:

@@ -25,6 +25,7 @@ from harness.result import CaseResult, Result, compare
 from harness.stream import native, stream_compare
 from harness.stream.engine import WatchList, join
 from harness.stream.source import LogSource
+from harness.tolerances import global_rtol, parse_rules, with_rules
 from harness.trace import read_trace
 from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.harness.conftest import Cli, as_py
@@ -229,6 +230,17 @@ def test_whose_lines_to_take_is_settled_by_the_whole_log(tmp_path: Path, first: 
         wanted, found = both(*pair)
         assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
     assert "other side" in found.logs["PY"].notes["side"]
+
+
+@pytest.mark.parametrize("words", ["F_latt:1e-3", "hkl_frac:ulp=8", "rot_*:abs=1e-3 1e-9", "polar:ulp=2 1e-12"])
+def test_tolerances_asked_for_by_name_hold(tmp_path: Path, words: str) -> None:
+    c, py = logs(random.Random(8), 6)
+    paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", py)
+    rules = parse_rules([words])
+    vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
+    wanted = in_memory(paths, vocabulary, Contract(), rtol)
+    found = stream_compare(*paths, vocabulary, CASE, Contract(), rtol=rtol, whole_limit=-1)
+    assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
 
 
 def test_what_does_not_fit_the_usual_order_is_said(tmp_path: Path) -> None:

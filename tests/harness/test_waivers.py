@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from harness.align import align
+from harness.coverage import Contract
+from harness.errors import Exit, HarnessError
+from harness.result import CaseResult, Result, compare
+from harness.trace import read_trace_lines
+from harness.vocabulary import load_vocabulary
+from tests.golden import COMMITTED
+from tests.harness.conftest import as_py
+
+WITHOUT_EQUATION = {"F_latt", "I_running", "I_before_scaling", "I_pixel_final"}
+
+
+def golden(name: str) -> str:
+    """A golden log without what nothing in it explains: it lacks F_latt_a and with it the equations from there on."""
+    lines = (COMMITTED / name).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if line.partition("]: ")[2].split(" ")[0] not in WITHOUT_EQUATION)
+
+
+GOOD = golden("supervisor_trace_685_1039.log")
+LEAKY = golden("supervisor_trace_685_1039__phi_carryover.log")
+TODAY = date(2026, 12, 1)
+
+
+def result(c: str, py: str, waive: tuple[str, ...], today: date = TODAY) -> Result:
+    vocabulary = load_vocabulary()
+    tables = [
+        read_trace_lines(text.splitlines(keepends=True), side, side, vocabulary)
+        for side, text in (("C", c), ("PY", as_py(py)))
+    ]
+    return compare(align(*tables, vocabulary), CaseResult("t", "t"), Contract(), waive=waive, today=today)
+
+
+def test_a_waived_quirk_passes_and_is_named() -> None:
+    found = result(LEAKY, GOOD, ("phi-carryover",))
+    assert (found.exit_code, found.verdict) == (0, "parity")
+    assert found.headline.startswith("waived phi-carryover: first at rot_a_angstroms")
+    assert found.num_divergent > 0
+
+
+def test_without_the_waiver_it_fails() -> None:
+    assert result(LEAKY, GOOD, ()).exit_code == Exit.DIVERGENCE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "variable"),
+    [
+        ("R_distance_meters 0.2534", "R_distance_meters 0.2535", "R_distance_meters"),
+        ("F_cell 190.27", "F_cell 190.29", "F_cell"),
+        ("photons_per_m2 9.99", "photons_per_m2 8.99", "fluence_photons_per_m2"),
+    ],
+)
+def test_what_the_waiver_does_not_explain_still_fails(old: str, new: str, variable: str) -> None:
+    assert old in LEAKY
+    found = result(LEAKY.replace(old, new), GOOD, ("phi-carryover",))
+    assert found.exit_code == Exit.DIVERGENCE
+    assert f"left over after waivers: {variable}" in found.headline or variable in found.headline
+
+
+def test_a_waiver_whose_divergence_is_gone_fails() -> None:
+    found = result(GOOD, GOOD, ("phi-carryover",))
+    assert (found.exit_code, found.verdict) == (7, "stale waiver")
+    assert "remove the waiver" in found.headline
+
+
+def test_an_expired_waiver_fails() -> None:
+    found = result(LEAKY, GOOD, ("phi-carryover",), date(2028, 1, 1))
+    assert found.exit_code == Exit.STALE_WAIVER
+    assert "expired on 2027-12-31" in found.headline
+
+
+def test_a_waiver_of_another_quirk_explains_nothing() -> None:
+    assert result(LEAKY, GOOD, ("stale-reciprocal",)).exit_code == Exit.DIVERGENCE
+    with pytest.raises(HarnessError, match="no quirk 'phi'") as caught:
+        result(LEAKY, GOOD, ("phi",))
+    assert caught.value.code == Exit.USAGE
