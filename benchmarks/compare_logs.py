@@ -222,7 +222,7 @@ def report(taken: dict[str, list[Taken]]) -> None:
         spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}"
         print(
             f"| {name} | {len(runs)} | {median:.2f} | {spread} | {median / first:.1f} | {cpu:.2f} | {peak:.0f} "
-            f"| {runs[-1].code} |"
+            f"| {' '.join(map(str, sorted({run.code for run in runs})))} |"
         )
 
 

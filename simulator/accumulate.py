@@ -41,8 +41,21 @@ def multiplied_total(start: Tensor, terms: Tensor, factor: Tensor, counted: Tens
     quirk running-product: a term is multiplied once for its own step and once for each that follows, so
     I = I₀ cⁿ + Σ t_i c^(counted steps from i on). `counted` (K, P) is False for a step that is passed over.
     """
-    from_here = torch.flip(torch.cumsum(torch.flip(counted, (0,)).to(terms.dtype), 0), (0,))
-    return start * factor ** from_here[0] + add_up(terms * factor**from_here)
+    from_here = torch.flip(torch.cumsum(torch.flip(counted, (0,)), 0), (0,))
+    weights = _power(factor, from_here)
+    return start * weights[0] + add_up(terms * weights)
+
+
+def _power(base: Tensor, exponent: Tensor) -> Tensor:
+    """base (P,) to whole numbers (K, P) of at most K, by squaring: the library's power is not the same to the bit in
+    the body and at the end of a vector, and the image must not depend on where a block ends.
+    """
+    result = torch.ones_like(exponent, dtype=base.dtype)
+    for bit in range(exponent.shape[0].bit_length()):
+        if bit > 0:
+            base = base * base
+        result = torch.where((exponent >> bit) & 1 == 1, result * base, result)
+    return result
 
 
 def multiplied_running(start: Tensor, terms: Tensor, factor: Tensor, counted: Tensor) -> Tensor:

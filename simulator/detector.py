@@ -46,6 +46,9 @@ class Placement:
     Sbeam: Tensor
     Fclose: Tensor
     Sclose: Tensor
+    size_f: Tensor
+    size_s: Tensor
+    pivot: str
     pixels_s: int
     pixels_f: int
     odet_was_replaced: bool
@@ -152,6 +155,9 @@ def place(settings: DetectorSettings, like: Tensor) -> Placement:
         Sbeam=dot(sdet, impact),
         Fclose=-dot(pix0, fdet),
         Sclose=-dot(pix0, sdet),
+        size_f=size_f,
+        size_s=size_s,
+        pivot=pivot,
         pixels_s=pixels_s,
         pixels_f=pixels_f,
         odet_was_replaced=replaced,

@@ -6,6 +6,7 @@ quantity on the way. Order of loops and of evaluation: model section 8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -31,8 +32,17 @@ class Keep(Protocol):
         """Take one value."""
 
 
-def evaluate(model: Model, slow: Tensor, fast: Tensor, keep: Keep | None = None) -> Tensor:
-    """Values (P,) of the pixels at (slow, fast), each (P,) in the model's dtype, before float32 storage."""
+def evaluate(
+    model: Model,
+    slow: Tensor,
+    fast: Tensor,
+    keep: Keep | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Tensor:
+    """Values (P,) of the pixels at (slow, fast), each (P,) in the model's dtype, before float32 storage.
+
+    `progress` is called after each sub-sample with the fraction of them that is done.
+    """
     place, n = model.place, model.oversample
     I = model.background.expand(slow.shape)
     omega_final = capture_final = None
@@ -70,6 +80,8 @@ def evaluate(model: Model, slow: Tensor, fast: Tensor, keep: Keep | None = None)
                         _keep_source(keep, (*loop, source), incident, wavelength, q, polar_final, resolved)
                     factor = _factor(model, omega, polar, capture)
                     I = _sweep(model, q, resolved, I, factor, keep, (*loop, source))
+                if progress:
+                    progress(((layer * n + subS) * n + subF + 1) / (model.layers * n * n))
     value = accumulate.pixel_value(
         I,
         model.steps,

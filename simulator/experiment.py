@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulator import crystal, detector, sampling, sources, structure_factors, units
+from simulator import accumulate, crystal, detector, sampling, sources, structure_factors, units
 from simulator.crystal import Cell
 from simulator.detector import Placement
 from simulator.errors import ExperimentError
@@ -33,6 +33,7 @@ class Model:
     """What does not change from pixel to pixel; K is the number of slices (φ × mosaic domains)."""
 
     place: Placement
+    misset_rad: Tensor  # (3,)
     cell: Cell
     cells: tuple[int, int, int]
     umats: Tensor  # (M, 3, 3)
@@ -131,6 +132,9 @@ class Experiment:
 
         beam, det, xtal = self.beam, self.detector, self.crystal
         place = detector.place(det, like)
+        mask = self.model.mask
+        if mask is not None and mask.shape != (place.pixels_s, place.pixels_f):
+            raise ExperimentError(f"the mask has shape {mask.shape}, the detector {(place.pixels_s, place.pixels_f)}")
         generator = Generator()  # the order of its use is the original's: misset, mosaic domains, noise
         random_misset = Stream(generator, xtal.misset_seed) if xtal.misset_random else None
         misset = crystal.misset_angles(xtal.misset_deg, random_misset, like)
@@ -157,6 +161,7 @@ class Experiment:
         water = t(units.um(self.model.water_um))
         return Model(
             place=place,
+            misset_rad=misset,
             cell=cell,
             cells=cells,
             umats=umats,
@@ -174,7 +179,7 @@ class Experiment:
             kahn=None if isinstance(beam.kahn_factor, int | float) and beam.kahn_factor == 0 else t(beam.kahn_factor),
             polarized=beam.polarized,
             fluence=fluence,
-            background=_background(water, fluence),
+            background=accumulate.background(water, fluence),
             has_water=plain(water) != 0,
             dmin_m=self.model.dmin_A / units.A_PER_M,
             oversample=oversample,
@@ -224,9 +229,3 @@ class Experiment:
         if c.reflections is None:
             return False
         return min(c.Na, c.Nb, c.Nc) <= 2 if c.interpolate is None else c.interpolate
-
-
-def _background(water_m: Tensor, fluence: Tensor) -> Tensor:
-    from simulator.accumulate import background
-
-    return background(water_m, fluence)

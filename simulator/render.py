@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from simulator.settings import ModelSettings
 _VALUES_PER_STEP = 20
 _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
-_CPU_STEPS_AT_ONCE = 65536
+_CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
 
 
@@ -40,26 +42,71 @@ def render(
     height, width = model.place.pixels_s, model.place.pixels_f
     wanted = active_pixels(experiment.model, height, width, pixels, model.like.device)
     count = wanted.shape[0]
-    block = block_size(model, memory_budget_MB)
-    values = []
-    for first in range(0, count, block):
-        flat = wanted[first : first + block]
-        slow = torch.div(flat, width, rounding_mode="floor")
-        fast = flat - slow * width
-        values.append(_block(model, slow.to(model.like.dtype), fast.to(model.like.dtype), only=block >= count))
-        if progress is not None:
-            progress(min(first + block, count) / count)
+    block = block_size(model, memory_budget_MB, count)
     image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
-    if values:
-        image = image.index_put((wanted,), torch.cat(values))
+
+    def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
+        slow = torch.div(flat, width, rounding_mode="floor")
+        return slow.to(image.dtype), (flat - slow * width).to(image.dtype)
+
+    def evaluate_into_image(flat: Tensor) -> None:
+        image[flat] = evaluation.evaluate(model, *coordinates(flat))
+
+    blocks = [wanted[first : first + block] for first in range(0, count, block)]
+    if len(blocks) == 1:
+        values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
+        image = image.index_put((wanted,), values)
+    elif torch.is_grad_enabled() and model.requires_grad:
+        parts = [_evaluated_again(model, *coordinates(flat)) for flat in _reported(blocks, count, progress)]
+        image = image.index_put((wanted,), torch.cat(parts))
+    elif model.like.device.type == "cpu":
+        _in_threads(evaluate_into_image, blocks, count, progress)
+    else:
+        for flat in _reported(blocks, count, progress):
+            evaluate_into_image(flat)
+    if progress is not None:
+        progress(1.0)
     if pixels is None:
         return image.reshape(height, width)
     return image[flat_index(pixels, height, width, model.like.device)]
 
 
-def _block(model: Model, slow: Tensor, fast: Tensor, only: bool) -> Tensor:
-    if only or not torch.is_grad_enabled() or not model.requires_grad:
-        return evaluation.evaluate(model, slow, fast)
+def _reported(blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None) -> Iterator[Tensor]:
+    """The blocks; progress is told when the next one is asked for."""
+    done = 0
+    for flat in blocks:
+        yield flat
+        done += flat.shape[0]
+        if progress is not None:
+            progress(done / count)
+
+
+def _in_threads(
+    work: Callable[[Tensor], None], blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None
+) -> None:
+    """Run `work` on the blocks in as many threads as PyTorch would use, each of them computing alone.
+
+    PyTorch's own threads meet after every operation. On a machine that has other work they wait for each other more
+    than they compute (50 times the time was seen); threads that share nothing only lose what the others take.
+    """
+    threads = torch.get_num_threads()
+
+    def alone(flat: Tensor) -> None:
+        with torch.no_grad():
+            work(flat)
+
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        futures = deque(pool.submit(alone, flat) for flat in blocks)
+        for _ in _reported(blocks, count, progress):
+            futures.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads)  # the workers' setting is partly global
+
+
+def _evaluated_again(model: Model, slow: Tensor, fast: Tensor) -> Tensor:
+    """The values of a block, of which only the pixels are kept: the backward pass evaluates it again."""
     from torch.utils.checkpoint import checkpoint
 
     values: Tensor = checkpoint(
@@ -68,13 +115,17 @@ def _block(model: Model, slow: Tensor, fast: Tensor, only: bool) -> Tensor:
     return values
 
 
-def block_size(model: Model, memory_budget_MB: float) -> int:
-    """How many pixels to work on at once."""
+def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
+    """How many of `count` pixels to work on at once; on a CPU, several threads do so at the same time."""
     slices = min(model.real_m.shape[2], evaluation.SLICES_AT_ONCE)
     item = torch.finfo(model.like.dtype).bits // 8
     block = int(memory_budget_MB * 2**20 / (item * (slices * _VALUES_PER_STEP + _VALUES_PER_PIXEL)))
     if model.like.device.type == "cpu":
-        block = min(block, _CPU_STEPS_AT_ONCE // slices)
+        threads = torch.get_num_threads()
+        block = min(block // threads, _CPU_STEPS_AT_ONCE // slices)
+        loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0]
+        if count * slices * loops > _CPU_STEPS_AT_ONCE:  # enough work for all threads
+            block = min(block, -(-count // threads))
     return max(block, _SMALLEST_BLOCK)
 
 
@@ -103,8 +154,6 @@ def active_pixels(
         xmin, xmax, ymin, ymax = settings.roi
         active[max(ymin, 0) : max(ymax + 1, 0), max(xmin, 0) : max(xmax + 1, 0)] = True
     if settings.mask is not None:
-        if settings.mask.shape != (height, width):
-            raise ExperimentError(f"the mask has shape {settings.mask.shape}, the detector {(height, width)}")
         active &= torch.as_tensor(settings.mask != 0, device=device)
     active = active.reshape(-1)
     if pixels is None:

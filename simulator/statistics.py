@@ -25,9 +25,14 @@ def image_statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarra
     The rms deviation alone is over `scanned`: the whole region of interest, masked pixels (which are 0) included. So
     the original has it.
     """
-    values = image[rendered].astype(np.float64)
-    if values.size == 0:
+    if not rendered.any():
         return Statistics(0.0, (0, 0), 0.0, 0.0, 0.0)
+    with np.errstate(invalid="ignore"):  # pixels can be infinite: a running product may overflow
+        return _statistics(image, rendered, scanned)
+
+
+def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:
+    values = image[rendered].astype(np.float64)
     maximum = max(float(values.max()), 0.0)
     where = np.argmax(np.where(rendered, image, -np.inf))
     slow, fast = divmod(int(where), image.shape[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,7 +33,7 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
         return None
     F = reflections.F
     if not isinstance(F, Tensor):
-        F = torch.tensor(F, dtype=like.dtype)
+        F = torch.tensor(np.asarray(F, dtype=np.float32 if like.dtype == torch.float32 else np.float64))
     F = F.to(dtype=like.dtype, device=like.device)
     if F.ndim != 3 or min(F.shape) < 1:
         raise ExperimentError(f"reflections have shape {tuple(F.shape)}, expected (h, k, l)")

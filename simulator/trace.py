@@ -108,6 +108,8 @@ class Trace:
             for name, rows in steps.items():
                 if rows:
                     yield line("step", name, at, rows[tick])
+                if name == "F_latt" and rows[tick][0] == 0 and not self.model.has_water:
+                    break  # the step ends here: it adds nothing
 
     def _of_pixel(self, scope: str, name: str, loop: Loop, size: int, index: int) -> list[float]:
         if scope == "pixel" and name == "r_e_sqr":

@@ -32,7 +32,6 @@ def smv_header(experiment: Experiment, model: Model) -> str:
         return plain(length_m) * units.MM_PER_M
 
     half = mm(p.pixel) / 2
-    size_s = mm(p.pixel) * p.pixels_s if experiment.detector.detpixels_s else experiment.detector.detsize_s_mm
     x, y, z = (mm(component) for component in p.pix0)
     start = plain(units.deg(experiment.scan.phi_start_deg)) * units.DEG_PER_RAD
     return header_text(
@@ -45,7 +44,7 @@ def smv_header(experiment: Experiment, model: Model) -> str:
             "BEAM_CENTER_X": mm(p.Xbeam),
             "BEAM_CENTER_Y": mm(p.Ybeam),
             "ADXV_CENTER_X": mm(p.Fbeam),
-            "ADXV_CENTER_Y": size_s - mm(p.Sbeam),
+            "ADXV_CENTER_Y": mm(p.size_s) - mm(p.Sbeam),
             "MOSFLM_CENTER_X": mm(p.Sbeam) - half,
             "MOSFLM_CENTER_Y": mm(p.Fbeam) - half,
             "DENZO_X_BEAM": mm(p.Sbeam),

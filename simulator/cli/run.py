@@ -13,6 +13,7 @@ from simulator.cli.flags import usage
 from simulator.cli.notices import notices
 from simulator.cli.outputs import output_paths, write_outputs
 from simulator.cli.parse import Invocation, UsageError, parse
+from simulator.cli.report import report
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
 from simulator.io.dump import write_dump
@@ -60,16 +61,21 @@ def _run(invocation: Invocation) -> int:
         _say(f"WARNING: {warning}")
     if out.threads is not None:
         torch.set_num_threads(out.threads)
+    named = any((out.floatfile, out.intfile, out.pgmfile, out.noisefile))
+    traces_only = bool(out.trace_pixels) and not named
+    if not traces_only:
+        output_paths(out, Path())  # before the work, not after it
     with torch.no_grad():
         model = invocation.experiment.build()
         for notice in notices(invocation.experiment, model):
             _say(f"WARNING: {notice}")
         if out.trace_pixels:
             _trace(invocation, model)
-            if not any((out.floatfile, out.intfile, out.pgmfile, out.noisefile)):
-                _say("tracing only: no image is rendered without an output flag")
-                return OK
-        output_paths(out, Path())
+        if not out.trace_pixels or out.trace_file is not None:  # else standard output is the trace's
+            print("\n".join(report(invocation.experiment, model)), flush=True)
+        if traces_only:
+            _say("tracing only: no image is rendered without an output flag")
+            return OK
         progress = _progress() if out.progress else None
         image = render(invocation.experiment, progress=progress, model=model)
     stored = image.to(torch.float32).cpu().numpy()

@@ -109,4 +109,7 @@ SWITCHES: dict[str, tuple[str, str, Any]] = {
 PIVOTS = {
     **dict.fromkeys(("distance", "Xbeam", "Ybeam"), "beam"),
     **dict.fromkeys(("close_distance", "Xclose", "Yclose", "ORGX", "ORGY", "twotheta"), "sample"),
+    # A convention flag sets the pivot too; it shows where a vector flag switches to CUSTOM afterwards.
+    **dict.fromkeys(("mosflm", "denzo", "adxv"), "beam"),
+    **dict.fromkeys(("xds", "dials"), "sample"),
 }

@@ -24,8 +24,10 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
     if int(np.prod(shape.astype(object))) > _LARGEST_GRID:
         raise ExperimentError(f"{flag}: {path} spans {shape.tolist()} indices, more than memory should hold")
     grid = np.full(tuple(shape.tolist()), np.nan)
-    for place, F in zip((indices - low).tolist(), rows[:, 3].tolist(), strict=True):
-        grid[place[0], place[1], place[2]] = F
+    flat = np.ravel_multi_index(tuple((indices - low).T), grid.shape)
+    # The last of duplicates wins: the first from behind.
+    places, from_behind = np.unique(flat[::-1], return_index=True)
+    grid.reshape(-1)[places] = rows[::-1, 3][from_behind]
     return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
 
 

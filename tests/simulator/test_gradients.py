@@ -140,6 +140,27 @@ def test_gradients_do_not_depend_on_blocks() -> None:
     assert torch.allclose(gradients[0], gradients[1], rtol=1e-10)
 
 
+def test_the_graph_stays_small_whatever_the_detector() -> None:
+    """What a render keeps for its backward pass: blocks keep their pixels' coordinates, not their steps."""
+
+    def kept(budget: float) -> int:
+        total = 0
+
+        def pack(tensor: Tensor) -> Tensor:
+            nonlocal total
+            total += tensor.numel() * tensor.element_size()
+            return tensor
+
+        e = experiment(cell=leaf(CELL), detpixels_f=81, detpixels_s=79, phisteps=4, osc_deg=1.0)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            render(e, memory_budget_MB=budget)
+        return total
+
+    pixels = 81 * 79
+    assert kept(256.0) > 50 * 8 * pixels
+    assert kept(0.5) < 10 * 8 * pixels
+
+
 def test_an_orientation_is_found_by_descent() -> None:
     """What gradients are for: a misset of some hundredths of a degree is recovered from the image."""
     truth = torch.tensor([0.05, -0.04, 0.03], dtype=torch.float64)

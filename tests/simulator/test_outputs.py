@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from simulator import Experiment, statistics
 from simulator.cli import main
 from simulator.cli.outputs import smv_header
+from simulator.cli.report import report
 from simulator.io import dump, smv
 from tests import golden
 from tests.golden import needs_shared
@@ -33,11 +35,37 @@ def run_in(folder: Path, case_id: str, monkeypatch: pytest.MonkeyPatch, *more: s
     return main([*golden.golden_cases()[case_id].args, "-noprogress", *more])
 
 
+# Lines of the log that are not part of the report: warnings go to stderr, the statistics are tested with the files,
+# the solid angle and the out-of-range notice of a state leak are not printed.
+NOT_REPORTED = (
+    "WARNING", "         recommend", "solid angle", "max_I", "mean=", "intfile_scale", "pgm_scale", "auto-selected tri",
+    "auto-selected no", "auto-generating",
+)  # fmt: skip
+
+
+def same_line(ours: str, golden_line: str) -> bool:
+    """Word by word, numbers to what six printed digits resolve and zeros of either sign."""
+    if len(ours.split()) != len(golden_line.split()):
+        return False
+    number = r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?"
+    if re.sub(number, "#", ours) != re.sub(number, "#", golden_line):
+        return False
+    pairs = zip(re.findall(number, ours), re.findall(number, golden_line), strict=True)
+    return all(float(a) == pytest.approx(float(b), rel=2e-6, abs=2e-8) for a, b in pairs)
+
+
 @needs_shared
 @pytest.mark.parametrize("case_id", sorted(ENTRIES))
-def test_header(case_id: str) -> None:
+def test_header_and_report(case_id: str) -> None:
     experiment = Experiment.from_argv(golden.golden_cases()[case_id].args, folder=golden.INPUTS)
-    assert smv_header(experiment, experiment.build()) == ENTRIES[case_id]["smv_header"]
+    model = experiment.build()
+    assert smv_header(experiment, model) == ENTRIES[case_id]["smv_header"]
+    log = ENTRIES[case_id]["log"]
+    assert isinstance(log, list)
+    wanted = [text for text in log if not text.startswith(NOT_REPORTED) and "photons" not in text]
+    lines = list(report(experiment, model))
+    missing = [text for text in wanted if not any(same_line(line, text) for line in lines)]
+    assert missing == [], lines
 
 
 @needs_shared

@@ -93,10 +93,11 @@ class TestStructureFactors:
         n = torch.arange(-4.0, 5.0, dtype=torch.float64)
         grid = (n[:, None, None] ** 3 - 2 * n[None, :, None] ** 2 + n[None, None, :] + 100).numpy()
         table = structure_factors.build_table(Reflections(lowest=(-4, -4, -4), F=grid), 0.0, LIKE)
-        hkl = torch.tensor([[0.3, 1.2, 3.6], [0.7, -1.9, 0.1], [-0.4, 1.0, 0.2]], dtype=torch.float64)[:, None]
+        hkl = torch.tensor([[0.3, 1.2, 3.6, -2.4], [0.7, -1.9, 0.1, 0.0], [-0.4, 1.0, 0.2, 0.0]]).double()[:, None]
         F = structure_factors.structure_factor(table, LIKE, hkl, scattering.nearest(hkl), True)[0]
         exact = hkl[0] ** 3 - 2 * hkl[1] ** 2 + hkl[2] + 100
         assert torch.allclose(F[:2], exact[0, :2], rtol=1e-12)
+        assert F[3] == (-2.0) ** 3 + 100  # its block would just fit, but the test is on the index, not on its floor
         assert F[2] == 4.0**3 + 100  # its block leaves the grid: the nearest value, and the others stay interpolated
 
     def test_single_precision_indices_stay_exact_on_a_large_grid(self) -> None:
@@ -116,11 +117,20 @@ class TestPolarization:
         assert polarization.polarization_factor(None, t(1, 0, 0), forward, t(0, 0, 1)).item() == 1.0
         side = t(0, 1, 0)[:, None]
         assert polarization.polarization_factor(None, t(1, 0, 0), side, t(0, 0, 1)).item() == 0.5
-        one = t(1.0)[0]
-        assert polarization.polarization_factor(one, t(1, 0, 0), side, t(0, 0, 1)).item() in (0.0, 1.0)
-        along = polarization.polarization_factor(one, t(1, 0, 0), side, t(0, 0, 1)).item()
-        across = polarization.polarization_factor(one, t(1, 0, 0), t(0, 0, 1)[:, None], t(0, 0, 1)).item()
-        assert along + across == 1.0
+
+    def test_a_polarised_beam_scatters_across_and_not_along_its_field(self) -> None:
+        one, field = t(1.0)[0], t(0, 0, 1)
+        along = polarization.polarization_factor(one, t(1, 0, 0), t(0, 0, 1)[:, None], field)
+        across = polarization.polarization_factor(one, t(1, 0, 0), t(0, 1, 0)[:, None], field)
+        assert (along.item(), across.item()) == (0.0, 1.0)
+
+    def test_azimuth_is_that_of_the_angle(self) -> None:
+        """The components that stand for cos 2ψ, against ψ itself."""
+        d = torch.nn.functional.normalize(t(0.8, 0.3, -0.5), dim=0)
+        psi = -math.atan2(d[1].item(), d[2].item())
+        c2 = d[0].item() ** 2
+        factor = polarization.polarization_factor(t(0.7)[0], t(1, 0, 0), d[:, None], t(0, 0, 1)).item()
+        assert factor == pytest.approx((1 + c2 - 0.7 * math.cos(2 * psi) * (1 - c2)) / 2, rel=1e-14)
 
     def test_direct_beam_has_a_finite_gradient(self) -> None:
         d = t(1, 0, 0)[:, None].requires_grad_()

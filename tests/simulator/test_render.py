@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -62,14 +63,25 @@ def test_image_does_not_depend_on_the_memory_budget(more: dict[str, Any], dtype:
 
 def test_image_does_not_depend_on_threads() -> None:
     before = torch.get_num_threads()
-    e = experiment(**RICH, detsize_f_mm=1.0).replace(detpixels_f=131, detpixels_s=127, pixel_mm=0.2)
+    e = experiment(**{**RICH, "detpixels_f": 131, "detpixels_s": 127, "pixel_mm": 0.2})
     try:
         torch.set_num_threads(1)
         one = render(e)
-        torch.set_num_threads(2)
-        assert torch.equal(render(e), one)
+        for threads in (2, 5):
+            torch.set_num_threads(threads)
+            assert torch.equal(render(e), one)
+            assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_failure_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise ArithmeticError("a stage")
+
+    monkeypatch.setattr(scattering, "nearest", broken)
+    with pytest.raises(ArithmeticError, match="a stage"):
+        render(experiment(**RICH), memory_budget_MB=0.2)
 
 
 def test_long_scans_are_chunked() -> None:
@@ -80,6 +92,18 @@ def test_long_scans_are_chunked() -> None:
     first = render(experiment(**common, osc_deg=0.01 * n, phisteps=n))
     second = render(experiment(**{**common, "phi_start_deg": 1.0 + 0.01 * n}, osc_deg=0.01 * n, phisteps=n))
     assert torch.allclose(whole, (first + second) / 2, rtol=1e-10)
+
+
+@pytest.mark.parametrize("budget", [256.0, 0.3])
+def test_progress_rises_to_one(budget: float) -> None:
+    seen: list[float] = []
+    render(experiment(**RICH), memory_budget_MB=budget, progress=seen.append)
+    assert seen == sorted(seen)
+    assert len(seen) > 3
+    assert seen[-1] == 1.0
+    nothing: list[float] = []
+    render(experiment(**RICH, roi=(5, 4, 0, 0)), progress=nothing.append)
+    assert nothing == [1.0]
 
 
 def test_sparse_pixels_are_those_of_the_image() -> None:
@@ -234,3 +258,27 @@ def test_settings_are_checked() -> None:
         experiment(pixel_mm=1e9, detpixels_f=None).build()
     with pytest.raises(ExperimentError, match="shape"):
         experiment(reflections=Reflections(lowest=(0, 0, 0), F=np.zeros(3))).build()
+
+
+def test_no_cpu_tensor_slips_in_between_those_of_another_device() -> None:
+    """The loops on a device without data: mixing devices raises, and all that is kept is there."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.to("meta")
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            parts = {f.name: move(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            return dataclasses.replace(value, **parts)
+        return value
+
+    for more in ({}, {"curved": True, "interpolate": True, "oversample_omega": True}, {"shape": "tophat"}):
+        model = move(experiment(**{**RICH, **more}).build())
+        devices: set[str] = set()
+
+        def keep(scope: str, name: str, loop: Any, value: Any, found: set[str] = devices) -> None:
+            if isinstance(value, torch.Tensor):
+                found.add(value.device.type)
+
+        pixels = torch.ones(4, dtype=torch.float64, device="meta")
+        assert evaluation.evaluate(model, pixels, pixels, keep=keep).device.type == "meta"
+        assert devices == {"meta"}

@@ -203,12 +203,23 @@ class TestDetector:
         assert torch.allclose(d.norm(dim=0), torch.ones(401 * 401, dtype=torch.float64))
         assert float(detector.solid_angle(model.place, R, False).sum()) == pytest.approx(2 * math.pi, rel=0.05)
 
+    def test_solid_angle_is_that_of_the_nearest_distance(self) -> None:
+        """ω R³ / pixel² is the distance along the normal, which is not that along the beam once the detector tilts."""
+        place = experiment(roty_deg=20.0).build().place
+        R = torch.tensor([0.1, 0.2], dtype=torch.float64)
+        along_normal = detector.solid_angle(place, R, False) * R**3 / place.pixel**2
+        assert along_normal.tolist() == pytest.approx([place.close_distance.item()] * 2)
+        assert place.close_distance.item() == pytest.approx(0.1 * math.cos(math.radians(20)))
+        assert place.distance.item() == pytest.approx(0.1)
+
 
 class TestSources:
     def test_round_divergence_leaves_out_the_corners(self) -> None:
         place = experiment().build().place
         settings = BeamSettings(hdiv_range_rad=1e-3, vdiv_range_rad=1e-3, hdiv_steps=5, vdiv_steps=5)
         assert sources.build_sources(settings, place).wavelength_m.shape == (13,)
+        even = BeamSettings(hdiv_range_rad=1e-3, vdiv_range_rad=1e-3, hdiv_steps=4, vdiv_steps=4)
+        assert sources.build_sources(even, place).wavelength_m.shape == (12,)
         square = BeamSettings(
             hdiv_range_rad=1e-3, vdiv_range_rad=1e-3, hdiv_steps=5, vdiv_steps=5, round_divergence=False
         )

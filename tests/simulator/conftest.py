@@ -1,0 +1,40 @@
+"""What makes these tests quick: one thread, and reflection lists that are parsed once.
+
+Their problems are small, and a second thread that has to share its core costs more than it gives.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from simulator.io import hkl
+from simulator.settings import Reflections
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _parse_once() -> Iterator[None]:
+    original = hkl.read_hkl
+
+    @functools.cache
+    def parsed(path: Path, flag: str, changed: int) -> Reflections:
+        return original(path, flag)
+
+    def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
+        return parsed(path, flag, path.stat().st_mtime_ns) if path.is_file() else original(path, flag)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hkl, "read_hkl", read_hkl)
+        yield
