@@ -79,14 +79,22 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     differing = _differing(judgement)
     placed: list[_Placed] = []
     settled: set[tuple[str, Key]] = set()
+    accused: set[tuple[str, str, Key]] = set()
     for equation in domain.equations:
         guilty = _guilty(equation, c, py, differing)
         if equation.conditional is True:
             guilty = {n: [o for o in g if (equation.output, o.key) not in settled] for n, g in guilty.items()}
+            for name, side in () if equation.fallback_for else (("C", c), ("PY", py)):
+                guilty[name], fed = _by_output(equation, guilty[name], side, differing, accused)
+                for place, outcomes in fed.items():
+                    placed += _broken("introduced", name, equation, outcomes, side, vocabulary, place)
+                    settled.add(place)
+                    accused.add((name, *place))
         for name, side in (("C", c), ("PY", py), ("both", c)):
             kind = "self-inconsistent" if name == "both" else "introduced"
             placed += _broken(kind, name, equation, guilty[name], side, vocabulary)
             settled |= {(equation.output, o.key) for o in guilty[name]}
+            accused |= {(name, equation.output, o.key) for o in guilty[name]}
     placed += _unsettled(differing, settled, c, py, domain, vocabulary)
     return _blame(placed, [c, py], note)
 
@@ -154,19 +162,64 @@ def _wrong(own: Outcome | None, other: Outcome | None) -> bool:
     return not own.conditional or (other is not None and other.ok)
 
 
+_Place = tuple[str, Key]
+
+
+def _by_output(
+    equation: Equation,
+    guilty: Sequence[Outcome],
+    side: _Side,
+    differing: dict[_Place, Judged],
+    accused: set[tuple[str, str, Key]],
+) -> tuple[list[Outcome], dict[_Place, list[Outcome]]]:
+    """Of an equation that holds for some settings only: the broken places at which its output is to blame, and those
+    at which an input is, by where that stands.
+
+    Where the output is the same on both sides and an input is not, it is the input that does not belong there. What an
+    accused input feeds is not accused as well.
+    """
+    kept: list[Outcome] = []
+    fed: dict[_Place, list[Outcome]] = {}
+    for outcome in guilty:
+        same = (equation.output, outcome.key) not in differing
+        places = [p for p in _input_places(equation, outcome.key, side) if p != (equation.output, outcome.key)]
+        known = any((side.name, *place) in accused for place in places)
+        new = [place for place in places if place in differing and (side.name, *place) not in accused]
+        if not known and not (same and new):
+            kept.append(outcome)
+        elif not known:
+            fed.setdefault(new[0], []).append(outcome)
+    return kept, fed
+
+
+def _input_places(equation: Equation, key: Key, side: _Side) -> list[_Place]:
+    """Where the inputs of an equation at one place stand in the log."""
+    picked = ((i.ref, i.pick(side.view, key) if i.pick is not None else key) for i in equation.inputs)
+    found = (side.view.find(ref, at) for ref, at in picked if at is not None)
+    return [place for place in found if place is not None]
+
+
 def _alike(a: Outcome | None, b: Outcome | None) -> bool:
     """Whether both miss by about the same."""
     return a is not None and b is not None and abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
 def _broken(
-    kind: str, name: str, equation: Equation, broken: Sequence[Outcome], side: _Side, vocabulary: Vocabulary
+    kind: str,
+    name: str,
+    equation: Equation,
+    broken: Sequence[Outcome],
+    side: _Side,
+    vocabulary: Vocabulary,
+    blamed: tuple[str, Key] | None = None,
 ) -> list[_Placed]:
+    """The finding on `blamed`, an input, or on the output of the equation."""
     if not broken:
         return []
-    variable = side.view.variables[equation.output]
+    variable = side.view.variables[blamed[0] if blamed else equation.output]
+    at = blamed[1] if blamed else broken[0].key
     worst = max(broken, key=lambda o: o.residual)
-    hint = side.hint(equation, broken)
+    hint = side.hint(equation, broken) if blamed is None else None
     finding = BlameFinding(
         kind=kind,
         side=name,
@@ -176,14 +229,14 @@ def _broken(
         equation_text=equation.text,
         section=equation.section,
         count=len(broken),
-        place=vocabulary.describe(broken[0].key),
+        place=vocabulary.describe(at),
         residual=worst.residual,
         allowed=worst.permitted,
         hint=hint.text if hint else "",
         missing=(),
         quirk=_quirk(equation, name, broken, hint, side),
     )
-    return [_Placed(vocabulary.order(variable, broken[0].key, 0), finding)]
+    return [_Placed(vocabulary.order(variable, at, 0), finding)]
 
 
 def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: _Side) -> str:

@@ -27,7 +27,7 @@ class Difference:
 def diff_bundles(a: Path, b: Path) -> list[Difference]:
     """Every difference that can matter, settings first. Raises HarnessError (exit 5) when one is no bundle."""
     parts = [(_parts(folder)) for folder in (a, b)]
-    return [d for name in parts[0] for d in _diff(name, parts[0][name], parts[1][name])]
+    return [d for name in parts[0] if name in parts[1] for d in _diff(name, parts[0][name], parts[1][name])]
 
 
 def _parts(folder: Path) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def _parts(folder: Path) -> dict[str, Any]:
     }
     for side in ("c", "py"):
         config = folder / f"config_{side}.json"
-        parts[f"config of {side.upper()}"] = _json(config) if config.exists() else {}
+        if config.exists():  # a run may leave the settings out
+            parts[f"config of {side.upper()}"] = _json(config)
     return parts
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "run both programs on one command line, compare, leave a bundle",
     "compare": "compare two logs",
     "blame": "which side breaks its own equation, in two logs or one",
+    "inject": "rerun the port with C's values of some variables; isolate the faults",
     "judge": "judge a bundle again under another tolerance",
     "phi": "per-φ table of two logs or of a bundle",
     "bundle": "verify, list and show bundles",

@@ -134,6 +134,7 @@ def _key(case: Case, options: RunOptions) -> str:
         options.against,
         options.rtol,
         sorted(options.program_options.items()),
+        options.preflight,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -35,6 +35,8 @@ class Side:
     options: Mapping[str, Sequence[str]]
     trace: tuple[str, ...]
     render: tuple[str, ...]
+    inject: tuple[str, ...] = ()  # options of a trace that goes on from given values; empty where it cannot
+    config: tuple[str, ...] = ()  # prints the settings as JSON; empty where the program cannot
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def _side(name: str, entry: Mapping[str, Any]) -> Side:
         entry.get("options", {}),
         tuple(entry["trace"]),
         tuple(entry["render"]),
+        tuple(entry.get("inject", ())),
+        tuple(entry.get("config", ())),
     )
 
 

@@ -81,7 +81,7 @@ class ParityItem(pytest.Item):
         from harness.run import RunOptions, run_case
 
         out = Path(self.config.getoption("--parity-out"))
-        ran = run_case(self.case, RunOptions(out=out, asked_as=("pytest", "--parity")))
+        ran = run_case(self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
         if ran.result.exit_code:
             raise NotInParityError(f"{renderer('text')(ran.result)}bundle: {ran.bundle}")
 

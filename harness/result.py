@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from harness.align import Alignment, SizeMismatch
+from harness.align import Alignment
 from harness.blame_findings import Blame
-from harness.coverage import Contract, Coverage, check_coverage, cut_off
-from harness.errors import Exit
+from harness.coverage import Contract, Coverage, check_coverage
 from harness.images import ImageMetrics
 from harness.judge import Judged, Judgement, VariableSummary, judge
 from harness.phi import PhiRow, phi_rows
 from harness.quirks import QuirkFinding, find_quirks, load_quirks, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
-from harness.waivers import Waived, apply_waivers
+from harness.verdict import of_traces
+from harness.waivers import apply_waivers
 
 SCHEMA = 1
 KEPT_DIVERGENCES = 1000
@@ -158,8 +158,12 @@ class Result:
     images: ImageMetrics | None = None
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
     """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
+    precision: tuple[str, ...] = ()
+    """Which log prints fewer digits than a double has, and what that hides."""
     blame: Blame | None = None
     """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
+    settings: tuple[str, ...] = ()
+    """A line per setting that the two programs resolved differently; they stand before every number."""
 
 
 def compare(
@@ -171,10 +175,12 @@ def compare(
     images: ImageMetrics | None = None,
     waive: Sequence[str] = (),
     today: date | None = None,
+    settings: Sequence[str] = (),
 ) -> Result:
     """Judge an alignment under a contract and put all findings together.
 
-    `waive` names quirks that may pass (harness/waivers.py); `today` is the day their expiry is held against.
+    `waive` names quirks that may pass (harness/waivers.py); `today` is the day their expiry is held against; `settings`
+    says which settings differ (harness/preflight.py).
     """
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
@@ -186,27 +192,28 @@ def compare(
         findings += tuple(f for f in named if f.quirk.id not in known)
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
-    code, verdict, headline, problems = _verdict(alignment, judgement, coverage, first, findings)
-    if images is not None and images.pixels_beyond and code in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
-        code, verdict, headline = Exit.DIVERGENCE, "divergence", _image_headline(images)
+    verdict = of_traces(alignment, judgement, coverage, (first.name, first.place) if first else None, findings)
+    if images is not None:
+        verdict = verdict.with_images(images)
     if waive:
         order = [variable.name for variable in alignment.vocabulary.variables]
         waived = apply_waivers(waive, load_quirks(), blame, order, today or datetime.now(UTC).date())
-        code, verdict, headline = _waive(waived, code, verdict, headline)
-        problems = (*problems, *waived.stale)
+        verdict = verdict.with_waivers(waived, coverage)
+    if settings:
+        verdict = verdict.with_settings(settings)
     return Result(
         schema=SCHEMA,
         case=case,
-        verdict=verdict,
-        exit_code=int(code),
-        headline=headline,
+        verdict=verdict.name,
+        exit_code=int(verdict.code),
+        headline=verdict.headline,
         num_divergent=judgement.num_divergent,
         compared=coverage.compared,
         rtol=rtol,
         needed_rtol=judgement.needed_rtol,
         first_divergence=first,
         coverage=coverage,
-        problems=problems,
+        problems=verdict.problems,
         quirks=tuple(_quirk(f) for f in findings),
         variables=tuple(_variable(alignment, s) for s in judgement.summaries),
         divergences=divergences,
@@ -214,6 +221,7 @@ def compare(
         per_phi=tuple(phi_rows(alignment.c, alignment.py, alignment.vocabulary)),
         images=images,
         blame=blame,
+        settings=tuple(settings),
     )
 
 
@@ -226,65 +234,6 @@ def _blame(alignment: Alignment, judgement: Judgement) -> Blame | None:
 
     domain = domain_for(alignment.vocabulary)
     return blame_pair(alignment, judgement, domain) if domain is not None else None
-
-
-def _verdict(
-    alignment: Alignment,
-    judgement: Judgement,
-    coverage: Coverage,
-    first: Divergence | None,
-    findings: Sequence[QuirkFinding],
-) -> tuple[Exit, str, str, tuple[str, ...]]:
-    """Exit code, verdict, headline, and the problems that stand beside the divergences."""
-    problems = [_size_problem(alignment, m) for m in alignment.size_mismatches]
-    problems += coverage.missing
-    cut = cut_off(alignment)
-    if cut is not None:
-        return Exit.UNREADABLE, "unreadable", cut, (cut, *problems)
-    if alignment.size_mismatches:
-        return Exit.SHAPE_MISMATCH, "shapes differ", problems[0], tuple(problems)
-    if first is not None:
-        number = f"{judgement.num_divergent} of {coverage.compared} numbers differ"
-        known = next((f": known quirk {f.quirk.id}" for f in findings if f.first_is_it), "")
-        return Exit.DIVERGENCE, "divergence", f"first at {first.name} ({first.place}){known}; {number}", tuple(problems)
-    if coverage.compared == 0:
-        c, py = len(alignment.c.rows), len(alignment.py.rows)
-        headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
-        return Exit.NOTHING_TO_COMPARE, "nothing compared", headline, tuple(problems)
-    if not coverage.holds:
-        headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
-        return Exit.NOTHING_TO_COMPARE, "incomplete", headline, tuple(problems)
-    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {judgement.needed_rtol:.2g} would do"
-    return Exit.PARITY, "parity", headline, tuple(problems)
-
-
-def _waive(waived: Waived, code: Exit, verdict: str, headline: str) -> tuple[Exit, str, str]:
-    """The verdict under waivers. Only a divergence can be waived, and only when nothing of it is left over."""
-    if code == Exit.DIVERGENCE:
-        if waived.left or not waived.seen:
-            left = "; ".join(waived.left[:3]) or "no waiver fits"
-            return code, verdict, f"{headline}; left over after waivers: {left}"
-        code, verdict = Exit.PARITY, "parity"
-        headline = f"waived {', '.join(waived.seen)}: {headline}"
-    if code == Exit.PARITY and waived.stale:
-        return Exit.STALE_WAIVER, "stale waiver", waived.stale[0]
-    return code, verdict, headline
-
-
-def _image_headline(m: ImageMetrics) -> str:
-    """The traced pixels agree, others do not."""
-    slow, fast = m.max_abs_at
-    total = m.shape[0] * m.shape[1]
-    lost = f", {m.not_finite} of them not finite" if m.not_finite else ""
-    return (
-        f"the traced pixels agree, but {m.pixels_beyond} of {total} pixels of the images differ{lost}; "
-        f"trace the worst: --pixel {slow} {fast}"
-    )
-
-
-def _size_problem(alignment: Alignment, mismatch: SizeMismatch) -> str:
-    where = alignment.vocabulary.describe(mismatch.id.key)
-    return f"{mismatch.variable.name}: {mismatch.c_size} numbers in C, {mismatch.py_size} in PY, at {where}"
 
 
 def _divergences(

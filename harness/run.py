@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +18,8 @@ from harness.errors import Exit, HarnessError
 from harness.images import Image, ImageMetrics, compare_images, read_image, write_previews
 from harness.phi import write_phi
 from harness.picks import Pick, Picked, pick_pixels
+from harness.precision import with_precision
+from harness.preflight import Launch, preflight
 from harness.programs import (
     Programs,
     Progress,
@@ -68,6 +70,7 @@ class RunOptions:
     pantry: Path | None = None  # where input files lie that several runs share
     waive: tuple[str, ...] = ()  # quirks that may pass
     picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
+    preflight: bool = True  # compare the programs' settings first
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class _Workshop:
     build: Path
     images: tuple[Image, Image] | None = None
     picked: tuple[Picked, ...] = ()
+    settings: tuple[str, ...] = ()  # those that differ
     ran: list[tuple[Side, str, Ran, list[str]]] = field(default_factory=list)
 
     @property
@@ -117,8 +121,10 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
         workshop = _Workshop(folder.resolve(), programs, placed, options, stage, build)
         try:
             result = _run_and_compare(workshop, case, vocabulary)
-        except HarnessError:
+        except HarnessError as error:
             _keep_failed(folder)
+            if workshop.settings:
+                raise HarnessError(error.code, f"{workshop.settings[0]}; then {error}") from error
             raise
         _write_documents(workshop, case, result, environment(now), git)
         shutil.rmtree(workshop.work)
@@ -128,6 +134,8 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
 
 def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> Result:
     options = workshop.options
+    if options.preflight:
+        _preflight(workshop)
     if options.picks:  # the images say which pixels to trace
         _render_images(workshop)
         case = _pick(workshop, case, vocabulary)
@@ -137,6 +145,8 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
         _render_images(workshop)
     images = _compare_images(workshop, case, vocabulary)
     with workshop.stage("comparing"):
+        logs = {name: workshop.folder / f"traces/{name.lower()}.log" for name in ("C", "PY")}
+        vocabulary, precision = with_precision(vocabulary, logs)
         tables = [
             read_trace(workshop.folder / f"traces/{name.lower()}.log", name, vocabulary, lenient=options.lenient)
             for name in ("C", "PY")
@@ -150,8 +160,9 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             rtol=options.rtol,
             images=images,
             waive=options.waive,
+            settings=workshop.settings,
         )
-    return replace(result, sources=_sources(workshop.programs, result))
+    return replace(result, precision=precision, sources=_sources(workshop.programs, result))
 
 
 def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
@@ -176,7 +187,25 @@ def _case_result(workshop: _Workshop, case: Case) -> CaseResult:
     )
 
 
-def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
+def _preflight(workshop: _Workshop) -> None:
+    """Compare the settings that both programs resolved, where both can print them."""
+    sides = workshop.programs.sides.values()
+    if not all(side.config for side in sides):
+        return
+    launches = [
+        Launch(side, _command(workshop, side, side.config, ""), _run_folder(workshop, f"{side.name}_config"))
+        for side in sides
+    ]
+    with workshop.stage("comparing the settings"):
+        found = preflight(launches, workshop.folder)
+    workshop.settings = found.settings
+    for launch, ran in zip(launches, found.ran, strict=True):
+        logs = [f"logs/{path.name}" for path in (ran.stdout, ran.stderr)]
+        workshop.ran.append((launch.side, launch.title, ran, [launch.target, *logs]))
+
+
+def _command(workshop: _Workshop, side: Side, template: Sequence[str], target: str) -> list[str]:
+    """A side's command with everything filled in; `target` is the file of the bundle that it writes."""
     options = workshop.options
     chosen = [
         word.format(value=options.program_options[name])
@@ -184,8 +213,7 @@ def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
         if name in options.program_options
         for word in words
     ]
-    template = side.trace if what == "trace" else side.render
-    command = fill(
+    return fill(
         template,
         {
             "args": workshop.case.argv,
@@ -200,13 +228,23 @@ def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
             "image": str(workshop.folder / target),
         },
     )
-    title = f"{side.title} {'traces' if what == 'trace' else 'renders'}"
-    output = workshop.folder / "logs" / f"{side.name.lower()}_{what}"
-    run_folder = workshop.work / f"{side.name}_{what}"
-    run_folder.mkdir()
+
+
+def _run_folder(workshop: _Workshop, name: str) -> Path:
+    """A folder for one program to run in, the input files linked into it."""
+    folder = workshop.work / name
+    folder.mkdir()
     for path in workshop.work.iterdir():
         if path.is_file():
-            (run_folder / path.name).symlink_to(path)
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
+    command = _command(workshop, side, side.trace if what == "trace" else side.render, target)
+    title = f"{side.title} {'traces' if what == 'trace' else 'renders'}"
+    output = workshop.folder / "logs" / f"{side.name.lower()}_{what}"
+    run_folder = _run_folder(workshop, f"{side.name}_{what}")
     with workshop.stage(title) as progress:
         ran = run_program(command, run_folder, output, title, progress)
     if not (workshop.folder / target).is_file():

@@ -43,6 +43,7 @@ class Tolerance:
     reason: str
     ulps: float = 0.0
     own: bool = False
+    hidden: float = 0.0  # what the logs' printing can hide, relative
 
     @property
     def exact(self) -> bool:
@@ -54,9 +55,10 @@ class Tolerance:
 
         A tolerance that has only an absolute part takes it there; exact ones and those asked for by name keep theirs.
         """
-        if rtol is None or self.exact or self.own:
-            return self.rtol, self.floor
-        return (rtol, self.floor) if self.rtol else (0.0, rtol)
+        relative, floor = self.rtol, self.floor
+        if rtol is not None and not self.exact and not self.own:
+            relative, floor = (rtol, floor) if relative else (0.0, rtol)
+        return (relative if self.exact else relative + self.hidden), floor
 
 
 @dataclass(frozen=True)

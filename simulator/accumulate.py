@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -77,11 +79,26 @@ def multiplied_running(start: Tensor, terms: Tensor, factor: Tensor, counted: Te
     return before + terms
 
 
+def carried(sums: Tensor, is_given: Sequence[bool], start: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor]:
+    """(sums (K, P) after each step, the sum to go on with): of given sums, those of steps passed over carried on."""
+    rows, total = [], start
+    for row, given in zip(sums, is_given, strict=True):
+        rows.append(row if given else total)
+        total = rows[-1] * factor if given and factor is not None else rows[-1]
+    return torch.stack(rows), total
+
+
 def pixel_value(
-    I: Tensor, steps: int, fluence_per_m2: Tensor, capture: Tensor | None, polar: Tensor | None, omega: Tensor | None
+    I: Tensor,
+    steps: int | Tensor,
+    fluence_per_m2: Tensor,
+    capture: Tensor | None,
+    polar: Tensor | None,
+    omega: Tensor | None,
+    r_e_sqr_m2: float | Tensor = units.R_E_SQR_M2,
 ) -> Tensor:
     """The pixel (P,): r_e² fluence I/steps times the factors that have not been multiplied in already (None)."""
-    value = units.R_E_SQR_M2 * fluence_per_m2 * I / steps
+    value = r_e_sqr_m2 * fluence_per_m2 * I / steps
     for factor in (capture, polar, omega):
         if factor is not None:
             value = value * factor

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from simulator import units
+from simulator.given import Use, as_computed
 from simulator.random import Generator, Stream, axis_and_angle_factor, spread_angle
 from simulator.rotations import angles_from_umat, cross, dot, rotate_axis, rotate_umat, rotate_xyz, umat_from_axis
 from simulator.settings import CrystalSettings, Vector
@@ -94,14 +95,19 @@ def dual(rows: Tensor, smallest: float = SMALLEST_VOLUME) -> tuple[Tensor, Tenso
     return across / volume[..., None, None], volume
 
 
-def build_cell(settings: CrystalSettings, wavelength_A: units.Number, misset_rad: Tensor) -> Cell:
-    """The cell at φ=0, after misset (3,) and with lengths forced to those of `cell` where one is given."""
+def build_cell(
+    settings: CrystalSettings, wavelength_A: units.Number, misset_rad: Tensor, use: Use = as_computed
+) -> Cell:
+    """The cell at φ=0, after misset (3,) and with lengths forced to those of `cell` where one is given.
+
+    `use` may put another value in the place of one that is traced.
+    """
     like = misset_rad
-    lengths = volume = None
+    lengths = V = None
     reciprocal = None
     if settings.cell is not None:
         cell = units.tensor(settings.cell, like)
-        reciprocal, volume = reciprocal_from_cell(cell)
+        reciprocal, V = reciprocal_from_cell(cell)
         lengths = cell[:3]
     if settings.matrix_per_A is not None:
         matrix = units.tensor(settings.matrix_per_A, like).reshape(3, 3)
@@ -109,15 +115,38 @@ def build_cell(settings: CrystalSettings, wavelength_A: units.Number, misset_rad
     assert reciprocal is not None  # settings have one or the other
     reciprocal = rotate_xyz(reciprocal, *misset_rad.unbind())
 
-    if lengths is None or volume is None:
-        real, volume_star = dual(reciprocal)
-        volume = 1.0 / volume_star
-    else:
+    def real_of(reciprocal: Tensor) -> tuple[Tensor, Tensor]:
+        if lengths is None or V is None:
+            real, volume_star = dual(reciprocal)
+            return real, 1.0 / volume_star
         # quirk triclinic-cell: the forced lengths hide most of the wrong component of c*.
         across = crosses(reciprocal)
-        real = across * (lengths / torch.sqrt(dot(across, across)))[:, None]
+        return across * (lengths / torch.sqrt(dot(across, across)))[:, None], V
+
+    real, volume = real_of(reciprocal)
     # a* = V* (b × c) with V* of the cell itself, not of the vectors: they differ where lengths were forced.
-    return Cell(real, crosses(real) / volume, volume)
+    reciprocal = crosses(real) / volume
+    other = use_rows(reciprocal, "{}_star_A_inv", use)
+    if other is not reciprocal:
+        reciprocal = other
+        real, volume = real_of(reciprocal)
+    other = use_rows(real, "{}_angstroms", use)
+    if other is not real:
+        volume = volume * (dual(other)[1] / dual(real)[1])
+        real = other
+    return Cell(real, reciprocal, use("V_cell_A3", volume))
+
+
+def use_rows(rows: Tensor, name: str, use: Use) -> Tensor:
+    """Vectors of the axes (..., 3 of a b c, 3), each as `use` has it; the very same tensor where nothing changes."""
+    old = rows.unbind(-2)
+    new = [use(name.format(axis), row) for axis, row in zip("abc", old, strict=True)]
+    return rows if all(n is o for n, o in zip(new, old, strict=True)) else torch.stack(new, -2)
+
+
+def in_metres(real_A: Tensor) -> Tensor:
+    """(3 of a b c, 3 of x y z, K, 1) in metres, of vectors (K, 3, 3) in Å."""
+    return (real_A / units.A_PER_M).permute(1, 2, 0)[..., None].contiguous()
 
 
 def cell_counts(settings: CrystalSettings, real_A: Tensor, beamsize_m: float) -> tuple[int, int, int]:

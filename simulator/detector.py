@@ -14,6 +14,7 @@ from torch import Tensor
 from simulator import units
 from simulator.conventions import DEFAULT_AXES, NAMED
 from simulator.errors import ExperimentError
+from simulator.given import Use, as_computed
 from simulator.rotations import cross, dot, rotate_axis, rotate_xyz, unit
 from simulator.sampling import pixel_count
 from simulator.settings import DetectorSettings
@@ -54,8 +55,11 @@ class Placement:
     odet_was_replaced: bool
 
 
-def place(settings: DetectorSettings, like: Tensor) -> Placement:
-    """Axes, beam centre and origin after convention, tilts and 2θ; dtype and device of `like`."""
+def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> Placement:
+    """Axes, beam centre and origin after convention, tilts and 2θ; dtype and device of `like`.
+
+    `use` may put another value in the place of one that is traced.
+    """
 
     def t(value: units.Number | tuple[units.Number, ...]) -> Tensor:
         return units.tensor(value, like)
@@ -107,8 +111,10 @@ def place(settings: DetectorSettings, like: Tensor) -> Placement:
 
     odet_given = t(axes["odet_vector"])
     beam, fdet, sdet, odet = (unit(t(axes[f"{name}_vector"])) for name in ("beam", "fdet", "sdet", "odet"))
-    polar, spindle = unit(t(axes["polar_vector"])), unit(t(axes["spindle_axis"]))
-    twotheta_axis = t(axes["twotheta_axis"])
+    beam = use("beam_vec", beam)
+    polar = use("polar_vec", unit(t(axes["polar_vector"])))
+    spindle = use("spindle_vec", unit(t(axes["spindle_axis"])))
+    twotheta_axis = use("twotheta_axis", t(axes["twotheta_axis"]))
     replaced = plain(torch.sqrt(dot(odet_given, odet_given))) != 1.0
     if replaced:
         odet = unit(cross(fdet, sdet))
@@ -120,19 +126,29 @@ def place(settings: DetectorSettings, like: Tensor) -> Placement:
     def tilt(v: Tensor) -> Tensor:
         return rotate_axis(rotate_xyz(v, *tilts), twotheta_axis, twotheta)
 
-    distance = t(units.mm(s.distance_mm))
-    ratio = dot(beam, rotate_xyz(odet, *tilts))
-    if plain(ratio) == 0.0:
-        ratio = torch.full_like(ratio, torch.finfo(like.dtype).tiny)
-    close_distance = _given_or(s.close_distance_mm, torch.abs(ratio * distance), like)
-    distance = close_distance / ratio
-    pix0 = -Fclose * fdet - Sclose * sdet + close_distance * odet
-    pix0 = tilt(pix0)
-    fdet, sdet, odet = tilt(fdet), tilt(sdet), tilt(odet)
+    def lengths(normal: Tensor) -> tuple[Tensor, Tensor]:
+        """(ratio of close distance to distance, close distance) for the normal before 2θ."""
+        ratio = dot(beam, normal)
+        if plain(ratio) == 0.0:
+            ratio = torch.full_like(ratio, torch.finfo(like.dtype).tiny)
+        return ratio, _given_or(s.close_distance_mm, torch.abs(ratio * t(units.mm(s.distance_mm))), like)
+
+    def corner(fdet: Tensor, sdet: Tensor, odet: Tensor) -> Tensor:
+        return -Fclose * fdet - Sclose * sdet + close_distance * odet
+
+    ratio, close_distance = lengths(rotate_xyz(odet, *tilts))
+    pix0 = tilt(corner(fdet, sdet, odet))
+    turned = tilt(fdet), tilt(sdet), tilt(odet)
+    fdet, sdet, odet = (use(f"{x}det_vec", axis) for x, axis in zip("fso", turned, strict=True))
+    if odet is not turned[2]:
+        ratio, close_distance = lengths(rotate_axis(odet, twotheta_axis, -twotheta))
     if pivot == "beam":
-        pix0 = -Fbeam * fdet - Sbeam * sdet + distance * beam
-    close_distance = dot(pix0, odet)
-    distance = close_distance / ratio
+        pix0 = -Fbeam * fdet - Sbeam * sdet + close_distance / ratio * beam
+    elif not (fdet is turned[0] and sdet is turned[1] and odet is turned[2]):
+        pix0 = corner(fdet, sdet, odet)
+    pix0 = use("pix0_vector_meters", pix0)
+    close_distance = use("close_distance_meters", dot(pix0, odet))
+    distance = use("distance_meters", close_distance / ratio)
     impact = distance * beam - pix0
     return Placement(
         beam=beam,
@@ -151,10 +167,10 @@ def place(settings: DetectorSettings, like: Tensor) -> Placement:
         Ybeam=Ybeam,
         Xclose=Xclose,
         Yclose=Yclose,
-        Fbeam=dot(fdet, impact),
-        Sbeam=dot(sdet, impact),
-        Fclose=-dot(pix0, fdet),
-        Sclose=-dot(pix0, sdet),
+        Fbeam=use("Fbeam_meters", dot(fdet, impact)),
+        Sbeam=use("Sbeam_meters", dot(sdet, impact)),
+        Fclose=use("Fclose_meters", -dot(pix0, fdet)),
+        Sclose=use("Sclose_meters", -dot(pix0, sdet)),
         size_f=size_f,
         size_s=size_s,
         pivot=pivot,
@@ -188,7 +204,12 @@ def pixel_position(
 def airpath(position: Tensor) -> tuple[Tensor, Tensor]:
     """(R, d): the distances (P,) in metres and directions (3, P) of positions (3, P)."""
     R = torch.sqrt(position[0] * position[0] + position[1] * position[1] + position[2] * position[2])
-    return R, position / R
+    return R, direction(position, R)
+
+
+def direction(position: Tensor, R: Tensor) -> Tensor:
+    """d: the directions (3, P) of positions (3, P) at distances R (P,)."""
+    return position / R
 
 
 def solid_angle(place: Placement, R: Tensor, point_pixel: bool) -> Tensor:

@@ -20,6 +20,7 @@ from simulator import accumulate, crystal, detector, sampling, sources, structur
 from simulator.crystal import Cell
 from simulator.detector import Placement
 from simulator.errors import ExperimentError
+from simulator.given import Given, as_computed
 from simulator.random import Generator, Stream
 from simulator.settings import BeamSettings, CrystalSettings, DetectorSettings, ModelSettings, ScanSettings, Settings
 from simulator.units import plain
@@ -123,32 +124,39 @@ class Experiment:
             raise ExperimentError(f"no setting is called {', '.join(sorted(values))}")
         return dataclasses.replace(self, **changed)
 
-    def build(self) -> Model:
-        """Run every stage that does not depend on a pixel."""
+    def build(self, given: Given | None = None) -> Model:
+        """Run every stage that does not depend on a pixel; `given` values stand in the place of computed ones."""
+        use = as_computed if given is None else given.run
         like = torch.zeros((), dtype=self.dtype, device=self.device)
 
         def t(value: units.Number) -> Tensor:
             return units.tensor(value, like)
 
         beam, det, xtal = self.beam, self.detector, self.crystal
-        place = detector.place(det, like)
+        place = detector.place(det, like, use)
         mask = self.model.mask
         if mask is not None and mask.shape != (place.pixels_s, place.pixels_f):
             raise ExperimentError(f"the mask has shape {mask.shape}, the detector {(place.pixels_s, place.pixels_f)}")
         generator = Generator()  # the order of its use is the original's: misset, mosaic domains, noise
         random_misset = Stream(generator, xtal.misset_seed) if xtal.misset_random else None
         misset = crystal.misset_angles(xtal.misset_deg, random_misset, like)
-        cell = crystal.build_cell(xtal, beam.wavelength_A, misset)
+        cell = crystal.build_cell(xtal, beam.wavelength_A, misset, use)
         if not 0.0 < abs(plain(cell.volume_A3)) < _LARGEST_VOLUME_A3:
             raise ExperimentError(
                 f"the crystal's vectors span a volume of {plain(cell.volume_A3):g} A^3, expected a cell"
             )
         cells = crystal.cell_counts(xtal, cell.real_A, plain(units.mm(beam.beamsize_mm)))
+        if given is not None:
+            Na, Nb, Nc = (max(int(n), 1) for n in use("N_cells", torch.tensor(cells, dtype=torch.float64)).tolist())
+            cells = (Na, Nb, Nc)
 
         domains = sampling.mosaic_domain_count(xtal.mosaic_domains, xtal.mosaic_spread_deg)
         spread = units.deg(xtal.mosaic_spread_deg) if xtal.mosaic_spread_deg is not None else 0.0
         is_mosaic = plain(spread) > 0
         umats = crystal.mosaic_umats(spread, domains, xtal.mosaic_seed, generator, like)
+        if given is not None:
+            drawn, umats = umats, given.umats(umats)
+            is_mosaic = is_mosaic or umats is not drawn
         phi = sampling.sample_phi(self.scan.phisteps, *self._phi_range())
         ticks = torch.arange(phi.ticks, dtype=self.dtype, device=self.device)
         phi_rad = t(units.deg(self.scan.phi_start_deg)) + t(phi.step) * ticks
@@ -166,7 +174,7 @@ class Experiment:
             cells=cells,
             umats=umats,
             slices=slices,
-            real_m=(slices.real_A / units.A_PER_M).permute(1, 2, 0)[..., None].contiguous(),
+            real_m=crystal.in_metres(slices.real_A),
             phi_deg=(phi_rad * units.DEG_PER_RAD).repeat_interleave(domains),
             osc_rad=phi.range,
             domains=domains,

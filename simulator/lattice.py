@@ -68,6 +68,11 @@ def square_factors(hkl: Tensor, N: tuple[int, int, int]) -> list[Tensor]:
     ]
 
 
+def product(factors: list[Tensor]) -> Tensor:
+    """The lattice factor of a block-shaped crystal, of the factors along its axes."""
+    return factors[0] * factors[1] * factors[2]
+
+
 def round_factor(hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], fudge: Tensor) -> Tensor:
     """(K, P): a spherical crystal."""
     away = (hkl - hkl0) ** 2
@@ -105,7 +110,7 @@ def lattice_factor(
     """(F_latt, factors per axis): (K, P), and for the square shape its three factors, else an empty list."""
     if shape == "square":
         factors = square_factors(hkl, N)
-        return factors[0] * factors[1] * factors[2], factors
+        return product(factors), factors
     if shape == "round":
         return round_factor(hkl, hkl0, N, fudge), []
     if shape == "gauss":

@@ -1,6 +1,7 @@
 """A trace: every value on the way to some pixels, kept by `evaluate` and written as lines.
 
-Tracing evaluates the traced pixels alone, by the functions that render the image.
+Tracing evaluates the traced pixels alone, by the functions that render the image. A counterfactual trace goes on from
+given values (another program's) in place of the computed ones.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import TextIO
 import torch
 from torch import Tensor
 
-from simulator import units
 from simulator.errors import ExperimentError
 from simulator.evaluate import Loop, evaluate
 from simulator.experiment import Experiment, Model
+from simulator.given import Given, Values
 from simulator.render import active_pixels, flat_index
 from simulator.trace_lines import TRACE_NAMES, line, prefix
 
@@ -26,12 +27,16 @@ _KNOWN = frozenset((scope, name) for scope, name, _ in TRACE_NAMES)
 
 
 class Trace:
-    """The kept values of some pixels (n, 2); `lines()` gives the text, `values` the tensors by scope, name, loop."""
+    """The kept values of some pixels (n, 2); `lines()` gives the text, `values` the tensors by scope, name, loop.
+
+    Where values were given each pixel was evaluated by itself, and the values are those of `alone`, one trace a pixel.
+    """
 
     def __init__(self, model: Model, pixels: list[tuple[int, int]]) -> None:
         self.model = model
         self.pixels = pixels
         self.values: dict[tuple[str, str, Loop], list[Tensor]] = {}
+        self.alone: list[Trace] = []
 
     def keep(self, scope: str, name: str, loop: Loop, value: Tensor | int | None) -> None:
         """Take a value from `evaluate`; KeyError for a name that no trace has."""
@@ -44,7 +49,10 @@ class Trace:
         """All lines: the run's, then pixel by pixel in the order asked for."""
         yield from self._run_lines()
         for index, pixel in enumerate(self.pixels):
-            yield from self._pixel_lines(index, pixel)
+            if self.alone:
+                yield from self.alone[index]._pixel_lines(0, pixel)
+            else:
+                yield from self._pixel_lines(index, pixel)
 
     def write(self, stream: TextIO) -> None:
         """Write all lines."""
@@ -112,14 +120,7 @@ class Trace:
                     break  # the step ends here: it adds nothing
 
     def _of_pixel(self, scope: str, name: str, loop: Loop, size: int, index: int) -> list[float]:
-        if scope == "pixel" and name == "r_e_sqr":
-            return [units.R_E_SQR_M2]
-        if scope == "pixel" and name == "fluence_photons_per_m2":
-            return _flat(self.model.fluence)
-        key = (scope, name if name != "floatimage_accumulated" else "I_pixel_final", loop)
-        value = self.values[key][0]
-        if name == "floatimage_accumulated":
-            value = value.to(torch.float32)
+        value = self.values[scope, name, loop][0]
         varies = value.ndim > 0 and value.shape[-1] == len(self.pixels) and value.ndim == (2 if size > 1 else 1)
         return _flat(value[..., index] if varies else value)
 
@@ -141,12 +142,26 @@ def _flat(value: Tensor) -> list[float]:
     return [float(x) for x in value.reshape(-1).tolist()]
 
 
-def trace(experiment: Experiment, pixels: Tensor | Sequence[tuple[int, int]], *, model: Model | None = None) -> Trace:
-    """Trace pixels given as (slow, fast), each once, in the order given.
+def trace(
+    experiment: Experiment,
+    pixels: Tensor | Sequence[tuple[int, int]],
+    *,
+    model: Model | None = None,
+    given: Values | None = None,
+) -> Trace:
+    """Trace pixels (slow, fast), each once, in the order listed.
 
-    Raises ExperimentError for a pixel that is off the detector, outside the region of interest or masked.
+    `given` maps (scope, name) to values by loop indices, as `simulator.io.trace_log` reads them from a log: each stands
+    wherever the stages compute that quantity, and everything downstream is computed from it. `model` is not used then.
+
+    Raises ExperimentError for a pixel that is off the detector, outside the region of interest or masked, and where a
+    value that is needed is not given.
     """
-    model = model if model is not None else experiment.build()
+    instead = Given(given) if given else None
+    if instead is not None:
+        model = experiment.build(instead)
+    elif model is None:
+        model = experiment.build()
     height, width = model.place.pixels_s, model.place.pixels_f
     listed = pixels.tolist() if isinstance(pixels, Tensor) else pixels
     once = list(dict.fromkeys((int(s), int(f)) for s, f in listed))
@@ -161,5 +176,12 @@ def trace(experiment: Experiment, pixels: Tensor | Sequence[tuple[int, int]], *,
     result = Trace(model, once)
     slow, fast = torch.tensor(once, dtype=model.like.dtype, device=device).unbind(1)
     with torch.no_grad():
-        evaluate(model, slow, fast, keep=result.keep)
+        if instead is None:
+            evaluate(model, slow, fast, keep=result.keep)
+            return result
+        for index, pixel in enumerate(once):
+            one = Trace(model, [pixel])
+            here = slice(index, index + 1)
+            evaluate(model, slow[here], fast[here], keep=one.keep, given=instead.at(pixel))
+            result.alone.append(one)
     return result

@@ -93,13 +93,13 @@ def test_the_bundle_is_whole(parity: tuple[subprocess.CompletedProcess[str], Pat
     assert done.returncode == 0
     wanted = """summary.md report.html result.json metrics.json junit.xml traces/c.log traces/py.log images/c.bin
     images/py.bin images/c.png images/py.png images/difference.png per_phi.csv per_phi.json per_phi.md env.json
-    commands.txt git.json case.toml manifest-sha256.txt ro-crate-metadata.json"""
+    commands.txt git.json case.toml manifest-sha256.txt ro-crate-metadata.json config_c.json config_py.json"""
     assert [name for name in wanted.split() if not (bundle / name).stat().st_size] == []
     assert (bundle / "images" / "c.bin").stat().st_size == 2463 * 2527 * 4
     crate = json.loads((bundle / "ro-crate-metadata.json").read_text())
     listed = {e["@id"] for e in crate["@graph"] if e["@type"] == "File"}
     assert {"traces/c.log", "images/py.bin", "result.json"} <= listed
-    assert sum(e["@type"] == "CreateAction" for e in crate["@graph"]) == 5
+    assert sum(e["@type"] == "CreateAction" for e in crate["@graph"]) == 7
 
 
 def test_the_summary_says_it_all(parity: tuple[subprocess.CompletedProcess[str], Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +77,14 @@ def _compare(
     from harness.align import align
     from harness.columns import read_any, write_columns
     from harness.commands.common import stages
+    from harness.precision import with_precision
     from harness.result import compare as judge_all
     from harness.stream import NoCompilerError, UnsuitableError, is_large, stream_compare, with_note
     from harness.tolerances import global_rtol, with_rules
     from harness.vocabulary import load_vocabulary
 
     vocabulary, rtol, note = with_rules(load_vocabulary(), rules), global_rtol(rules), ""
+    vocabulary, precision = with_precision(vocabulary, {"C": c_log, "PY": py_log})
     if stream or (stream is None and is_large(c_log, py_log)):
         try:
             with stages() as stage, stage(f"comparing {c_log.name} and {py_log.name}") as progress:
@@ -98,13 +101,13 @@ def _compare(
                 )
             if "streaming" in result.logs["C"].notes:
                 click.echo(f"note: {result.logs['C'].notes['streaming']}", err=True)
-            return result
+            return replace(result, precision=precision)
         except (NoCompilerError, UnsuitableError) as why:
             note = f"compared in memory, not streaming: {why}"
             click.echo(f"note: {note}", err=True)
     c = read_any(c_log, "C", vocabulary, lenient=lenient)
     py = read_any(py_log, "PY", vocabulary, lenient=lenient)
-    result = judge_all(align(c, py, vocabulary), label, contract, rtol=rtol)
+    result = replace(judge_all(align(c, py, vocabulary), label, contract, rtol=rtol), precision=precision)
     if columns is not None:
         write_columns(columns, (c, py), vocabulary)
     return with_note(result, note) if note else result

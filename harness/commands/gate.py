@@ -29,6 +29,11 @@ from harness.errors import Exit, HarnessError
 @click.option("--against", type=click.Choice(["fixed", "unfixed"]), default="fixed", show_default=True)
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance in place of each variable's own.")
 @click.option("--no-images", is_flag=True, help="Trace only; render no image.")
+@click.option(
+    "--preflight",
+    is_flag=True,
+    help="Compare the settings of both programs first, as `run` does; 1 to 2 s a case more.",
+)
 @click.option("--resume", is_flag=True, help="Take over the outcomes of the same commit from an earlier gate.")
 def gate(
     matrix: Path | None,
@@ -38,6 +43,7 @@ def gate(
     against: str,
     rtol: float | None,
     no_images: bool,
+    preflight: bool,
     resume: bool,
 ) -> None:
     """Run every case of a matrix through both programs; print a table, write one JUnit file.
@@ -60,6 +66,7 @@ def gate(
         rtol=rtol,
         program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))},
         asked_as=("trace-diff", *sys.argv[1:]),
+        preflight=preflight,
     )
     seen = 0
 

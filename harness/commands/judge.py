@@ -22,6 +22,7 @@ def judge(
     from harness.case import parse_case
     from harness.coverage import Contract
     from harness.images import compare_images, read_image
+    from harness.precision import with_precision
     from harness.result import compare
     from harness.result_reader import read_result
     from harness.tolerances import global_rtol, parse_rules, with_rules
@@ -32,9 +33,9 @@ def judge(
     rules = parse_rules(rtol_words)
     vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")
-    tables = [
-        read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary, lenient=lenient) for side in ("C", "PY")
-    ]
+    logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}
+    vocabulary, precision = with_precision(vocabulary, logs)
+    tables = [read_trace(path, side, vocabulary, lenient=lenient) for side, path in logs.items()]
     images = None
     if stored.images is not None:
         pair = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
@@ -42,7 +43,13 @@ def judge(
     case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
     contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
     result = compare(
-        align(tables[0], tables[1], vocabulary), stored.case, contract, rtol=rtol, images=images, waive=waive
+        align(tables[0], tables[1], vocabulary),
+        stored.case,
+        contract,
+        rtol=rtol,
+        images=images,
+        waive=waive,
+        settings=stored.settings,
     )
-    emit(replace(result, sources=stored.sources), wanted)
+    emit(replace(result, sources=stored.sources, precision=precision), wanted)
     raise SystemExit(result.exit_code)

@@ -63,6 +63,7 @@ class CommandWithPaste(click.Command):
 )
 @click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable.")
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
+@click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")
 @click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each program.")
@@ -79,6 +80,7 @@ def run(
     out: Path,
     waive: tuple[str, ...],
     no_images: bool,
+    no_preflight: bool,
     device: str | None,
     dtype: str | None,
     threads: int | None,
@@ -137,6 +139,7 @@ def run(
         program_options={name: str(value) for name, value in asked.items() if value is not None},
         asked_as=("trace-diff", *sys.argv[1:]),
         picks=parse_picks(picks) if picks is not None else (),
+        preflight=not no_preflight,
     )
     with stages() as stage:
         outcome = run_case(chosen, options, stage)

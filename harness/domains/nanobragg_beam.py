@@ -21,7 +21,10 @@ def _capture_forms(view: LogView) -> tuple[Form, ...]:
         """x^t (1-x) with x = exp(-κ/ρ); κ = thickness step times μ, from the places of the first layer."""
         t, rho = x["loops"][:, [layer]], dot(x["diffracted_vec"], x["odet_vec"])
         own = -rho * np.log1p(-x["capture_fraction"])
-        own = own[(t == 0) & (x["capture_fraction"] < 1) & (x["capture_fraction"] > 0)]
+        fresh = np.isnan(x["first"]) | (x["first"] != x["capture_fraction"])
+        if fresh.sum() < 2:  # one place alone fits any κ
+            fresh = np.ones_like(fresh)
+        own = own[fresh & (t == 0) & (x["capture_fraction"] < 1) & (x["capture_fraction"] > 0)]
         kappa = np.median(own) if len(own) > 1 or (len(own) and len(t) > 1) else np.nan
         past = np.exp(-kappa / rho)
         captured: Array = past**t * (x["one"] - past)

@@ -53,8 +53,9 @@ def _in_pixels(view: LogView, x: Values, off: tuple[float, float, float] = (0.5,
     slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[2]
     from_corner = x["pixel_pos_meters"] - x["pix0_vector_meters"]
     o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
-    deep = np.where(loops[:, [t]] > 0, dot(from_corner, o), 0)
-    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - deep * o
+    inwards = np.where(np.isnan(x["odet_vec"]) | (dot(x["odet_vec"], o) == 0), o, x["odet_vec"])
+    deep = np.where(loops[:, [t]] > 0, dot(from_corner, o) / dot(inwards, o), 0)
+    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - deep * inwards
 
 
 def pixel_size(view: LogView, x: Values) -> Array:
@@ -97,7 +98,10 @@ def half_a_pixel(view: LogView) -> tuple[Form, ...]:
     return tuple(Form(f"half a pixel: {name}", _flat(view, off).function) for name, off in shifts.items())
 
 
-_POSITION = tuple(map(Input, "pixel_pos_meters pix0_vector_meters fdet_vec sdet_vec close_distance_meters".split()))
+_POSITION = (
+    *map(Input, "pixel_pos_meters pix0_vector_meters fdet_vec sdet_vec close_distance_meters".split()),
+    Input("odet_vec", default=np.nan),
+)
 
 PIXEL_POSITION = Equation(
     "pixel_pos",
@@ -136,7 +140,9 @@ def _omega_forms(view: LogView) -> tuple[Form, ...]:
         size = pixel_size(view, x)
         off = norm(d - size * g)
         if (off > MISPLACED * norm(d)).any():
-            size = np.sqrt(np.median(x["omega_pixel_sr"] * x["R_distance_meters"] ** 3 / x["close_distance_meters"]))
+            own = np.isnan(x["first"]) | (x["first"] != x["omega_pixel_sr"])
+            shown = x["omega_pixel_sr"] * x["R_distance_meters"] ** 3 / x["close_distance_meters"]
+            size = np.sqrt(np.median(shown[own]))
         return _solid_angle(x, size)
 
     def curved(x: Values) -> Array:

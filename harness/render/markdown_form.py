@@ -15,10 +15,12 @@ def render(result: Result) -> str:
     parts = [
         f"# {escape(result.case.title)}: {result.verdict}",
         f"**{escape(result.headline)}** (exit code {result.exit_code})",
+        *_settings(result),
         *_first(result),
         *_quirks(result),
         *(markdown(result.blame, escape) if result.blame is not None else []),
         *_problems(result),
+        *_precision(result),
         *_images(result),
         *_per_phi(result),
         *_variables(result),
@@ -40,6 +42,11 @@ def code(text: str) -> str:
         return f"`{text}`"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "<code>" + "".join(f"&#{ord(ch)};" if ch in "`|*_[]~\\" else ch for ch in " ".join(text.split())) + "</code>"
+
+
+def _settings(result: Result) -> list[str]:
+    found = "\n".join(f"- {escape(line)}" for line in result.settings)
+    return ["## Settings that differ", found] if found else []
 
 
 def _first(result: Result) -> list[str]:
@@ -74,6 +81,10 @@ def _problems(result: Result) -> list[str]:
     unreadable = [f"{side}: {line}" for side, log in result.logs.items() for line in log.unreadable]
     found = [*result.problems, *unreadable]
     return ["## Not compared", "\n".join(f"- {escape(problem)}" for problem in found)] if found else []
+
+
+def _precision(result: Result) -> list[str]:
+    return ["## Printed precision", "\n".join(f"- {note}" for note in result.precision)] if result.precision else []
 
 
 def _images(result: Result) -> list[str]:

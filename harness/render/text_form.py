@@ -10,6 +10,10 @@ from harness.result import Divergence, Result
 def render(result: Result) -> str:
     """A dozen lines: verdict, first divergence, quirk, counts, images."""
     lines = [f"{result.verdict.upper()}  {result.case.id}: {result.headline}"]
+    if len(result.settings) > 1:
+        lines += ["", *result.settings[:10]]
+        if len(result.settings) > 10:
+            lines.append(f"… and {len(result.settings) - 10} more settings (all in result.json)")
     if result.first_divergence is not None:
         lines += ["", *_first(result.first_divergence)]
     for quirk in result.quirks:
@@ -47,6 +51,7 @@ def _counts(result: Result) -> list[str]:
         f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge; "
         f"only in C {c.c_only}, only in PY {c.py_only}, unreadable lines {c.c_unreadable} + {c.py_unreadable}"
     ]
+    lines += list(result.precision)
     lines += [f"traced pixel {why}" for why in result.case.picked]
     if result.per_phi:
         lines.append(f"ticks compared: {len(result.per_phi)}")

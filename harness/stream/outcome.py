@@ -231,7 +231,7 @@ def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Re
 def _verdict(
     findings: Findings, coverage: Coverage, first: Divergence | None, quirk: str | None
 ) -> tuple[Exit, str, str, tuple[str, ...]]:
-    """As harness.result._verdict; a test holds both to the same words."""
+    """As harness.verdict.of_traces; a test holds both to the same words."""
     problems = [*findings.mismatches, *coverage.missing]
     cut = findings.cut_off()
     if cut is not None:

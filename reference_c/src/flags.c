@@ -135,6 +135,7 @@ const FlagSpec FLAGS[] = {
 {"-trace_file", KIND_TEXT, "FILE", "", AT(trace_file), 1, NULL, "where the trace goes (standard output)"},
 {"-fix", KIND_SPECIAL, "QUIRK[,QUIRK...]|all|none", "", 0, 1, opt_fix, "repair phi-carryover, interp-latch, or both"},
 {"-threads", KIND_SPECIAL, "n", "threads", AT(threads), 1, opt_threads, "OpenMP threads"},
+{"-show_config", KIND_ON, "", "", AT(show_config), 1, NULL, "print the resolved settings as JSON and stop"},
 {"--lenient -lenient", KIND_ON, "", "", AT(lenient), 1, NULL, "report unknown flags instead of refusing them"},
 {"-version --version", KIND_ON, "", "", AT(version), 1, NULL, "print the version and stop"},
 {"-h --help -help", KIND_ON, "", "", AT(help), 1, NULL, "print this and stop"},

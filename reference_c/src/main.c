@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config.h"
 #include "files.h"
 #include "model.h"
 #include "options.h"
@@ -113,6 +114,10 @@ static bool simulate(Run *run, int argc, char **argv, Error *err)
     if (!read_headers(run, err) || !parse_options(s, argc, argv, err) || !check_settings(s, err) ||
         !build_model(run, err) || !check_trace_pixels(s, &run->model, err))
         return false;
+    if (s->show_config) {
+        print_config(&run->model, s);
+        return true;
+    }
 
     bool tracing_only = s->trace_count && !s->output_named;
     if (!open_outputs(&run->outputs, s, !tracing_only, err))

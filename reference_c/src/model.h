@@ -56,6 +56,9 @@ bool interp_can_leak(const Model *model);
 /* All loops of one pixel. `leak` is read and updated; `tracer` may be NULL. */
 Pixel evaluate_pixel(const Model *model, int spixel, int fpixel, LeakState *leak, Tracer *tracer);
 
+/* The same from the same source, with the probes in; only the tracing build has it. */
+Pixel trace_pixel(const Model *model, int spixel, int fpixel, LeakState *leak, Tracer *tracer);
+
 /* Inside the region of interest and not masked out. */
 bool is_rendered(const Model *model, int spixel, int fpixel);
 

@@ -1,5 +1,8 @@
 /* One pixel: the loops over layer, sub-sample, source, phi and mosaic domain (model.md sections 7 and 8), with the
- * probes of trace.md where the quantities arise. Rendering and tracing both call this, and nothing else computes. */
+ * probes of trace.md where the quantities arise. Rendering and tracing both call this, and nothing else computes.
+ *
+ * The tracing build compiles this file twice: without probes for the image, so that having them costs nothing, and with
+ * -DTRACE for the traced pixels. */
 #include "lattice.h"
 #include "model.h"
 #include "units.h"
@@ -12,11 +15,17 @@ typedef struct {
     Pixel *pixel;
 } Context;
 
+#ifdef TRACE
+#define EVALUATE_PIXEL trace_pixel
+#else
+#define EVALUATE_PIXEL evaluate_pixel
+
 double subsample_m(const Model *m, int pixel, int sub)
 {
     double subpixel_m = m->detector.pixel_m / m->oversample;
     return subpixel_m * ((double)pixel * m->oversample + sub) + subpixel_m / 2.0;
 }
+#endif
 
 /* F_cell of a step: interpolated where that is on and the block lies in the grid, else the nearest grid value. */
 static double structure_factor(const Context *now, Vec3 hkl, Vec3 hkl0)
@@ -169,7 +178,7 @@ static void add_subsample(const Context *now, int thick_tic, double Fdet_m, doub
     }
 }
 
-Pixel evaluate_pixel(const Model *m, int spixel, int fpixel, LeakState *leak, Tracer *tracer)
+Pixel EVALUATE_PIXEL(const Model *m, int spixel, int fpixel, LeakState *leak, Tracer *tracer)
 {
     Pixel px = {.I = m->I_bg};
     Context now = {m, leak, tracer, &px};

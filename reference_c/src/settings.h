@@ -101,7 +101,7 @@ typedef struct {
     bool progress;
 
     /* what this program adds */
-    bool help, version, lenient;
+    bool help, version, lenient, show_config;
     int threads; /* 0: choose */
     bool fix_phi_carryover, fix_interp_latch;
     const char *trace_file;

@@ -88,6 +88,10 @@ void write_trace(FILE *stream, const Settings *s, const Model *m)
     for (int i = 0; i < s->trace_count; i++) {
         TracePixel at = s->trace_pixels[i];
         LeakState leak = state_before(&walk, m, at);
-        evaluate_pixel(m, at.spixel, at.fpixel, &leak, &tracer);
+#ifdef TRACE
+        trace_pixel(m, at.spixel, at.fpixel, &leak, &tracer);
+#else
+        evaluate_pixel(m, at.spixel, at.fpixel, &leak, &tracer); /* not reached: the probe-free build refuses -trace_pixel */
+#endif
     }
 }

@@ -51,7 +51,10 @@ class Outputs:
     progress: bool = True
     trace_pixels: tuple[tuple[int, int], ...] = ()
     trace_file: Path | None = None
+    inject: tuple[str, ...] = ()  # quantities whose values come from `inject_from`
+    inject_from: Path | None = None
     threads: int | None = None
+    show_config: bool = False
     dump_file: Path | None = None  # where the reflections read from -hkl are dumped
 
 

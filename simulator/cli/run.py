@@ -14,6 +14,7 @@ from simulator.cli.notices import notices
 from simulator.cli.outputs import output_paths, write_outputs
 from simulator.cli.parse import Invocation, UsageError, parse
 from simulator.cli.report import report
+from simulator.config import resolved, to_json
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
 from simulator.io.dump import write_dump
@@ -61,8 +62,13 @@ def _run(invocation: Invocation) -> int:
         _say(f"WARNING: {warning}")
     if out.threads is not None:
         torch.set_num_threads(out.threads)
+    if out.show_config:
+        sys.stdout.write(to_json(resolved(invocation.experiment)))
+        return OK
     named = any((out.floatfile, out.intfile, out.pgmfile, out.noisefile))
     traces_only = bool(out.trace_pixels) and not named
+    if (out.inject or out.inject_from is not None) and not (traces_only and out.inject and out.inject_from):
+        raise ExperimentError("-inject NAME and -inject_from LOG go together, with -trace_pixel and no output flag")
     if not traces_only:
         output_paths(out, Path())  # before the work, not after it
     with torch.no_grad():
@@ -88,15 +94,20 @@ def _run(invocation: Invocation) -> int:
 
 
 def _trace(invocation: Invocation, model: Model) -> None:
-    traced = trace(invocation.experiment, invocation.outputs.trace_pixels, model=model)
-    if invocation.outputs.trace_file is None:
+    given, out = None, invocation.outputs
+    if out.inject_from is not None:
+        from simulator.io.trace_log import read_trace_log
+
+        given = read_trace_log(out.inject_from, out.inject)
+    traced = trace(invocation.experiment, out.trace_pixels, model=model, given=given)
+    if out.trace_file is None:
         traced.write(sys.stdout)
         sys.stdout.flush()
         return
     from simulator.io.atomic import write_bytes
 
     text = "".join(line + "\n" for line in traced.lines())
-    write_bytes(invocation.outputs.trace_file, text.encode(), "-trace_file")
+    write_bytes(out.trace_file, text.encode(), "-trace_file")
 
 
 def _progress() -> Callable[[float], None]:

@@ -74,6 +74,8 @@ PLAIN: dict[str, tuple[str, tuple[str, ...], Callable[[Any], Any] | None]] = {
     "pgmfile": ("outputs", ("pgmfile",), Path),
     "noisefile": ("outputs", ("noisefile",), Path),
     "trace_file": ("outputs", ("trace_file",), Path),
+    "inject": ("outputs", ("inject",), lambda names: tuple(name for name in names.split(",") if name)),
+    "inject_from": ("outputs", ("inject_from",), Path),
     "scale": ("outputs", ("scale",), None),
     "pgmscale": ("outputs", ("pgm_scale",), None),
     "adc": ("outputs", ("adc_offset",), None),
@@ -103,6 +105,7 @@ SWITCHES: dict[str, tuple[str, str, Any]] = {
     "nopgm": ("outputs", "with_pgm", False),
     "nonoise": ("outputs", "with_noise", False),
     "printout": ("outputs", "printout", True),
+    "show_config": ("outputs", "show_config", True),
     "progress": ("outputs", "progress", True),
     "noprogress": ("outputs", "progress", False),
 }

@@ -389,3 +389,17 @@ def test_stale_pixel() -> None:
 
     found = blame(TwoPixels("C").text(), TwoPixels("PY", {"pixel_pos_meters": stale}).text())
     assert introduced(found) == {("PY", "pixel_pos_meters")}
+
+
+def test_a_tilted_axis_is_accused_and_not_the_normal_that_both_share(good: str) -> None:
+    lines = [
+        line if "sdet_vec" not in line else tilted(line) for line in Program("PY").text().splitlines(keepends=True)
+    ]
+    assert ("PY", "sdet_vec") in introduced(blame(good, "".join(lines)))
+    assert ("PY", "odet_vec") not in introduced(blame(good, "".join(lines)))
+
+
+def tilted(line: str) -> str:
+    head, _, numbers = line.partition(": sdet_vec ")
+    turned = rodrigues(np.array([float(n) for n in numbers.split()]), unit(np.array([1.0, 0.3, 0.2])), 2.0)
+    return f"{head}: sdet_vec {' '.join(f'{x:.17g}' for x in turned)}\n"

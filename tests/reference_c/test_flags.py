@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -70,7 +71,11 @@ def help_rows(program: Program, cwd: Path) -> list[tuple[list[str], str, str, st
 
 
 def doc_rows() -> list[list[str]]:
-    rows = [line.strip().strip("|").split(" | ") for line in DOC.read_text().splitlines() if line.startswith("| `")]
+    rows = [
+        line.strip().strip("|").split(" | ")
+        for line in DOC.read_text().partition("## Flags of the simulator alone")[0].splitlines()
+        if line.startswith("| `")
+    ]
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in rows]
 
 
@@ -120,6 +125,16 @@ def test_version_and_help(plain: Program, tmp_path: Path) -> None:
         done = plain.run(words, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("nanoBragg")
+
+
+def test_show_config_prints_and_stops(plain: Program, tmp_path: Path) -> None:
+    words = "-cell 70 80 90 85 95 105 -default_F 50 -detpixels 8 -distance 90 -show_config -floatfile f".split()
+    done = plain.run(words, tmp_path)
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [])
+    config = json.loads(done.stdout)
+    assert (config["distance_mm"], config["convention"], config["hkl_range"]) == (90, "MOSFLM", None)
+    assert config["roi"] == [0, 7, 0, 7]
+    assert plain.run(["-show_config", "-N", "5"], tmp_path).returncode == 2
 
 
 def test_every_spelling_is_known(plain: Program, tmp_path: Path) -> None:

@@ -1,0 +1,169 @@
+"""`trace-diff inject`: with C's value of this, does everything after it agree? Asked of the reference's leak."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.bundle import verify
+from harness.dependencies import downstream, inputs, upstream
+from harness.vocabulary import Vocabulary
+
+MATRIX = "0.0081 0.0073 -0.0041\n-0.0085 0.0091 0.0020\n0.0061 0.0009 0.0095\n"
+WORDS = """-mat A.mat -lambda 1 -N 5 -distance 100 -detpixels 64 -pixel 0.4 -default_F 100 -phi 0 -osc 2 -phisteps 3
+-spindle_axis 0.6 0.8 0""".split()
+ROTATED = ["rot_a_angstroms", "rot_b_angstroms", "rot_c_angstroms"]
+
+
+def trace_diff(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("counterfactual")
+    (path / "A.mat").write_text(MATRIX)
+    return path
+
+
+def run(folder: Path, against: str) -> Path:
+    words = ["run", "--against", against, "--no-images", "--pixel", 40, 25, "--out", against, "--", *WORDS]
+    done = trace_diff(*words, cwd=folder)
+    assert done.returncode == (against == "unfixed"), done.stdout + done.stderr
+    return folder / done.stderr.splitlines()[-1].removeprefix("bundle: ")
+
+
+@pytest.fixture(scope="module")
+def leaky(folder: Path) -> Path:
+    """A bundle against the reference as the original is: its rotated vectors at φ=0 are stale (quirk phi-carryover)."""
+    return run(folder, "unfixed")
+
+
+def test_with_c_s_rotated_vectors_everything_after_agrees(leaky: Path, folder: Path) -> None:
+    done = trace_diff("inject", leaky, *ROTATED, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("AGREES  with C's rot_a_angstroms, rot_b_angstroms, rot_c_angstroms everything after")
+    assert verify(leaky) == []
+
+
+def test_with_one_of_them_it_does_not(leaky: Path, folder: Path) -> None:
+    done = trace_diff("inject", leaky, "rot_a_angstroms", "--format", "json", cwd=folder)
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["agrees"], found["names"], found["reruns"]) == (False, ["rot_a_angstroms"], 2)
+    rows = {row["variable"]: row for row in found["variables"]}
+    assert rows["step.rot_a_angstroms"]["now"] == 0
+    assert rows["step.rot_b_angstroms"]["now"] == rows["step.rot_b_angstroms"]["before"] > 0
+    assert rows["step.F_latt"]["after"]
+    assert rows["step.F_latt"]["now"] > 0
+    assert not rows["step.rot_c_angstroms"]["after"]
+
+
+def test_f_cell_is_not_to_blame(leaky: Path, folder: Path) -> None:
+    done = trace_diff("inject", leaky, "F_cell", cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("STILL DIVERGES  with C's F_cell")
+    assert "still     pixel.I_before_scaling: 1 of 1 numbers (without C's values: 1)" in done.stdout
+    assert "elsewhere step.F_latt: " in done.stdout
+
+
+def test_a_later_value_cures_what_comes_after_it_only(leaky: Path, folder: Path) -> None:
+    done = trace_diff("inject", leaky, "step.F_latt", cwd=folder)
+    assert done.returncode == 0, done.stdout
+    assert "cured     I_running, I_before_scaling, I_pixel_final, floatimage_accumulated" in done.stdout
+    assert "elsewhere step.rot_a_angstroms" in done.stdout
+
+
+def test_bisection_isolates_the_rotated_vectors(leaky: Path, folder: Path) -> None:
+    done = trace_diff("inject", leaky, "--bisect", "--format", "json", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert [fault["variable"] for fault in found["faults"]] == [f"step.{name}" for name in ROTATED]
+    assert all("step.F_latt" in fault["needed_for"] for fault in found["faults"])
+    assert found["left"] == []
+    assert found["reruns"] == 5  # without, with all three, and with each left out
+
+
+def test_faults_in_two_places_are_both_isolated(leaky: Path, folder: Path, tmp_path: Path) -> None:
+    """A log of C whose fluence is another too, and the pixel that it makes."""
+    bundle = tmp_path / "edited"
+    shutil.copytree(leaky, bundle)
+    log = bundle / "traces" / "c.log"
+
+    def double(match: re.Match[str]) -> str:
+        return f"{match[1]} {2 * float(match[2])!r}"
+
+    names = "fluence_photons_per_m2|I_pixel_final|floatimage_accumulated"
+    log.write_text(re.sub(rf"(: (?:{names})) (\S+)", double, log.read_text()))
+    done = trace_diff("inject", bundle, "--bisect", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ISOLATED  4 faults; with C's values of them everything agrees"
+    assert [line.split(":")[0].strip() for line in lines[1:5]] == [*ROTATED, "fluence_photons_per_m2"]
+
+
+def test_nothing_to_isolate_where_all_agrees(folder: Path) -> None:
+    bundle = run(folder, "fixed")
+    done = trace_diff("inject", bundle, "--bisect", cwd=folder)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "AGREES  nothing diverges, there is no fault to isolate",
+    )
+    done = trace_diff("inject", bundle, "F_latt", cwd=folder)
+    assert done.returncode == 0
+    assert "but it did so without C's values" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["F_lattice"], 2, "no variable 'F_lattice'"),
+        ([], 2, "nothing to put in"),
+        (["F_latt", "--bisect"], 2, "both names and --bisect"),
+        (["V_cell_A3"], 6, "nothing in the traces is computed from V_cell_A3"),
+        (["F_latt", "--mat", "B.mat"], 2, "B.mat: not what the bundle was made with"),
+        (["F_latt", "--mat", "C.mat"], 5, "C.mat: no such file"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(words: list[str], code: int, says: str, leaky: Path, folder: Path) -> None:
+    (folder / "B.mat").write_text(MATRIX.replace("0.0095", "0.0096"))
+    done = trace_diff("inject", leaky, *words, cwd=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert says in done.stderr.splitlines()[-1]
+
+
+def test_the_inputs_are_found_again(leaky: Path, folder: Path, tmp_path: Path) -> None:
+    """Elsewhere the file is not there; named, under whatever name, it is taken."""
+    done = trace_diff("inject", leaky, "F_latt", cwd=tmp_path)
+    assert (done.returncode, "A.mat: no such file" in done.stderr) == (5, True)
+    shutil.copy(folder / "A.mat", tmp_path / "other.mat")
+    done = trace_diff("inject", leaky, "F_latt", "--mat", "other.mat", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_bundle_that_cannot_be_read(leaky: Path, folder: Path, tmp_path: Path) -> None:
+    assert trace_diff("inject", tmp_path / "none", "F_latt", cwd=folder).returncode == 5
+    bundle = tmp_path / "torn"
+    shutil.copytree(leaky, bundle)
+    (bundle / "traces" / "c.log").unlink()
+    assert trace_diff("inject", bundle, "F_latt", cwd=folder).returncode == 5
+    shutil.copytree(leaky, bundle, dirs_exist_ok=True)
+    (bundle / "case.toml").unlink()
+    assert trace_diff("inject", bundle, "F_latt", cwd=folder).returncode == 5
+
+
+def test_the_graph_between_scopes(vocabulary: Vocabulary) -> None:
+    graph = inputs(vocabulary)
+    assert graph["subsample.fdet_vec"] == ("run.fdet_vec",)
+    assert "subsample.pix0_vector_meters" in graph["subsample.pixel_pos_meters"]
+    assert graph["pixel.I_before_scaling"] == ("step.I_running",)
+    assert "pixel.I_pixel_final" in downstream(graph, ["run.fdet_vec"])
+    assert upstream(graph, ["step.rot_a_angstroms"]) >= {"run.a_angstroms", "mosaic.mosaic_umat", "step.phi_deg"}
+    assert not downstream(graph, ["pixel.floatimage_accumulated"])
