@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: parity test lint format reference clean help
+.PHONY: parity test lint format reference fuzz benchmark clean help
 
 help:  ## Say what there is to make.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -26,6 +26,12 @@ format: $(INSTALLED)  ## Format the Python code.
 
 reference:  ## Build the C reference program.
 	$(MAKE) -C reference_c
+
+fuzz:  ## Fuzz the readers of the C reference for a fixed number of iterations (needs clang).
+	$(MAKE) -C reference_c fuzz
+
+benchmark: $(INSTALLED) reference  ## Time both programs on the same command lines.
+	$(BIN)/python -m benchmarks.render
 
 clean:  ## Remove what was built; reports stay.
 	$(MAKE) -C reference_c clean

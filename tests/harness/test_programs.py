@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import programs
+from harness.errors import Exit, HarnessError
+from harness.programs import build_c, fill, load_programs, pixel_words, run_program
+
+
+def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(HarnessError, match=r"cc is not installed.*install a C compiler and make") as caught:
+        build_c(load_programs().sides["C"])
+    assert caught.value.code == Exit.PROGRAM_FAILED
+
+
+def test_a_command_is_filled_from_its_template() -> None:
+    template = ("{build}/prog", "{args}", "{fix}", "-o", "{trace}")
+    words = fill(template, {"args": ["-N", "5"], "fix": []}, {"build": "b", "trace": "t.log"})
+    assert words == ["b/prog", "-N", "5", "-o", "t.log"]
+    assert pixel_words(load_programs(), [(1, 2), (3, 4)]) == ["-trace_pixel", "1", "2", "-trace_pixel", "3", "4"]
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_progress_is_streamed_and_other_output_kept(tmp_path: Path) -> None:
+    seen: list[int] = []
+    report = "[print(f'{p}% done', file=sys.stderr) for p in (0, 50, 100)]"
+    code = f"import sys; print('hello'); {report}; print('note', file=sys.stderr)"
+    ran = run_program(python(code), tmp_path, tmp_path / "out", "program", seen.append)
+    assert seen == [0, 50, 100]
+    assert ran.stdout.read_text() == "hello\n"
+    assert ran.stderr.read_text() == "note\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import sys; sys.exit('it broke')", "ended with exit code 1: it broke"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended by signal SIGSEGV: it said nothing"),
+    ],
+)
+def test_a_program_that_fails_is_a_verdict_of_its_own(code: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=says) as caught:
+        run_program(python(code), tmp_path, tmp_path / "out", "program")
+    assert caught.value.code == Exit.PROGRAM_FAILED
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="cannot be started"):
+        run_program([str(tmp_path / "none")], tmp_path, tmp_path / "out", "program")
