@@ -51,6 +51,7 @@ class LogView:
         self.side = table.side
         self.vocabulary = vocabulary
         self.digits = printed_digits(table)
+        self.memo: dict[str, Any] = {}  # what a domain works out once per log
         self.variables: dict[str, Variable] = {v.id: v for v in vocabulary.variables} | table.variables
         components: dict[str, dict[Key, dict[int, float]]] = {}
         for (key, variable, component), number in table.rows.items():

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from harness.case import Case, make_input
 from harness.errors import Exit, HarnessError
@@ -64,7 +65,8 @@ def run_gate(
     """
     build_c(load_programs().sides["C"])
     options.out.mkdir(parents=True, exist_ok=True)
-    keys = {case.id: _key(case, options) for case in matrix.cases}
+    git = git_state(Path(__file__).resolve().parent)
+    keys = {case.id: _key(case, options, git) for case in matrix.cases}
     done = _resumed(options.out, keys) if resume else {}
     for outcome in done.values():
         on_outcome(outcome)
@@ -122,9 +124,8 @@ def _stock(pantry: Path, cases: Sequence[Case]) -> Path:
     return pantry
 
 
-def _key(case: Case, options: RunOptions) -> str:
+def _key(case: Case, options: RunOptions, git: dict[str, Any]) -> str:
     """What an outcome depends on. With uncommitted changes nothing is known to be the same: the key is empty."""
-    git = git_state(Path(__file__).resolve().parent)
     if git["dirty"] or git["commit"] is None:
         return ""
     parts = (

@@ -185,10 +185,11 @@ def compare(
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
     blame = _blame(alignment, judgement)
-    findings = find_quirks(alignment, judgement, load_quirks())
+    ledger = load_quirks()
+    findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
         known = {f.quirk.id for f in findings}
-        named = quirks_of_blame(blame, load_quirks(), judgement, alignment.vocabulary)
+        named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
@@ -197,7 +198,7 @@ def compare(
         verdict = verdict.with_images(images)
     if waive:
         order = [variable.name for variable in alignment.vocabulary.variables]
-        waived = apply_waivers(waive, load_quirks(), blame, order, today or datetime.now(UTC).date())
+        waived = apply_waivers(waive, ledger, blame, order, today or datetime.now(UTC).date())
         verdict = verdict.with_waivers(waived, coverage)
     if settings:
         verdict = verdict.with_settings(settings)

@@ -77,24 +77,47 @@ def of_traces(
     findings: Sequence[QuirkFinding],
 ) -> Verdict:
     """The verdict of two traces; `first` is name and place of the first divergence."""
-    problems = (*(_size_problem(alignment, m) for m in alignment.size_mismatches), *coverage.missing)
-    cut = cut_off(alignment)
+    return of_counts(
+        coverage,
+        cut=cut_off(alignment),
+        mismatches=[_size_problem(alignment, m) for m in alignment.size_mismatches],
+        first=first,
+        quirk=next((f.quirk.id for f in findings if f.first_is_it), None),
+        num_divergent=judgement.num_divergent,
+        needed_rtol=judgement.needed_rtol,
+        numbers=(len(alignment.c.rows), len(alignment.py.rows)),
+    )
+
+
+def of_counts(
+    coverage: Coverage,
+    *,
+    cut: str | None,
+    mismatches: Sequence[str],
+    first: tuple[str, str] | None,
+    quirk: str | None,
+    num_divergent: int,
+    needed_rtol: float,
+    numbers: tuple[int, int],
+) -> Verdict:
+    """The same from what was counted: `numbers` are those of the C log and of the PY log, `quirk` is the first's."""
+    problems = (*mismatches, *coverage.missing)
     if cut is not None:
         return Verdict(Exit.UNREADABLE, "unreadable", cut, (cut, *problems))
-    if alignment.size_mismatches:
-        return Verdict(Exit.SHAPE_MISMATCH, "shapes differ", problems[0], problems)
+    if mismatches:
+        return Verdict(Exit.SHAPE_MISMATCH, "shapes differ", mismatches[0], problems)
     if first is not None:
-        number = f"{judgement.num_divergent} of {coverage.compared} numbers differ"
-        known = next((f": known quirk {f.quirk.id}" for f in findings if f.first_is_it), "")
+        number = f"{num_divergent} of {coverage.compared} numbers differ"
+        known = "" if quirk is None else f": known quirk {quirk}"
         return Verdict(Exit.DIVERGENCE, "divergence", f"first at {first[0]} ({first[1]}){known}; {number}", problems)
     if coverage.compared == 0:
-        c, py = len(alignment.c.rows), len(alignment.py.rows)
+        c, py = numbers
         headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
         return Verdict(Exit.NOTHING_TO_COMPARE, "nothing compared", headline, problems)
     if not coverage.holds:
         headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "incomplete", headline, problems)
-    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {judgement.needed_rtol:.2g} would do"
+    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {needed_rtol:.2g} would do"
     return Verdict(Exit.PARITY, "parity", headline, problems)
 
 

@@ -152,7 +152,7 @@ def _words(view: LogView, place: tuple[str, Key]) -> tuple[float, ...]:
 
 def _structure_factors(view: LogView) -> dict[tuple[float, ...], Key]:
     """Nearest reflection to the key of a step that has the value of the majority; where there is a majority."""
-    cached: dict[tuple[float, ...], Key] | None = getattr(view, "_structure_factors", None)
+    cached: dict[tuple[float, ...], Key] | None = view.memo.get("structure_factors")
     if cached is not None:
         return cached
     seen: dict[tuple[float, ...], dict[float, list[Key]]] = {}
@@ -165,7 +165,7 @@ def _structure_factors(view: LogView) -> dict[tuple[float, ...], Key]:
         most = max(groups.values(), key=len)
         if 2 * len(most) > sum(map(len, groups.values())) and len(most) > 1:
             found[words] = most[0]
-    view._structure_factors = found  # type: ignore[attr-defined]
+    view.memo["structure_factors"] = found
     return found
 
 

@@ -12,12 +12,10 @@ from typing import Any
 
 from harness.align import AlignedRow, Alignment
 from harness.coverage import Coverage
-from harness.errors import Exit
 from harness.judge import Judged, VariableSummary, _judge_row
 from harness.result import (
     SCHEMA,
     CaseResult,
-    Divergence,
     Result,
     _divergence,
     _log,
@@ -26,6 +24,7 @@ from harness.result import (
 from harness.stream.engine import Joined, WatchList
 from harness.stream.source import SIDES
 from harness.trace.table import Number, RowId
+from harness.verdict import of_counts
 from harness.vocabulary import Key, Scale, Variable
 
 MOST_MISMATCHES = 1000
@@ -203,22 +202,31 @@ def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Re
     if divergences:
         divergences = (dataclasses.replace(divergences[0], quirk=quirk), *divergences[1:])
     first = divergences[0] if divergences else None
-    code, verdict, headline, problems = _verdict(findings, coverage, first, quirk)
+    verdict = of_counts(
+        coverage,
+        cut=findings.cut_off(),
+        mismatches=findings.mismatches,
+        first=(first.name, first.place) if first else None,
+        quirk=quirk,
+        num_divergent=findings.num_divergent,
+        needed_rtol=findings.needed_rtol,
+        numbers=(findings.sides[0].numbers, findings.sides[1].numbers),
+    )
     logs = {}
     for i, side in enumerate(SIDES):
         logs[side] = dataclasses.replace(_log(findings.tables[i]), numbers=findings.sides[i].numbers)
     counted: dict[str, Any] = {
         "case": case,
-        "verdict": verdict,
-        "exit_code": int(code),
-        "headline": headline,
+        "verdict": verdict.name,
+        "exit_code": int(verdict.code),
+        "headline": verdict.headline,
         "num_divergent": findings.num_divergent,
         "compared": coverage.compared,
         "rtol": findings.rtol,
         "needed_rtol": findings.needed_rtol,
         "first_divergence": first,
         "coverage": coverage,
-        "problems": problems,
+        "problems": verdict.problems,
         "variables": tuple(_variable(findings.alignment, s) for s in findings.summaries()),
         "divergences": divergences,
         "logs": logs,
@@ -226,28 +234,3 @@ def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Re
     if closer is not None:
         return dataclasses.replace(closer, **counted)
     return Result(schema=SCHEMA, quirks=(), per_phi=(), **counted)
-
-
-def _verdict(
-    findings: Findings, coverage: Coverage, first: Divergence | None, quirk: str | None
-) -> tuple[Exit, str, str, tuple[str, ...]]:
-    """As harness.verdict.of_traces; a test holds both to the same words."""
-    problems = [*findings.mismatches, *coverage.missing]
-    cut = findings.cut_off()
-    if cut is not None:
-        return Exit.UNREADABLE, "unreadable", cut, (cut, *problems)
-    if findings.mismatches:
-        return Exit.SHAPE_MISMATCH, "shapes differ", problems[0], tuple(problems)
-    if first is not None:
-        number = f"{findings.num_divergent} of {coverage.compared} numbers differ"
-        known = "" if quirk is None else f": known quirk {quirk}"
-        return Exit.DIVERGENCE, "divergence", f"first at {first.name} ({first.place}){known}; {number}", tuple(problems)
-    if coverage.compared == 0:
-        c, py = (side.numbers for side in findings.sides)
-        headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
-        return Exit.NOTHING_TO_COMPARE, "nothing compared", headline, tuple(problems)
-    if not coverage.holds:
-        headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
-        return Exit.NOTHING_TO_COMPARE, "incomplete", headline, tuple(problems)
-    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {findings.needed_rtol:.2g} would do"
-    return Exit.PARITY, "parity", headline, tuple(problems)
