@@ -14,6 +14,7 @@ import torch
 
 from simulator import sampling, units
 from simulator.experiment import Experiment, Model
+from simulator.lattice import Count
 from simulator.units import plain
 
 _MRAD_PER_RAD = 1000.0
@@ -152,15 +153,17 @@ def _crystal(experiment: Experiment, model: Model) -> dict[str, Any]:
         "b_angstroms": _vector(cell.real_A[1]),
         "c_angstroms": _vector(cell.real_A[2]),
         "V_cell_A3": plain(cell.volume_A3),
-        "Na": model.cells[0],
-        "Nb": model.cells[1],
-        "Nc": model.cells[2],
+        **{name: _count(n) for name, n in zip(("Na", "Nb", "Nc"), model.cells, strict=True)},
         "shape": model.shape,
         "fudge": plain(model.fudge),
         "mosaic_spread_deg": max(spread_deg, 0.0),
         "mosaic_domains": model.domains,
         "mosaic_seed": x.mosaic_seed,
     }
+
+
+def _count(number: Count) -> int | float:
+    return number if isinstance(number, int) else plain(number)
 
 
 def _scan(experiment: Experiment) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from simulator import units
 from simulator.given import Use, as_computed
+from simulator.lattice import Count, Counts
 from simulator.random import Generator, Stream, axis_and_angle_factor, spread_angle
 from simulator.rotations import angles_from_umat, cross, dot, rotate_axis, rotate_umat, rotate_xyz, umat_from_axis
 from simulator.settings import CrystalSettings, Vector
@@ -149,19 +150,31 @@ def in_metres(real_A: Tensor) -> Tensor:
     return (real_A / units.A_PER_M).permute(1, 2, 0)[..., None].contiguous()
 
 
-def cell_counts(settings: CrystalSettings, real_A: Tensor, beamsize_m: float) -> tuple[int, int, int]:
-    """(Na, Nb, Nc): from the sample sizes where given (y and z clipped to the beam), else from the flags; ≥ 1."""
+def cell_counts(settings: CrystalSettings, real_A: Tensor, beamsize_m: float) -> Counts:
+    """(Na, Nb, Nc): from the sample sizes where given (y and z clipped to the beam), else as set; ≥ 1.
+
+    A count that is a tensor, or no whole number, is a 0-dimensional tensor like `real_A`; the others are ints.
+    """
     lengths_m = [math.hypot(*(plain(x) for x in real_A[axis])) / units.A_PER_M for axis in range(3)]
     sizes_mm = (settings.sample_x_mm, settings.sample_y_mm, settings.sample_z_mm)
-    counts = [settings.Na, settings.Nb, settings.Nc]
+    counts = [_count(number, real_A) for number in (settings.Na, settings.Nb, settings.Nc)]
     for axis, size_mm in enumerate(sizes_mm):
         if size_mm is None or size_mm <= 0:
             continue
         size_m = size_mm / units.MM_PER_M
         if axis > 0 and beamsize_m >= 0:
             size_m = min(size_m, beamsize_m)
-        counts[axis] = math.ceil(size_m / lengths_m[axis])
-    return max(counts[0], 1), max(counts[1], 1), max(counts[2], 1)
+        counts[axis] = max(math.ceil(size_m / lengths_m[axis]), 1)
+    return counts[0], counts[1], counts[2]
+
+
+def _count(number: units.Number, like: Tensor) -> Count:
+    """A number of cells, at least 1; a number below has no slope."""
+    if isinstance(number, Tensor):
+        return torch.clamp(units.tensor(number, like).reshape(()), min=1.0)
+    if float(number).is_integer():
+        return max(int(number), 1)
+    return units.tensor(max(number, 1.0), like)
 
 
 def misset_angles(given_deg: Vector | None, random: Stream | None, like: Tensor) -> Tensor:

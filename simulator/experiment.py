@@ -20,7 +20,8 @@ from simulator import accumulate, crystal, detector, sampling, sources, structur
 from simulator.crystal import Cell
 from simulator.detector import Placement
 from simulator.errors import ExperimentError
-from simulator.given import Given, as_computed
+from simulator.given import Given, Use, as_computed
+from simulator.lattice import Counts
 from simulator.random import Generator, Stream
 from simulator.settings import BeamSettings, CrystalSettings, DetectorSettings, ModelSettings, ScanSettings, Settings
 from simulator.units import plain
@@ -36,7 +37,7 @@ class Model:
     place: Placement
     misset_rad: Tensor  # (3,)
     cell: Cell
-    cells: tuple[int, int, int]
+    cells: Counts
     umats: Tensor  # (M, 3, 3)
     slices: Cell
     real_m: Tensor  # (3 of a b c, 3 of x y z, K, 1)
@@ -82,7 +83,8 @@ class Model:
         others = (p.distance, p.polar, self.sources.incident, self.sources.wavelength_m, self.default_F, self.fudge)
         last = (self.kahn, self.fluence, self.background, self.layer_depth, self.mu)
         table = None if self.table is None else self.table.flat
-        return any(t is not None and t.requires_grad for t in (*parts, *others, *last, table))
+        counts = (n for n in self.cells if isinstance(n, Tensor))
+        return any(t is not None and t.requires_grad for t in (*parts, *others, *last, table, *counts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +149,7 @@ class Experiment:
             )
         cells = crystal.cell_counts(xtal, cell.real_A, plain(units.mm(beam.beamsize_mm)))
         if given is not None:
-            Na, Nb, Nc = (max(int(n), 1) for n in use("N_cells", torch.tensor(cells, dtype=torch.float64)).tolist())
-            cells = (Na, Nb, Nc)
+            cells = _given_cells(cells, use)
 
         domains = sampling.mosaic_domain_count(xtal.mosaic_domains, xtal.mosaic_spread_deg)
         spread = units.deg(xtal.mosaic_spread_deg) if xtal.mosaic_spread_deg is not None else 0.0
@@ -223,9 +224,9 @@ class Experiment:
             return units.tensor(1.0 / units.um(d.attenuation_um) if plain(d.attenuation_um) > 0 else 0.0, like)
         return units.tensor(1.0 / units.um(d.thickness_um) if plain(d.thickness_um) > 0 else -1.0, like)
 
-    def _oversample(self, cell: Cell, cells: tuple[int, int, int], place: Placement) -> tuple[int, int]:
+    def _oversample(self, cell: Cell, cells: Counts, place: Placement) -> tuple[int, int]:
         lengths = [math.hypot(*(plain(x) for x in row)) for row in cell.real_A]
-        extent = max(n * length for n, length in zip(cells, lengths, strict=True)) / units.A_PER_M
+        extent = max(plain(n) * length for n, length in zip(cells, lengths, strict=True)) / units.A_PER_M
         wavelength = plain(self.beam.wavelength_A) / units.A_PER_M
         recommended = sampling.recommended_oversample(extent, wavelength, plain(place.distance), plain(place.pixel))
         given = self.detector.oversample
@@ -236,4 +237,14 @@ class Experiment:
         c = self.crystal
         if c.reflections is None:
             return False
-        return min(c.Na, c.Nb, c.Nc) <= 2 if c.interpolate is None else c.interpolate
+        return min(plain(n) for n in (c.Na, c.Nb, c.Nc)) <= 2 if c.interpolate is None else c.interpolate
+
+
+def _given_cells(cells: Counts, use: Use) -> Counts:
+    """The counts of cells as another program has them: whole numbers."""
+    own = torch.tensor([plain(n) for n in cells], dtype=torch.float64)
+    given = use("N_cells", own)
+    if given is own:
+        return cells
+    Na, Nb, Nc = (max(int(n), 1) for n in given.tolist())
+    return Na, Nb, Nc

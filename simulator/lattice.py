@@ -2,52 +2,94 @@
 
 Source: model section 7. Sines are taken in the plain way, sin(Nx)/sin(x), so that the rounding remnants at integer
 indices are those of the original; the derivative there comes from the series, where the plain one is 0/0.
+
+A count N of cells is an int, or a 0-dimensional tensor where it is a real number. Between whole numbers sin(Nx)/sin(x)
+has a pole at every multiple of π but 0, which no crystal has; there x counts from the nearest multiple of π, which for
+a whole N is the same but for the sign. So peaks stay N high at every index, and their width follows N.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from simulator.units import ROUND_CORRECTION
 
+Count: TypeAlias = "int | Tensor"
+Counts: TypeAlias = "tuple[Count, Count, Count]"
+
 # Below this N·δ (δ the distance to the nearest multiple of π) the series for the derivative is good to 1e-11 and the
 # plain formula has lost as many digits.
 _SERIES_BELOW = 0.05
+# The same for the square of the argument of a sphere's transform.
+_SPHERE_SERIES_BELOW = 0.04
+
+
+def _slopes(x: Tensor, N: Count, value: Tensor) -> tuple[Tensor, Tensor]:
+    """The derivatives of sin(Nx)/sin(x), which is `value`, by x and by N, each in the shape of x.
+
+    That by N is at fixed distance δ to the nearest multiple of π: δ cos(Nx)/sin(x).
+    """
+    number = float(N) if isinstance(N, int) else N
+    delta = x - math.pi * torch.round(x / math.pi)
+    near = torch.abs(delta) * number < _SERIES_BELOW
+    safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), x)
+    cosine, sine = torch.cos(number * x), torch.sin(safe)
+    plain = number * torch.cos(number * safe) / sine - value * torch.cos(safe) / sine
+    d2 = delta * delta
+    series = -value * delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * 2 * (number**6 - 1) / 945))
+    # δ/sin(x) is 0/0 at every multiple of π; its sign is that of cos(x).
+    ratio = torch.where(near, torch.sign(torch.cos(x)) * (1.0 + d2 / 6 + d2 * d2 * (7 / 360)), delta / sine)
+    return torch.where(near, series, plain), ratio * cosine
 
 
 class _Sincg(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(x: Tensor, N: int) -> Tensor:
+    def forward(x: Tensor, N: Count) -> Tensor:
         value = torch.sin(x * N)
         value /= torch.sin(x)
-        # 0/0 happens at x=0 alone, the only double whose sine is exactly 0; there the value is N.
+        # 0/0 happens at x=0 alone, the only number whose sine is exactly 0; there the value is N.
+        if isinstance(N, Tensor):
+            return torch.where(x == 0, N, value)
         return value.nan_to_num_(nan=float(N), posinf=math.inf, neginf=-math.inf)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
-        x, ctx.N = inputs
-        ctx.save_for_backward(x, output)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Count], output: Tensor) -> None:
+        x, N = inputs
+        if isinstance(N, Tensor):
+            ctx.N = None
+            ctx.save_for_backward(x, output, N)
+            ctx.save_for_forward(x, output, N)
+        else:
+            ctx.N = N
+            ctx.save_for_backward(x, output)
+            ctx.save_for_forward(x, output)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        x, value = ctx.saved_tensors
-        N = float(ctx.N)
-        delta = x - math.pi * torch.round(x / math.pi)
-        near = torch.abs(delta) * N < _SERIES_BELOW
-        safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), x)
-        plain = N * torch.cos(N * safe) / torch.sin(safe) - value * torch.cos(safe) / torch.sin(safe)
-        d2 = delta * delta
-        series = -value * delta * ((N**2 - 1) / 3 + d2 * ((N**4 - 1) / 45 + d2 * 2 * (N**6 - 1) / 945))
-        return grad * torch.where(near, series, plain), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, value, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
+        return grad * by_x, (grad * by_N).sum() if saved else None
+
+    @staticmethod
+    def jvp(ctx: Any, x_tangent: Tensor | None, N_tangent: Tensor | None) -> Tensor:
+        x, value, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
+        parts = [slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None]
+        return torch.stack(parts).sum(0) if parts else torch.zeros_like(value)
 
 
-def sincg(x: Tensor, N: int) -> Tensor:
-    """sin(N x)/sin(x), and exactly N where x is exactly 0; any shape."""
-    return torch.as_tensor(_Sincg.apply(x, N))  # type: ignore[no-untyped-call]
+def sincg(x: Tensor, N: Count) -> Tensor:
+    """sin(N x)/sin(x), and exactly N where x is exactly 0; any shape. N is at least 1; as a tensor it may be real."""
+    if isinstance(N, Tensor):
+        x = x - (torch.round(N) != N).to(x.dtype) * math.pi * torch.round(x / math.pi)
+    value: Tensor = _Sincg.apply(x, N)  # type: ignore[no-untyped-call]
+    return value
 
 
 def sinc3(x: Tensor) -> Tensor:
@@ -57,13 +99,46 @@ def sinc3(x: Tensor) -> Tensor:
     return torch.where(is_zero, torch.ones_like(x), 3.0 * (torch.sin(safe) / safe - torch.cos(safe)) / (safe * safe))
 
 
-def square_factors(hkl: Tensor, N: tuple[int, int, int]) -> list[Tensor]:
+class _Sphere(torch.autograd.Function):
+    """sinc3(π√u) of u: the plain formula, whose rounding is the original's, and a derivative that has none at u=0."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(square: Tensor) -> Tensor:
+        return sinc3(math.pi * torch.sqrt(square))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+        ctx.save_for_forward(*inputs, output)
+
+    @staticmethod
+    def _slope(square: Tensor, value: Tensor) -> Tensor:
+        x2 = math.pi**2 * square
+        near = x2 < _SPHERE_SERIES_BELOW
+        x = torch.sqrt(torch.where(near, torch.ones_like(x2), x2))
+        series = -1 / 15 + x2 * (1 / 210 - x2 * (1 / 7560 - x2 / 498960))
+        return 1.5 * math.pi**2 * torch.where(near, series, (torch.sin(x) / x - value) / (x * x))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * _Sphere._slope(*ctx.saved_tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent * _Sphere._slope(*ctx.saved_tensors)
+
+
+def square_factors(hkl: Tensor, N: Counts) -> list[Tensor]:
     """The three factors of a block-shaped crystal, each (K, P), of fractional indices (3, K, P).
 
     An axis with a single cell has no factor: it is 1 everywhere.
     """
     return [
-        sincg(hkl[axis] * math.pi, cells) if cells > 1 else torch.ones((), dtype=hkl.dtype, device=hkl.device)
+        sincg(hkl[axis] * math.pi, cells)
+        if isinstance(cells, Tensor) or cells > 1
+        else torch.ones((), dtype=hkl.dtype, device=hkl.device)
         for axis, cells in enumerate(N)
     ]
 
@@ -73,39 +148,42 @@ def product(factors: list[Tensor]) -> Tensor:
     return factors[0] * factors[1] * factors[2]
 
 
-def round_factor(hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], fudge: Tensor) -> Tensor:
+def _in_all(N: Counts) -> float | Tensor:
+    """The number of cells."""
+    total = N[0] * N[1] * N[2]
+    return total if isinstance(total, Tensor) else float(total)
+
+
+def round_factor(hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor) -> Tensor:
     """(K, P): a spherical crystal."""
     away = (hkl - hkl0) ** 2
     square = away[0] * N[0] * N[0] + away[1] * N[1] * N[1] + away[2] * N[2] * N[2]
-    argument = square * fudge
-    is_zero = argument == 0
-    root = torch.sqrt(torch.where(is_zero, torch.ones_like(argument), argument))
-    radius = torch.where(is_zero, torch.zeros_like(argument), root)
-    return math.prod(N) * ROUND_CORRECTION * sinc3(math.pi * radius)
+    sphere: Tensor = _Sphere.apply(square * fudge)  # type: ignore[no-untyped-call]
+    return _in_all(N) * ROUND_CORRECTION * sphere
 
 
-def _spread(hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], reciprocal_A: Tensor) -> Tensor:
+def _spread(hkl: Tensor, hkl0: Tensor, N: Counts, reciprocal_A: Tensor) -> Tensor:
     """ρ: squared distance (Å⁻²) to the nearest reciprocal point, times (Na Nb Nc)²; unrotated a*, b*, c* (3, 3)."""
     away = hkl - hkl0
     delta = [
         away[0] * reciprocal_A[0, i] + away[1] * reciprocal_A[1, i] + away[2] * reciprocal_A[2, i] for i in (0, 1, 2)
     ]
-    return (delta[0] ** 2 + delta[1] ** 2 + delta[2] ** 2) * float(math.prod(N)) ** 2
+    return (delta[0] ** 2 + delta[1] ** 2 + delta[2] ** 2) * _in_all(N) ** 2
 
 
-def gauss_factor(hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], fudge: Tensor, reciprocal_A: Tensor) -> Tensor:
+def gauss_factor(hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor, reciprocal_A: Tensor) -> Tensor:
     """(K, P): Gaussian spots."""
-    return math.prod(N) * torch.exp(-(_spread(hkl, hkl0, N, reciprocal_A) / 0.63 * fudge))
+    return _in_all(N) * torch.exp(-(_spread(hkl, hkl0, N, reciprocal_A) / 0.63 * fudge))
 
 
-def tophat_factor(hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], fudge: Tensor, reciprocal_A: Tensor) -> Tensor:
+def tophat_factor(hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor, reciprocal_A: Tensor) -> Tensor:
     """(K, P): spots of one height with a sharp edge."""
     inside = _spread(hkl, hkl0, N, reciprocal_A) * fudge < 0.3969
-    return inside.to(hkl.dtype) * float(math.prod(N))
+    return inside.to(hkl.dtype) * _in_all(N)
 
 
 def lattice_factor(
-    shape: str, hkl: Tensor, hkl0: Tensor, N: tuple[int, int, int], fudge: Tensor, reciprocal_A: Tensor
+    shape: str, hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor, reciprocal_A: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """(F_latt, factors per axis): (K, P), and for the square shape its three factors, else an empty list."""
     if shape == "square":

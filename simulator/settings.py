@@ -148,9 +148,9 @@ class CrystalSettings(Settings):
     misset_deg: Vector | None = None
     misset_random: bool = False
     misset_seed: int = -1
-    Na: int = 1
-    Nb: int = 1
-    Nc: int = 1
+    Na: Number = 1  # unit cells: a whole number, or a real one
+    Nb: Number = 1
+    Nc: Number = 1
     sample_x_mm: float | None = None
     sample_y_mm: float | None = None
     sample_z_mm: float | None = None

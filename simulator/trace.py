@@ -18,6 +18,7 @@ from simulator.experiment import Experiment, Model
 from simulator.given import Given, Values
 from simulator.render import active_pixels, flat_index
 from simulator.trace_lines import TRACE_NAMES, line, prefix
+from simulator.units import plain
 
 _BY_SCOPE = {
     scope: tuple((name, size) for s, name, size in TRACE_NAMES if s == scope)
@@ -77,7 +78,7 @@ class Trace:
             "Fclose_meters": p.Fclose,
             "Sclose_meters": p.Sclose,
             "V_cell_A3": c.volume_A3,
-            "N_cells": torch.tensor(m.cells),
+            "N_cells": torch.tensor([plain(n) for n in m.cells], dtype=torch.float64),
         }
         for row, axis in enumerate("abc"):
             values[f"{axis}_star_A_inv"] = c.reciprocal_A[row]

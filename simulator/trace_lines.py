@@ -108,6 +108,6 @@ def line(scope: str, name: str, at: str, values: Sequence[float]) -> str:
 
 
 def _number(value: float, integer: bool) -> str:
-    if integer and value == value and abs(value) < 1e18:
+    if integer and value == value and abs(value) < 1e18 and value == int(value):
         return str(int(value))
     return f"{value:.17g}"

@@ -70,7 +70,7 @@ def _crystal(experiment: Experiment, model: Model) -> Iterator[str]:
     for rows in (cell.real_A, cell.reciprocal_A):
         for axis, column in zip("XYZ", rows.T, strict=True):
             yield f"{axis}: " + " ".join(f"{plain(x):11.8f}" for x in column)
-    size = [n * length * 1e-4 for n, length in zip(model.cells, shape[:3], strict=True)]
+    size = [plain(n) * length * 1e-4 for n, length in zip(model.cells, shape[:3], strict=True)]
     yield f"crystal is {size[0]:g} x {size[1]:g} x {size[2]:g} microns"
 
 
