@@ -7,6 +7,7 @@ direction and solid angle of pixels. Source: model section 4; quirks convention-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -184,8 +185,35 @@ def _given_or(value_mm: units.Number | None, default_m: Tensor, like: Tensor) ->
     return default_m if value_mm is None else units.tensor(units.mm(value_mm), like)
 
 
+class Surface(Protocol):
+    """What the pixels' places are made of; see Placement."""
+
+    @property
+    def beam(self) -> Tensor: ...  # noqa: D102
+    @property
+    def fdet(self) -> Tensor: ...  # noqa: D102
+    @property
+    def sdet(self) -> Tensor: ...  # noqa: D102
+    @property
+    def odet(self) -> Tensor: ...  # noqa: D102
+    @property
+    def pix0(self) -> Tensor: ...  # noqa: D102
+    @property
+    def pixel(self) -> Tensor: ...  # noqa: D102
+    @property
+    def distance(self) -> Tensor: ...  # noqa: D102
+    @property
+    def close_distance(self) -> Tensor: ...  # noqa: D102
+
+
 def pixel_position(
-    place: Placement, slow: Tensor, fast: Tensor, sub: tuple[int, int], oversample: int, depth_m: Tensor, curved: bool
+    place: Surface,
+    slow: Tensor,
+    fast: Tensor,
+    sub: tuple[units.Number, units.Number],
+    oversample: units.Number,
+    depth_m: Tensor,
+    curved: bool,
 ) -> Tensor:
     """Positions (3, P) in metres of sub-sample `sub`=(subS, subF) of pixels (slow, fast), each (P,)."""
     step = place.pixel / oversample
@@ -212,7 +240,7 @@ def direction(position: Tensor, R: Tensor) -> Tensor:
     return position / R
 
 
-def solid_angle(place: Placement, R: Tensor, point_pixel: bool) -> Tensor:
+def solid_angle(place: Surface, R: Tensor, point_pixel: bool) -> Tensor:
     """ω (P,) in steradians of pixels at distances R (P,); point pixels have 1/R²."""
     if point_pixel:
         return 1.0 / R / R

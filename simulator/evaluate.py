@@ -97,7 +97,7 @@ def evaluate(
                     at = (*loop, source)
                     incident = use("source", "incident_vec", at, model.sources.incident[source])
                     wavelength = use("source", "lambda_meters", at, model.sources.wavelength_m[source])
-                    q = scattering.scattering_vector(diffracted, incident, wavelength)
+                    q = scattering.scattering_vector(diffracted, incident[:, None], wavelength)
                     q = use("source", "scattering_vec_m_inv", at, q)
                     resolved = scattering.is_resolved(q, model.dmin_m) if model.dmin_m > 0 else None
                     polar = _polar(model, incident, diffracted)

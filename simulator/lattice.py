@@ -6,6 +6,8 @@ indices are those of the original; the derivative there comes from the series, w
 A count N of cells is an int, or a 0-dimensional tensor where it is a real number. Between whole numbers sin(Nx)/sin(x)
 has a pole at every multiple of π but 0, which no crystal has; there x counts from the nearest multiple of π, which for
 a whole N is the same but for the sign. So peaks stay N high at every index, and their width follows N.
+
+In single precision x counts from there always: πNh would keep no digits behind the point where N and h are large.
 """
 
 from __future__ import annotations
@@ -46,13 +48,20 @@ def _slopes(x: Tensor, N: Count, value: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(near, series, plain), ratio * cosine
 
 
+def _sine(x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling() and x.dtype == torch.float64:
+        value: Tensor = torch.ops.nanobragg.sine(x)
+        return value
+    return torch.sin(x)
+
+
 class _Sincg(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, N: Count) -> Tensor:
-        value = torch.sin(x * N)
-        value /= torch.sin(x)
+        value = _sine(x * N)
+        value /= _sine(x)
         # 0/0 happens at x=0 alone, the only number whose sine is exactly 0; there the value is N.
         if isinstance(N, Tensor):
             return torch.where(x == 0, N, value)
@@ -90,6 +99,21 @@ def sincg(x: Tensor, N: Count) -> Tensor:
         x = x - (torch.round(N) != N).to(x.dtype) * math.pi * torch.round(x / math.pi)
     value: Tensor = _Sincg.apply(x, N)  # type: ignore[no-untyped-call]
     return value
+
+
+def interference(h: Tensor, N: Count) -> Tensor:
+    """sin(πNh)/sin(πh) of fractional indices h, any shape: the factor of N cells along an axis."""
+    if h.dtype == torch.float64:
+        return sincg(h * math.pi, N)
+    whole = torch.round(h)
+    r = h - whole
+    if torch.compiler.is_compiling():
+        sine_of_pi = torch.ops.nanobragg.sine_of_pi
+        value = torch.where(r == 0, N, sine_of_pi(r * N) / sine_of_pi(r))
+    else:
+        value = sincg(r * math.pi, N)
+    half = whole * ((torch.round(N) if isinstance(N, Tensor) else N) - 1) * 0.5
+    return value * (1.0 - 4.0 * (half - torch.floor(half)))
 
 
 def sinc3(x: Tensor) -> Tensor:
@@ -136,7 +160,7 @@ def square_factors(hkl: Tensor, N: Counts) -> list[Tensor]:
     An axis with a single cell has no factor: it is 1 everywhere.
     """
     return [
-        sincg(hkl[axis] * math.pi, cells)
+        interference(hkl[axis], cells)
         if isinstance(cells, Tensor) or cells > 1
         else torch.ones((), dtype=hkl.dtype, device=hkl.device)
         for axis, cells in enumerate(N)

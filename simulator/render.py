@@ -12,6 +12,7 @@ from torch import Tensor
 from simulator import evaluate as evaluation
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
+from simulator.fused_model import fused_model
 from simulator.settings import ModelSettings
 
 # Some 20 temporaries of a step are alive at once without gradients; with them about 60 are kept until backward.
@@ -20,6 +21,8 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
+# What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
+_FUSED_BLOCK = 32768
 
 
 def render(
@@ -29,31 +32,51 @@ def render(
     memory_budget_MB: float = 256.0,
     progress: Callable[[float], None] | None = None,
     model: Model | None = None,
+    engine: str = "auto",
 ) -> Tensor:
     """The image (slow, fast), or the values (n,) of `pixels` (n, 2) given as (slow, fast); before float32 storage.
 
     Pixels outside the region of interest or masked are 0. Temporaries stay within about `memory_budget_MB` when no
     gradient is asked for; with gradients each block is evaluated again on the way back, so that the graph stays as
     small. The result does not depend on the budget. `progress` is called with the fraction done. A `model`
-    that was built from the experiment is used instead of building it again. Raises ExperimentError for pixels off
-    the detector.
+    that was built from the experiment is used instead of building it again. `engine` is "kernel" for compiled kernels,
+    "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel. Raises ExperimentError for pixels
+    off the detector, and where the kernels asked for cannot be had.
     """
     model = model if model is not None else experiment.build()
     height, width = model.place.pixels_s, model.place.pixels_f
     wanted = active_pixels(experiment.model, height, width, pixels, model.like.device)
     count = wanted.shape[0]
-    block = block_size(model, memory_budget_MB, count)
+    threads = torch.get_num_threads()
+    loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
+    fused = fused_model(model, engine, count * loops, threads)
     image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
 
     def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
-        slow = torch.div(flat, width, rounding_mode="floor")
+        # Not by whole numbers, whose division no vector unit does; exact far beyond any detector.
+        slow = torch.floor((flat.to(torch.float64) + 0.5) / width)
         return slow.to(image.dtype), (flat - slow * width).to(image.dtype)
 
     def evaluate_into_image(flat: Tensor) -> None:
         image[flat] = evaluation.evaluate(model, *coordinates(flat))
 
-    blocks = [wanted[first : first + block] for first in range(0, count, block)]
-    if len(blocks) == 1:
+    if fused is not None:
+        size = max(min(_FUSED_BLOCK, -(-count // threads)), 1)
+    else:
+        size = block_size(model, memory_budget_MB, count)
+    blocks = [wanted[first : first + size] for first in range(0, count, size)]
+    if fused is not None:
+
+        def fused_into_image(flat: Tensor) -> None:
+            values = fused.evaluate(*coordinates(flat))
+            first, last = int(flat[0]), int(flat[-1])
+            if last - first + 1 == len(flat):  # all in a row: no need to look each up
+                image[first : last + 1] = values
+            else:
+                image[flat] = values
+
+        _in_threads(fused_into_image, blocks, count, progress)
+    elif len(blocks) == 1:
         values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
         image = image.index_put((wanted,), values)
     elif torch.is_grad_enabled() and model.requires_grad:

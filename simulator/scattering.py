@@ -7,8 +7,8 @@ from torch import Tensor
 
 
 def scattering_vector(diffracted: Tensor, incident: Tensor, wavelength_m: Tensor) -> Tensor:
-    """q = (d − i)/λ in m⁻¹, (3, P), for directions (3, P) and one incident direction (3,)."""
-    return (diffracted - incident[:, None]) / wavelength_m
+    """q = (d − i)/λ in m⁻¹, for directions (3, P) and incident directions that broadcast with them, such as (3, 1)."""
+    return (diffracted - incident) / wavelength_m
 
 
 def is_resolved(q: Tensor, dmin_m: float) -> Tensor:
@@ -18,7 +18,10 @@ def is_resolved(q: Tensor, dmin_m: float) -> Tensor:
 
 
 def miller_indices(real_m: Tensor, q: Tensor) -> Tensor:
-    """(3, K, P) fractional h, k, l: real-space vectors (3 of a b c, 3 of x y z, K, 1) in m times q (3, P) in m⁻¹."""
+    """(3, K, P) fractional h, k, l: real-space vectors (3 of a b c, 3 of x y z, K, 1) in m times q (3, P) in m⁻¹.
+
+    More dimensions may stand after the first of q and after the second of the vectors, and broadcast.
+    """
     return real_m[:, 0] * q[0] + real_m[:, 1] * q[1] + real_m[:, 2] * q[2]
 
 

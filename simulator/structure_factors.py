@@ -7,6 +7,7 @@ whose 4×4×4 block leaves the grid falls back to the nearest value by itself (q
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,14 +18,21 @@ from simulator.errors import ExperimentError
 from simulator.settings import Reflections
 
 
+Triple: TypeAlias = "tuple[units.Number, units.Number, units.Number]"
+
+
 @dataclass(frozen=True)
 class Table:
-    """The bordered grid, flat; `lowest` and `highest` h k l of the listed range."""
+    """The bordered grid, flat; `lowest` and `highest` h k l of the listed range.
+
+    The numbers are ints, or floating-point tensors in a kernel that serves any table.
+    """
 
     flat: Tensor
-    shape: tuple[int, int, int]
-    lowest: tuple[int, int, int]
-    highest: tuple[int, int, int]
+    shape: Triple
+    lowest: Triple
+    highest: Triple
+    is_wide: bool  # has more points than a floating-point number can count
 
 
 def build_table(reflections: Reflections | None, default_F: units.Number, like: Tensor) -> Table | None:
@@ -45,21 +53,21 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
     low = reflections.lowest
     high = (low[0] + F.shape[0] - 1, low[1] + F.shape[1] - 1, low[2] + F.shape[2] - 1)
     nh, nk, nl = bordered.shape
-    return Table(bordered.reshape(-1), (nh, nk, nl), low, high)
+    flat = bordered.reshape(-1)
+    return Table(flat, (nh, nk, nl), low, high, is_wide=flat.numel() >= 1 / torch.finfo(flat.dtype).eps)
 
 
 def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
     """F at integer indices (any one shape, floating-point numbers); outside the listed range default_F."""
     h, k, l = (
-        torch.clamp(x, low - 1.0, high + 1.0)
+        torch.clamp(x, low - 1.0, high + 1.0) - (low - 1.0)  # type: ignore[arg-type]
         for x, low, high in zip((h, k, l), table.lowest, table.highest, strict=True)
     )
-    if table.flat.numel() >= 1 / torch.finfo(h.dtype).eps:  # the index itself must be exact
-        h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
     _, nk, nl = table.shape
-    first = (1 - table.lowest[0]) * nk * nl + (1 - table.lowest[1]) * nl + (1 - table.lowest[2])
-    index = ((h * nk + k) * nl + l + first).to(torch.int64)
-    return torch.take(table.flat, index)
+    if table.is_wide:  # the index itself must be exact
+        h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
+        nk, nl = (n.to(torch.int64) if isinstance(n, Tensor) else n for n in (nk, nl))
+    return torch.take(table.flat, ((h * nk + k) * nl + l).to(torch.int64))
 
 
 def _lagrange(x: Tensor) -> list[Tensor]:

@@ -1,0 +1,194 @@
+"""The loops of a pixel as two functions that a compiler can fuse: the sweep over sources and slices, and the end.
+
+They call the same stage functions as `evaluate`, in the same order but for the sum, which here runs on step by step.
+All that changes from one experiment to the next comes in as tensors, so that one compiled kernel serves any number of
+pixels, sources, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
+Not fused: the running product of the -oversample_ flags, and anything that needs gradients. Source: model section 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from simulator import absorption, accumulate, detector, lattice, polarization, scattering, structure_factors
+from simulator.experiment import Model
+from simulator.structure_factors import Table
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is fixed when a kernel is compiled."""
+
+    kind: str  # sweep or end
+    dtype: str
+    curved: bool
+    # of the sweep
+    shape: str = "square"
+    has_table: bool = False
+    is_wide: bool = False
+    interpolate: bool = False
+    has_dmin: bool = False
+    # of the end
+    point_pixel: bool = False
+    has_layers: bool = False
+    polarization: str = "none"  # none, plain, Kahn, or given
+
+
+class Placed(NamedTuple):
+    """A pixel's place: coordinates (P,), sub-sample and layer (0-dimensional), the surface (see detector.Surface)."""
+
+    slow: Tensor
+    fast: Tensor
+    subS: Tensor
+    subF: Tensor
+    oversample: Tensor
+    depth: Tensor
+    beam: Tensor
+    fdet: Tensor
+    sdet: Tensor
+    odet: Tensor
+    pix0: Tensor
+    pixel: Tensor
+    distance: Tensor
+    close_distance: Tensor
+
+    def direction(self, depth: Tensor, curved: bool) -> tuple[Tensor, Tensor]:
+        """(R, d) at a depth of the sensor; see detector.airpath."""
+        sub = self.subS, self.subF
+        return detector.airpath(
+            detector.pixel_position(self, self.slow, self.fast, sub, self.oversample, depth, curved)
+        )
+
+
+class Swept(NamedTuple):
+    """What the sweep needs beside the place: K slices, J sources."""
+
+    I: Tensor  # (P,)
+    incident: Tensor  # (J, 3)
+    wavelength_m: Tensor  # (J,)
+    real_m: Tensor  # (K, 3 of a b c, 3 of x y z)
+    cells: Tensor  # (3,)
+    fudge: Tensor
+    reciprocal_A: Tensor  # (3, 3)
+    F: Tensor  # the table, flat
+    grid: Tensor  # (3 of shape lowest highest, 3)
+    default_F: Tensor
+    dmin_m: Tensor
+
+
+class Ended(NamedTuple):
+    """What the end needs beside the place, which is that of the first sub-sample."""
+
+    I: Tensor  # (P,)
+    steps: Tensor
+    fluence: Tensor
+    incident: Tensor  # (3,) of the first source
+    polar_vec: Tensor  # (3,)
+    kahn: Tensor
+    polar: Tensor  # (P,) where the variant has it given
+    last_layer: Tensor
+    layer_depth: Tensor
+    mu: Tensor
+
+
+class Sweep(torch.nn.Module):
+    """I (P,) with the steps of all sources and slices of one sub-sample added."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """`Placed` and `Swept`, one after the other."""
+        v = self.variant
+        placed, s = Placed(*tensors[: len(Placed._fields)]), Swept(*tensors[len(Placed._fields) :])
+        _, diffracted = placed.direction(placed.depth, v.curved)
+        incident, wavelength = s.incident.T[:, :, None, None], s.wavelength_m[:, None, None]
+        q = scattering.scattering_vector(diffracted[:, None, None], incident, wavelength)  # (3, J, 1, P)
+        real_m = s.real_m.permute(1, 2, 0)[:, :, None, :, None]
+        hkl = scattering.miller_indices(real_m, q)  # (3, J, K, P)
+        hkl0 = scattering.nearest(hkl)
+        Na, Nb, Nc = s.cells.unbind()
+        F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
+        F_cell = structure_factors.structure_factor(self._table(s), s.default_F, hkl, hkl0, v.interpolate)
+        terms = accumulate.step_intensity(F_cell, F_latt)
+        if v.has_dmin:
+            terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
+        return s.I + terms.sum((0, 1))
+
+    def _table(self, s: Swept) -> Table | None:
+        if not self.variant.has_table:
+            return None
+        rows = [tuple(row.unbind()) for row in s.grid.unbind()]
+        return Table(s.F, rows[0], rows[1], rows[2], is_wide=self.variant.is_wide)
+
+
+class End(torch.nn.Module):
+    """The values (P,) of pixels from their sums."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """`Placed` and `Ended`, one after the other."""
+        v = self.variant
+        placed, e = Placed(*tensors[: len(Placed._fields)]), Ended(*tensors[len(Placed._fields) :])
+        # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
+        R, diffracted = placed.direction(placed.depth, v.curved)
+        omega = detector.solid_angle(placed, R, v.point_pixel)
+        capture = polar = None
+        if v.polarization == "given":
+            polar = e.polar
+        elif v.polarization != "none":
+            kahn = e.kahn if v.polarization == "Kahn" else None
+            polar = polarization.polarization_factor(kahn, e.incident, diffracted, e.polar_vec)
+        if v.has_layers:
+            _, last = placed.direction(e.last_layer * e.layer_depth, v.curved)
+            capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
+        return accumulate.pixel_value(e.I, e.steps, e.fluence, capture, polar, omega)
+
+
+def is_fusible(model: Model) -> bool:
+    """Can the model's image be made by these two?"""
+    return (
+        model.like.device.type == "cpu"
+        and not (model.oversample_thick or model.oversample_polar or model.oversample_omega)
+        and all(isinstance(n, int) for n in model.cells)
+        and not (torch.is_grad_enabled() and model.requires_grad)
+    )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def sweep_variant(model: Model) -> Variant:
+    """The kernel for the steps of a model."""
+    return Variant(
+        kind="sweep",
+        dtype=_name(model.like.dtype),
+        curved=model.curved,
+        shape=model.shape,
+        has_table=model.table is not None,
+        is_wide=model.table is not None and model.table.is_wide,
+        interpolate=model.interpolate,
+        has_dmin=model.dmin_m > 0,
+    )
+
+
+def end_variant(model: Model) -> Variant:
+    """The kernel for the end of a model's pixels."""
+    polarised = "none" if not model.polarized else "plain" if model.kahn is None else "Kahn"
+    return Variant(
+        kind="end",
+        dtype=_name(model.like.dtype),
+        curved=model.curved,
+        point_pixel=model.point_pixel,
+        has_layers=model.layers > 1,
+        polarization="given" if model.dmin_m > 0 else polarised,
+    )

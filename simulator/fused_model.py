@@ -1,0 +1,114 @@
+"""A model ready for the kernels: its numbers laid out as they take them, its sub-samples in a list."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import torch
+from torch import Tensor
+
+from simulator import detector, kernels, polarization, scattering
+from simulator.errors import ExperimentError
+from simulator.experiment import Model
+from simulator.fused import end_variant, is_fusible, sweep_variant
+from simulator.kernels import Kernel, KernelError
+
+ENGINES = ("auto", "kernel", "eager")
+# Below this many steps an image is rendered before a kernel would be compiled, and hardly later where it is there.
+KERNEL_PAYS_FROM_STEPS = 4_000_000
+_LOG = logging.getLogger("simulator")
+
+
+def fused_model(model: Model, engine: str, steps: int, threads: int) -> FusedModel | None:
+    """The model for the kernels where `engine` wants them, or None for the eager path.
+
+    `auto` takes them for at least KERNEL_PAYS_FROM_STEPS steps, so that which path is taken never depends on what was
+    rendered before. Raises ExperimentError for an unknown engine, and for `kernel` where there can be none.
+    """
+    if engine not in ENGINES:
+        raise ExperimentError(f"engine is {engine!r}, expected one of {', '.join(ENGINES)}")
+    if engine == "eager" or (engine == "auto" and steps < KERNEL_PAYS_FROM_STEPS):
+        return None
+    try:
+        if not is_fusible(model):
+            raise KernelError(
+                "there is none with -oversample_thick, -oversample_polar or -oversample_omega, for cell counts that "
+                "are no whole numbers, with gradients, or beyond the CPU"
+            )
+        if not kernels.stages_are_as_compiled():
+            raise KernelError("a stage function has been replaced")
+        sweep, end = kernels.kernels((sweep_variant(model), end_variant(model)), threads)
+    except KernelError as error:
+        if engine == "kernel":
+            raise ExperimentError(f"engine is 'kernel', but {error}") from None
+        if is_fusible(model):
+            _LOG.warning("rendering without compiled kernels, several times slower: %s", error)
+        return None
+    return FusedModel(model, sweep, end)
+
+
+class FusedModel:
+    """Evaluates pixels of a model by two kernels; see `fused.Sweep` and `fused.End`."""
+
+    def __init__(self, model: Model, sweep: Kernel, end: Kernel) -> None:
+        m, p = model, model.place
+        self.model, self._sweep, self._end = model, sweep, end
+        like = model.like
+
+        def number(value: float) -> Tensor:
+            return torch.tensor(value, dtype=like.dtype, device=like.device)
+
+        def ready(*tensors: Tensor) -> list[Tensor]:
+            return [t.detach().contiguous() for t in tensors]
+
+        n = range(m.oversample)
+        oversample = number(m.oversample)
+        self._subsamples = [
+            ready(number(subS), number(subF), oversample, m.layer_depth * layer)
+            for layer, subS, subF in itertools.product(range(m.layers), n, n)
+        ]
+        self._place = ready(p.beam, p.fdet, p.sdet, p.odet, p.pix0, p.pixel, p.distance, p.close_distance)
+        if m.table is None:
+            F, grid = number(0.0).reshape(1), torch.zeros(3, 3, dtype=like.dtype)
+        else:
+            F = m.table.flat
+            grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
+        cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
+        real_m = m.real_m[..., 0].permute(2, 0, 1)
+        beams = m.sources.incident, m.sources.wavelength_m
+        lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
+        self._swept = ready(*beams, *lattice, F, grid, m.default_F, number(m.dmin_m))
+        kahn = m.kahn if m.kahn is not None else number(0.0)
+        self._scale = ready(number(m.steps), m.fluence, m.sources.incident[0], p.polar, kahn)
+        self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)
+
+    def evaluate(self, slow: Tensor, fast: Tensor) -> Tensor:
+        """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding."""
+        I = self.model.background.detach().expand(slow.shape).contiguous()
+        for place in self._subsamples:
+            I = self._sweep([slow, fast, *place, *self._place, I, *self._swept])
+        polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else torch.zeros(1, dtype=I.dtype)
+        first = [slow, fast, *self._subsamples[0], *self._place]
+        return self._end([*first, I, *self._scale, polar, *self._sensor])
+
+    def _first_polar(self, slow: Tensor, fast: Tensor) -> Tensor:
+        """quirk first-value: the polarisation of the first source that is not beyond dmin, 0 if all are."""
+        m = self.model
+        polar_final = torch.zeros_like(slow)
+        seen = torch.zeros(slow.shape, dtype=torch.bool)
+        for subS, subF, oversample, depth in self._subsamples:
+            position = detector.pixel_position(m.place, slow, fast, (subS, subF), oversample, depth, m.curved)
+            _, diffracted = detector.airpath(position)
+            for incident, wavelength in zip(m.sources.incident, m.sources.wavelength_m, strict=True):
+                q = scattering.scattering_vector(diffracted, incident[:, None], wavelength)
+                takes = ~seen & scattering.is_resolved(q, m.dmin_m)
+                polar = torch.ones_like(slow)
+                if m.polarized:
+                    polar = polarization.polarization_factor(m.kahn, incident, diffracted, m.place.polar)
+                polar_final = torch.where(takes, polar, polar_final)
+                seen |= takes
+                if bool(seen.all()):
+                    return polar_final
+        return polar_final
+
