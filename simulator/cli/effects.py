@@ -154,11 +154,8 @@ def _pix0(state: State, name: str, values: list[Value]) -> None:
 def _cell(state: State, name: str, values: list[Value]) -> None:
     given = [float(value) for value in values]
     full = [*given[:3], *[given[0]] * (3 - len(given[:3])), *given[3:], *[90.0] * (3 - len(given[3:]))]
-    if min(full[:3]) <= 0 or min(full[3:]) <= 0 or max(full[3:]) >= 180:
-        raise ExperimentError(f"{name} has the values {full}, expected lengths above 0 and angles between 0 and 180")
-    al, be, ga = full[3:]
-    if al + be + ga >= 360 or al >= be + ga or be >= ga + al or ga >= al + be:
-        raise ExperimentError(f"{name}: no cell has the angles {al:g} {be:g} {ga:g}")
+    if fault := settings.cell_fault(full):
+        raise ExperimentError(f"{name} has the values {full}, {fault}")
     state.crystal["cell"] = tuple(full)
 
 
