@@ -41,6 +41,8 @@ class Outputs:
     intfile: Path | None = None
     pgmfile: Path | None = None
     noisefile: Path | None = None
+    cbffile: Path | None = None
+    nexusfile: Path | None = None
     with_pgm: bool = True
     with_noise: bool = True
     scale: float = 0.0

@@ -135,6 +135,8 @@ FLAGS: tuple[Flag, ...] = (
     _f("intfile", "-intfile -intimage", "file", "SMV image (intimage.img)"),
     _f("pgmfile", "-pgmfile -pgmimage", "file", "PGM image (image.pgm)"),
     _f("noisefile", "-noisefile -noiseimage", "file", "SMV image with photon noise (noiseimage.img)"),
+    _f("cbffile", "-cbffile", "file", "CBF image (none), the pixels of the SMV image"),
+    _f("nexusfile", "-nexusfile", "file", "NeXus image (none): NXmx, float32"),
     _f("scale", "-scale", "float", "of the SMV image"),
     _f("pgmscale", "-pgmscale", "float", "of the PGM image"),
     _f("adc", "-adc", "float", "offset of the SMV images (40)"),
