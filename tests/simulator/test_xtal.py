@@ -102,6 +102,16 @@ def test_absent_reflections_are_zero_and_unlisted_ones_are_not(tmp_path: Path) -
     assert np.isnan([F[6, 4, 4], F[4, 4, 4], F[6, 5, 4]]).all()
 
 
+@pytest.mark.parametrize("mate", [(-1, 2, -3), (-1, -2, -3), (1, -2, 3)], ids=["axis", "Friedel", "both"])
+def test_an_index_that_is_listed_keeps_its_own_value(mate: tuple[int, int, int], tmp_path: Path) -> None:
+    write_mtz(tmp_path / "a.mtz", "P 1 21 1", np.array([(1, 2, 3), mate]), {("F", "F"): np.array([10.0, 20.0])})
+    hkl, F = listed(read_reflections(tmp_path / "a.mtz")[0])
+    values = dict(zip(map(tuple, hkl.tolist()), F.tolist(), strict=True))
+    assert (values[1, 2, 3], values[mate]) == (10, 20)
+    if mate == (-1, -2, -3):  # rotation goes before Friedel's law
+        assert (values[-1, 2, -3], values[1, -2, 3]) == (10, 20)
+
+
 class TestColumns:
     """Which column is taken."""
 
@@ -343,12 +353,15 @@ def test_coordinates_need_a_resolution(tmp_path: Path, capsys: pytest.CaptureFix
     "changes",
     [
         {},
+        {"Xbeam_mm": 3.0, "Ybeam_mm": 4.0},
+        {"Xbeam_mm": 3.0, "Ybeam_mm": 19.0},
+        {"Xbeam_mm": 16.0, "Ybeam_mm": 4.0},
         {"rotx_deg": 15.0, "roty_deg": -20.0},
         {"convention": "XDS", "twotheta_deg": 50.0},
         {"hdiv_range_rad": 0.02, "hdiv_steps": 3, "dispersion_fraction": 0.1, "dispersion_steps": 3},
         {"curved": True},
     ],
-    ids=["flat", "tilted", "twotheta", "spread", "curved"],
+    ids=["flat", "low", "fast", "slow", "tilted", "twotheta", "spread", "curved"],
 )
 def test_finest_resolution(changes: dict[str, object]) -> None:
     experiment = small.experiment(**changes)
