@@ -77,7 +77,7 @@ def _check(elements: list[Any], cell: Any, reach: Reach, where: str) -> None:
     if terms > _MOST_TERMS:
         raise ExperimentError(
             f"{where} would take a sum of {terms:.1e} terms to {reach.d_min_A:g} A, the limit is {_MOST_TERMS:.0e}: "
-            "ask for less resolution"
+            "ask for less resolution (-dmin)"
         )
 
 
