@@ -114,6 +114,16 @@ class Experiment:
 
         return parse(argv, Path(folder) if folder is not None else Path()).experiment
 
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Experiment:
+        """The experiment of a TOML file whose tables and keys are the settings classes' (docs/files.md).
+
+        Relative file names in it are looked up beside it. Raises ExperimentError.
+        """
+        from simulator.io.experiment_toml import read_experiment
+
+        return read_experiment(Path(path))
+
     def replace(self, **values: Any) -> Experiment:
         """A copy with fields of any of the settings classes (or dtype, device) replaced, by name."""
         changed: dict[str, Any] = {name: values.pop(name) for name in ("dtype", "device") if name in values}

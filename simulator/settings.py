@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -172,6 +173,18 @@ class CrystalSettings(Settings):
             if len(self.cell) != 6:
                 raise ExperimentError(f"cell has {len(self.cell)} numbers, expected a b c alpha beta gamma")
             self._positive("cell")
+            if fault := cell_fault(_numbers(self.cell)):
+                raise ExperimentError(f"cell is {self.cell}, {fault}")
+
+
+def cell_fault(cell: Sequence[float]) -> str:
+    """Why a b c alpha beta gamma (deg) are no cell; empty if they are one."""
+    al, be, ga = cell[3:]
+    if min(cell[:3]) <= 0 or min(al, be, ga) <= 0 or max(al, be, ga) >= 180:
+        return "expected lengths above 0 and angles between 0 and 180"
+    if al + be + ga >= 360 or al >= be + ga or be >= ga + al or ga >= al + be:
+        return f"but no cell has the angles {al:g} {be:g} {ga:g}"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)

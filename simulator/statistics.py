@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+
+from simulator.render import active_pixels
+from simulator.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,13 @@ class Statistics:
     mean: float
     rms: float
     rmsd: float
+
+
+def rendered_pixels(settings: ModelSettings, height: int, width: int) -> np.ndarray:
+    """(height, width), True where a pixel is in the region of interest and not masked."""
+    chosen = np.zeros((height, width), dtype=bool)
+    chosen.reshape(-1)[active_pixels(settings, height, width, None, torch.device("cpu")).numpy()] = True
+    return chosen
 
 
 def image_statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:

@@ -43,10 +43,11 @@ def test_the_command_line_starts_without_slow_libraries() -> None:
     assert not {"numpy", "pandas", "deepdiff", "matplotlib", "pyarrow", "torch", "jinja2"} & set(modules)
 
 
-def test_the_port_starts_without_the_compiler_stack() -> None:
-    code = "import sys, simulator, json; print(json.dumps(sorted(sys.modules)))"
+def test_the_port_starts_without_the_compiler_stack_and_the_extras() -> None:
+    code = "import sys, simulator, simulator.cli, json; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    assert not {"torch._inductor", "torch._dynamo", "triton"} & set(modules)
+    assert "simulator.cli.run" in modules
+    assert not {"torch._inductor", "torch._dynamo", "triton", "gemmi", "fabio", "h5py"} & set(modules)
 
 
 def vocabulary_names() -> list[tuple[str, str, int]]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator import units
+from simulator import settings, units
 from simulator.cli.tables import PIVOTS, PLAIN, SWITCHES
 from simulator.errors import ExperimentError
-from simulator.io import dump, hkl, mat, source_list
+from simulator.io import dump, hkl, mat, source_list, xtal
+from simulator.settings import Reflections
 
 if TYPE_CHECKING:
     from simulator.experiment import Experiment
@@ -40,6 +41,8 @@ class Outputs:
     intfile: Path | None = None
     pgmfile: Path | None = None
     noisefile: Path | None = None
+    cbffile: Path | None = None
+    nexusfile: Path | None = None
     with_pgm: bool = True
     with_noise: bool = True
     scale: float = 0.0
@@ -72,6 +75,7 @@ class State:
     outputs: dict[str, Any] = field(default_factory=dict)
     runtime: dict[str, Any] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    hkl_column: str | None = None
 
     def __post_init__(self) -> None:
         now = int(time.time())  # seeds that were not given
@@ -80,8 +84,8 @@ class State:
 
     @property
     def has_orientation(self) -> bool:
-        """Is there a cell or a matrix?"""
-        return "cell" in self.crystal or "mat" in self.files
+        """Is there a cell or a matrix, or a file of reflections that has a cell?"""
+        return "cell" in self.crystal or "mat" in self.files or xtal.is_crystal_file(self.files.get("hkl", Path()))
 
     def path(self, name: Value) -> Path:
         """A file name of the command line, relative to its folder."""
@@ -89,7 +93,6 @@ class State:
 
     def experiment(self) -> Experiment:
         """The frozen experiment; ExperimentError where settings make no sense."""
-        from simulator import settings
         from simulator.experiment import Experiment
 
         return Experiment(
@@ -153,11 +156,8 @@ def _pix0(state: State, name: str, values: list[Value]) -> None:
 def _cell(state: State, name: str, values: list[Value]) -> None:
     given = [float(value) for value in values]
     full = [*given[:3], *[given[0]] * (3 - len(given[:3])), *given[3:], *[90.0] * (3 - len(given[3:]))]
-    if min(full[:3]) <= 0 or min(full[3:]) <= 0 or max(full[3:]) >= 180:
-        raise ExperimentError(f"{name} has the values {full}, expected lengths above 0 and angles between 0 and 180")
-    al, be, ga = full[3:]
-    if al + be + ga >= 360 or al >= be + ga or be >= ga + al or ga >= al + be:
-        raise ExperimentError(f"{name}: no cell has the angles {al:g} {be:g} {ga:g}")
+    if fault := settings.cell_fault(full):
+        raise ExperimentError(f"{name} has the values {full}, {fault}")
     state.crystal["cell"] = tuple(full)
 
 
@@ -205,6 +205,10 @@ def _trace_pixel(state: State, name: str, values: list[Value]) -> None:
     state.outputs["trace_pixels"] = (*state.outputs.get("trace_pixels", ()), (int(values[0]), int(values[1])))
 
 
+def _hkl_column(state: State, name: str, values: list[Value]) -> None:
+    state.hkl_column = str(values[0])
+
+
 def _file(key: str) -> Callable[[State, str, list[Value]], None]:
     def remember(state: State, name: str, values: list[Value]) -> None:
         state.files[key] = state.path(values[0])
@@ -250,6 +254,7 @@ _SPECIAL: dict[str, Callable[[State, str, list[Value]], None]] = {
     "printout_pixel": _printout_pixel,
     "trace_pixel": _trace_pixel,
     "hkl": _file("hkl"),
+    "hkl_column": _hkl_column,
     "mat": _file("mat"),
     "dump": _file("dump"),
     "sourcefile": _file("sourcefile"),
@@ -265,10 +270,29 @@ def finish(state: State) -> None:
     if "sourcefile" in state.files:
         state.beam["source_rows"] = source_list.read_source_list(state.files["sourcefile"])
     if "hkl" in state.files:
-        state.crystal["reflections"] = hkl.read_hkl(state.files["hkl"])
+        state.crystal["reflections"] = _reflections(state, state.files["hkl"])
         state.outputs["dump_file"] = state.files.get("dump", state.folder / "Fdump.bin")
+    elif state.hkl_column is not None:
+        raise ExperimentError("-hkl_column names a column of the file of -hkl, expected that flag too")
     elif "dump" in state.files:
         state.crystal["reflections"] = dump.read_dump(state.files["dump"])
     elif (state.folder / "Fdump.bin").is_file():
         state.crystal["reflections"] = dump.read_dump(state.folder / "Fdump.bin")
         state.warnings.append("no -hkl: the reflections come from Fdump.bin in the working directory")
+
+
+def _reflections(state: State, path: Path) -> Reflections:
+    """The reflections of -hkl; a crystal file's cell stands in where the flags give no orientation."""
+    if not xtal.is_crystal_file(path):
+        if state.hkl_column is not None:
+            raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
+        return hkl.read_hkl(path)
+    beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
+    loaded = xtal.load_for(path, beam, detector, float(state.model.get("dmin_A", 0.0)), column=state.hkl_column)
+    state.warnings.append(f"-hkl: {loaded.origin}")
+    if "mat" not in state.files:
+        cell = state.crystal.setdefault("cell", loaded.cell)
+        if any(abs(given - own) > 0.01 * own for given, own in zip(cell, loaded.cell, strict=True)):
+            text = " ".join(f"{x:g}" for x in loaded.cell)
+            state.warnings.append(f"-cell differs by more than 1 % from the cell of {path.name}: {text}")
+    return loaded.reflections

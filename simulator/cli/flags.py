@@ -31,7 +31,8 @@ def _f(key: str, names: str, takes: str = "", help: str = "", prefixes: str = ""
 
 _XYZ = "float float float"
 FLAGS: tuple[Flag, ...] = (
-    _f("hkl", "-hkl", "file", "reflections: text lines h k l F"),
+    _f("hkl", "-hkl", "file", "reflections: text lines h k l F, or MTZ, CIF, PDB by suffix"),
+    _f("hkl_column", "-hkl_column", "word", "column of the MTZ or CIF of -hkl; of intensities, their square roots"),
     _f("default_F", "-default_F", "float", "F of reflections that are not listed (0)"),
     _f("dump", "-dump", "file", "dump file of the reflections (Fdump.bin)"),
     _f("mat", "-mat", "file", "MOSFLM orientation matrix"),
@@ -134,6 +135,8 @@ FLAGS: tuple[Flag, ...] = (
     _f("intfile", "-intfile -intimage", "file", "SMV image (intimage.img)"),
     _f("pgmfile", "-pgmfile -pgmimage", "file", "PGM image (image.pgm)"),
     _f("noisefile", "-noisefile -noiseimage", "file", "SMV image with photon noise (noiseimage.img)"),
+    _f("cbffile", "-cbffile", "file", "CBF image (none), the pixels of the SMV image"),
+    _f("nexusfile", "-nexusfile", "file", "NeXus image (none): NXmx, float32"),
     _f("scale", "-scale", "float", "of the SMV image"),
     _f("pgmscale", "-pgmscale", "float", "of the PGM image"),
     _f("adc", "-adc", "float", "offset of the SMV images (40)"),

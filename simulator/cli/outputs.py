@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from simulator import statistics, units
 from simulator.cli.effects import Outputs
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
+from simulator.io.cbf import header_lines, write_cbf
+from simulator.io.direct_beam import is_square_on
 from simulator.io.float_image import write_float_image
+from simulator.io.nexus import check_geometry, write_nexus
+from simulator.io.optional import needed
 from simulator.io.pgm import write_pgm
 from simulator.io.smv import header_text, write_smv
 from simulator.noise import noise_image
 from simulator.random import Stream
-from simulator.render import active_pixels
-from simulator.settings import ModelSettings
 from simulator.units import plain
 
 
@@ -73,17 +75,32 @@ def output_paths(out: Outputs, folder: Path) -> dict[str, Path]:
         paths["-pgmfile"] = out.pgmfile or folder / "image.pgm"
     if out.with_noise:
         paths["-noisefile"] = out.noisefile or folder / "noiseimage.img"
+    for flag, named in (("-cbffile", out.cbffile), ("-nexusfile", out.nexusfile)):
+        if named is not None:
+            paths[flag] = named
     for flag, path in paths.items():
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise ExperimentError(f"{flag}: cannot write {path}: no file can be made there")
     return paths
 
 
+def check_formats(experiment: Experiment, model: Model, out: Outputs) -> Iterator[str]:
+    """Warnings of what a format that is asked for cannot keep; ExperimentError where it cannot be written at all."""
+    if out.cbffile is not None:
+        needed("fabio", "-cbffile")
+        header_lines(experiment, model)
+        if experiment.detector.curved or not is_square_on(model.place):
+            yield "-cbffile: its header has no place for a tilted or curved detector, -nexusfile has one for a tilt"
+    if out.nexusfile is not None:
+        needed("h5py", "-nexusfile")
+        check_geometry(experiment)
+
+
 def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: Outputs, folder: Path) -> list[str]:
     """Write what the flags ask for of a float32 image (slow, fast); returns the lines to print."""
     height, width = image.shape
-    rendered = _chosen(experiment.model, height, width)
-    scanned = _chosen(dataclasses.replace(experiment.model, mask=None), height, width)
+    rendered = statistics.rendered_pixels(experiment.model, height, width)
+    scanned = statistics.rendered_pixels(dataclasses.replace(experiment.model, mask=None), height, width)
     s = statistics.image_statistics(image, rendered, scanned)
     step = plain(model.place.pixel) / model.oversample
     fast, slow = ((index * model.oversample + model.oversample - 0.5) * step for index in (s.at[1], s.at[0]))
@@ -103,6 +120,10 @@ def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: 
     files = output_paths(out, folder)
     write_float_image(files["-floatfile"], image)
     write_smv(files["-intfile"], header, counts, "-intfile")
+    if out.cbffile is not None:
+        write_cbf(out.cbffile, counts, experiment, model=model)
+    if out.nexusfile is not None:
+        write_nexus(out.nexusfile, image, experiment, model=model)
     if out.with_pgm:
         scale = statistics.pgm_scale(out.pgm_scale, s.rmsd, scale)
         lines.append(f"pgm_scale = {scale:g}")
@@ -111,12 +132,6 @@ def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: 
         lines.append(f"{photons:g} photons on noise image ({overloads} overloads)")
         write_smv(files["-noisefile"], header, noise, "-noisefile")
     return lines + _printout(image, rendered, out)
-
-
-def _chosen(settings: ModelSettings, height: int, width: int) -> np.ndarray:
-    chosen = np.zeros((height, width), dtype=bool)
-    chosen.reshape(-1)[active_pixels(settings, height, width, None, torch.device("cpu")).numpy()] = True
-    return chosen
 
 
 def _printout(image: np.ndarray, rendered: np.ndarray, out: Outputs) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 
 from simulator.cli.flags import usage
 from simulator.cli.notices import notices
-from simulator.cli.outputs import output_paths, write_outputs
+from simulator.cli.outputs import check_formats, output_paths, write_outputs
 from simulator.cli.parse import Invocation, UsageError, parse
 from simulator.cli.report import report
 from simulator.config import resolved, to_json
@@ -65,7 +65,7 @@ def _run(invocation: Invocation) -> int:
     if out.show_config:
         sys.stdout.write(to_json(resolved(invocation.experiment)))
         return OK
-    named = any((out.floatfile, out.intfile, out.pgmfile, out.noisefile))
+    named = any((out.floatfile, out.intfile, out.pgmfile, out.noisefile, out.cbffile, out.nexusfile))
     traces_only = bool(out.trace_pixels) and not named
     if (out.inject or out.inject_from is not None) and not (traces_only and out.inject and out.inject_from):
         raise ExperimentError("-inject NAME and -inject_from LOG go together, with -trace_pixel and no output flag")
@@ -74,6 +74,8 @@ def _run(invocation: Invocation) -> int:
     with torch.no_grad():
         model = invocation.experiment.build()
         for notice in notices(invocation.experiment, model):
+            _say(f"WARNING: {notice}")
+        for notice in check_formats(invocation.experiment, model, out):
             _say(f"WARNING: {notice}")
         if out.trace_pixels:
             _trace(invocation, model)

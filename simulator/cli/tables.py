@@ -73,6 +73,8 @@ PLAIN: dict[str, tuple[str, tuple[str, ...], Callable[[Any], Any] | None]] = {
     "intfile": ("outputs", ("intfile",), Path),
     "pgmfile": ("outputs", ("pgmfile",), Path),
     "noisefile": ("outputs", ("noisefile",), Path),
+    "cbffile": ("outputs", ("cbffile",), Path),
+    "nexusfile": ("outputs", ("nexusfile",), Path),
     "trace_file": ("outputs", ("trace_file",), Path),
     "inject": ("outputs", ("inject",), lambda names: tuple(name for name in names.split(",") if name)),
     "inject_from": ("outputs", ("inject_from",), Path),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.errors import ExperimentError
+from simulator.io.atomic import write_bytes
 from simulator.io.text import as_float, read_text
 from simulator.settings import Reflections
 
@@ -18,17 +19,32 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
     rows = _rows(read_text(path, flag))
     if rows.shape[0] == 0:
         raise ExperimentError(f"{flag}: {path} holds no reflections, expected lines of `h k l F`")
-    indices = rows[:, :3].astype(np.int64)
+    try:
+        return on_grid(rows[:, :3].astype(np.int64), rows[:, 3])
+    except ExperimentError as error:
+        raise ExperimentError(f"{flag}: {path}: {error}") from None
+
+
+def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
+    """Amplitudes (n,) of integer indices (n, 3) on a grid over their ranges; the last of duplicates wins."""
     low, high = indices.min(0), indices.max(0)
     shape = high - low + 1
     if int(np.prod(shape.astype(object))) > _LARGEST_GRID:
-        raise ExperimentError(f"{flag}: {path} spans {shape.tolist()} indices, more than memory should hold")
+        raise ExperimentError(f"the reflections span {shape.tolist()} indices, more than memory should hold")
     grid = np.full(tuple(shape.tolist()), np.nan)
     flat = np.ravel_multi_index(tuple((indices - low).T), grid.shape)
     # The last of duplicates wins: the first from behind.
     places, from_behind = np.unique(flat[::-1], return_index=True)
-    grid.reshape(-1)[places] = rows[::-1, 3][from_behind]
+    grid.reshape(-1)[places] = F[::-1][from_behind]
     return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
+
+
+def write_hkl(path: Path, reflections: Reflections, flag: str = "-hkl") -> None:
+    """Write what is listed, with the digits that bring every number back to the last bit."""
+    grid = np.asarray(reflections.F, dtype=np.float64)
+    listed = np.argwhere(~np.isnan(grid))
+    rows = zip((listed + np.array(reflections.lowest)).tolist(), grid[tuple(listed.T)].tolist(), strict=True)
+    write_bytes(path, "".join(f"{h} {k} {l} {F!r}\n" for (h, k, l), F in rows).encode(), flag)
 
 
 def _rows(text: str) -> np.ndarray:
