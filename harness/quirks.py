@@ -99,11 +99,14 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
         return None
     names = signature.variables
     divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
+    if isinstance(signature, Fallback):  # where it is given something else, it says nothing
+        given = [r.row for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given]
+        divergent = [r for r in divergent if r.row.id.key not in {row.id.key for row in given}]
     places: dict[tuple[Key, str], str] = {}
     for judged, evidence in (
         _stale(alignment, divergent, quirk.side, signature)
         if isinstance(signature, Stale)
-        else _fallen_back(alignment, judgement, divergent, quirk.side, signature)
+        else _fallen_back(alignment, divergent, quirk.side, signature)
     ):
         places.setdefault((judged.row.id.key, judged.row.variable.name), evidence)
     if not places:
@@ -129,28 +132,21 @@ def _stale(alignment: Alignment, divergent: list[Judged], side: str, signature: 
 
 
 def _fallen_back(
-    alignment: Alignment, judgement: Judgement, divergent: list[Judged], side: str, signature: Fallback
+    alignment: Alignment, divergent: list[Judged], side: str, signature: Fallback
 ) -> list[tuple[Judged, str]]:
     """The divergent rows, if all of them are of a side that fell back for good; else none."""
     suspect, witness = (alignment.c, alignment.py) if side == "C" else (alignment.py, alignment.c)
-    other_given = {
-        r.row.id.key for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given
-    }
     found = []
     for judged in divergent:
         key, variable = judged.row.id.key, judged.row.id.variable
         read, computed = suspect.value(key, variable), witness.value(key, variable)
-        if read is None or computed is None or key in other_given:
+        if read is None or computed is None:
             return []
         if _digits(read) > signature.digits or _digits(computed) <= signature.digits:
             return []
         name, other = judged.row.variable.name, witness.side
-        found.append(
-            (
-                judged,
-                f"{name} of {side} is {read:.{signature.digits}g}, a number as it is read; {other} has computed one",
-            )
-        )
+        told = f"{name} of {side} is {read:.{signature.digits}g}, a number as it is read; {other} has computed one"
+        found.append((judged, told))
     if not found:
         return []
     vocabulary = alignment.vocabulary

@@ -191,6 +191,21 @@ def test_a_latched_interpolation_is_waived_and_nothing_else_with_it() -> None:
     assert result(mended, sound).quirks == (), "a step after the latch that is interpolated again"
 
 
+def test_a_latch_is_seen_beside_another_leak() -> None:
+    """Where another leak changes the indices, F_cell says nothing; elsewhere it shows the latch all the same."""
+    step = "TRACE_C[spixel=1 fpixel={} thick_tic=0 subS=0 subF=0 source=0 phi_tic={} mos_tic=0]: {}\n"
+    rows = [(pixel, tick) for pixel in (1, 2) for tick in (0, 1)]
+    sound = "".join(
+        step.format(*at, f"hkl_frac 1.{n}25 2.5 3.25") + step.format(*at, f"F_cell 50.{n}7654321012345")
+        for n, at in enumerate(rows)
+    )
+    leaky = re.sub(r"F_cell 50\.\d7654321012345", "F_cell 59.602", sound)
+    leaky = leaky.replace("hkl_frac 1.225", "hkl_frac 1.75").replace("hkl_frac 1.025", "hkl_frac 1.5")
+    (quirk,) = result(leaky, sound).quirks
+    assert (quirk.id, quirk.places) == ("interp-latch", 2)
+    assert result(leaky, leaky).quirks == ()
+
+
 def test_no_waiver_for_what_no_comparison_shows() -> None:
     with pytest.raises(HarnessError, match="no comparison shows quirk 'first-value'") as caught:
         result("TRACE_C: F_cell 1\n", "TRACE_C: F_cell 2\n", ("first-value",))
