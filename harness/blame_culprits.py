@@ -64,7 +64,7 @@ def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> tuple[li
     """The same of two logs, each with the other as a witness.
 
     An equation that holds for some settings only accuses since the other side obeys it. If that side does so only with
-    values that are themselves wrong, it is no witness.
+    values that are themselves wrong, or breaks the same equation elsewhere for sure, it is no witness.
     """
     searches = _Search(c, py, of_c), _Search(py, c, of_py)
     found = [search.accused() for search in searches]
@@ -77,7 +77,13 @@ def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> tuple[li
 
 
 def _has_no_witness(accused: Accused, other: _Search) -> bool:
-    if accused.equation.conditional is not True or accused.equation.fallback_for:
+    is_always = accused.equation.conditional is True
+    is_sure = any(not o.conditional for o in accused.outcomes) if accused.is_output else not is_always
+    if is_sure or accused.equation.fallback_for:
+        return False
+    if any(c.equation is accused.equation and not all(o.conditional for o in c.outcomes) for c in other.cases):
+        return True
+    if not is_always:
         return False
     theirs = other.side.found[accused.equation.id]
     held = tuple(o for o in theirs.outcomes.values() if o.ok and o.key in theirs.row)

@@ -145,6 +145,19 @@ def test_an_equation_is_no_witness_with_values_that_are_wrong_themselves() -> No
     assert introduced(blame(back[1], back[0])) == {("C", "odet_vec")}
 
 
+def test_a_side_that_breaks_an_equation_elsewhere_is_no_witness_for_when_it_applies() -> None:
+    """Around a crystal in water the sum starts at a background; a sum that is overwritten seems to know of none."""
+    step = "TRACE_{0}[spixel=1 fpixel=2 thick_tic=0 subS=0 subF=0 source=0 phi_tic={1} mos_tic=0]: {2}\n"
+
+    def log(side: str, sums: tuple[float, ...]) -> str:
+        lines = [f"{name} {x}" for s in sums for name, x in (("F_latt", 3.0), ("F_cell", 2.0), ("I_running", s))]
+        return "".join(step.format(side, n // 3, line) for n, line in enumerate(lines))
+
+    found = blame(log("C", (36.0, 36.0, 36.0)), log("PY", (40.5, 76.5, 112.5)))
+    assert introduced(found) == {("C", "I_running")}
+    assert introduced(blame(log("C", (40.5, 76.5, 112.5)), log("PY", (36.0, 72.0, 108.0)))) == {("C", "I_running")}
+
+
 def test_numbers_of_cells_that_the_log_lacks_are_worked_out() -> None:
     found = alone(GOLDEN)
     assert found.findings == ()
