@@ -4,7 +4,7 @@
     python benchmarks/planted_faults.py [--side C|PY] [--only WORD] [--jobs 2] [--write RESULTS-faults.md]
 
 Each fault is an edit of a copy of the simulator or of the C reference, in a temporary folder; the edited program is
-built and traced beside the sound other one on two command lines, and the logs are compared as `trace-diff compare`
+built and traced beside the sound other one on three command lines, and the logs are compared as `trace-diff compare`
 does. `expected` are the variables that the edited stage makes: every accusation must be of that side and of one of
 these, and every one of several faults planted together must be named.
 """
@@ -43,6 +43,8 @@ LINES = {
     "-detector_abs 450 -detector_thick 450 -detector_thicksteps 2 -trace_pixel 20 31 -trace_pixel 45 12",
     "plain": "-cell 70 80 90 85 95 105 -hkl synth.hkl -lambda 1.0 -Na 5 -Nb 6 -Nc 7 -distance 100 -detpixels 64 "
     "-pixel 0.4 -nointerpolate -oversample 1 -trace_pixel 20 31 -trace_pixel 45 12",
+    "arm": "-mat orient.mat -hkl synth.hkl -lambda 1.0 -Na 5 -Nb 6 -Nc 7 -distance 100 -detpixels 64 -pixel 0.4 "
+    "-nointerpolate -oversample 1 -twotheta 6 -water 20 -phi 0 -osc 2 -phisteps 2 -trace_pixel 20 31 -trace_pixel 45 12",
 }
 TICKED = {"rot": "rot_a_angstroms rot_b_angstroms rot_c_angstroms", "cell": "a_angstroms b_angstroms c_angstroms"}
 TICKED |= {"rot_star": "rot_a_star_A_inv rot_b_star_A_inv rot_c_star_A_inv"}
@@ -134,6 +136,24 @@ SIMULATOR = (
     _py("omega left out of the pixel", "I_pixel_final", "accumulate.py", "in (capture, polar, omega)", "in (capture, polar)"),
     _py("image stored in whole numbers", "floatimage_accumulated", "evaluate.py", "value.to(torch.float32)",
         "value.round()"),
+    _py("close distance along the beam", "close_distance_meters", "detector.py", "dot(pix0, odet))", "dot(pix0, beam))"),
+    _py("half a pixel in Fbeam", "Fbeam_meters", "detector.py", "dot(fdet, impact)", "dot(fdet, impact) + pixel / 2"),
+    _py("polarisation vector twice as long", "polar_vec", "detector.py", "    spindle = use(",
+        "    polar = use(\"polar_vec\", 2 * polar)\n    spindle = use("),
+    _py("omega of the distance", "omega_pixel_sr", "detector.py", "* place.close_distance / R", "* place.distance / R"),
+    _py("cell volume inverted", "V_cell_A3", "crystal.py", "use(\"V_cell_A3\", volume)", "use(\"V_cell_A3\", 1 / volume)"),
+    _py("mosaic domain 0 drawn", "mosaic_umat", "crystal.py", "torch.cat((identity[None], umats[1:]))", "umats"),
+    _py("mosaic rotation before φ", "rot", "crystal.py", "        turned = rotate_umat(turned[:, None], umats[None, :, None])",
+        "        turned = rotate_umat(reciprocal[None, None], umats[None, :, None])\n"
+        "        turned = rotate_axis(turned, spindle, phi_rad[:, None, None])"),
+    _py("reciprocal vectors without V", "rot_star", "crystal.py", "return Cell(real, reciprocal, volume)\n",
+        "return Cell(real, reciprocal * volume[:, None, None], volume)\n"),
+    _py("volume a hundredth too large", "V_actual_A3", "crystal.py", "return Cell(real, reciprocal, volume)\n",
+        "return Cell(real, reciprocal, volume * 1.01)\n"),
+    _py("one axis without its cells", "F_latt_c", "lattice.py", "for axis, cells in enumerate(N)",
+        "for axis, cells in enumerate((N[0], N[1], 1))"),
+    _py("r_e² off in the last digits", "r_e_sqr", "units.py", "7.94079248018965e-30", "7.9407877e-30"),
+    _py("steps without mosaic domains", "steps", "experiment.py", "wavelength_m.shape[0] * domains *", "wavelength_m.shape[0] *"),
 )  # fmt: skip
 
 _Q = "    PROBE3(tracer, source, incident_vec, source->incident);"
@@ -197,6 +217,23 @@ REFERENCE = (
     _c("polar left out of the pixel", "I_pixel_final", "pixel.c", "px.I_pixel *= px.polar;", "px.I_pixel *= 1.0;"),
     _c("fluence left out of the pixel", "I_pixel_final", "pixel.c", "R_E_SQR * m->beam.fluence * px.I", "R_E_SQR * px.I"),
     _c("image stored in whole numbers", "floatimage_accumulated", "pixel.c", "(float)px.I_pixel", "rint(px.I_pixel)"),
+    _c("close distance along the beam", "close_distance_meters", "pixel.c",
+       "PROBE(tracer, subsample, close_distance_meters, m->detector.close_distance_m)",
+       "PROBE(tracer, subsample, close_distance_meters, m->detector.distance_m)"),
+    _c("half a pixel in Fbeam", "Fbeam_meters", "detector.c", "= dot(d->fdet_vector, R);",
+       "= dot(d->fdet_vector, R) + d->pixel_m / 2.0;"),
+    _c("c in Å where metres are meant", "rot_c_angstroms", "crystal.c", "scaled(1e-10, x->real_A.c)", "x->real_A.c"),
+    _c("mosaic domain 0 drawn", "mosaic_umat", "crystal.c",
+       "    x->mosaic_umats[0] = (Umat){{1, 0, 0, 0, 1, 0, 0, 0, 1}}; /* after its draws */\n", ""),
+    _c("F_cell of the step before", "F_cell", "pixel.c", "double F_cell = structure_factor(now, hkl, hkl0);",
+       "static double kept;\n    double F_cell = kept;\n    kept = structure_factor(now, hkl, hkl0);"),
+    _c("one axis without its cells", "F_latt_c", "lattice.c", "sincg(PI * hkl.z, x->Nc)", "1.0"),
+    _c("a background that no one asked for", "I_running", "pixel.c", "{.I = m->I_bg}", "{.I = m->I_bg + 100.0}"),
+    _c("r_e for r_e²", "r_e_sqr", "units.h", "7.94079248018965e-30", "2.81794032e-15"),
+    _c("steps without mosaic domains", "steps", "model.c", "m->beam.count * m->crystal.mosaic_domains *", "m->beam.count *"),
+    _c("volume without its sign", "V_actual_A3", "crystal.c", "    return (Cell){scaled(over, cross(real->b, real->c))",
+       "    *volume = -*volume;\n    return (Cell){scaled(over, cross(real->b, real->c))"),
+    _c("polar squared in the pixel", "I_pixel_final", "pixel.c", "px.I_pixel *= px.polar;", "px.I_pixel *= px.polar * px.polar;"),
 )  # fmt: skip
 
 # What no equation over one log can tell: both sides obey, and the first divergence has no cause in the logs.
@@ -220,6 +257,23 @@ SETTINGS = (
            "double F_cell = 2.0 * structure_factor(now, hkl, hkl0);", False),
     _fault("C", "misset about x the wrong way", "star", "crystal.c", "star = misset_cell(star, x->misset_rad);",
            "star = misset_cell(star, scaled(-1.0, x->misset_rad));", False),
+    _fault("PY", "angles of the cell in degrees", "star", "crystal.py", "angles = cell[3:] / units.DEG_PER_RAD",
+           "angles = cell[3:] * 1.0", False),
+    _fault("PY", "c* with the component that belongs there", "star", "crystal.py", "V / (a * b * c * sin_gamma_star)",
+           "1 / (c * c_star * sin_gamma_star) * 1.001", False),
+    _fault("PY", "misset about z, y, x", "star", "crystal.py", "*misset_rad.unbind())\n\n", "*misset_rad.flip(0).unbind())\n\n", False),
+    _fault("PY", "spindle reversed", "spindle_vec", "detector.py", "unit(t(axes[\"spindle_axis\"]))",
+           "-unit(t(axes[\"spindle_axis\"]))", False),
+    _fault("PY", "detector tilted the other way", "fdet_vec", "detector.py", "t(units.deg(angle)) for angle",
+           "-t(units.deg(angle)) for angle", False),
+    _fault("PY", "2θ of the wrong sign", "fdet_vec sdet_vec", "detector.py", "t(units.deg(s.twotheta_deg))", "-t(units.deg(s.twotheta_deg))", False),
+    _fault("PY", "no Kahn factor", "polar", "evaluate.py", "polarization_factor(model.kahn,", "polarization_factor(None,", False),
+    _fault("PY", "fluence doubled", "fluence_photons_per_m2", "evaluate.py", "(), model.fluence)", "(), 2 * model.fluence)", False),
+    _fault("PY", "water of half the size", "I_running", "accumulate.py", "water_m * water_m * water_m * per_m3",
+           "water_m * water_m * water_m / 8 * per_m3", False),
+    _fault("C", "convention's half pixel lost", "pix0_vector_meters", "detector.c",
+           "d->Ybeam_m + 0.5 * d->pixel_m", "d->Ybeam_m", False),
+    _fault("C", "cells of b and c swapped", "N_cells", "crystal.c", "count_cells(&x->Nb, s->Nb,", "count_cells(&x->Nb, s->Nc,", False),
 )  # fmt: skip
 
 TOGETHER = {
@@ -405,7 +459,8 @@ HEADER = """# Faults planted in the source, and what blame says
 
 {date}. {right} of {count} are right. Each fault is one edit (the five at once: five) of a copy of the program's source; the
 edited program was built and traced beside the sound other one on a rich command line (triclinic cell, misset, φ from 20°,
-mosaic domains, two wavelengths, 2×2 sub-samples, two sensor layers, polarised, tilted) and a plain one.
+mosaic domains, two wavelengths, 2×2 sub-samples, two sensor layers, polarised, tilted), a plain one, and one with the detector
+on a 2θ arm, water, and φ from 0.
 
 *Right* means that every accusation is of the edited side and of a variable that the edited stage makes, and that no one
 else is accused; other accusations are listed as they came. Faults of the last table leave every equation obeyed, since a

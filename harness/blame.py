@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.align import Alignment
+from harness.blame_culprits import Accused, culprits, culprits_of_both
 from harness.blame_findings import Blame, BlameFinding
-from harness.blame_hints import Hint, Suspect, between_sides, hint_for
-from harness.blame_model import Domain, Equation, Evaluated, Input, Outcome, evaluate
-from harness.blame_view import LogView
+from harness.blame_hints import Hint, between_sides
+from harness.blame_model import Domain, Equation, Input, Outcome
+from harness.blame_side import Side
 from harness.judge import Judged, Judgement
 from harness.quirks import blamed_quirk, load_quirks
 from harness.trace.table import TraceTable
@@ -40,63 +41,58 @@ class _Placed:
     finding: BlameFinding
 
 
-class _Side:
-    """One log with all equations evaluated."""
-
-    def __init__(self, table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> None:
-        self.view = LogView(table, vocabulary)
-        self.name = table.side
-        self.domain = domain
-        self.found: dict[str, Evaluated] = {}
-        for equation in domain.equations:
-            covered = {k for name in equation.fallback_for for k in self.found[name].outcomes}
-            needed = not covered or any(key not in covered for key in self.view.keys(equation.output))
-            found = evaluate(equation, self.view) if needed else Evaluated()
-            for key in covered:
-                found.outcomes.pop(key, None)
-                found.missing.pop(key, None)
-            self.found[equation.id] = found
-
-    def hint(self, equation: Equation, broken: Sequence[Outcome]) -> Hint | None:
-        return hint_for(Suspect(equation, self.found[equation.id], self.view, self.domain, tuple(broken)))
-
-
 def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blame:
     """Whether one log obeys the equations. Those that hold for some settings only are not asked."""
-    side = _Side(table, vocabulary, domain)
-    placed = []
-    for equation in domain.equations:
-        broken = [o for o in side.found[equation.id].outcomes.values() if not o.ok and not o.conditional]
-        placed += _broken("self-inconsistent", side.name, equation, broken, side, vocabulary)
+    side = Side(table, vocabulary, domain)
+    guilty = {
+        e.id: [o for o in side.found[e.id].outcomes.values() if not o.ok and not o.conditional] for e in asked(domain)
+    }
+    placed = [_accusation("self-inconsistent", side.name, a, side) for a in culprits(side, guilty)]
     return _blame(placed, [side])
+
+
+def asked(domain: Domain) -> list[Equation]:
+    """The equations that accuse someone when they are broken."""
+    return [e for e in domain.equations if not e.backward]
 
 
 def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
     """Who introduced what, who inherited what, and what no equation explains."""
     vocabulary = alignment.vocabulary
     alignment, judgement, note = _first_pixels(alignment, judgement)
-    c, py = (_Side(table, vocabulary, domain) for table in (alignment.c, alignment.py))
+    c, py = (Side(table, vocabulary, domain) for table in (alignment.c, alignment.py))
     differing = _differing(judgement)
+    guilty = {e.id: _guilty(e, c, py, differing) for e in asked(domain)}
+    _without_settled(guilty, domain)
     placed: list[_Placed] = []
     settled: set[tuple[str, Key]] = set()
-    accused: set[tuple[str, str, Key]] = set()
-    for equation in domain.equations:
-        guilty = _guilty(equation, c, py, differing)
-        if equation.conditional is True:
-            guilty = {n: [o for o in g if (equation.output, o.key) not in settled] for n, g in guilty.items()}
-            for name, side in () if equation.fallback_for else (("C", c), ("PY", py)):
-                guilty[name], fed = _by_output(equation, guilty[name], side, differing, accused)
-                for place, outcomes in fed.items():
-                    placed += _broken("introduced", name, equation, outcomes, side, vocabulary, place)
-                    settled.add(place)
-                    accused.add((name, *place))
-        for name, side in (("C", c), ("PY", py), ("both", c)):
-            kind = "self-inconsistent" if name == "both" else "introduced"
-            placed += _broken(kind, name, equation, guilty[name], side, vocabulary)
-            settled |= {(equation.output, o.key) for o in guilty[name]}
-            accused |= {(name, equation.output, o.key) for o in guilty[name]}
+    by_side = [{i: found[name] for i, found in guilty.items()} for name in ("C", "PY")]
+    for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_of_both(c, py, *by_side), strict=True):
+        for accused in all_accused:
+            placed.append(_accusation("introduced", name, accused, side))
+            settled |= {(accused.variable, o.key) for o in accused.outcomes}
+    for equation in asked(domain):
+        if alike := guilty[equation.id]["both"]:
+            accused = Accused(equation.output, equation, tuple(alike), True)
+            placed.append(_accusation("self-inconsistent", "both", accused, c))
+            settled |= {(equation.output, o.key) for o in alike}
     placed += _unsettled(differing, settled, c, py, domain, vocabulary)
     return _blame(placed, [c, py], note)
+
+
+def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:
+    """What holds for some settings only is not asked where another equation accuses the same value already."""
+    settled = {
+        (e.output, o.key)
+        for e in asked(domain)
+        if e.conditional is not True
+        for outcomes in guilty[e.id].values()
+        for o in outcomes
+    }
+    for equation in asked(domain):
+        if equation.conditional is True:
+            for name, outcomes in guilty[equation.id].items():
+                guilty[equation.id][name] = [o for o in outcomes if (equation.output, o.key) not in settled]
 
 
 def _first_pixels(alignment: Alignment, judgement: Judgement) -> tuple[Alignment, Judgement, tuple[str, ...]]:
@@ -137,7 +133,7 @@ def _differing(judgement: Judgement) -> dict[tuple[str, Key], Judged]:
 
 
 def _guilty(
-    equation: Equation, c: _Side, py: _Side, differing: dict[tuple[str, Key], Judged]
+    equation: Equation, c: Side, py: Side, differing: dict[tuple[str, Key], Judged]
 ) -> dict[str, list[Outcome]]:
     """The broken places by side. Broken alike on both sides is a setting that the equation does not know: no one's."""
     ours, theirs = c.found[equation.id].outcomes, py.found[equation.id].outcomes
@@ -162,64 +158,20 @@ def _wrong(own: Outcome | None, other: Outcome | None) -> bool:
     return not own.conditional or (other is not None and other.ok)
 
 
-_Place = tuple[str, Key]
-
-
-def _by_output(
-    equation: Equation,
-    guilty: Sequence[Outcome],
-    side: _Side,
-    differing: dict[_Place, Judged],
-    accused: set[tuple[str, str, Key]],
-) -> tuple[list[Outcome], dict[_Place, list[Outcome]]]:
-    """Of an equation that holds for some settings only: the broken places at which its output is to blame, and those
-    at which an input is, by where that stands.
-
-    Where the output is the same on both sides and an input is not, it is the input that does not belong there. What an
-    accused input feeds is not accused as well.
-    """
-    kept: list[Outcome] = []
-    fed: dict[_Place, list[Outcome]] = {}
-    for outcome in guilty:
-        same = (equation.output, outcome.key) not in differing
-        places = [p for p in _input_places(equation, outcome.key, side) if p != (equation.output, outcome.key)]
-        known = any((side.name, *place) in accused for place in places)
-        new = [place for place in places if place in differing and (side.name, *place) not in accused]
-        if not known and not (same and new):
-            kept.append(outcome)
-        elif not known:
-            fed.setdefault(new[0], []).append(outcome)
-    return kept, fed
-
-
-def _input_places(equation: Equation, key: Key, side: _Side) -> list[_Place]:
-    """Where the inputs of an equation at one place stand in the log."""
-    picked = ((i.ref, i.pick(side.view, key) if i.pick is not None else key) for i in equation.inputs)
-    found = (side.view.find(ref, at) for ref, at in picked if at is not None)
-    return [place for place in found if place is not None]
-
-
 def _alike(a: Outcome | None, b: Outcome | None) -> bool:
     """Whether both miss by about the same."""
     return a is not None and b is not None and abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
-def _broken(
-    kind: str,
-    name: str,
-    equation: Equation,
-    broken: Sequence[Outcome],
-    side: _Side,
-    vocabulary: Vocabulary,
-    blamed: tuple[str, Key] | None = None,
-) -> list[_Placed]:
-    """The finding on `blamed`, an input, or on the output of the equation."""
-    if not broken:
-        return []
-    variable = side.view.variables[blamed[0] if blamed else equation.output]
-    at = blamed[1] if blamed else broken[0].key
-    worst = max(broken, key=lambda o: o.residual)
-    hint = side.hint(equation, broken) if blamed is None else None
+def _accusation(kind: str, name: str, accused: Accused, side: Side) -> _Placed:
+    vocabulary, equation = side.view.vocabulary, accused.equation
+    variable = side.view.variables[accused.variable]
+    first = min(accused.outcomes, key=lambda o: vocabulary.order(variable, o.key, 0))
+    worst = max(accused.outcomes, key=lambda o: o.residual)
+    if accused.is_output:
+        hint = side.hint(equation, accused.outcomes)
+    else:
+        hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
     finding = BlameFinding(
         kind=kind,
         side=name,
@@ -228,18 +180,19 @@ def _broken(
         equation=equation.id,
         equation_text=equation.text,
         section=equation.section,
-        count=len(broken),
-        place=vocabulary.describe(at),
+        count=len(accused.outcomes),
+        place=vocabulary.describe(first.key),
         residual=worst.residual,
         allowed=worst.permitted,
         hint=hint.text if hint else "",
         missing=(),
-        quirk=_quirk(equation, name, broken, hint, side),
+        quirk=_quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else "",
+        instead=accused.instead,
     )
-    return [_Placed(vocabulary.order(variable, at, 0), finding)]
+    return _Placed(vocabulary.order(variable, first.key, 0), finding)
 
 
-def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: _Side) -> str:
+def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: Side) -> str:
     def at(variable: str, key: Key) -> float | None:
         place = side.view.find(variable, key)
         value = side.view.at(*place) if place is not None else None
@@ -252,8 +205,8 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
 def _unsettled(
     differing: dict[tuple[str, Key], Judged],
     settled: set[tuple[str, Key]],
-    c: _Side,
-    py: _Side,
+    c: Side,
+    py: Side,
     domain: Domain,
     vocabulary: Vocabulary,
 ) -> Iterable[_Placed]:
@@ -263,7 +216,7 @@ def _unsettled(
     for (variable, key), judged in differing.items():
         if (variable, key) in settled:
             continue
-        equations = [e for e in domain.equations if e.output == variable]
+        equations = [e for e in asked(domain) if e.output == variable]
         told = alike.setdefault((variable, *(_standing(e, s, key) for e in equations for s in (c, py))), [])
         if len(told) < EXPLAINED:
             told.append(_explain(judged, equations, c, py, domain, vocabulary))
@@ -279,7 +232,7 @@ def _unsettled(
         yield _Placed(order, BlameFinding(**values))
 
 
-def _standing(equation: Equation, side: _Side, key: Key) -> object:
+def _standing(equation: Equation, side: Side, key: Key) -> object:
     """How an equation stands at a place: what is missing, or which forms are obeyed."""
     found = side.found[equation.id]
     outcome = found.outcomes.get(key)
@@ -287,7 +240,7 @@ def _standing(equation: Equation, side: _Side, key: Key) -> object:
 
 
 def _explain(
-    judged: Judged, equations: list[Equation], c: _Side, py: _Side, domain: Domain, vocabulary: Vocabulary
+    judged: Judged, equations: list[Equation], c: Side, py: Side, domain: Domain, vocabulary: Vocabulary
 ) -> BlameFinding:
     """Inherited or unexplained, for one number. A side that obeys is cleared though the other cannot be asked."""
     key, variable = judged.row.id.key, judged.row.variable
@@ -332,7 +285,7 @@ def _by_line(lacks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _inherited(
-    equation: Equation, equations: list[Equation], key: Key, c: _Side, py: _Side, obeyed: set[str]
+    equation: Equation, equations: list[Equation], key: Key, c: Side, py: Side, obeyed: set[str]
 ) -> tuple[str, str]:
     forms = [s.found[equation.id].outcomes[key].forms for s in (c, py) if key in s.found[equation.id].outcomes]
     if len(forms) == 2 and not forms[0] & forms[1]:
@@ -341,12 +294,13 @@ def _inherited(
     inputs = _differing_inputs([equation], key, c, py) or _differing_inputs(equations, key, c, py)
     if not inputs:
         return "unexplained", "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
-    unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed)
+    has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
+    unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
     caveat = f"; {unasked} could not be asked" if unasked else ""
     return "inherited", f"from {', '.join(inputs)}{caveat}"
 
 
-def _differing_inputs(equations: list[Equation], key: Key, c: _Side, py: _Side) -> list[str]:
+def _differing_inputs(equations: list[Equation], key: Key, c: Side, py: Side) -> list[str]:
     """Inputs that differ between the sides by more than their rounding, with how much (relative)."""
     found: dict[str, str] = {}
     for equation in equations:
@@ -357,7 +311,7 @@ def _differing_inputs(equations: list[Equation], key: Key, c: _Side, py: _Side) 
     return list(found.values())[:NAMED_INPUTS]
 
 
-def _difference(wanted: Input, output: str, key: Key, c: _Side, py: _Side) -> tuple[str, float] | None:
+def _difference(wanted: Input, output: str, key: Key, c: Side, py: Side) -> tuple[str, float] | None:
     """Name and relative difference of an input that differs; None where it does not, or stands in one log only."""
     where = [wanted.pick(s.view, key) if wanted.pick else key for s in (c, py)]
     places = [s.view.find(wanted.ref, k) if k is not None else None for s, k in zip((c, py), where, strict=True)]
@@ -378,7 +332,7 @@ def _difference(wanted: Input, output: str, key: Key, c: _Side, py: _Side) -> tu
     return name, float(np.nanmax(np.abs(a - b), initial=0)) / size
 
 
-def _blame(placed: list[_Placed], sides: list[_Side], note: tuple[str, ...] = ()) -> Blame:
+def _blame(placed: list[_Placed], sides: list[Side], note: tuple[str, ...] = ()) -> Blame:
     ordered = sorted(placed, key=lambda p: p.order)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(
@@ -390,14 +344,14 @@ def _blame(placed: list[_Placed], sides: list[_Side], note: tuple[str, ...] = ()
     )
 
 
-def _never_asked(sides: list[_Side]) -> tuple[str, ...]:
+def _never_asked(sides: list[Side]) -> tuple[str, ...]:
     """One line per equation whose output stands in a log and that could not be asked anywhere in it.
 
     Not those that hold for some settings only, and not those that stand in for another.
     """
     lines: dict[tuple[str, str], list[str]] = {}
     for equation in sides[0].domain.equations:
-        if equation.conditional is True or equation.fallback_for:
+        if equation.conditional is True or equation.fallback_for or equation.backward:
             continue
         instead = [e.id for e in sides[0].domain.equations if equation.id in e.fallback_for]
         for side in sides:

@@ -10,7 +10,8 @@ class BlameFinding:
     """One equation broken on one side, or one variable that differs without anyone breaking an equation.
 
     kind: introduced, inherited, unexplained, or self-inconsistent (one log alone, or both alike). `residual` and
-    `allowed` are relative, at the worst place; `count` places, the first of which is `place`.
+    `allowed` are relative, at the worst place; `count` places, the first of which is `place`. `instead`: variables that
+    would explain as much if they were wrong; each of these sets has findings of its own, and one of them is innocent.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class BlameFinding:
     hint: str
     missing: tuple[str, ...]
     quirk: str = ""
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

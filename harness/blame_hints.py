@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.blame_model import Domain, Equation, Evaluated, Outcome, same_but
 from harness.blame_view import Array, LogView
+from harness.dependencies import downstream, inputs
 from harness.vocabulary import ABSENT, Key
 
 EXPLAINS = 1e-6
@@ -90,7 +91,8 @@ def _explains(outcome: Outcome, guess: Array | None) -> bool:
         return False
     size = float(np.max(np.abs(outcome.got[~np.isnan(outcome.expected)]), initial=0)) or outcome.scale
     own = np.nan_to_num(outcome.allowed, nan=0.0, posinf=0.0)[~np.isnan(outcome.expected)] * size / outcome.scale
-    return bool((left <= np.maximum(4 * own, EXPLAINS * min(outcome.residual * outcome.scale, size))).all())
+    blunt = np.minimum(4 * own, size / CONTRAST)
+    return bool((left <= np.maximum(blunt, EXPLAINS * min(outcome.residual * outcome.scale, size))).all())
 
 
 def _is_float32(suspect: Suspect, places: list[Outcome]) -> bool:
@@ -160,8 +162,9 @@ def _moved(key: Key, place: int, step: int, ticks: list[int]) -> Key | None:
 
 
 def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
-    """Another variable of the same size and unit stands there."""
+    """Another variable of the same size and unit stands there; not one that is itself made from this."""
     view, own = suspect.view, suspect.view.variables[suspect.equation.output]
+    later = downstream(inputs(view.vocabulary), [own.id])
     if own.tolerance.rtol == own.tolerance.floor == 0.0:
         return
 
@@ -170,7 +173,12 @@ def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
         return view.at(*place) if place is not None else None
 
     for variable in view.variables.values():
-        if variable.id != own.id and variable.size == own.size and variable.unit == own.unit:
+        if (
+            variable.id != own.id
+            and variable.id not in later
+            and variable.size == own.size
+            and variable.unit == own.unit
+        ):
             at_run = variable.scope.loops == () and own.scope.loops != ()
             text = f"the value of {variable.name}" + (" of the run" if at_run else "")
             yield Hint("copy", text), lambda o, v=variable.id: value(v, o.key)  # type: ignore[misc]

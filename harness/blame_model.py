@@ -7,7 +7,7 @@ output: never a number chosen to make things pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,7 +62,8 @@ class Equation:
     output) says so place by place. fallback_for: asked only where these equations lack an input. variants: wrong ways
     that have been seen, by name, for hints. needs_loops: indices without which it means nothing. exact: the program has
     the printed inputs in hand and rounds once, so that only the print can hide anything. relation: replaces the
-    evaluation for equations over many rows at once.
+    evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
+    one, but says what an input of other equations should have been.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Equation:
     exact: bool = False
     needs_also: Callable[[LogView, Key], str] | None = None
     relation: Callable[[LogView, Equation], Evaluated] | None = None
+    backward: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Evaluated:
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     missing: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     values: dict[str, Array] = field(default_factory=dict)
+    spreads: dict[str, Array] = field(default_factory=dict)
     row: dict[Key, int] = field(default_factory=dict)
     form: dict[Key, Form] = field(default_factory=dict)
     sources: dict[str, list[tuple[str, Key] | None]] = field(default_factory=dict)
@@ -166,13 +169,17 @@ def evaluate(equation: Equation, view: LogView) -> Evaluated:
     found.values = {label: _stack(group) for label, group in rows.items()}
     found.values["loops"] = np.array(keys, dtype=np.longdouble)
     found.values["one"] = np.ones((len(keys), 1), dtype=np.longdouble)
-    output = [view.at(equation.output, key) for key in keys]
-    got = _stack([row for row in output if row is not None])
-    spreads = {i.label: _spread(view, i, found, equation.exact) for i in equation.inputs}
-    spreads["one"] = view.uncertainty("", found.values["one"])
-    forms = equation.forms(view) if callable(equation.forms) else equation.forms
-    _judge(equation, view, found, keys, got, forms, spreads)
+    got = outputs(equation, view, keys)
+    found.spreads = {i.label: _spread(view, i, found, equation.exact) for i in equation.inputs}
+    found.spreads["one"] = view.uncertainty("", found.values["one"])
+    _judge(equation, view, found, keys, got)
     return found
+
+
+def outputs(equation: Equation, view: LogView, keys: Sequence[Key]) -> Array:
+    """The output of an equation as the log has it, one row per key."""
+    rows = [view.at(equation.output, key) for key in keys]
+    return _stack([row for row in rows if row is not None])
 
 
 def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[tuple[str, Key] | None], list[str]]:
@@ -218,15 +225,32 @@ def _spread(view: LogView, wanted: Input, found: Evaluated, exact: bool) -> Arra
     return spread
 
 
-def _judge(
-    equation: Equation,
-    view: LogView,
-    found: Evaluated,
-    keys: list[Key],
-    got: Array,
-    forms: tuple[Form, ...],
-    spreads: dict[str, Array],
-) -> None:
+def _judge(equation: Equation, view: LogView, found: Evaluated, keys: list[Key], got: Array) -> None:
+    fitted = fit(equation, view, keys, got, found.values, found.spreads)
+    unsure = _unsure(equation, found.values, got)
+    for n, key in enumerate(keys):
+        which = _closest(equation, fitted.fine, fitted.expected, got, n)
+        names = frozenset(form.name for i, form in enumerate(fitted.forms) if fitted.fine[i, n])
+        found.form[key] = fitted.forms[which]
+        expected, allowed = fitted.expected[which][n], fitted.allowed[which][n]
+        found.outcomes[key] = Outcome(key, got[n], expected, allowed, names, bool(unsure[n]))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Each form of an equation at each place: what it gives, what it may miss by, and whether it is obeyed."""
+
+    forms: tuple[Form, ...]
+    expected: list[Array]
+    allowed: list[Array]
+    fine: np.ndarray
+
+
+def fit(
+    equation: Equation, view: LogView, keys: Sequence[Key], got: Array, values: Values, spreads: Mapping[str, Array]
+) -> Fitted:
+    """All forms against `got` at `keys`, from these values of the inputs."""
+    forms = equation.forms(view) if callable(equation.forms) else equation.forms
     own = view.uncertainty(equation.output, got)
     absent = np.zeros(got.shape, dtype=bool)
     for n, key in enumerate(keys):
@@ -234,21 +258,16 @@ def _judge(
     expected, allowed = [], []
     with np.errstate(all="ignore"):
         for form in forms:
-            value = np.broadcast_to(form.function(found.values), got.shape)
+            value = np.broadcast_to(form.function(values), got.shape)
             expected.append(np.where(absent, np.nan, value))
-            allowed.append(own + propagate(form, found.values, spreads, value))
+            allowed.append(own + propagate(form, values, spreads, value))
     fine = np.array([_agree(got, e, a, absent) for e, a in zip(expected, allowed, strict=True)])
     if equation.one_form:
         best = int(np.argmax(fine.sum(axis=1)))
         kept = np.zeros_like(fine)
         kept[best] = fine[best]
         fine = kept
-    unsure = _unsure(equation, found.values, got)
-    for n, key in enumerate(keys):
-        which = _closest(equation, fine, expected, got, n)
-        names = frozenset(form.name for i, form in enumerate(forms) if fine[i, n])
-        found.form[key] = forms[which]
-        found.outcomes[key] = Outcome(key, got[n], expected[which][n], allowed[which][n], names, bool(unsure[n]))
+    return Fitted(forms, expected, allowed, fine)
 
 
 def propagate(form: Form, values: Values, spreads: Mapping[str, Array], value: Array) -> Array:

@@ -40,6 +40,8 @@ def say(finding: BlameFinding) -> list[str]:
         lines.append(f"  quirk     {finding.quirk}")
     if finding.hint:
         lines.append(f"  hint      {finding.hint}")
+    if finding.instead:
+        lines.append(f"  or        {'; or '.join(finding.instead)} instead: that explains as much")
     if finding.missing:
         lines.append(f"  missing   {'; '.join(finding.missing)}")
     return lines
@@ -82,6 +84,7 @@ def markdown(blame: Blame, escape: Callable[[str], str]) -> list[str]:
 def _row(f: BlameFinding, escape: Callable[[str], str]) -> str:
     notes = [f"quirk {f.quirk}"] if f.quirk else []
     notes += [f.hint] if f.hint else []
+    notes += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
     notes += [f"missing: {'; '.join(f.missing)}"] if f.missing else []
     words = [f.variable, f.kind, f.side, str(f.count), f.place, f.equation_text]
     words += [short(f.residual), short(f.allowed), "; ".join(notes)]

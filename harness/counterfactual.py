@@ -62,12 +62,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Bisection:
-    """The smallest set of variables with whose C values everything agrees; `left` diverges all the same."""
+    """The smallest set of variables with whose C values everything agrees; `left` diverges all the same.
+
+    `stubborn`: variables that differ even where C's values of them are put in, since the port changes them after that.
+    """
 
     agrees: bool
     faults: tuple[Fault, ...]
     left: tuple[str, ...]
     reruns: int
+    stubborn: tuple[str, ...] = ()
 
 
 @dataclass
@@ -229,6 +233,7 @@ def bisect(lab: Counterfactual) -> Bisection:
         if not next_ones:
             break
         faults |= next_ones
+    stubborn = tuple(i for i, s in lab.summaries(faults).items() if i in faults and _off(s))
     needed: dict[str, tuple[str, ...]] = {}
     for fault in [i for i in lab.summaries() if i in faults]:  # in order of evaluation
         rest = lab.summaries(faults - {fault})
@@ -238,4 +243,4 @@ def bisect(lab: Counterfactual) -> Bisection:
         else:
             faults -= {fault}
     left = tuple(i for i, s in lab.summaries(faults).items() if _off(s))
-    return Bisection(not left, tuple(Fault(i, n) for i, n in needed.items()), left, len(lab.done))
+    return Bisection(not left, tuple(Fault(i, n) for i, n in needed.items()), left, len(lab.done), stubborn)

@@ -1,4 +1,4 @@
-"""The ledger of known quirks, and which of them a set of divergences shows.
+"""Which of the known quirks (harness/ledger.py) a set of divergences shows.
 
 A quirk is named only when its signature is seen in the numbers, never because a run was expected to have it.
 """
@@ -6,94 +6,35 @@ A quirk is named only when its signature is seen in the numbers, never because a
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
-from importlib import resources
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.align import Alignment
 from harness.judge import Judged, Judgement
+from harness.ledger import Fallback, Quirk, Stale, load_quirks
 from harness.vocabulary import Key, Variable, Vocabulary
 
 if TYPE_CHECKING:
     from harness.blame_findings import Blame, BlameFinding
 
 
-@dataclass(frozen=True)
-class Signature:
-    """On one side, where `when_variable` equals `when_equals`, a variable has its value of another tick of `loop`."""
-
-    loop: str
-    variables: tuple[str, ...]
-    when_variable: str
-    when_equals: float
-    rtol: float
-
-
-NO_SIGNATURE = Signature("", (), "", 0.0, 0.0)
-"""Of a quirk that only shows in a broken equation: no divergence fits it."""
-
-
-@dataclass(frozen=True)
-class BlameSignature:
-    """On the quirk's side one of `equations` is broken, with a hint of one of `hints`, wherever `when` holds."""
-
-    equations: tuple[str, ...]
-    hints: tuple[str, ...]
-    when_variable: str = ""
-    when_equals: float = 0.0
-
-
-@dataclass(frozen=True)
-class Quirk:
-    """One entry of the ledger."""
-
-    id: str
-    kind: str
-    side: str
-    title: str
-    explanation: str
-    remedy: str
-    owner: str
-    reference: str
-    largest: float  # relative; a broken equation that is off by more is not this quirk
-    expires: date | None  # of a waiver
-    signature: Signature
-    blame: BlameSignature | None = None
+__all__ = ["Quirk", "QuirkFinding", "blamed_quirk", "find_quirks", "load_quirks", "name_unexplained", "quirks_of_blame"]
 
 
 @dataclass(frozen=True)
 class QuirkFinding:
-    """A quirk seen in a comparison: at how many places, and what the first shows."""
+    """A quirk seen in a comparison: at how many places, and what the first shows.
+
+    `whole`: the variables all of whose divergent numbers show its signature.
+    """
 
     quirk: Quirk
     places: int
     evidence: str
     first_is_it: bool
     downstream: int
-
-
-def load_quirks() -> tuple[Quirk, ...]:
-    """The shipped ledger."""
-    data = tomllib.loads((resources.files("traces") / "quirks.toml").read_text(encoding="utf-8"))
-    return tuple(_quirk(entry) for entry in data["quirks"])
-
-
-def _quirk(entry: dict[str, object]) -> Quirk:
-    words = ("id", "kind", "side", "title", "explanation", "remedy", "owner", "reference")
-    fields = {name: str(entry[name]).strip() for name in words}
-    expires = entry.get("expires")
-    assert expires is None or isinstance(expires, date)
-    s, b = entry.get("signature"), entry.get("blame")
-    signature, blame = NO_SIGNATURE, None
-    if isinstance(s, dict):
-        signature = Signature(s["loop"], tuple(s["variables"]), s["when"]["variable"], s["when"]["equals"], s["rtol"])
-    if isinstance(b, dict):
-        when = b.get("when", {"variable": "", "equals": 0.0})
-        blame = BlameSignature(tuple(b["equations"]), tuple(b["hints"]), when["variable"], when["equals"])
-    return Quirk(**fields, largest=float(str(entry["largest"])), expires=expires, signature=signature, blame=blame)
+    whole: tuple[str, ...] = ()
 
 
 def blamed_quirk(
@@ -136,6 +77,16 @@ def quirks_of_blame(
     return tuple(named)
 
 
+def name_unexplained(blame: Blame, findings: Sequence[QuirkFinding]) -> Blame:
+    """`blame` with the quirk named on what no equation explains, where all of a variable's divergences show it."""
+    ids = {name: f.quirk.id for f in findings for name in f.whole}
+    told = (
+        replace(f, quirk=ids[f.variable]) if f.kind == "unexplained" and f.variable in ids and not f.quirk else f
+        for f in blame.findings
+    )
+    return replace(blame, findings=tuple(told))
+
+
 def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk, ...]) -> tuple[QuirkFinding, ...]:
     """The quirks whose signature stands in the divergent rows."""
     findings = (_find(alignment, judgement, quirk) for quirk in quirks)
@@ -144,15 +95,21 @@ def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk,
 
 def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFinding | None:
     signature = quirk.signature
+    if signature is None or judgement.first is None:
+        return None
+    names = signature.variables
+    divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
+    if isinstance(signature, Fallback):  # where it is given something else, it says nothing
+        given = [r.row for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given]
+        divergent = [r for r in divergent if r.row.id.key not in {row.id.key for row in given}]
     places: dict[tuple[Key, str], str] = {}
-    for judged in judgement.rows:
-        row = judged.row
-        if judged.status != "divergent" or row.variable.name not in signature.variables:
-            continue
-        place = (row.id.key, row.variable.name)
-        if place not in places and (evidence := _evidence(alignment, judged, quirk.side, signature)):
-            places[place] = evidence
-    if not places or judgement.first is None:
+    for judged, evidence in (
+        _stale(alignment, divergent, quirk.side, signature)
+        if isinstance(signature, Stale)
+        else _fallen_back(alignment, divergent, quirk.side, signature)
+    ):
+        places.setdefault((judged.row.id.key, judged.row.variable.name), evidence)
+    if not places:
         return None
     first = judgement.first.row
     return QuirkFinding(
@@ -160,11 +117,56 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
         len(places),
         next(iter(places.values())),
         (first.id.key, first.variable.name) in places,
-        _downstream(alignment.vocabulary, judgement, set(signature.variables)),
+        _downstream(alignment.vocabulary, judgement, set(names)),
+        tuple(n for n in names if {(r.row.id.key, n) for r in divergent if r.row.variable.name == n} <= places.keys()),
     )
 
 
-def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Signature) -> str | None:
+def _stale(alignment: Alignment, divergent: list[Judged], side: str, signature: Stale) -> Iterator[tuple[Judged, str]]:
+    seen: set[tuple[Key, str]] = set()
+    for judged in divergent:
+        place = (judged.row.id.key, judged.row.variable.name)
+        if place not in seen and (evidence := _evidence(alignment, judged, side, signature)):
+            seen.add(place)
+            yield judged, evidence
+
+
+def _fallen_back(
+    alignment: Alignment, divergent: list[Judged], side: str, signature: Fallback
+) -> list[tuple[Judged, str]]:
+    """The divergent rows, if all of them are of a side that fell back for good; else none."""
+    suspect, witness = (alignment.c, alignment.py) if side == "C" else (alignment.py, alignment.c)
+    found = []
+    for judged in divergent:
+        key, variable = judged.row.id.key, judged.row.id.variable
+        read, computed = suspect.value(key, variable), witness.value(key, variable)
+        if read is None or computed is None:
+            return []
+        if _digits(read) > signature.digits or _digits(computed) <= signature.digits:
+            return []
+        name, other = judged.row.variable.name, witness.side
+        told = f"{name} of {side} is {read:.{signature.digits}g}, a number as it is read; {other} has computed one"
+        found.append((judged, told))
+    if not found:
+        return []
+    vocabulary = alignment.vocabulary
+    order = [vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent]
+    variables = {judged.row.id.variable: judged.row.variable for judged in divergent}
+    later = (
+        number.value
+        for (key, variable, component), number in suspect.rows.items()
+        if variable in variables and vocabulary.order(variables[variable], key, component) > min(order)
+    )
+    return found if all(_digits(value) <= signature.digits for value in later) else []
+
+
+def _digits(value: float) -> int:
+    """How many significant digits the shortest decimal for a double has."""
+    mantissa = repr(value).lstrip("-").partition("e")[0].replace(".", "").lstrip("0")
+    return len(mantissa.rstrip("0"))
+
+
+def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale) -> str | None:
     """What shows that this row is stale, or None."""
     row = judged.row
     place = alignment.vocabulary.loops.index(signature.loop)

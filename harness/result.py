@@ -19,7 +19,7 @@ from harness.coverage import Contract, Coverage, check_coverage
 from harness.images import ImageMetrics
 from harness.judge import Judged, Judgement, VariableSummary, judge
 from harness.phi import PhiRow, phi_rows
-from harness.quirks import QuirkFinding, find_quirks, load_quirks, quirks_of_blame
+from harness.quirks import QuirkFinding, find_quirks, load_quirks, name_unexplained, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
 from harness.verdict import of_traces
@@ -188,6 +188,7 @@ def compare(
     ledger = load_quirks()
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
+        blame = name_unexplained(blame, findings)
         known = {f.quirk.id for f in findings}
         named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)

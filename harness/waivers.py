@@ -46,6 +46,13 @@ def apply_waivers(
         raise HarnessError(
             Exit.USAGE, f"no quirk {unknown[0]!r}", where="--waive", expected="one of " + ", ".join(sorted(known))
         )
+    if fixed := [i for i in ids if not known[i].can_be_waived]:
+        raise HarnessError(
+            Exit.USAGE,
+            f"no comparison shows quirk {fixed[0]!r} ({known[fixed[0]].kind}), there is nothing to waive",
+            where="--waive",
+            expected="one of " + ", ".join(sorted(q.id for q in quirks if q.can_be_waived)),
+        )
     findings = blame.findings if blame is not None else ()
     explained = [f for f in findings if _is_waived(f, ids, known)]
     seen = tuple(i for i in ids if any(f.quirk == i for f in explained))

@@ -50,6 +50,7 @@ def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) ->
     mean = float(values.mean())
     free = values.size - 1
     rms = math.sqrt(float((values * values).sum()) / free) if free else 0.0
+    # quirk masked-rmsd: this counts the masked pixels too, as zeros.
     deviations = image[scanned].astype(np.float64) - mean
     free = deviations.size - 1
     rmsd = math.sqrt(float((deviations * deviations).sum()) / free) if free else 0.0

@@ -107,6 +107,9 @@ def _bisection(found: Bisection) -> list[str]:
         others = [_last(i) for i in fault.needed_for if i != fault.variable]
         more = f"; without C's values of it {', '.join(others)} diverge too" if others else ""
         lines.append(f"  {_last(fault.variable)}: its inputs agree and it does not{more}")
+    if found.stubborn:
+        names = ", ".join(_last(i) for i in found.stubborn)
+        lines.append(f"  {names}: differ even with C's values put in; the port changes them after that")
     lines.append(f"  reruns    {found.reruns}")
     return lines
 

@@ -34,6 +34,7 @@ def simple(
     *,
     conditional: bool = False,
     fallback_for: tuple[str, ...] = (),
+    backward: bool = False,
 ) -> Equation:
     """An equation of one form; `inputs` are ids or names, with spaces between."""
     return Equation(
@@ -45,6 +46,7 @@ def simple(
         (Form("as it stands", function),),
         conditional=conditional,
         fallback_for=fallback_for,
+        backward=backward,
     )
 
 

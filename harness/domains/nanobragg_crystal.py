@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.blame_model import Equation, Form, Input, Values
 from harness.blame_view import Array, LogView
+from harness.domains.nanobragg_cells import product_over_cells
 from harness.domains.nanobragg_common import simple
 from harness.domains.nanobragg_math import (
     apply,
@@ -21,7 +22,7 @@ from harness.domains.nanobragg_math import (
     turn,
 )
 from harness.domains.nanobragg_ticks import evenly_spaced, on_a_circle, turned_together
-from harness.vocabulary import Key
+from harness.vocabulary import ABSENT, Key
 
 AXES = "abc"
 METRES_PER_ANGSTROM = np.longdouble("1e-10")
@@ -38,6 +39,9 @@ def partner(names: tuple[str, str, str], which: int) -> Callable[[Values], Array
 
 
 STARS = ("a_star_A_inv", "b_star_A_inv", "c_star_A_inv")
+REAL = ("a_angstroms", "b_angstroms", "c_angstroms")
+OBEYED = 1e-10
+"""Relative: far above what printing 15 digits hides, far below the 2e-5 by which forced lengths show."""
 ROTATED = ("rot_a_angstroms", "rot_b_angstroms", "rot_c_angstroms")
 
 
@@ -53,21 +57,60 @@ def _forced_volume(x: Values) -> Array:
     return _star_volume(x) * (norm(x["a_angstroms"]) / norm(cross(x[STARS[1]], x[STARS[2]]))) ** 2
 
 
-def _direct(which: int) -> Equation:
-    axis = AXES[which]
+def _dual(which: int) -> Form:
+    return Form("dual", partner(STARS, which))
+
+
+def _forced(which: int) -> Form:
     first, second = STARS[(which + 1) % 3], STARS[(which + 2) % 3]
 
     def forced(x: Values) -> Array:
         volume = _star_volume(x)
         return cross(x[first], x[second]) * np.sign(volume) * np.sqrt(x["V_cell_A3"] / volume)
 
+    return Form("forced lengths", forced)
+
+
+def _is_forced(view: LogView) -> bool:
+    """Which of the two forms all three vectors of a log follow: the one that more of them obey, else as V_cell says."""
+    names = (*STARS, *REAL, "V_cell_A3")
+    places = [view.find(f"run.{name}", (ABSENT,) * len(view.vocabulary.loops)) for name in names]
+    rows = {name: view.at(*place) for name, place in zip(names, places, strict=True) if place is not None}
+    x = {name: row[None] for name, row in rows.items() if row is not None}
+    if len(x) < len(names):
+        return False
+    with np.errstate(all="ignore"):
+        obeyed = [
+            sum(bool(norm(form(n).function(x) - x[REAL[n]])[0, 0] <= OBEYED * norm(x[REAL[n]])[0, 0]) for n in range(3))
+            for form in (_dual, _forced)
+        ]
+        apart = abs(triple(*(x[name] for name in REAL)) / x["V_cell_A3"] - 1)
+    return obeyed[1] > obeyed[0] or (obeyed[0] == obeyed[1] and bool(apart[0, 0] > OBEYED))
+
+
+def _direct(which: int) -> Equation:
+    axis = AXES[which]
+    first, second = STARS[(which + 1) % 3], STARS[(which + 2) % 3]
     return Equation(
         f"direct_{axis}",
         f"{axis} = ({first[0]}* × {second[0]}*) / V*; with forced lengths times √(V/V*)",
         "5",
         f"run.{axis}_angstroms",
         (*(Input(f"run.{name}") for name in STARS), Input("run.V_cell_A3", default=np.nan)),
-        (Form("dual", partner(STARS, which)), Form("forced lengths", forced)),
+        lambda view: ((_forced if _is_forced(view) else _dual)(which),),
+    )
+
+
+def _star(which: int) -> Equation:
+    axis, first, second = AXES[which], AXES[(which + 1) % 3], AXES[(which + 2) % 3]
+    return simple(
+        f"star_{axis}",
+        f"{axis}* = ({first} × {second}) / V_cell",
+        "5",
+        f"run.{STARS[which]}",
+        f"run.{first}_angstroms run.{second}_angstroms run.V_cell_A3",
+        lambda x: cross(x[f"{first}_angstroms"], x[f"{second}_angstroms"]) / x["V_cell_A3"],
+        backward=True,
     )
 
 
@@ -179,6 +222,7 @@ def _first_domain(view: LogView, key: Key) -> Key | None:
 
 EQUATIONS: tuple[Equation, ...] = (
     *(_direct(n) for n in range(3)),
+    *(_star(n) for n in range(3)),
     Equation(
         "volume",
         "V_cell = a·(b×c); with forced lengths a*·(b*×c*)·(|a|/|b*×c*|)²",
@@ -265,6 +309,15 @@ EQUATIONS: tuple[Equation, ...] = (
         "step.F_latt",
         "F_latt_a F_latt_b F_latt_c",
         lambda x: x["F_latt_a"] * x["F_latt_b"] * x["F_latt_c"],
+    ),
+    Equation(
+        "lattice_of_indices",
+        "F_latt = Π sin(πNh)/sin(πh) over h, k, l, with the whole numbers N that most steps share (square crystal)",
+        "7",
+        "step.F_latt",
+        (Input("hkl_frac"),),
+        fallback_for=("lattice",),
+        relation=product_over_cells,
     ),
     Equation(
         "F_cell_of_reflection",

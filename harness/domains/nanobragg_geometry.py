@@ -198,6 +198,21 @@ def _towards_foot(axis: str) -> Callable[[Values], Array]:
     return lambda x: -dot(x["pix0_vector_meters"], x[axis])
 
 
+def _origin(x: Values) -> Array:
+    foot = x["Fclose_meters"] * x["fdet_vec"] + x["Sclose_meters"] * x["sdet_vec"]
+    origin: Array = x["close_distance_meters"] * x["odet_vec"] - foot
+    return origin
+
+
+def _distance_to_centre(x: Values) -> Array:
+    """How far along the beam the point (Fbeam, Sbeam) lies, as the detector's plane shows it; tilted detectors only."""
+    f, s, beam, pix0 = (x[n] for n in ("fdet_vec", "sdet_vec", "beam_vec", "pix0_vector_meters"))
+    along, across = dot(f, beam), dot(s, beam)
+    from_foot = along * (x["Fbeam_meters"] + dot(f, pix0)) + across * (x["Sbeam_meters"] + dot(s, pix0))
+    distance: Array = from_foot / (along**2 + across**2)
+    return distance
+
+
 EQUATIONS: tuple[Equation, ...] = (
     *(of_unit_length(f"run.{name}", "4") for name in UNIT_VECTORS),
     simple(
@@ -229,7 +244,7 @@ EQUATIONS: tuple[Equation, ...] = (
     *(
         simple(
             f"{axis}beam",
-            f"{axis}beam = {axis.lower()}det·(distance·beam - pix0)",
+            f"{axis}beam = {axis.lower()}det·(distance·beam - pix0), distance = close_distance/r",
             "4",
             f"run.{axis}beam_meters",
             f"run.pix0_vector_meters run.{axis.lower()}det_vec run.distance_meters run.beam_vec",
@@ -247,6 +262,24 @@ EQUATIONS: tuple[Equation, ...] = (
             _towards_foot(f"{axis.lower()}det_vec"),
         )
         for axis in "FS"
+    ),
+    simple(
+        "origin",
+        "pix0 = close_distance·odet - Fclose·fdet - Sclose·sdet",
+        "4",
+        "run.pix0_vector_meters",
+        "run.close_distance_meters run.odet_vec run.Fclose_meters run.fdet_vec run.Sclose_meters run.sdet_vec",
+        _origin,
+        backward=True,
+    ),
+    simple(
+        "distance_to_centre",
+        "distance·beam = pix0 + Fbeam·fdet + Sbeam·sdet within the detector's plane",
+        "4",
+        "run.distance_meters",
+        "run.Fbeam_meters run.Sbeam_meters run.fdet_vec run.sdet_vec run.beam_vec run.pix0_vector_meters",
+        _distance_to_centre,
+        backward=True,
     ),
     *(carried(name) for name in ("pix0_vector_meters", "fdet_vec", "sdet_vec", "odet_vec", "close_distance_meters")),
     *(of_unit_length(f"subsample.{name}", "4", (f"carried_{name}",)) for name in ("fdet_vec", "sdet_vec", "odet_vec")),

@@ -173,3 +173,17 @@ def test_an_infinite_residual_is_left_alone(vocabulary: Vocabulary) -> None:
     lost = Outcome(KEY, zero * np.nan, zero + 1, zero, frozenset())
     view = LogView(read_trace_lines([], "C", "c", vocabulary), vocabulary)
     assert hint_for(Suspect(SQUARE, Evaluated({KEY: lost}), view, domain(), (lost,))) is None
+
+
+def test_a_number_far_too_large_is_not_of_the_wrong_sign(vocabulary: Vocabulary) -> None:
+    """Its own rounding is as large as what should stand there."""
+    equation = next(e for e in domain().equations if e.id == "thomson")
+    assert hint("TRACE_C: r_e_sqr 2.8179403200000001e-15\n", equation) is None
+    assert vocabulary.named("r_e_sqr")
+
+
+def test_what_is_made_from_a_number_is_no_hint_where_it_came_from() -> None:
+    lines = line("omega_pixel_sr", 2.0123456789012345, spixel=1, fpixel=1, thick_tic=0, subS=0, subF=0)
+    made = line("omega_pixel_final", 2.0123456789012345, spixel=1, fpixel=1)
+    equation = Equation("o", "", "", "subsample.omega_pixel_sr", (), (Form("", lambda x: x["one"] * 1.2345),))
+    assert hint(lines + made, equation) == hint(lines, equation)

@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from harness.bundle import verify
+from harness.commands.inject import _text
+from harness.counterfactual import Counterfactual, bisect
 from harness.dependencies import downstream, inputs, upstream
+from harness.judge import VariableSummary
 from harness.vocabulary import Vocabulary
 
 MATRIX = "0.0081 0.0073 -0.0041\n-0.0085 0.0091 0.0020\n0.0061 0.0009 0.0095\n"
@@ -167,3 +171,29 @@ def test_the_graph_between_scopes(vocabulary: Vocabulary) -> None:
     assert "pixel.I_pixel_final" in downstream(graph, ["run.fdet_vec"])
     assert upstream(graph, ["step.rot_a_angstroms"]) >= {"run.a_angstroms", "mosaic.mosaic_umat", "step.phi_deg"}
     assert not downstream(graph, ["pixel.floatimage_accumulated"])
+
+
+class Canned:
+    """A port whose runs end as told: F_latt is wrong, and if `is_stubborn` stays so when C's values are put in."""
+
+    def __init__(self, vocabulary: Vocabulary, is_stubborn: bool) -> None:
+        self.vocabulary, self.is_stubborn = vocabulary, is_stubborn
+        self.done: dict[frozenset[str], dict[str, VariableSummary]] = {}
+
+    def summaries(self, ids: frozenset[str] = frozenset()) -> dict[str, VariableSummary]:
+        wrong = {"step.F_latt", "step.I_running"} if self.is_stubborn or "step.F_latt" not in ids else set()
+        found = {
+            v.id: VariableSummary(v, 1, int(v.id in wrong), 0, 0, None)
+            for v in self.vocabulary.variables
+            if v.scope.name == "step"
+        }
+        return self.done.setdefault(ids, found)
+
+
+@pytest.mark.parametrize("is_stubborn", [False, True])
+def test_what_the_port_changes_after_it_was_put_in_is_named(vocabulary: Vocabulary, is_stubborn: bool) -> None:
+    found = bisect(cast(Counterfactual, Canned(vocabulary, is_stubborn)))
+    assert found.agrees is not is_stubborn
+    assert found.stubborn == (("step.F_latt",) if is_stubborn else ())
+    says = "F_latt: differ even with C's values put in" in _text(found)
+    assert says is is_stubborn
