@@ -69,6 +69,7 @@ class RunOptions:
     asked_as: tuple[str, ...] = ()
     pantry: Path | None = None  # where input files lie that several runs share
     waive: tuple[str, ...] = ()  # quirks that may pass
+    waive_unused: bool = False  # and that need not show
     picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
     preflight: bool = True  # compare the programs' settings first
 
@@ -160,6 +161,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             rtol=options.rtol,
             images=images,
             waive=options.waive,
+            waive_unused=options.waive_unused,
             settings=workshop.settings,
         )
     return replace(result, precision=precision, sources=_sources(workshop.programs, result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 from harness.render.numbers import full, short
@@ -50,5 +51,11 @@ def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
 
 
 def clean(text: str) -> str:
-    """Text without the control characters that XML cannot hold."""
-    return "".join(ch if ch >= " " or ch in "\t\n\r" else "�" for ch in text)
+    """Text without the characters that XML cannot hold, and without any that a terminal obeys."""
+    return "".join(
+        ch if (ch >= " " and ch not in _UNFIT) or ch in "\t\n\r" else "�" for ch in _SURROGATES.sub("�", text)
+    )
+
+
+_UNFIT = {"\x7f", "\ufffe", "\uffff", *map(chr, range(0x80, 0xA0))}
+_SURROGATES = re.compile("[\ud800-\udfff]")
