@@ -58,6 +58,7 @@ class _Side:
         return hint_for(Suspect(equation, self.found[equation.id], self.view, self.domain, tuple(broken)))
 
 
+@np.errstate(all="ignore")  # a log may hold NaN and infinity
 def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blame:
     """Whether one log obeys the equations. Those that hold for some settings only are not asked."""
     side = _Side(table, vocabulary, domain)
@@ -68,6 +69,7 @@ def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blam
     return _blame(placed, [side])
 
 
+@np.errstate(all="ignore")
 def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
     """Who introduced what, who inherited what, and what no equation explains."""
     vocabulary = alignment.vocabulary

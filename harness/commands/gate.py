@@ -77,6 +77,7 @@ def gate(
         rtol=rtol,
         waive=waive,
         waive_unused=True,
+        together=True,
         program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))},
         asked_as=("trace-diff", *sys.argv[1:]),
         preflight=preflight,

@@ -29,14 +29,17 @@ def judge(
     from harness.coverage import Contract
     from harness.images import compare_images, read_image
     from harness.precision import with_precision
+    from harness.quirks import load_quirks
     from harness.result import compare
     from harness.result_reader import read_result
     from harness.tolerances import global_rtol, parse_rules, with_rules
     from harness.trace import read_trace
     from harness.vocabulary import load_vocabulary
+    from harness.waivers import check_ids
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
     vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")
     logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}

@@ -100,11 +100,14 @@ def run(
     from harness.case import load_case, pasted_case, with_pixels
     from harness.picks import DEFAULT_PICKS, parse_picks
     from harness.programs import load_programs
+    from harness.quirks import load_quirks
     from harness.run import RunOptions, run_case, with_replacements
     from harness.tolerances import global_rtol, parse_rules
+    from harness.waivers import check_ids
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
     argv: tuple[str, ...] = ctx.meta.get("pasted", ())
     if case is None and not argv:
         raise HarnessError(
