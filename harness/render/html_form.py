@@ -161,11 +161,13 @@ def _plot(name: str, shared: str, group: list[PhiRow]) -> Plot | None:
 
 
 def _shown(result: Result) -> list[tuple[int, VariableResult]]:
-    """The rows of the table of variables, with their numbers: all, or of too many those that do not match first."""
-    rows = list(enumerate(result.variables))
-    if len(rows) > MOST_VARIABLES:
-        rows = sorted(rows, key=lambda r: r[1].status == "match")[:MOST_VARIABLES]
-    return sorted(rows, key=lambda r: r[0])
+    """The rows of the table of variables, with their numbers, worst first: all, or so many of them."""
+
+    def badness(row: tuple[int, VariableResult]) -> tuple[bool, float]:
+        worst = row[1].worst_rel
+        return row[1].status == "match", -math.inf if worst is not None and math.isnan(worst) else -(worst or 0.0)
+
+    return sorted(enumerate(result.variables), key=badness)[:MOST_VARIABLES]
 
 
 def blame_rows(result: Result) -> list[dict[str, Any]]:
