@@ -129,7 +129,7 @@ def _draw_previews(c: Image, py: Image, folder: Path, marks: list[tuple[int, int
     _save(pooled_c, "C: photons per pixel", folder / "c.png", spots, "Greys", circles)
     _save(pooled_py, "PY: photons per pixel", folder / "py.png", spots, "Greys", circles)
     title = f"PY - C, largest {largest:.3g} photons" if largest else "PY - C: no pixel differs"
-    _save(difference, title, folder / "difference.png", signed, "RdBu", circles)
+    _save(difference, title, folder / "difference.png", signed, "RdBu_r", circles)
     return ["c.png", "py.png", "difference.png"]
 
 

@@ -70,7 +70,7 @@ def test_a_traced_pixel_on_the_images_is_marked(trace_diff: Cli, inputs: Path) -
 CASE = """
 id = "picks"
 title = "a small triclinic crystal"
-argv = "-cell 70 80 90 85 95 105 -misset 10 20 30 -lambda 1 -N 5 -distance 100 -detpixels 32 -pixel 1 -default_F 100 -oversample 1"
+argv = "-cell 70 80 90 85 95 105 -lambda 1 -N 5 -distance 100 -detpixels 32 -pixel 1 -default_F 100 -oversample 1"
 pixels = [[8, 8]]
 """
 

@@ -83,7 +83,7 @@ def test_blame_of_a_hostile_log(trace_diff: Cli, hostile_logs: tuple[str, str]) 
     assert obeyed(done.stdout + done.stderr) == []
 
 
-@given(st.text())
+@given(st.one_of(st.text(), st.lists(st.sampled_from([*NAMES, " ", "\n", "#", "::", "x["])).map("".join)))
 def test_whatever_the_text_it_is_one_line_without_commands(text: str) -> None:
     shown = visible(text)
     assert "\n" not in shown
