@@ -79,11 +79,11 @@ def note(text: str) -> None:
 
 
 def emit(
-    result: Result, formats: Sequence[tuple[str, Path | None]], pictures: Mapping[str, bytes] | None = None
+    result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Mapping[str, bytes] | None = None
 ) -> None:
-    """Write the result in each form, to its path or to standard output; `pictures` are for the page."""
+    """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
     for form, path in formats:
-        text = renderer(form)(result) if form != "html" or pictures is None else _page(result, pictures)
+        text = renderer(form)(result) if form != "html" or embedded is None else _page(result, embedded)
         if path is None:
             click.echo(text, nl=False)
             continue
@@ -93,10 +93,10 @@ def emit(
             raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
 
 
-def _page(result: Result, pictures: Mapping[str, bytes]) -> str:
+def _page(result: Result, embedded: Mapping[str, bytes]) -> str:
     from harness.render.html_form import render
 
-    return render(result, pictures, in_bundle=False)
+    return render(result, embedded, in_bundle=False)
 
 
 @contextmanager

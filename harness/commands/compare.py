@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +87,9 @@ def compare(
     metrics = None if given is None else compare_images(given.c, given.py, tolerance, rtol)
     job = _Job(c_log, py_log, case, contract, rules, lenient, columns, Asked(metrics, waive), blame_pixels)
     result = with_pixels_of_traces(_compare(job, stream))
-    emit(result, wanted, None if given is None else embedded(result, given))
+    asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
+    beside = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, given) if given else {})}
+    emit(result, wanted, beside)
     raise SystemExit(result.exit_code)
 
 

@@ -56,6 +56,8 @@ def test_the_page_of_two_logs_shows_their_images(trace_diff: Cli, inputs: Path, 
     assert 'aria-label="C, 8 rows of 12 pixels"' in page
     assert "largest difference (slow 3, fast 4)" in page
     assert 'href="result.json"' not in page  # nothing lies beside it
+    again = re.sub("</?span>", "", page.partition('id="reproduce"')[2])
+    assert f"trace-diff compare {' '.join(words)} --format html:page.html" in again
 
 
 def test_a_traced_pixel_on_the_images_is_marked(trace_diff: Cli, inputs: Path) -> None:
