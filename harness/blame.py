@@ -8,7 +8,6 @@ faults: one that lies downstream of another still breaks its own equation.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,8 +26,6 @@ from harness.vocabulary import ABSENT, Key, Vocabulary
 
 __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
 
-MOST_NUMBERS = 200_000
-"""Numbers of both logs that are asked about, some ten seconds of work. Of larger logs the first pixels that differ."""
 EXPLAINED = 8
 """Places of one variable whose inputs are looked at one by one; others that stand alike are taken as these."""
 NAMED_INPUTS = 4
@@ -41,6 +38,7 @@ class _Placed:
     finding: BlameFinding
 
 
+@np.errstate(all="ignore")  # a log may hold NaN and infinity
 def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blame:
     """Whether one log obeys the equations. Those that hold for some settings only are not asked."""
     side = Side(table, vocabulary, domain)
@@ -56,10 +54,10 @@ def asked(domain: Domain) -> list[Equation]:
     return [e for e in domain.equations if not e.backward]
 
 
+@np.errstate(all="ignore")
 def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
     """Who introduced what, who inherited what, and what no equation explains."""
     vocabulary = alignment.vocabulary
-    alignment, judgement, note = _first_pixels(alignment, judgement)
     c, py = (Side(table, vocabulary, domain) for table in (alignment.c, alignment.py))
     differing = _differing(judgement)
     guilty = {e.id: _guilty(e, c, py, differing) for e in asked(domain)}
@@ -77,7 +75,7 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
             placed.append(_accusation("self-inconsistent", "both", accused, c))
             settled |= {(equation.output, o.key) for o in alike}
     placed += _unsettled(differing, settled, c, py, domain, vocabulary)
-    return _blame(placed, [c, py], note)
+    return _blame(placed, [c, py])
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:
@@ -93,32 +91,6 @@ def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain
         if equation.conditional is True:
             for name, outcomes in guilty[equation.id].items():
                 guilty[equation.id][name] = [o for o in outcomes if (equation.output, o.key) not in settled]
-
-
-def _first_pixels(alignment: Alignment, judgement: Judgement) -> tuple[Alignment, Judgement, tuple[str, ...]]:
-    """Both as they are when the logs are small; else with the first pixels that differ, and a line that says so.
-
-    The two outermost loops are the pixel's.
-    """
-    sizes: Counter[Key] = Counter(row.key[:2] for table in (alignment.c, alignment.py) for row in table.rows)
-    if sum(sizes.values()) <= MOST_NUMBERS:
-        return alignment, judgement, ()
-    outside: Key = (ABSENT, ABSENT)
-    kept: set[Key] = {outside}
-    numbers = sizes[outside]
-    differing = dict.fromkeys(row.row.id.key[:2] for row in judgement.rows if row.status != "match")
-    differing.pop(outside, None)
-    for pixel in differing:
-        if numbers + sizes[pixel] <= MOST_NUMBERS or len(kept) == 1:
-            kept.add(pixel)
-            numbers += sizes[pixel]
-
-    def only(table: TraceTable) -> TraceTable:
-        return replace(table, rows={row: n for row, n in table.rows.items() if row.key[:2] in kept})
-
-    rows = tuple(row for row in judgement.rows if row.row.id.key[:2] in kept)
-    note = f"asked of {len(kept) - 1} of the {len(differing)} pixels that differ: the logs are large"
-    return replace(alignment, c=only(alignment.c), py=only(alignment.py)), replace(judgement, rows=rows), (note,)
 
 
 def _differing(judgement: Judgement) -> dict[tuple[str, Key], Judged]:
@@ -332,14 +304,14 @@ def _difference(wanted: Input, output: str, key: Key, c: Side, py: Side) -> tupl
     return name, float(np.nanmax(np.abs(a - b), initial=0)) / size
 
 
-def _blame(placed: list[_Placed], sides: list[Side], note: tuple[str, ...] = ()) -> Blame:
+def _blame(placed: list[_Placed], sides: list[Side]) -> Blame:
     ordered = sorted(placed, key=lambda p: p.order)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(
         tuple(p.finding for p in ordered),
         len(asked),
         sum(len(found.outcomes) for s in sides for found in s.found.values()),
-        (*note, *_never_asked(sides)),
+        _never_asked(sides),
         {s.name: s.view.digits for s in sides},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.blame_findings import Blame, BlameFinding
+from harness.plain_text import visible
 from harness.render.numbers import short
 
 HEADING = "Who breaks its own equation"
@@ -56,7 +57,7 @@ def text(blame: Blame) -> str:
         lines += ["", "could not be asked:", *(f"  {line}" for line in blame.missing)]
     digits = ", ".join(f"{side} {count}" for side, count in blame.digits.items())
     lines += ["", f"significant digits printed, from which the rounding is taken: {digits}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(visible, lines)) + "\n"
 
 
 def short_lines(blame: Blame, indent: str = "  ") -> list[str]:

@@ -67,9 +67,10 @@ class LogView:
 
     def _row(self, variable: str, key: Key, given: dict[int, float]) -> Array:
         size = self.variables[variable].size or max(given) + 1
-        row: Array = np.full(max(size, max(given) + 1), np.nan, dtype=np.longdouble)
+        row: Array = np.full(size, np.nan, dtype=np.longdouble)
         for component, value in given.items():
-            row[component] = value
+            if component < size:  # of further numbers the equations know nothing
+                row[component] = value
         if holes := tuple(i for i in range(len(row)) if i not in given):
             self._holes[(variable, key)] = holes
         return row

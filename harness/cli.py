@@ -12,6 +12,7 @@ import click
 
 from harness import __version__
 from harness.errors import Exit, HarnessError
+from harness.plain_text import visible_lines
 
 COMMANDS = {
     "run": "run both programs on one command line, compare, leave a bundle",
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         words = join_rules(sys.argv[1:] if argv is None else argv)
         trace_diff.main(args=words, prog_name="trace-diff", standalone_mode=False)
     except HarnessError as error:
-        click.echo(f"trace-diff: {error}", err=True)
+        click.echo(f"trace-diff: {visible_lines(str(error))}", err=True)
         sys.exit(int(error.code))
     except click.exceptions.Abort:
         click.echo("trace-diff: interrupted; no bundle was left", err=True)

@@ -49,6 +49,7 @@ class Outcome:
     needed_rtol: float
     bundle: str
     key: str
+    waived: tuple[str, ...] = ()  # waivers that explain something
 
 
 def run_gate(
@@ -80,9 +81,16 @@ def run_gate(
     return [done[case.id] for case in matrix.cases if case.id in done]
 
 
-def worst(outcomes: Sequence[Outcome]) -> Exit:
-    """The exit code of the gate; a gate without outcomes compared nothing."""
+def stale_waivers(outcomes: Sequence[Outcome], waive: Sequence[str]) -> list[str]:
+    """The waivers that no case of the gate needs any more."""
+    return [i for i in dict.fromkeys(waive) if not any(i in outcome.waived for outcome in outcomes)]
+
+
+def worst(outcomes: Sequence[Outcome], stale: Sequence[str] = ()) -> Exit:
+    """The exit code of the gate, `stale` its waivers without use; a gate without outcomes compared nothing."""
     codes = [Exit(outcome.exit_code) for outcome in outcomes]
+    if codes and stale:
+        codes.append(Exit.STALE_WAIVER)
     return max(codes, key=SEVERITY.index, default=Exit.NOTHING_TO_COMPARE)
 
 
@@ -112,7 +120,10 @@ def _run_one(case: Case, options: RunOptions, key: str) -> Outcome:
         )
     r = ran.result
     bundle = os.path.relpath(ran.bundle, options.out)
-    return Outcome(case.id, r.exit_code, r.verdict, r.headline, r.compared, r.num_divergent, r.needed_rtol, bundle, key)
+    used = tuple(w.id for w in r.waivers if w.state in ("used", "expired"))
+    return Outcome(
+        case.id, r.exit_code, r.verdict, r.headline, r.compared, r.num_divergent, r.needed_rtol, bundle, key, used
+    )
 
 
 def _stock(pantry: Path, cases: Sequence[Case]) -> Path:
@@ -136,6 +147,7 @@ def _key(case: Case, options: RunOptions, git: dict[str, Any]) -> str:
         options.rtol,
         sorted(options.program_options.items()),
         options.preflight,
+        sorted(options.waive),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -156,7 +168,10 @@ def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
     if not path.exists():
         return {}
     try:
-        kept = [Outcome(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+        kept = [
+            Outcome(**{**entry, "waived": tuple(entry.get("waived", ()))})
+            for entry in json.loads(path.read_text(encoding="utf-8"))
+        ]
     except (ValueError, TypeError) as error:
         raise HarnessError(Exit.UNREADABLE, f"not the state of a gate: {error}", where=str(path)) from error
     return {o.case: o for o in kept if o.key and keys.get(o.case) == o.key and o.exit_code != Exit.PROGRAM_FAILED}

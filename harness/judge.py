@@ -144,7 +144,7 @@ def _combine(scale: Scale, vector: tuple[float, ...]) -> float:
         return abs(math.prod(vector))
     if scale.how == "inverse":
         return math.inf if vector[0] == 0 else abs(1.0 / vector[0])
-    return abs(vector[scale.component])
+    return abs(vector[scale.component]) if scale.component < len(vector) else math.nan
 
 
 def _summaries(alignment: Alignment, rows: tuple[Judged, ...]) -> tuple[VariableSummary, ...]:

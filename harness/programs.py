@@ -37,6 +37,7 @@ class Side:
     render: tuple[str, ...]
     inject: tuple[str, ...] = ()  # options of a trace that goes on from given values; empty where it cannot
     config: tuple[str, ...] = ()  # prints the settings as JSON; empty where the program cannot
+    together: tuple[str, ...] = ()  # traces and renders in one process; empty where it had better not
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _side(name: str, entry: Mapping[str, Any]) -> Side:
         tuple(entry["render"]),
         tuple(entry.get("inject", ())),
         tuple(entry.get("config", ())),
+        tuple(entry.get("together", ())),
     )
 
 

@@ -18,12 +18,14 @@ from harness.blame_findings import Blame
 from harness.coverage import Contract, Coverage, check_coverage
 from harness.images import ImageMetrics
 from harness.judge import Judged, Judgement, VariableSummary, judge
+from harness.looked import PIXELS, WHOLE_NUMBERS, Looked, narrow
 from harness.phi import PhiRow, phi_rows
 from harness.quirks import QuirkFinding, find_quirks, load_quirks, name_unexplained, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
-from harness.verdict import of_traces
-from harness.waivers import apply_waivers
+from harness.verdict import Verdict, of_traces
+from harness.vocabulary import Vocabulary
+from harness.waivers import Waiver, apply_waivers
 
 SCHEMA = 1
 KEPT_DIVERGENCES = 1000
@@ -105,6 +107,11 @@ class QuirkResult:
     evidence: str
     first_is_it: bool
     downstream: int
+    largest: float | None = None  # relative, of the broken equations that show it
+    allowed: float | None = None  # what of that is still this quirk
+    owner: str = ""
+    expires: str = ""  # of a waiver
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,10 @@ class Result:
     """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
     settings: tuple[str, ...] = ()
     """A line per setting that the two programs resolved differently; they stand before every number."""
+    waivers: tuple[Waiver, ...] = ()
+    """Quirks that were asked to pass, and what came of each."""
+    looked: Looked | None = None
+    """How much of the divergence quirks and blame were looked for in; none where that was all."""
 
 
 def compare(
@@ -176,15 +187,20 @@ def compare(
     waive: Sequence[str] = (),
     today: date | None = None,
     settings: Sequence[str] = (),
+    waive_unused: bool = False,
+    blame_pixels: int = PIXELS,
+    whole_numbers: int = WHOLE_NUMBERS,
 ) -> Result:
     """Judge an alignment under a contract and put all findings together.
 
-    `waive` names quirks that may pass (harness/waivers.py); `today` is the day their expiry is held against; `settings`
-    says which settings differ (harness/preflight.py).
+    `waive` names quirks that may pass (harness/waivers.py), `waive_unused` says that they need not show; `today` is the
+    day their expiry is held against; `settings` says which settings differ (harness/preflight.py); `blame_pixels` of
+    logs of more than `whole_numbers` are held against the equations (harness/looked.py).
     """
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
-    blame = _blame(alignment, judgement)
+    inside, seen, looked = narrow(alignment, judgement, most_pixels=blame_pixels, whole_numbers=whole_numbers)
+    blame = _blame(inside, seen)
     ledger = load_quirks()
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
@@ -195,14 +211,8 @@ def compare(
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
     verdict = of_traces(alignment, judgement, coverage, (first.name, first.place) if first else None, findings)
-    if images is not None:
-        verdict = verdict.with_images(images)
-    if waive:
-        order = [variable.name for variable in alignment.vocabulary.variables]
-        waived = apply_waivers(waive, ledger, blame, order, today or datetime.now(UTC).date())
-        verdict = verdict.with_waivers(waived, coverage)
-    if settings:
-        verdict = verdict.with_settings(settings)
+    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings))
+    verdict, waivers = conclude(verdict, coverage, blame, looked, alignment.vocabulary, asked)
     return Result(
         schema=SCHEMA,
         case=case,
@@ -216,7 +226,7 @@ def compare(
         first_divergence=first,
         coverage=coverage,
         problems=verdict.problems,
-        quirks=tuple(_quirk(f) for f in findings),
+        quirks=tuple(_quirk(f, blame) for f in findings),
         variables=tuple(_variable(alignment, s) for s in judgement.summaries),
         divergences=divergences,
         logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
@@ -224,7 +234,46 @@ def compare(
         images=images,
         blame=blame,
         settings=tuple(settings),
+        waivers=waivers,
+        looked=looked,
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands beside two traces: images, waivers (see `compare`), settings."""
+
+    images: ImageMetrics | None = None
+    waive: tuple[str, ...] = ()
+    waive_unused: bool = False
+    today: date | None = None
+    settings: tuple[str, ...] = ()
+
+
+def conclude(
+    verdict: Verdict,
+    coverage: Coverage,
+    blame: Blame | None,
+    looked: Looked | None,
+    vocabulary: Vocabulary,
+    asked: Asked,
+) -> tuple[Verdict, tuple[Waiver, ...]]:
+    """The verdict of two traces with all that stands beside them, the same for both comparisons."""
+    waivers: tuple[Waiver, ...] = ()
+    if looked is not None:
+        verdict = verdict.with_look(looked)
+    if asked.images is not None:
+        verdict = verdict.with_images(asked.images)
+    if asked.waive:
+        order = [variable.name for variable in vocabulary.variables]
+        today = asked.today or datetime.now(UTC).date()
+        waived = apply_waivers(
+            asked.waive, load_quirks(), blame, order, today, looked=looked, may_be_unused=asked.waive_unused
+        )
+        verdict, waivers = verdict.with_waivers(waived, coverage), waived.waivers
+    if asked.settings:
+        verdict = verdict.with_settings(asked.settings)
+    return verdict, waivers
 
 
 def _blame(alignment: Alignment, judgement: Judgement) -> Blame | None:
@@ -300,8 +349,9 @@ def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
     )
 
 
-def _quirk(finding: QuirkFinding) -> QuirkResult:
+def _quirk(finding: QuirkFinding, blame: Blame | None) -> QuirkResult:
     q = finding.quirk
+    residuals = [f.residual for f in blame.findings if f.quirk == q.id] if blame is not None else []
     return QuirkResult(
         q.id,
         q.kind,
@@ -313,6 +363,11 @@ def _quirk(finding: QuirkFinding) -> QuirkResult:
         finding.evidence,
         finding.first_is_it,
         finding.downstream,
+        max(residuals, default=None),
+        q.largest,
+        q.owner,
+        "" if q.expires is None else q.expires.isoformat(),
+        q.reference,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from harness import __version__
@@ -69,8 +70,10 @@ class RunOptions:
     asked_as: tuple[str, ...] = ()
     pantry: Path | None = None  # where input files lie that several runs share
     waive: tuple[str, ...] = ()  # quirks that may pass
+    waive_unused: bool = False  # and that need not show
     picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
     preflight: bool = True  # compare the programs' settings first
+    together: bool = False  # trace and render in one process where a program can
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,15 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
     if options.picks:  # the images say which pixels to trace
         _render_images(workshop)
         case = _pick(workshop, case, vocabulary)
+    rendering = options.render_images and workshop.images is None
+    rendered = {}
     for name, side in workshop.programs.sides.items():
-        _run_side(workshop, side, "trace", f"traces/{name.lower()}.log")
-    if options.render_images and workshop.images is None:
-        _render_images(workshop)
+        if rendering and options.together and side.together:
+            rendered[name] = _run_side(workshop, side, "run")
+        else:
+            _run_side(workshop, side, "trace")
+    if rendering:
+        _render_images(workshop, rendered)
     images = _compare_images(workshop, case, vocabulary)
     with workshop.stage("comparing"):
         logs = {name: workshop.folder / f"traces/{name.lower()}.log" for name in ("C", "PY")}
@@ -160,6 +168,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             rtol=options.rtol,
             images=images,
             waive=options.waive,
+            waive_unused=options.waive_unused,
             settings=workshop.settings,
         )
     return replace(result, precision=precision, sources=_sources(workshop.programs, result))
@@ -167,8 +176,16 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
 
 def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
     packages = {name: program_package(side.source, side.trace) for name, side in programs.sides.items()}
-    known = {name: package for name, package in packages.items() if package is not None}
-    return find_source_lines(known, [(v.scope, v.name) for v in result.variables])
+    known = tuple((name, package) for name, package in packages.items() if package is not None)
+    return _sources_of(known, tuple((v.scope, v.name) for v in result.variables))
+
+
+@lru_cache(maxsize=8)
+def _sources_of(
+    packages: tuple[tuple[str, str], ...], variables: tuple[tuple[str, str], ...]
+) -> dict[str, dict[str, SourceLine]]:
+    """A gate's cases have the same variables: the sources are searched once."""
+    return find_source_lines(dict(packages), list(variables))
 
 
 def _case_result(workshop: _Workshop, case: Case) -> CaseResult:
@@ -193,7 +210,7 @@ def _preflight(workshop: _Workshop) -> None:
     if not all(side.config for side in sides):
         return
     launches = [
-        Launch(side, _command(workshop, side, side.config, ""), _run_folder(workshop, f"{side.name}_config"))
+        Launch(side, _command(workshop, side, side.config), _run_folder(workshop, f"{side.name}_config"))
         for side in sides
     ]
     with workshop.stage("comparing the settings"):
@@ -204,8 +221,8 @@ def _preflight(workshop: _Workshop) -> None:
         workshop.ran.append((launch.side, launch.title, ran, [launch.target, *logs]))
 
 
-def _command(workshop: _Workshop, side: Side, template: Sequence[str], target: str) -> list[str]:
-    """A side's command with everything filled in; `target` is the file of the bundle that it writes."""
+def _command(workshop: _Workshop, side: Side, template: Sequence[str]) -> list[str]:
+    """A side's command with everything filled in; it writes files of the bundle."""
     options = workshop.options
     chosen = [
         word.format(value=options.program_options[name])
@@ -224,8 +241,8 @@ def _command(workshop: _Workshop, side: Side, template: Sequence[str], target: s
         {
             "build": str(workshop.build),
             "python": python(),
-            "trace": str(workshop.folder / target),
-            "image": str(workshop.folder / target),
+            "trace": str(workshop.folder / _trace_of(side)),
+            "image": str(workshop.folder / _image_of(side)),
         },
     )
 
@@ -240,17 +257,32 @@ def _run_folder(workshop: _Workshop, name: str) -> Path:
     return folder
 
 
-def _run_side(workshop: _Workshop, side: Side, what: str, target: str) -> Ran:
-    command = _command(workshop, side, side.trace if what == "trace" else side.render, target)
-    title = f"{side.title} {'traces' if what == 'trace' else 'renders'}"
+def _trace_of(side: Side) -> str:
+    return f"traces/{side.name.lower()}.log"
+
+
+def _image_of(side: Side) -> str:
+    return f"images/{side.name.lower()}.bin"
+
+
+def _run_side(workshop: _Workshop, side: Side, what: str) -> Ran:
+    """Let a program trace, render, or do both (`what` is "run"). Raises HarnessError (exit 3)."""
+    template, does, targets = {
+        "trace": (side.trace, "traces", [_trace_of(side)]),
+        "render": (side.render, "renders", [_image_of(side)]),
+        "run": (side.together, "traces and renders", [_trace_of(side), _image_of(side)]),
+    }[what]
+    command = _command(workshop, side, template)
+    title = f"{side.title} {does}"
     output = workshop.folder / "logs" / f"{side.name.lower()}_{what}"
     run_folder = _run_folder(workshop, f"{side.name}_{what}")
     with workshop.stage(title) as progress:
         ran = run_program(command, run_folder, output, title, progress)
-    if not (workshop.folder / target).is_file():
-        raise HarnessError(Exit.PROGRAM_FAILED, f"ended well but did not write {target}", where=title)
+    for target in targets:
+        if not (workshop.folder / target).is_file():
+            raise HarnessError(Exit.PROGRAM_FAILED, f"ended well but did not write {target}", where=title)
     logs = [f"logs/{output.name}.stdout.txt", f"logs/{output.name}.stderr.txt"]
-    workshop.ran.append((side, title, ran, [target, *logs]))
+    workshop.ran.append((side, title, ran, [*targets, *logs]))
     return ran
 
 
@@ -263,10 +295,11 @@ def _pick(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> Case:
     return with_pixels(case, pixels)
 
 
-def _render_images(workshop: _Workshop) -> None:
-    """Render with both programs; leaves the images in the workshop."""
+def _render_images(workshop: _Workshop, rendered: Mapping[str, Ran] | None = None) -> None:
+    """Render with the programs that have not `rendered`; leaves the images in the workshop."""
+    done = rendered or {}
     ran = {
-        name: _run_side(workshop, side, "render", f"images/{name.lower()}.bin")
+        name: done[name] if name in done else _run_side(workshop, side, "render")
         for name, side in workshop.programs.sides.items()
     }
     shapes = {n: workshop.programs.find_shape(r.stdout.read_text("utf-8", "replace")) for n, r in ran.items()}

@@ -11,6 +11,7 @@ They are put into the vocabulary before anything is judged. A rule that fits no 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import fnmatch
 import math
 import re
@@ -80,10 +81,17 @@ def with_rules(vocabulary: Vocabulary, rules: Sequence[Rule]) -> Vocabulary:
                 f"{rule.names!r} fits no variable",
                 where="--rtol",
                 expected="a name of the vocabulary, or a pattern",
-                hint="a tolerance that nothing is held to is a mistake",
+                hint=_nearest(rule.names, vocabulary),
             )
     variables = tuple(_ruled(variable, named) for variable in vocabulary.variables)
     return dataclasses.replace(vocabulary, variables=variables)
+
+
+def _nearest(names: str, vocabulary: Vocabulary) -> str:
+    """The variable that was probably meant."""
+    known = sorted({variable.name for variable in vocabulary.variables})
+    near = difflib.get_close_matches(names.strip("*?[]"), known, 1, 0.4)
+    return f"did you mean {near[0]}?" if near else "a tolerance that nothing is held to is a mistake"
 
 
 def _ruled(variable: Variable, rules: Sequence[Rule]) -> Variable:

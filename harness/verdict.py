@@ -15,6 +15,7 @@ from harness.coverage import Coverage, cut_off
 from harness.errors import Exit
 from harness.images import ImageMetrics
 from harness.judge import Judgement
+from harness.looked import Looked
 from harness.quirks import QuirkFinding
 from harness.waivers import Waived
 
@@ -44,20 +45,26 @@ class Verdict:
         )
         return self._now(Exit.DIVERGENCE, "divergence", headline)
 
+    def with_look(self, looked: Looked) -> Verdict:
+        """Who is to blame was asked of some pixels only."""
+        if self.code != Exit.DIVERGENCE:
+            return self
+        return self._now(self.code, self.name, f"{self.headline}; {looked}")
+
     def with_waivers(self, waived: Waived, coverage: Coverage) -> Verdict:
         """Only a divergence can be waived, and only when nothing of it is left over; what is missing stays missing."""
-        verdict = dataclasses.replace(self, problems=(*self.problems, *waived.stale))
+        verdict = self
         if self.code == Exit.DIVERGENCE:
             if not waived.explains_all:
-                left = "; ".join(waived.left[:3]) or "no waiver fits"
+                left = "; ".join([*waived.left[:3], *waived.left[3:][-1:]]) or "no waiver fits"
                 return verdict._now(self.code, self.name, f"{self.headline}; left over after waivers: {left}")
             headline = f"waived {', '.join(waived.seen)}: {self.headline}"
             if not coverage.holds:
                 missing = f"{headline}; but not all was compared: {coverage.missing[0]}"
                 return verdict._now(Exit.NOTHING_TO_COMPARE, "incomplete", missing)
             verdict = verdict._now(Exit.PARITY, "parity", headline)
-        if verdict.code == Exit.PARITY and waived.stale:
-            return verdict._now(Exit.STALE_WAIVER, "stale waiver", waived.stale[0])
+        if verdict.code == Exit.PARITY and waived.failing:
+            return verdict._now(Exit.STALE_WAIVER, "stale waiver", waived.failing[0])
         return verdict
 
     def with_settings(self, settings: Sequence[str]) -> Verdict:

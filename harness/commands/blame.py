@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.commands.common import blame_pixels_option
 from harness.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -26,8 +28,17 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@blame_pixels_option
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
-def blame(log: Path, py_log: Path | None, also: tuple[Path, ...], rtol: float | None, form: str, lenient: bool) -> None:
+def blame(
+    log: Path,
+    py_log: Path | None,
+    also: tuple[Path, ...],
+    rtol: float | None,
+    form: str,
+    blame_pixels: int,
+    lenient: bool,
+) -> None:
     """Evaluate the model's equations on the values that a log itself holds, in extended precision.
 
     One LOG: whether it is consistent with itself. Two, C's and PY's: which side introduced a difference, what is
@@ -38,6 +49,7 @@ def blame(log: Path, py_log: Path | None, also: tuple[Path, ...], rtol: float | 
     from harness.blame_text import text
     from harness.domains import domain_for
     from harness.judge import judge
+    from harness.looked import narrow
     from harness.result import to_json
     from harness.vocabulary import load_vocabulary
 
@@ -52,7 +64,10 @@ def blame(log: Path, py_log: Path | None, also: tuple[Path, ...], rtol: float | 
         found = blame_log(_read(log, also, "PY", lenient) if only_py else c, vocabulary, domain)
     else:
         alignment = align(_read(log, also, "C", lenient), _read(py_log, also, "PY", lenient), vocabulary)
-        found = blame_pair(alignment, judge(alignment, rtol=rtol), domain)
+        inside, judgement, looked = narrow(alignment, judge(alignment, rtol=rtol), most_pixels=blame_pixels)
+        found = blame_pair(inside, judgement, domain)
+        if looked is not None:
+            found = replace(found, missing=(str(looked), *found.missing))
     click.echo(to_json(found) if form == "json" else text(found), nl=False)
     code = Exit.NOTHING_TO_COMPARE if not found.equations_checked else Exit.DIVERGENCE if found.guilty else Exit.PARITY
     raise SystemExit(int(code))

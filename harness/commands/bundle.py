@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.errors import Exit
+from harness.plain_text import visible
 
 
 @click.group()
@@ -22,7 +23,7 @@ def verify(folder: Path) -> None:
 
     faults = check(folder)
     for fault in faults:
-        click.echo(fault)
+        click.echo(visible(fault))
     if faults:
         raise SystemExit(int(Exit.UNREADABLE))
     click.echo(f"{folder}: every file is as it was written")
@@ -53,7 +54,8 @@ def list_bundles(root: Path) -> None:
     if not found:
         click.echo(f"no bundles under {root}", err=True)
     for info in found:
-        click.echo(f"{info.case}\t{info.name}\t{info.verdict}\t{info.num_divergent} divergent\t{info.path}")
+        cells = (info.case, info.name, info.verdict, f"{info.num_divergent} divergent", info.path)
+        click.echo("\t".join(visible(str(cell)) for cell in cells))
 
 
 @bundle.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.errors import Exit, HarnessError
+from harness.plain_text import visible
 from harness.render import FORMATS, renderer
 
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ def output_options(command: F) -> F:
     return command
 
 
+waive_option = click.option(
+    "--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable."
+)
+blame_pixels_option = click.option(
+    "--blame-pixels",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many divergent pixels of logs of more than 200,000 numbers are held against the equations. Every "
+    "variable that diverges is looked at in one of them, however few.",
+)
+
+
 def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
     """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work is done."""
     parsed = []
@@ -59,10 +73,17 @@ def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
     return parsed
 
 
-def emit(result: Result, formats: Sequence[tuple[str, Path | None]]) -> None:
-    """Write the result in each form, to its path or to standard output."""
+def note(text: str) -> None:
+    """A remark on standard error."""
+    click.echo(f"note: {visible(text)}", err=True)
+
+
+def emit(
+    result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Mapping[str, bytes] | None = None
+) -> None:
+    """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
     for form, path in formats:
-        text = renderer(form)(result)
+        text = renderer(form)(result) if form != "html" or embedded is None else _page(result, embedded)
         if path is None:
             click.echo(text, nl=False)
             continue
@@ -70,6 +91,12 @@ def emit(result: Result, formats: Sequence[tuple[str, Path | None]]) -> None:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
+
+
+def _page(result: Result, embedded: Mapping[str, bytes]) -> str:
+    from harness.render.html_form import render
+
+    return render(result, embedded, in_bundle=False)
 
 
 @contextmanager
@@ -95,5 +122,5 @@ def stages() -> Iterator[Stage]:
 
 @contextmanager
 def _line_stage(title: str) -> Iterator[Progress]:
-    click.echo(f"{title} …", err=True)
+    click.echo(f"{visible(title)} …", err=True)
     yield lambda percent: None

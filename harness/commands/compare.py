@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shlex
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.common import emit, output_options, parse_formats
+from harness.commands.common import (
+    blame_pixels_option,
+    emit,
+    note,
+    output_options,
+    parse_formats,
+    waive_option,
+)
 
 if TYPE_CHECKING:
+    from harness.case import Case
     from harness.coverage import Contract
-    from harness.result import CaseResult, Result
+    from harness.result import Asked, CaseResult, Result
     from harness.tolerances import Rule
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
-@click.argument("c_log", metavar="C.log", type=click.Path(path_type=Path))
-@click.argument("py_log", metavar="PY.log", type=click.Path(path_type=Path))
+@click.argument("c_log", metavar="C.log", type=_PATH)
+@click.argument("py_log", metavar="PY.log", type=_PATH)
 @click.option("--case", "case_name", help="Ask for what this case asks for (variables, pixels, ticks).")
+@click.option("--c-image", type=_PATH, metavar="PATH", help="C's float image: float32, little-endian, no header.")
+@click.option("--py-image", type=_PATH, metavar="PATH", help="PY's float image; both are compared too.")
+@click.option(
+    "--shape", metavar="SLOW,FAST", help="Pixels of the images. [default: the size that a program printed into its log]"
+)
 @click.option(
     "--stream/--no-stream",
     default=None,
@@ -28,17 +45,24 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--columns",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="PATH.parquet",
     help="Write all rows of both logs here too, in columns; `compare` takes that file in place of a log.",
 )
+@waive_option
+@blame_pixels_option
 @output_options
 def compare(
     c_log: Path,
     py_log: Path,
     case_name: str | None,
+    c_image: Path | None,
+    py_image: Path | None,
+    shape: str | None,
     stream: bool | None,
     columns: Path | None,
+    waive: tuple[str, ...],
+    blame_pixels: int,
     rtol_words: tuple[str, ...],
     formats: tuple[str, ...],
     lenient: bool,
@@ -47,67 +71,105 @@ def compare(
 
     Without --case, whatever one log holds must stand in the other too.
     """
-    from harness.coverage import Contract
-    from harness.result import CaseResult
-    from harness.tolerances import parse_rules
+    from harness.given_images import embedded, read_images, with_pixels_of_traces
+    from harness.images import compare_images
+    from harness.quirks import load_quirks
+    from harness.result import Asked
+    from harness.tolerances import global_rtol, parse_rules
+    from harness.vocabulary import load_vocabulary
+    from harness.waivers import check_ids
 
-    wanted, rules, case = parse_formats(formats), parse_rules(rtol_words), None
-    if case_name:
-        from harness.case import load_case
-
-        case = load_case(case_name)
-    label = CaseResult(case.id, case.title) if case else CaseResult("compare", f"{c_log.name} against {py_log.name}")
-    contract = case.contract if case else Contract()
-    result = _compare(c_log, py_log, label, contract, rules, lenient, stream, columns)
-    emit(result, wanted)
+    wanted, rules = parse_formats(formats), parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
+    case, contract = _label(case_name, c_log, py_log)
+    given = read_images(c_image, py_image, shape, (c_log, py_log))
+    tolerance, rtol = load_vocabulary().image, global_rtol(rules)
+    metrics = None if given is None else compare_images(given.c, given.py, tolerance, rtol)
+    job = _Job(c_log, py_log, case, contract, rules, lenient, columns, Asked(metrics, waive), blame_pixels)
+    result = with_pixels_of_traces(_compare(job, stream))
+    asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
+    beside = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, given) if given else {})}
+    emit(result, wanted, beside)
     raise SystemExit(result.exit_code)
 
 
-def _compare(
-    c_log: Path,
-    py_log: Path,
-    label: CaseResult,
-    contract: Contract,
-    rules: tuple[Rule, ...],
-    lenient: bool,
-    stream: bool | None,
-    columns: Path | None,
-) -> Result:
+def _label(case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult, Contract]:
+    from harness.coverage import Contract
+    from harness.plain_text import visible
+    from harness.result import CaseResult
+
+    if case_name is None:
+        return CaseResult("compare", f"{visible(c_log.name)} against {visible(py_log.name)}"), Contract()
+    from harness.case import load_case
+
+    case: Case = load_case(case_name)
+    return CaseResult(case.id, case.title), case.contract
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is compared, and how."""
+
+    c_log: Path
+    py_log: Path
+    label: CaseResult
+    contract: Contract
+    rules: tuple[Rule, ...]
+    lenient: bool
+    columns: Path | None
+    asked: Asked
+    blame_pixels: int
+
+
+def _compare(job: _Job, stream: bool | None) -> Result:
     """Streaming where the logs are large or it is asked for, in memory else; both find the same."""
-    from harness.align import align
-    from harness.columns import read_any, write_columns
     from harness.commands.common import stages
     from harness.precision import with_precision
-    from harness.result import compare as judge_all
     from harness.stream import NoCompilerError, UnsuitableError, is_large, stream_compare, with_note
     from harness.tolerances import global_rtol, with_rules
     from harness.vocabulary import load_vocabulary
 
-    vocabulary, rtol, note = with_rules(load_vocabulary(), rules), global_rtol(rules), ""
-    vocabulary, precision = with_precision(vocabulary, {"C": c_log, "PY": py_log})
-    if stream or (stream is None and is_large(c_log, py_log)):
+    vocabulary, rtol, why_not = with_rules(load_vocabulary(), job.rules), global_rtol(job.rules), ""
+    vocabulary, precision = with_precision(vocabulary, {"C": job.c_log, "PY": job.py_log})
+    if stream or (stream is None and is_large(job.c_log, job.py_log)):
         try:
-            with stages() as stage, stage(f"comparing {c_log.name} and {py_log.name}") as progress:
+            with stages() as stage, stage(f"comparing {job.c_log.name} and {job.py_log.name}") as progress:
                 result = stream_compare(
-                    c_log,
-                    py_log,
+                    job.c_log,
+                    job.py_log,
                     vocabulary,
-                    label,
-                    contract,
+                    job.label,
+                    job.contract,
                     rtol=rtol,
-                    lenient=lenient,
+                    lenient=job.lenient,
                     progress=progress,
-                    columns=columns,
+                    columns=job.columns,
+                    asked=job.asked,
+                    blame_pixels=job.blame_pixels,
                 )
             if "streaming" in result.logs["C"].notes:
-                click.echo(f"note: {result.logs['C'].notes['streaming']}", err=True)
+                note(result.logs["C"].notes["streaming"])
             return replace(result, precision=precision)
         except (NoCompilerError, UnsuitableError) as why:
-            note = f"compared in memory, not streaming: {why}"
-            click.echo(f"note: {note}", err=True)
-    c = read_any(c_log, "C", vocabulary, lenient=lenient)
-    py = read_any(py_log, "PY", vocabulary, lenient=lenient)
-    result = replace(judge_all(align(c, py, vocabulary), label, contract, rtol=rtol), precision=precision)
-    if columns is not None:
-        write_columns(columns, (c, py), vocabulary)
-    return with_note(result, note) if note else result
+            why_not = f"compared in memory, not streaming: {why}"
+            note(why_not)
+    from harness.align import align
+    from harness.columns import read_any, write_columns
+    from harness.result import compare as judge_all
+
+    tables = [
+        read_any(log, side, vocabulary, lenient=job.lenient) for log, side in ((job.c_log, "C"), (job.py_log, "PY"))
+    ]
+    result = judge_all(
+        align(tables[0], tables[1], vocabulary),
+        job.label,
+        job.contract,
+        rtol=rtol,
+        images=job.asked.images,
+        waive=job.asked.waive,
+        blame_pixels=job.blame_pixels,
+    )
+    if job.columns is not None:
+        write_columns(job.columns, (tables[0], tables[1]), vocabulary)
+    result = replace(result, precision=precision)
+    return with_note(result, why_not) if why_not else result

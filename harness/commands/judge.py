@@ -7,15 +7,21 @@ from pathlib import Path
 
 import click
 
-from harness.commands.common import emit, output_options, parse_formats
+from harness.commands.common import blame_pixels_option, emit, output_options, parse_formats, waive_option
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable.")
+@waive_option
+@blame_pixels_option
 @output_options
 def judge(
-    bundle: Path, waive: tuple[str, ...], rtol_words: tuple[str, ...], formats: tuple[str, ...], lenient: bool
+    bundle: Path,
+    waive: tuple[str, ...],
+    blame_pixels: int,
+    rtol_words: tuple[str, ...],
+    formats: tuple[str, ...],
+    lenient: bool,
 ) -> None:
     """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
     from harness.align import align
@@ -23,14 +29,17 @@ def judge(
     from harness.coverage import Contract
     from harness.images import compare_images, read_image
     from harness.precision import with_precision
+    from harness.quirks import load_quirks
     from harness.result import compare
     from harness.result_reader import read_result
     from harness.tolerances import global_rtol, parse_rules, with_rules
     from harness.trace import read_trace
     from harness.vocabulary import load_vocabulary
+    from harness.waivers import check_ids
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
     vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")
     logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}
@@ -49,6 +58,7 @@ def judge(
         rtol=rtol,
         images=images,
         waive=waive,
+        blame_pixels=blame_pixels,
         settings=stored.settings,
     )
     emit(replace(result, sources=stored.sources, precision=precision), wanted)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.common import emit, output_options, parse_formats, stages
+from harness.commands.common import emit, output_options, parse_formats, stages, waive_option
 from harness.errors import Exit, HarnessError
 
 
@@ -61,7 +61,7 @@ class CommandWithPaste(click.Command):
     show_default=True,
     help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
 )
-@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable.")
+@waive_option
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
 @click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")
 @click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
@@ -100,11 +100,14 @@ def run(
     from harness.case import load_case, pasted_case, with_pixels
     from harness.picks import DEFAULT_PICKS, parse_picks
     from harness.programs import load_programs
+    from harness.quirks import load_quirks
     from harness.run import RunOptions, run_case, with_replacements
     from harness.tolerances import global_rtol, parse_rules
+    from harness.waivers import check_ids
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
     argv: tuple[str, ...] = ctx.meta.get("pasted", ())
     if case is None and not argv:
         raise HarnessError(

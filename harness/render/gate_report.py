@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from harness.plain_text import visible
 from harness.render.junit_form import clean, document
+from harness.render.markdown_form import escape
 from harness.render.numbers import short
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ def gate_table(outcomes: Sequence[Outcome]) -> str:
     for o in ordered:
         lines.append(
             f"{o.case:{width}}  {o.exit_code:4}  {o.verdict:16}  {o.compared:8}  {o.num_divergent:9}  "
-            f"{short(o.needed_rtol):>10}" + (f"  {o.headline}" if o.exit_code else "")
+            f"{short(o.needed_rtol):>10}" + (f"  {visible(o.headline)}" if o.exit_code or o.waived else "")
         )
     passed = sum(o.exit_code == 0 for o in outcomes)
     lines.append(f"{len(outcomes)} cases: {passed} in parity, {len(outcomes) - passed} not")
@@ -32,10 +34,9 @@ def gate_markdown(outcomes: Sequence[Outcome]) -> str:
     """The table for a step summary."""
     lines = ["| case | verdict | compared | divergent | needs rtol | |", "|---|---|---:|---:|---:|---|"]
     for o in sorted(outcomes, key=lambda o: o.exit_code == 0):
-        headline = o.headline.replace("|", "\\|") if o.exit_code else ""
-        lines.append(
-            f"| {o.case} | {o.verdict} | {o.compared} | {o.num_divergent} | {short(o.needed_rtol)} | {headline} |"
-        )
+        headline = escape(o.headline) if o.exit_code or o.waived else ""
+        counts = f"{o.compared} | {o.num_divergent} | {short(o.needed_rtol)}"
+        lines.append(f"| {escape(o.case)} | {o.verdict} | {counts} | {headline} |")
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ Where the source line that prints a variable is known, the annotation points at 
 
 from __future__ import annotations
 
+from harness.plain_text import visible
 from harness.render.numbers import short
 from harness.result import Divergence, Result
 
@@ -51,7 +52,8 @@ def _error(title: str, text: str, location: str) -> str:
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """One line; the runner takes %XX back, and looks for `##[command]` anywhere."""
+    return visible(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -33,9 +33,9 @@ MOST_SERIES = 6
 """What the page shows of each; result.json has all."""
 
 
-def render(result: Result, embedded: Mapping[str, bytes] | None = None) -> str:
+def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bundle: bool = True) -> str:
     """The page. `embedded` is what a bundle has beside the Result (`pictures.bundle_files`): without it the page
-    shows no pictures and links no neighbouring files."""
+    shows no pictures and links no neighbouring files. Nor does it link any when it is not `in_bundle`."""
     files = embedded or {}
     nodes = nodes_of(result)
     series = phi_series(list(result.per_phi))
@@ -44,7 +44,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None) -> str:
         title=f"{result.case.id}: {result.verdict}",
         data={"series": [[plain(p) for p in s.plots] for s in series]},
         r=result,
-        in_bundle=embedded is not None,
+        in_bundle=in_bundle and embedded is not None,
         nodes=nodes,
         graph=graph_svg(nodes),
         legend=legend(nodes),
@@ -54,6 +54,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None) -> str:
         divergences=result.divergences[:MOST_DIVERGENCES],
         kept=len(result.divergences),
         blame=blame_rows(result),
+        ledger=ledger_rows(result),
         unasked=result.blame.missing if result.blame is not None else (),
         panels=_panels(result, files),
         marks=_marks(result),
@@ -160,11 +161,13 @@ def _plot(name: str, shared: str, group: list[PhiRow]) -> Plot | None:
 
 
 def _shown(result: Result) -> list[tuple[int, VariableResult]]:
-    """The rows of the table of variables, with their numbers: all, or of too many those that do not match first."""
-    rows = list(enumerate(result.variables))
-    if len(rows) > MOST_VARIABLES:
-        rows = sorted(rows, key=lambda r: r[1].status == "match")[:MOST_VARIABLES]
-    return sorted(rows, key=lambda r: r[0])
+    """The rows of the table of variables, with their numbers, worst first: all, or so many of them."""
+
+    def badness(row: tuple[int, VariableResult]) -> tuple[bool, float]:
+        worst = row[1].worst_rel
+        return row[1].status == "match", -math.inf if worst is not None and math.isnan(worst) else -(worst or 0.0)
+
+    return sorted(enumerate(result.variables), key=badness)[:MOST_VARIABLES]
 
 
 def blame_rows(result: Result) -> list[dict[str, Any]]:
@@ -172,6 +175,50 @@ def blame_rows(result: Result) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [plain(f) for f in result.blame.findings] if result.blame is not None else []
     order = {"introduced": 0, "self-inconsistent": 1, "unexplained": 2, "inherited": 3}
     return sorted(rows, key=lambda row: order.get(row["kind"], 4))
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A quirk that shows, that was waived, or both."""
+
+    id: str
+    sign: str
+    state: str
+    why: str
+    places: int
+    largest: float | None
+    allowed: float | None
+    owner: str
+    expires: str
+    reference: str
+
+
+WAIVER_SIGNS = {"used": "✓", "stale": "✗", "expired": "✗", "exceeded": "✗", "unused": "–", "not waived": "–"}
+
+
+def ledger_rows(result: Result) -> list[LedgerRow]:
+    """Waivers first, as they were asked for, then the quirks that show and that nobody waived."""
+    waivers = [
+        LedgerRow(
+            w.id,
+            WAIVER_SIGNS[w.state],
+            w.state,
+            w.why,
+            w.matched,
+            w.largest,
+            w.allowed,
+            w.owner,
+            w.expires,
+            w.reference,
+        )
+        for w in result.waivers
+    ]
+    waived, state = {w.id for w in result.waivers}, "not waived"
+    return waivers + [
+        LedgerRow(q.id, WAIVER_SIGNS[state], state, "", q.places, q.largest, q.allowed, q.owner, q.expires, q.reference)
+        for q in result.quirks
+        if q.id not in waived
+    ]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 from harness.render.numbers import full, short
@@ -9,8 +10,13 @@ from harness.result import Result, VariableResult
 
 
 def render(result: Result) -> str:
-    """A test suite of the comparison; one-sided variables and coverage that does not hold are failures too."""
-    failed = sum(1 for v in result.variables if v.status != "match")
+    """A test suite of the comparison; one-sided variables and coverage that does not hold are failures too.
+
+    What a waiver lets pass counts as skipped.
+    """
+    differing = sum(1 for v in result.variables if v.status != "match")
+    waived = result.headline if result.exit_code == 0 else ""
+    failed = 0 if waived else differing
     broken = result.exit_code != 0 and failed == 0
     suite = ElementTree.Element(
         "testsuite",
@@ -18,12 +24,13 @@ def render(result: Result) -> str:
         tests=str(len(result.variables) + 1),
         failures=str(failed + broken),
         errors="0",
+        skipped=str(differing - failed),
     )
     verdict = ElementTree.SubElement(suite, "testcase", classname=result.case.id, name="verdict")
     if broken:
         ElementTree.SubElement(verdict, "failure", message=clean(result.headline), type=result.verdict)
     for variable in result.variables:
-        _case(suite, result.case.id, variable)
+        _case(suite, result.case.id, variable, waived)
     return document(suite)
 
 
@@ -35,7 +42,7 @@ def document(suite: ElementTree.Element) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
 
 
-def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
+def _case(suite: ElementTree.Element, case_id: str, v: VariableResult, waived: str) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=case_id, name=clean(f"{v.scope}.{v.name}"))
     if v.status == "match":
         return
@@ -46,9 +53,18 @@ def _case(suite: ElementTree.Element, case_id: str, v: VariableResult) -> None:
             f"{v.divergent} of {v.compared} numbers diverge, worst at {v.worst_at}: C {full(v.worst_c)}, "
             f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}"
         )
+    if waived:
+        ElementTree.SubElement(case, "skipped", message=clean(f"{waived}; {message}"))
+        return
     ElementTree.SubElement(case, "failure", message=clean(message), type=v.status)
 
 
 def clean(text: str) -> str:
-    """Text without the control characters that XML cannot hold."""
-    return "".join(ch if ch >= " " or ch in "\t\n\r" else "�" for ch in text)
+    """Text without the characters that XML cannot hold, and without any that a terminal obeys."""
+    return "".join(
+        ch if (ch >= " " and ch not in _UNFIT) or ch in "\t\n\r" else "�" for ch in _SURROGATES.sub("�", text)
+    )
+
+
+_UNFIT = {"\x7f", "\ufffe", "\uffff", *map(chr, range(0x80, 0xA0))}
+_SURROGATES = re.compile("[\ud800-\udfff]")

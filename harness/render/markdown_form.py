@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Sequence
 
 from harness.blame_text import markdown
 from harness.phi import write_phi
+from harness.plain_text import visible, visible_lines
 from harness.render.numbers import full, short, ulps
 from harness.result import Result, VariableResult
+from harness.waivers import Waiver
 
 
 def render(result: Result) -> str:
@@ -18,6 +22,7 @@ def render(result: Result) -> str:
         *_settings(result),
         *_first(result),
         *_quirks(result),
+        *_waivers(result),
         *(markdown(result.blame, escape) if result.blame is not None else []),
         *_problems(result),
         *_precision(result),
@@ -30,18 +35,27 @@ def render(result: Result) -> str:
 
 
 def escape(text: str) -> str:
-    """Text from a log, so that it shows as it stood."""
-    for mark in "\\`*_{}[]<>|":
+    """Text from a log, so that it shows as it stood, on one line."""
+    text = visible(text).replace("\\", "\\\\").replace("&", "&amp;")
+    for mark in "`*_{}[]<>|~#!":
         text = text.replace(mark, "\\" + mark)
-    return text
+    return text.replace("://", ":\\/\\/").replace("@", "&#64;").replace("www.", "www&#46;")
 
 
 def code(text: str) -> str:
     """`text` as code, whatever stands in it: where a mark would end the code or a table cell, as HTML."""
+    text = visible(text)
     if not set("`|<>\n\r") & set(text):
         return f"`{text}`"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "<code>" + "".join(f"&#{ord(ch)};" if ch in "`|*_[]~\\" else ch for ch in " ".join(text.split())) + "</code>"
+
+
+def fenced(text: str) -> str:
+    """A block of code, its fence longer than any within."""
+    inner = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, inner + 1)
+    return f"{fence}\n{visible_lines(text)}\n{fence}"
 
 
 def _settings(result: Result) -> list[str]:
@@ -55,12 +69,12 @@ def _first(result: Result) -> list[str]:
         return []
     rows = [
         ("place", code(d.place)),
-        ("what it is", f"{escape(d.description)}, in {d.unit or 'no unit'}"),
+        ("what it is", f"{escape(d.description)}, in {escape(d.unit) or 'no unit'}"),
         ("C", f"{code(d.c_text)} (line {d.c_line})"),
         ("PY", f"{code(d.py_text)} (line {d.py_line})"),
         ("difference", f"{short(d.abs_diff)} absolute, {short(d.rel_diff)} relative, {ulps(d.ulp_diff)} ULP"),
-        ("allowed", f"{short(d.allowed)} (tolerance `{d.tolerance}`)"),
-        ("computed from", ", ".join(f"`{name}`" for name in d.depends_on) or "inputs of the run"),
+        ("allowed", f"{short(d.allowed)} (tolerance {code(d.tolerance)})"),
+        ("computed from", ", ".join(code(name) for name in d.depends_on) or "inputs of the run"),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
     return [f"## First divergence: {code(d.name)}", table]
@@ -69,12 +83,38 @@ def _first(result: Result) -> list[str]:
 def _quirks(result: Result) -> list[str]:
     parts = []
     for q in result.quirks:
-        parts.append(f"## This is quirk {q.id}: {q.title}" if q.first_is_it else f"## Quirk {q.id} shows: {q.title}")
+        said = "This is quirk {}: {}" if q.first_is_it else "Quirk {} shows: {}"
+        parts.append("## " + said.format(escape(q.id), escape(q.title)))
         parts.append(
-            f"{q.explanation}\n\nSeen at {q.places} places, first: {escape(q.evidence)}. {q.downstream} further "
-            f"divergent numbers are computed from these. To compare without it: {q.remedy}."
+            f"{escape(q.explanation)}\n\nSeen at {q.places} places, first: {escape(q.evidence)}. {q.downstream} "
+            f"further divergent numbers are computed from these. To compare without it: {escape(q.remedy)}."
         )
     return parts
+
+
+def _waivers(result: Result) -> list[str]:
+    if not result.waivers:
+        return []
+    return ["## Waivers", waiver_table(result.waivers)]
+
+
+def waiver_table(waivers: Sequence[Waiver]) -> str:
+    """A row per waiver."""
+    head = ["| waiver | state | places | largest | allowed | owner | expires | reference |"]
+    rows = [
+        [
+            code(w.id),
+            w.state,
+            str(w.matched),
+            short(w.largest),
+            short(w.allowed),
+            escape(w.owner),
+            w.expires or "never",
+            escape(w.reference),
+        ]
+        for w in waivers
+    ]
+    return "\n".join([*head, "|---|---|---:|---:|---:|---|---|---|", *("| " + " | ".join(r) + " |" for r in rows)])
 
 
 def _problems(result: Result) -> list[str]:
@@ -84,7 +124,11 @@ def _problems(result: Result) -> list[str]:
 
 
 def _precision(result: Result) -> list[str]:
-    return ["## Printed precision", "\n".join(f"- {note}" for note in result.precision)] if result.precision else []
+    return (
+        ["## Printed precision", "\n".join(f"- {escape(note)}" for note in result.precision)]
+        if result.precision
+        else []
+    )
 
 
 def _images(result: Result) -> list[str]:
@@ -115,7 +159,7 @@ def _images(result: Result) -> list[str]:
 def _per_phi(result: Result) -> list[str]:
     if not result.per_phi:
         return []
-    return ["## Per φ", write_phi(list(result.per_phi), "markdown").rstrip("\n")]
+    return ["## Per φ", visible_lines(write_phi(list(result.per_phi), "markdown").rstrip("\n"))]
 
 
 def _variables(result: Result) -> list[str]:
@@ -142,11 +186,11 @@ def _row(v: VariableResult) -> str:
 def _case(result: Result) -> list[str]:
     if not result.case.argv:
         return []
-    picked = "\n".join(f"- {why}" for why in result.case.picked)
+    picked = "\n".join(f"- {escape(why)}" for why in result.case.picked)
     parts = ["## Traced pixels (slow, fast)", picked] if picked else []
-    parts += ["## Command line of both programs", f"```\n{shlex.join(result.case.argv)}\n```"]
+    parts += ["## Command line of both programs", fenced(shlex.join(result.case.argv))]
     if result.case.inputs:
-        lines = "\n".join(f"| `{name}` | `{digest}` |" for name, digest in result.case.inputs.items())
+        lines = "\n".join(f"| {code(name)} | {code(digest)} |" for name, digest in result.case.inputs.items())
         parts.append(f"| input | sha256 |\n|---|---|\n{lines}")
     return parts
 

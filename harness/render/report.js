@@ -28,7 +28,8 @@
     const body = table.tBodies[0];
     const agrees = (row) => (row.dataset.status === "match" ? 1 : 0);
     const rows = [...body.rows];
-    rows.sort((a, b) => agrees(a) - agrees(b) || (number(b.cells[column]) > number(a.cells[column]) ? 1 : -1));
+    const better = (a, b) => (number(b.cells[column]) > number(a.cells[column])) - (number(b.cells[column]) < number(a.cells[column]));
+    rows.sort((a, b) => agrees(a) - agrees(b) || better(a, b) || number(a.cells[0]) - number(b.cells[0]));
     body.append(...rows);
     all("th[data-sort]", table).forEach((th) => th.setAttribute("aria-sort", th.cellIndex === column ? "descending" : "none"));
   }
@@ -40,7 +41,9 @@
       button.className = "sort";
       button.append(...th.childNodes);
       th.append(button);
-      th.setAttribute("aria-sort", th.cellIndex === 0 ? "ascending" : "none");
+      const worst = table.dataset.order === "worst";
+      const now = worst ? th.dataset.worst !== undefined : th.cellIndex === 0;
+      th.setAttribute("aria-sort", now ? (worst ? "descending" : "ascending") : "none");
       button.addEventListener("click", () => {
         const now = th.getAttribute("aria-sort");
         const first = th.dataset.sort === "num" && th.cellIndex > 0 ? "descending" : "ascending";

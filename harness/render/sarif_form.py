@@ -23,7 +23,7 @@ RULES = {
 
 
 def render(result: Result) -> str:
-    """A SARIF log of one run; parity has no results."""
+    """A SARIF log of one run; parity has no results, but for those that a waiver suppresses."""
     results = [_of_variable(result, v) for v in result.variables if v.status != "match"]
     if result.exit_code != 0 and not results:
         results = [_of_verdict(result)]
@@ -82,6 +82,8 @@ def _of_variable(result: Result, v: VariableResult) -> dict[str, Any]:
         "partialFingerprints": {"variable/v1": f"{result.case.id}:{name}"},
         "properties": properties,
     }
+    if result.exit_code == 0:  # a waiver let it pass
+        found |= {"level": "note", "suppressions": [{"kind": "external", "justification": result.headline}]}
     if "C" in result.sources.get(name, {}):
         found["relatedLocations"] = [{"id": 1, "message": {"text": "the original"}, **_location(result, name, "C")}]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.render.github_form import first_per_trace
-from harness.render.markdown_form import code, escape
+from harness.render.markdown_form import code, escape, waiver_table
 from harness.render.numbers import full, short
 from harness.result import Result, VariableResult
 
@@ -20,6 +20,7 @@ def render(result: Result) -> str:
         _counts(result),
         *_firsts(result),
         *_quirks(result),
+        *([waiver_table(result.waivers)] if result.waivers else []),
         *_problems(result),
         *_variables(result),
     ]
@@ -47,7 +48,7 @@ def _firsts(result: Result) -> list[str]:
     if not firsts:
         return []
     rows = [
-        [code(d.name), code(d.place), code(d.c_text), code(d.py_text), short(d.rel_diff), d.quirk or ""]
+        [code(d.name), code(d.place), code(d.c_text), code(d.py_text), short(d.rel_diff), escape(d.quirk or "")]
         for d in firsts[:MOST]
     ]
     more = [f"… and {len(firsts) - MOST} more"] if len(firsts) > MOST else []

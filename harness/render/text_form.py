@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.blame_text import short_lines
+from harness.plain_text import visible
 from harness.render.numbers import short, ulps
 from harness.result import Divergence, Result
 
@@ -20,6 +21,8 @@ def render(result: Result) -> str:
         lines += ["", f"known quirk {quirk.id} ({quirk.kind}, {quirk.side} side): {quirk.title}"]
         lines += [f"  seen: {quirk.evidence}", f"  {quirk.downstream} divergent numbers are computed from it"]
         lines += [f"  {quirk.remedy}"]
+    if result.waivers:
+        lines += ["", *waiver_lines(result)]
     if result.blame is not None:
         lines += ["", *short_lines(result.blame)]
     if result.problems:
@@ -28,7 +31,16 @@ def render(result: Result) -> str:
         if len(result.problems) > 10:
             lines.append(f"  … and {len(result.problems) - 10} more (all in result.json)")
     lines += ["", *_counts(result)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(visible, lines)) + "\n"
+
+
+def waiver_lines(result: Result) -> list[str]:
+    """A line per waiver: its state, how often and how large its quirk shows, who answers for it and until when."""
+    return [
+        f"waiver {w.id}: {w.state}; shows at {w.matched} places, largest {short(w.largest)} of {short(w.allowed)} "
+        f"allowed; {w.owner}; {f'until {w.expires}' if w.expires else 'does not expire'}; {w.reference}"
+        for w in result.waivers
+    ]
 
 
 def _first(d: Divergence) -> list[str]:
@@ -52,6 +64,8 @@ def _counts(result: Result) -> list[str]:
         f"only in C {c.c_only}, only in PY {c.py_only}, unreadable lines {c.c_unreadable} + {c.py_unreadable}"
     ]
     lines += list(result.precision)
+    if result.looked is not None:
+        lines.append(str(result.looked))
     lines += [f"traced pixel {why}" for why in result.case.picked]
     if result.per_phi:
         lines.append(f"ticks compared: {len(result.per_phi)}")

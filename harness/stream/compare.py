@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from harness.align import align
 from harness.columns import is_columns, read_columns, unreadable_lines
 from harness.coverage import Contract
 from harness.errors import Exit, HarnessError
-from harness.result import CaseResult, Result
+from harness.looked import PIXELS, WHOLE_NUMBERS, Looked, Pixel, choose_pixels, looked_at
+from harness.result import Asked, CaseResult, Result
 from harness.result import compare as compare_in_memory
 from harness.stream.engine import BLOCK_LIMIT, MANY_WAITING, PIECE, WatchList, join
 from harness.stream.outcome import Findings, result_of
 from harness.stream.registry import UnsuitableError
 from harness.stream.source import LogSource, Source
-from harness.stream.subset import Pixel, pixel_of, read_pixels
+from harness.stream.subset import read_pixels
 from harness.trace.table import TraceTable
 from harness.vocabulary import ABSENT, Vocabulary
 
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
 
 THRESHOLD = 32 << 20
 """Bytes of the larger log beyond which `trace-diff compare` streams."""
-WHOLE_LIMIT = 20_000
-"""Numbers in both logs up to which the per-tick table, quirks and blame cover all of them."""
-MOST_PIXELS = 50
-"""How many pixels these cover beyond that."""
 
 Progress = Callable[[int], None]
 
@@ -45,14 +43,16 @@ def stream_compare(
     lenient: bool = False,
     progress: Progress = lambda percent: None,
     columns: Path | None = None,
-    whole_limit: int = WHOLE_LIMIT,
+    asked: Asked | None = None,
+    blame_pixels: int = PIXELS,
+    whole_limit: int = WHOLE_NUMBERS,
     block_limit: int = BLOCK_LIMIT,
     piece: int = PIECE,
 ) -> Result:
     """Compare two logs (or files of columns, see harness.columns) as `harness.result.compare` does.
 
     Raises HarnessError as the reader in memory does; NoCompilerError and UnsuitableError where only that one will do.
-    `columns` names a file that all rows of both logs are written to.
+    `columns` names a file that all rows of both logs are written to; `asked` is what stands beside the traces.
     """
     for path in (c_path, py_path):
         if path.exists() and not path.is_file():
@@ -81,8 +81,8 @@ def stream_compare(
                     notes.append(f"the logs are in different orders: {joined.most_waiting()} numbers waited at once")
                 if writer:
                     writer.finish(sources)
-                closer = _closer_look(findings, sources, vocabulary, whole_limit, notes)
-                result = result_of(findings, case, closer)
+                closer, looked = _closer_look(findings, sources, vocabulary, whole_limit, blame_pixels, notes)
+                result = result_of(findings, case, closer, looked, asked or Asked())
         finally:
             if writer:
                 writer.abandon()
@@ -128,28 +128,32 @@ def _refuse_unreadable(sources: Sequence[Source]) -> None:
 
 
 def _closer_look(
-    findings: Findings, sources: Sequence[Source], vocabulary: Vocabulary, whole_limit: int, notes: list[str]
-) -> Result | None:
-    """The comparison in memory of all rows when they are few, else of the pixels of the first divergences.
+    findings: Findings,
+    sources: Sequence[Source],
+    vocabulary: Vocabulary,
+    whole_limit: int,
+    blame_pixels: int,
+    notes: list[str],
+) -> tuple[Result | None, Looked | None]:
+    """The comparison in memory of all rows when they are few, else of chosen pixels; and how much that saw.
 
     It names the quirks and who is to blame, and makes the per-tick table. None where nothing differs in large logs.
     """
     whole = sum(side.numbers for side in findings.sides) <= whole_limit
     if not whole and not findings.kept:
         notes.append("the per-tick table is left out")
-        return None
-    pixels = None if whole else list(dict.fromkeys(pixel_of(r.row.id.key) for r in findings.kept))[:MOST_PIXELS]
+        return None, None
+    pixels = None if whole else choose_pixels(findings.kept, findings.summaries(), blame_pixels)
     c, py = (_read(source, pixels, vocabulary) for source in sources)
-    closer = compare_in_memory(align(c, py, vocabulary), CaseResult("", ""), Contract(), rtol=findings.rtol)
-    if pixels is not None:
-        at = ", ".join(vocabulary.describe((*pixel, *[ABSENT] * (len(vocabulary.loops) - 2))) for pixel in pixels[:3])
-        more = f" and {len(pixels) - 3} further places" if len(pixels) > 3 else ""
-        notes.append(f"the per-tick table is that of {at}{more}")
-        if closer.num_divergent < findings.num_divergent:
-            notes.append(
-                f"quirks and blame are found among the {closer.num_divergent} divergent numbers of these places only"
-            )
-    return closer
+    closer = compare_in_memory(
+        align(c, py, vocabulary), CaseResult("", ""), Contract(), rtol=findings.rtol, whole_numbers=sys.maxsize
+    )
+    if pixels is None:
+        return closer, None
+    at = ", ".join(vocabulary.describe((*pixel, *[ABSENT] * (len(vocabulary.loops) - 2))) for pixel in pixels[:3])
+    more = f" and {len(pixels) - 3} further places" if len(pixels) > 3 else ""
+    notes.append(f"the per-tick table is that of {at or 'no pixel'}{more}")
+    return closer, looked_at(pixels, closer.num_divergent, findings.num_divergent)
 
 
 def _read(source: Source, pixels: list[Pixel] | None, vocabulary: Vocabulary) -> TraceTable:

@@ -13,13 +13,16 @@ from typing import Any
 from harness.align import AlignedRow, Alignment
 from harness.coverage import Coverage
 from harness.judge import Judged, VariableSummary, _judge_row
+from harness.looked import Looked
 from harness.result import (
     SCHEMA,
+    Asked,
     CaseResult,
     Result,
     _divergence,
     _log,
     _variable,
+    conclude,
 )
 from harness.stream.engine import Joined, WatchList
 from harness.stream.source import SIDES
@@ -192,9 +195,11 @@ class Findings:
         return bool(first.set) and (not shared.set or (shared.line, shared.pos) < (first.line, first.pos))
 
 
-def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Result:
+def result_of(
+    findings: Findings, case: CaseResult, closer: Result | None, looked: Looked | None, asked: Asked
+) -> Result:
     """Put all findings together. `closer` is the comparison in memory of the rows that matter: what it found beyond
-    counts (quirks, blame, the per-tick table) is taken over.
+    counts (quirks, blame, the per-tick table) is taken over; `looked` says how much it saw.
     """
     coverage = findings.coverage()
     quirk = next((q.id for q in closer.quirks if q.first_is_it), None) if closer is not None else None
@@ -212,6 +217,8 @@ def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Re
         needed_rtol=findings.needed_rtol,
         numbers=(findings.sides[0].numbers, findings.sides[1].numbers),
     )
+    blame = closer.blame if closer is not None else None
+    verdict, waivers = conclude(verdict, coverage, blame, looked, findings.vocabulary, asked)
     logs = {}
     for i, side in enumerate(SIDES):
         logs[side] = dataclasses.replace(_log(findings.tables[i]), numbers=findings.sides[i].numbers)
@@ -230,6 +237,9 @@ def result_of(findings: Findings, case: CaseResult, closer: Result | None) -> Re
         "variables": tuple(_variable(findings.alignment, s) for s in findings.summaries()),
         "divergences": divergences,
         "logs": logs,
+        "images": asked.images,
+        "waivers": waivers,
+        "looked": looked,
     }
     if closer is not None:
         return dataclasses.replace(closer, **counted)

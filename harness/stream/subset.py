@@ -5,22 +5,14 @@ from __future__ import annotations
 import ctypes as ct
 from collections.abc import Sequence
 
+from harness.looked import NO_PIXEL, Pixel, pixel_of
 from harness.stream.engine import PIECE
 from harness.stream.registry import HOLD_ALL, Registry
 from harness.stream.source import SIDES, LogSource
 from harness.trace.lines import BadLineError, parse_line
 from harness.trace.reader import read_trace_lines
 from harness.trace.table import TraceTable
-from harness.vocabulary import Key, Vocabulary
-
-Pixel = tuple[int, int]
-"""The indices of the two outermost loops."""
-
-
-def pixel_of(key: Key) -> Pixel:
-    """The pixel of a row; (-1, -1) for a row in none."""
-    first, second, *_ = (*key, -1, -1)
-    return first, second
+from harness.vocabulary import Vocabulary
 
 
 def read_pixels(source: LogSource, pixels: Sequence[Pixel], vocabulary: Vocabulary) -> TraceTable:
@@ -32,6 +24,7 @@ def read_pixels(source: LogSource, pixels: Sequence[Pixel], vocabulary: Vocabula
     try:
         source.open(registry)
         wanted = (ct.c_int32 * (2 * len(pixels) + 1))(*(index for pixel in pixels for index in pixel))
+        chosen = set(pixels)
         lines: list[str] = []
         seen: set[str] = set()
         while source.scan(PIECE) or source.state()[0] < _count(registry, source):
@@ -41,10 +34,10 @@ def read_pixels(source: LogSource, pixels: Sequence[Pixel], vocabulary: Vocabula
             for i in range(left):
                 line = source.line(records[i].offset, records[i].length)
                 pixel = _pixel_of_line(line, vocabulary)
-                if pixel in pixels or (pixel == (-1, -1) and line not in seen):
+                if pixel in chosen or (pixel == NO_PIXEL and line not in seen):
                     lines.append(line + "\n")
                     # Programs print what concerns the whole run again and again.
-                    if pixel == (-1, -1):
+                    if pixel == NO_PIXEL:
                         seen.add(line)
     finally:
         registry.close()

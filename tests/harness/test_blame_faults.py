@@ -358,20 +358,6 @@ class TwoPixels(Program):
     pixels = ((20, 31), (41, 17))
 
 
-def test_of_large_logs_the_first_pixels_that_differ_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def second_only(v: Any, x: dict[str, Any]) -> Any:
-        return -v if x["keys"]["spixel"] == 41 else v
-
-    c, py = TwoPixels("C").text(), TwoPixels("PY", {"F_latt": second_only}).text()
-    whole = blame(c, py)
-    monkeypatch.setattr("harness.blame.MOST_NUMBERS", 8000)
-    found = blame(c, py)
-    assert introduced(found) == introduced(whole) == {("PY", "F_latt")}
-    assert found.missing[0] == "asked of 1 of the 1 pixels that differ: the logs are large"
-    assert not whole.missing
-    assert found.instances_checked < 0.6 * whole.instances_checked
-
-
 def test_half_even_is_told_from_the_model_s_rounding() -> None:
     lines = "TRACE_{}[phi_tic=0]: hkl_frac 3.5 0.5 -1.5000000000000002\nTRACE_{}[phi_tic=0]: hkl_rounded {}\n"
     found = blame(lines.format("C", "C", "3 0 -2"), lines.format("PY", "PY", "4 0 -2"))

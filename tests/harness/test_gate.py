@@ -104,6 +104,32 @@ def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pyt
     assert ran == ["good", "matrix"]  # another tolerance is another question
 
 
+LEAKY = f"""
+[[cases]]
+id = "leaks"
+argv = "{SMALL} -phi 0 -osc 1 -phisteps 3 -misset 10 20 30"
+pixels = [[8, 9], [10, 11]]
+[[cases]]
+id = "stands"
+argv = "{SMALL}"
+pixels = [[8, 8]]
+"""
+
+
+def test_a_waiver_of_a_gate_passes_the_cases_that_show_its_quirk(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(LEAKY)
+    words = ("gate", "--matrix", "m.toml", "--no-images", "--against", "unfixed", "--out", "out")
+    without = trace_diff(*words)
+    assert without.returncode == 1
+    done = trace_diff(*words, "--waive", "phi-carryover")
+    assert done.returncode == 0, done.stdout
+    assert "waived phi-carryover" in done.stdout
+    kept = {entry["case"]: entry for entry in json.loads((tmp_path / "out" / "gate.json").read_text())}
+    assert (kept["leaks"]["waived"], kept["stands"]["waived"]) == (["phi-carryover"], [])
+    waivers = json.loads((tmp_path / "out" / kept["stands"]["bundle"] / "result.json").read_text())["waivers"]
+    assert [w["state"] for w in waivers] == ["unused"]
+
+
 def test_usage(trace_diff: Cli, tmp_path: Path) -> None:
     assert trace_diff("gate", "--only", "nosuch").returncode == 2
     assert trace_diff("gate", "--matrix", "none.toml").returncode == 2

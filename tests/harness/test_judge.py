@@ -67,6 +67,14 @@ def test_f_latt_is_held_against_the_number_of_cells(compare_texts: Compare) -> N
     assert both(9e-4, False) == 1  # without N_cells there is no such scale
 
 
+@pytest.mark.parametrize("cells", ["10", "10 20", "nan nan nan"])
+def test_a_scale_that_lacks_its_number_is_as_one_that_is_not_there(compare_texts: Compare, cells: str) -> None:
+    c, py = pair("F_latt_c", "1e-9", "1.001e-9", "[phi_tic=0 mos_tic=0]")
+    without = compare_texts(c, py).variables
+    found = compare_texts(f"TRACE_C: N_cells {cells}\n{c}", f"TRACE_PY: N_cells {cells}\n{py}").variables
+    assert [v for v in found if v.name == "F_latt_c"] == list(without)
+
+
 def test_rtol_replaces_the_relative_part_but_not_exactness(compare_texts: Compare) -> None:
     c, py = pair("distance_meters", "1", "1.001")
     assert compare_texts(c, py).exit_code == 1

@@ -74,6 +74,26 @@ def test_sarif_is_valid(name: str) -> None:
     assert bool(run["results"]) == (RESULTS[name]().exit_code != 0)
 
 
+def test_what_a_waiver_lets_pass_is_no_failure() -> None:
+    """Neither to a CI that reads JUnit nor to one that reads SARIF."""
+    passed = replace(
+        RESULTS["waived"](), exit_code=0, verdict="parity", headline="waived phi-carryover: first at rot_a"
+    )
+    suite = ElementTree.fromstring(renderer("junit")(passed)).find("testsuite")
+    assert suite is not None
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "2")
+    assert [case.get("name") for case in suite.iter("testcase") if case.find("skipped") is not None] == [
+        "step.rot_a",
+        "pixel.I_final",
+    ]
+    assert not list(suite.iter("failure"))
+    results = json.loads(renderer("sarif")(passed))["runs"][0]["results"]
+    assert [r["level"] for r in results] == ["note", "note"]
+    assert all("waived phi-carryover" in r["suppressions"][0]["justification"] for r in results)
+    schema = json.loads((SNAPSHOTS / "sarif-2.1.0-rtm.5.json").read_text())
+    assert not list(jsonschema.Draft4Validator(schema).iter_errors(json.loads(renderer("sarif")(passed))))
+
+
 def test_sarif_points_at_the_sources() -> None:
     log = json.loads(renderer("sarif")(with_quirk()))
     found = next(r for r in log["runs"][0]["results"] if "First divergence" in r["message"]["text"])
@@ -104,7 +124,8 @@ def test_a_hostile_log_cannot_write_its_own_annotation() -> None:
 def test_junit_of_a_hostile_log_parses() -> None:
     suite = ElementTree.fromstring(renderer("junit")(RESULTS["hostile"]())).find("testsuite")
     assert suite is not None
-    assert any(HOSTILE in str(case.get("name")) for case in suite.iter("testcase"))
+    shown = HOSTILE.replace("\x1b", "�")
+    assert any(shown in str(case.get("name")) for case in suite.iter("testcase"))
 
 
 @pytest.mark.parametrize("form", ["step-summary"])

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ OVERLAPS = """(() => {
   return found;
 })()"""
 
-PAGES = ["parity", "quirk", "one_sided", "hostile", "bare", "index"]
+PAGES = ["parity", "quirk", "waived", "one_sided", "hostile", "bare", "index"]
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -195,12 +196,15 @@ def choose(browser: Browser, name: str, value: str) -> None:
 
 def test_sorting(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["quirk"])
-    assert rows(browser) == ["cell_vec", "rot_a", "I_final"]
-    head = "#variables-table th[data-worst]"
-    browser.click(f"{head} button")
     assert rows(browser) == ["I_final", "rot_a", "cell_vec"]
+    head = "#variables-table th[data-worst]"
     assert browser.run(f"document.querySelector('{head}').getAttribute('aria-sort')") == "descending"
     browser.click(f"{head} button")
+    assert rows(browser) == ["cell_vec", "rot_a", "I_final"]
+    assert browser.run(f"document.querySelector('{head}').getAttribute('aria-sort')") == "ascending"
+    browser.click(f"{head} button")
+    assert rows(browser) == ["I_final", "rot_a", "cell_vec"]
+    choose(browser, "order", "")
     assert rows(browser) == ["cell_vec", "rot_a", "I_final"]
     choose(browser, "order", "worst")
     assert rows(browser) == ["I_final", "rot_a", "cell_vec"]
@@ -217,7 +221,7 @@ def test_filtering(browser: Browser, pages: dict[str, Path]) -> None:
     assert browser.run("document.querySelector('form output').textContent") == "1 of 3"
     choose(browser, "text", "")
     choose(browser, "status", "bad")
-    assert rows(browser) == ["rot_a", "I_final"]
+    assert rows(browser) == ["I_final", "rot_a"]
     choose(browser, "status", "match")
     assert rows(browser) == ["cell_vec"]
 
@@ -300,12 +304,52 @@ def test_the_traced_pixels_are_marked(browser: Browser, pages: dict[str, Path]) 
     assert browser.run(loaded)
 
 
+def test_the_page_can_be_used_from_the_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["quirk"])
+
+    def press(key: str, code: int, text: str = "") -> None:
+        for kind in ("keyDown", "keyUp"):
+            extra = {"text": text} if text and kind == "keyDown" else {}
+            browser.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **extra)
+
+    reached = []
+    for _ in range(60):
+        press("Tab", 9)
+        reached.append(
+            browser.run("(e => `${e.tagName}.${e.className.baseVal ?? e.className}`)(document.activeElement)")
+        )
+    assert reached[0] == "A.skip"
+    for element in ("BUTTON.sort", "SELECT.", "INPUT.", "DIV.scroll", "svg.view", "BUTTON.copy"):
+        assert element in reached, element
+    browser.run("document.querySelector('#variables-table th:nth-child(2) button').focus()")
+    press("Enter", 13, "\r")
+    assert rows(browser) == ["cell_vec", "I_final", "rot_a"]
+
+
+def test_waivers_and_why_pixels_were_picked(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["waived"])
+    states = browser.run("[...document.querySelectorAll('#ledger-table .tag')].map(e => e.textContent)")
+    assert states == ["✓ used", "✗ stale", "✗ expired", "✗ exceeded", "– unused"]
+    first = browser.run("document.querySelector('#ledger-table tbody tr').innerText")
+    assert first.split("\t") == [
+        "phi-carryover", "✓ used", "2", "0.000457", "0.5", "maintainers of the reference", "2027-12-31",
+        "docs/quirks.md#phi-carryover",
+    ]  # fmt: skip
+    assert "(5, 6) brightest 1: 5 in C" in browser.run("document.getElementById('picked').textContent")
+
+
 def test_commands_copy(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["quirk"])
     assert browser.run("document.querySelector('.command pre').textContent.trim()") == "trace-diff run toy"
     browser.click(".command .copy")
-    label = browser.run("document.querySelector('.command .copy').textContent")
-    assert label in {"Copied", "Selected", "Copy"}
+    label = "document.querySelector('.command .copy').textContent"
+    for _ in range(50):  # the clipboard answers when it likes
+        if (said := browser.run(label)) != "Copy":
+            break
+        time.sleep(0.05)
+    assert said in {"Copied", "Selected"}
+    selected = browser.run("getSelection().toString().trim()")
+    assert said == "Copied" or selected == "trace-diff run toy"
 
 
 def test_all_is_there_without_a_script(browser: Browser, pages: dict[str, Path]) -> None:

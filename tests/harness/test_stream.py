@@ -144,9 +144,12 @@ def text_of(blocks: list[Lines], rng: random.Random) -> bytes:
     return text if rng.random() < 0.9 else text.rstrip(b"\n")
 
 
-def in_memory(paths: tuple[Path, Path], vocabulary: Vocabulary, contract: Contract, rtol: float | None) -> Result:
+def in_memory(
+    paths: tuple[Path, Path], vocabulary: Vocabulary, contract: Contract, rtol: float | None, whole: bool = True
+) -> Result:
+    """`whole`: look at all of it closely, else as at large logs."""
     c, py = (read_trace(path, s, vocabulary, lenient=True) for path, s in zip(paths, ("C", "PY"), strict=True))
-    return compare(align(c, py, vocabulary), CASE, contract, rtol=rtol)
+    return compare(align(c, py, vocabulary), CASE, contract, rtol=rtol, whole_numbers=10**9 if whole else -1)
 
 
 def comparable(result: Result, ignore: tuple[str, ...] = ()) -> Any:
@@ -198,10 +201,7 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
             blocks = mutate(blocks, rng, side)
         path.write_bytes(text_of(blocks, rng))
     vocabulary = load_vocabulary()
-    try:
-        wanted = comparable(in_memory(paths, vocabulary, contract, rtol))
-    except IndexError:
-        return  # the judge in memory needs a scale's component that the log does not have
+    wanted = comparable(in_memory(paths, vocabulary, contract, rtol, whole))
     options: dict[str, Any] = {"rtol": rtol, "lenient": True, "piece": piece, "block_limit": block_limit}
     found = stream_compare(*paths, vocabulary, CASE, contract, **options, whole_limit=10**9 if whole else -1)
     for name, value in comparable(found, () if whole else ("per_phi", "quirks", "blame")).items():
@@ -211,7 +211,7 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
 def both(c: Path, py: Path, **options: Any) -> tuple[Result, Result]:
     """The comparison in memory and the streaming one."""
     vocabulary = load_vocabulary()
-    wanted = in_memory((c, py), vocabulary, Contract(), None)
+    wanted = in_memory((c, py), vocabulary, Contract(), None, options.get("whole_limit") != -1)
     return wanted, stream_compare(c, py, vocabulary, CASE, Contract(), lenient=True, **options)
 
 
@@ -238,7 +238,7 @@ def test_tolerances_asked_for_by_name_hold(tmp_path: Path, words: str) -> None:
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", py)
     rules = parse_rules([words])
     vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
-    wanted = in_memory(paths, vocabulary, Contract(), rtol)
+    wanted = in_memory(paths, vocabulary, Contract(), rtol, whole=False)
     found = stream_compare(*paths, vocabulary, CASE, Contract(), rtol=rtol, whole_limit=-1)
     assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
 

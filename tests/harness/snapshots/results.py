@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.blame import Blame, BlameFinding
 from harness.coverage import Coverage
 from harness.images import ImageMetrics
+from harness.looked import Looked
 from harness.result import CaseResult, Divergence, LogResult, QuirkResult, Result, VariableResult
 from harness.source_lines import SourceLine
+from harness.waivers import Waiver
 
-HOSTILE = '"><img/onerror=alert(1)>`|</script><script>alert(2)</script>'
+HOSTILE = '"><img/onerror=alert(1)>`|</script><script>alert(2)</script>\x1b[2J\u202e##[error]@all'
 """What a log may hold as a name: it is any word."""
 
 STEP = {"spixel": 2, "fpixel": 3, "phi_tic": 0}
@@ -174,6 +178,11 @@ def with_quirk() -> Result:
                 "rot_a of C at phi_tic=0 is the value of phi_tic=2",
                 True,
                 1,
+                0.000457,
+                0.5,
+                "maintainers of the reference",
+                "2027-12-31",
+                "docs/quirks.md#phi-carryover",
             ),
         ),
         variables=(
@@ -234,6 +243,28 @@ def one_sided() -> Result:
     )  # fmt: skip
 
 
+def waived() -> Result:
+    """A divergence that a waiver explains, beside one waiver of each other state."""
+    owner, where = "maintainers of the reference", "docs/quirks.md"
+    return replace(
+        with_quirk(),
+        verdict="stale waiver",
+        exit_code=7,
+        headline="waiver old-leak: its divergence is gone; remove the waiver",
+        case=CaseResult(
+            "toy", "Toy case: 10 × 8 pixels", ("-cell", "100"), "unfixed", pixels=((2, 3), (5, 6)),
+            picked=("(2, 3) worst 1: differs by 1.5", "(5, 6) brightest 1: 5 in C"),
+        ),
+        waivers=(
+            Waiver("phi-carryover", "used", 2, 0.000457, 0.5, owner, "2027-12-31", f"{where}#phi-carryover"),
+            Waiver("old-leak", "stale", 0, None, 0.1, owner, "", where),
+            Waiver("late", "expired", 3, 0.01, 0.1, owner, "2026-01-31", where),
+            Waiver("grown", "exceeded", 3, 0.2, 0.1, owner, "2027-01-31", where),
+            Waiver("elsewhere", "unused", 0, None, 0.1, owner, "2027-01-31", where),
+        ),
+    )  # fmt: skip
+
+
 def hostile() -> Result:
     """Names, values, places and titles that try to get out of whatever they are written into."""
     first = divergence("x", "nan", "1", component=0)
@@ -249,6 +280,8 @@ def hostile() -> Result:
         divergences=(first,),
         problems=(HOSTILE, "control \x07 character"),
         quirks=(QuirkResult(HOSTILE, HOSTILE, "C", HOSTILE, HOSTILE, HOSTILE, 1, HOSTILE, True, 0),),
+        waivers=(Waiver(HOSTILE, "exceeded", 1, 0.7, 0.5, HOSTILE, "", HOSTILE),),
+        looked=Looked(1, 1, 9),
         variables=(
             variable(
                 HOSTILE, HOSTILE, description=HOSTILE, unit=HOSTILE, divergent=1, worst_c=float("nan"),
@@ -272,4 +305,4 @@ def hostile() -> Result:
     )  # fmt: skip
 
 
-RESULTS = {"parity": result, "quirk": with_quirk, "one_sided": one_sided, "hostile": hostile}
+RESULTS = {"parity": result, "quirk": with_quirk, "waived": waived, "one_sided": one_sided, "hostile": hostile}

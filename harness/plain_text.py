@@ -1,0 +1,34 @@
+"""Text from logs, made fit to be printed: what a terminal or a CI runner would obey is shown instead.
+
+A log may hold any bytes as a name. Printed as they are, an escape sequence moves the cursor or clears the screen, a
+bidirectional mark reverses the line, and a line that begins with `::` is a command to GitHub's runner.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_OBEYED = re.compile(r"##(?=\w*\[)")
+_KINDS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+"""Control, format (bidirectional marks among them), lone surrogates, private use, separators of lines."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line, without anything that is obeyed: `\\x1b` for an escape, `\\n` for a newline."""
+    if not text.isascii() or not text.isprintable():
+        text = "".join(_shown(ch) if unicodedata.category(ch) in _KINDS else ch for ch in text)
+    text = _OBEYED.sub(r"#\\#", text)
+    stripped = text.lstrip()
+    if stripped.startswith("::"):
+        text = f"{text[: len(text) - len(stripped)]}\\{stripped}"
+    return text
+
+
+def visible_lines(text: str) -> str:
+    """The same of each line of a text that has more than one."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _shown(ch: str) -> str:
+    return ch.encode("unicode_escape").decode("ascii")

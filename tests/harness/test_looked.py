@@ -1,0 +1,144 @@
+"""Of large logs some pixels are looked at closely: which, that both comparisons take the same, and that it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.align import align
+from harness.blame import blame_pair
+from harness.coverage import Contract
+from harness.domains import domain_for
+from harness.judge import judge
+from harness.looked import narrow
+from harness.result import Asked, CaseResult, Result, compare
+from harness.stream import stream_compare
+from harness.trace import read_trace, read_trace_lines
+from harness.vocabulary import load_vocabulary
+from tests.harness.conftest import Cli, as_py
+from tests.harness.test_blame_faults import TwoPixels, introduced
+
+VOCABULARY = load_vocabulary()
+CASE = CaseResult("t", "t")
+
+
+def second_only(v: Any, x: dict[str, Any]) -> Any:
+    return -v if x["keys"]["spixel"] == 41 else v
+
+
+def test_pixels_that_agree_are_not_looked_at() -> None:
+    texts = {"C": TwoPixels("C").text(), "PY": TwoPixels("PY", {"F_latt": second_only}).text()}
+    tables = [read_trace_lines(text.splitlines(keepends=True), s, s, VOCABULARY) for s, text in texts.items()]
+    alignment = align(tables[0], tables[1], VOCABULARY)
+    judgement = judge(alignment)
+    domain = domain_for(VOCABULARY)
+    assert domain is not None
+    whole = blame_pair(alignment, judgement, domain)
+    inside, seen, looked = narrow(alignment, judgement, whole_numbers=8000)
+    found = blame_pair(inside, seen, domain)
+    assert introduced(found) == introduced(whole) == {("PY", "F_latt")}
+    assert looked is None  # all that differs stands in one pixel
+    assert found.instances_checked < 0.6 * whole.instances_checked
+
+
+def pixels(log: str, count: int) -> str:
+    """The supervisor's pixel again and again, and the run's lines once."""
+    run = [line for line in log.splitlines(keepends=True) if "[" not in line.partition(":")[0]]
+    own = [line for line in log.splitlines(keepends=True) if "[" in line.partition(":")[0]]
+    return "".join(run) + "".join(line.replace("spixel=685", f"spixel={i}") for i in range(count) for line in own)
+
+
+def change(log: str, spixel: int, old: str, new: str) -> str:
+    """One pixel's line with another number."""
+    lines = log.splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if f"spixel={spixel} " in line and f": {old}" in line)
+    lines[at] = lines[at].replace(f": {old}", f": {new}")
+    return "".join(lines)
+
+
+def both(folder: Path, c: str, py: str, most: int, **asked: Any) -> tuple[Result, Result]:
+    """In memory and streaming, as if the logs were large."""
+    paths = folder / "c.log", folder / "py.log"
+    paths[0].write_text(c)
+    paths[1].write_text(py)
+    tables = [read_trace(path, side, VOCABULARY) for path, side in zip(paths, ("C", "PY"), strict=True)]
+    held = compare(
+        align(tables[0], tables[1], VOCABULARY), CASE, Contract(), blame_pixels=most, whole_numbers=0, **asked
+    )
+    streamed = stream_compare(
+        *paths, VOCABULARY, CASE, Contract(), blame_pixels=most, whole_limit=-1, asked=Asked(**asked)
+    )
+    return held, streamed
+
+
+CHANGED = ("verdict", "exit_code", "headline", "blame", "looked", "waivers", "problems", "first_divergence", "quirks")
+
+
+def assert_alike(held: Result, streamed: Result, leave_out: tuple[str, ...] = ()) -> None:
+    for name in CHANGED:
+        if name not in leave_out:
+            assert repr(getattr(held, name)) == repr(getattr(streamed, name)), name
+
+
+def test_every_variable_that_diverges_is_looked_at(tmp_path: Path, supervisor_log: str) -> None:
+    c = pixels(supervisor_log, 9)
+    py = as_py(c)
+    for spixel in range(7):  # many pixels differ in one variable, one late pixel in another
+        py = change(py, spixel, "polar 0.9", "polar 0.8")
+    py = change(py, 8, "F_cell 190.27", "F_cell 191.27")
+    held, streamed = both(tmp_path, c, py, 2)
+    assert_alike(held, streamed)
+    assert held.blame is not None
+    assert {"polar", "F_cell"} <= {f.variable for f in held.blame.findings}
+    assert held.looked is not None
+    assert (held.looked.pixels, held.looked.divergent, held.looked.of_divergent) == (2, 2, 8)
+    assert "looked at 2 pixels, with 2 of the 8 numbers that differ" in held.headline
+    assert both(tmp_path, c, py, 50)[0].looked is None
+
+
+@pytest.mark.parametrize(
+    ("waive", "most", "code", "says"),
+    [
+        (("phi-carryover",), 50, 0, "waived phi-carryover"),
+        (("phi-carryover",), 2, 1, "numbers in pixels that were not looked at"),
+        (("stale-reciprocal",), 50, 1, "left over after waivers"),
+    ],
+)
+def test_waivers_pass_what_was_looked_at_alone(
+    tmp_path: Path, leaky_log: str, supervisor_log: str, waive: tuple[str, ...], most: int, code: int, says: str
+) -> None:
+    without = {"F_latt", "I_running", "I_before_scaling", "I_pixel_final", "pixel_pos_meters"}  # equations that break
+    logs = [
+        "".join(
+            x for x in pixels(log, 4).splitlines(keepends=True) if x.partition("]: ")[2].split(" ")[0] not in without
+        )
+        for log in (leaky_log, supervisor_log)
+    ]
+    held, streamed = both(tmp_path, logs[0], as_py(logs[1]), most, waive=waive)
+    assert_alike(held, streamed, ("quirks",))  # of large logs streaming counts the places that it looked at
+    assert held.exit_code == code
+    assert says in held.headline
+
+
+def test_a_stale_and_an_expired_waiver_fail_in_both(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
+    (tmp_path / "c.log").write_text(supervisor_log)
+    (tmp_path / "py.log").write_text(as_py(supervisor_log))
+    for way in ("--stream", "--no-stream"):
+        done = trace_diff("compare", "c.log", "py.log", way, "--waive", "phi-carryover")
+        assert done.returncode == 7, done.stderr
+        assert done.stdout.startswith("STALE WAIVER")
+        assert "waiver phi-carryover: stale; shows at 0 places" in done.stdout
+        done = trace_diff("compare", "c.log", "py.log", way, "--waive", "phi-carryovr")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "did you mean phi-carryover?" in done.stderr
+
+
+def test_blame_of_two_logs_says_how_much_it_looked_at(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
+    c = pixels(supervisor_log, 330)  # beyond 200,000 numbers in both logs
+    py = as_py(c).replace(": polar 0.9", ": polar 0.8")
+    (tmp_path / "c.log").write_text(c)
+    (tmp_path / "py.log").write_text(py)
+    done = trace_diff("blame", "c.log", "py.log", "--blame-pixels", "3")
+    assert "looked at 3 pixels, with 3 of the 330 numbers that differ" in done.stdout
