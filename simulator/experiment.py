@@ -153,7 +153,7 @@ class Experiment:
 
         domains = sampling.mosaic_domain_count(xtal.mosaic_domains, xtal.mosaic_spread_deg)
         spread = units.deg(xtal.mosaic_spread_deg) if xtal.mosaic_spread_deg is not None else 0.0
-        is_mosaic = plain(spread) > 0
+        is_mosaic = domains > 1 or plain(spread) > 0
         umats = crystal.mosaic_umats(spread, domains, xtal.mosaic_seed, generator, like)
         if given is not None:
             drawn, umats = umats, given.umats(umats)

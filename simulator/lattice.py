@@ -28,22 +28,25 @@ _SERIES_BELOW = 0.05
 _SPHERE_SERIES_BELOW = 0.04
 
 
-def _slopes(x: Tensor, N: Count, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The derivatives of sin(Nx)/sin(x), which is `value`, by x and by N, each in the shape of x.
+def _slopes(x: Tensor, N: Count) -> tuple[Tensor, Tensor]:
+    """The derivatives of sin(Nx)/sin(x) by x and by N, each in the shape of x; that by N is at fixed δ.
 
-    That by N is at fixed distance δ to the nearest multiple of π: δ cos(Nx)/sin(x).
+    All is in terms of δ, the distance to the nearest multiple of π: what the value loses to the rounding of x, the
+    derivative would lose (N·δ)⁻² times over. For a whole N the sign of the quotient goes over from peak to peak.
     """
     number = float(N) if isinstance(N, int) else N
-    delta = x - math.pi * torch.round(x / math.pi)
+    nearest = torch.round(x / math.pi)
+    delta = x - math.pi * nearest
+    sign = 1.0 - 2.0 * torch.remainder(nearest * (number - 1.0), 2.0)
     near = torch.abs(delta) * number < _SERIES_BELOW
-    safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), x)
-    cosine, sine = torch.cos(number * x), torch.sin(safe)
-    plain = number * torch.cos(number * safe) / sine - value * torch.cos(safe) / sine
+    safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), delta)
+    sine, cosine = torch.sin(safe), torch.cos(number * delta)
     d2 = delta * delta
-    series = -value * delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * 2 * (number**6 - 1) / 945))
-    # δ/sin(x) is 0/0 at every multiple of π; its sign is that of cos(x).
-    ratio = torch.where(near, torch.sign(torch.cos(x)) * (1.0 + d2 / 6 + d2 * d2 * (7 / 360)), delta / sine)
-    return torch.where(near, series, plain), ratio * cosine
+    peak = number * torch.sinc(number / math.pi * delta) / torch.sinc(delta / math.pi)
+    series = -peak * delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * 2 * (number**6 - 1) / 945))
+    plain = (number * cosine - torch.sin(number * safe) / sine * torch.cos(safe)) / sine
+    ratio = torch.where(near, 1.0 + d2 / 6 + d2 * d2 * (7 / 360), safe / sine)
+    return sign * torch.where(near, series, plain), sign * ratio * cosine
 
 
 class _Sincg(torch.autograd.Function):
@@ -63,25 +66,25 @@ class _Sincg(torch.autograd.Function):
         x, N = inputs
         if isinstance(N, Tensor):
             ctx.N = None
-            ctx.save_for_backward(x, output, N)
-            ctx.save_for_forward(x, output, N)
+            ctx.save_for_backward(x, N)
+            ctx.save_for_forward(x, N)
         else:
             ctx.N = N
-            ctx.save_for_backward(x, output)
-            ctx.save_for_forward(x, output)
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
-        x, value, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
+        x, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N)
         return grad * by_x, (grad * by_N).sum() if saved else None
 
     @staticmethod
     def jvp(ctx: Any, x_tangent: Tensor | None, N_tangent: Tensor | None) -> Tensor:
-        x, value, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
+        x, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N)
         parts = [slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None]
-        return torch.stack(parts).sum(0) if parts else torch.zeros_like(value)
+        return torch.stack(parts).sum(0) if parts else torch.zeros_like(x)
 
 
 def sincg(x: Tensor, N: Count) -> Tensor:
