@@ -4,7 +4,8 @@
 
 The image is the supervisor case (6.2 megapixels, ten φ ticks). The gradient is that of its sum of squares by every
 crystal and detector parameter that `simulator.parameters` lists for it, in one backward pass. Each measurement runs in
-a process of its own; peak memory is that of the process, PyTorch's libraries (some 250 MiB) with it.
+a process of its own. Processor time beside wall-clock time says what a shared machine took; peak memory is that of the
+process, PyTorch's libraries (some 250 MiB) with it.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, w
     argv = next(work.argv for work in workloads() if work.name == "supervisor")
     base = Experiment.from_argv([*argv, "-dtype", dtype], folder=folder)
 
-    def timed(function: Callable[[], object]) -> list[float]:
+    def timed(function: Callable[[], object]) -> list[tuple[float, float]]:
+        """(wall-clock, processor) seconds."""
         seconds = []
         for _ in range(repeats + 1):
-            begin = time.perf_counter()
+            begin = time.perf_counter(), time.process_time()
             function()
-            seconds.append(time.perf_counter() - begin)
+            seconds.append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
         return seconds[1:]
 
     def forward() -> None:
@@ -100,7 +102,7 @@ def main() -> None:
         )
         return
     print(f"{options.threads} threads, {cpu_model()}, {options.dtype}; medians of {options.repeats}\n")
-    print("| budget MiB | numbers | forward s | gradient s | ratio | forward MiB | peak MiB |")
+    print("| budget MiB | numbers | forward s (CPU s) | gradient s (CPU s) | ratio (CPU) | forward MiB | peak MiB |")
     print("|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory() as name:
         make_inputs(Path(name))
@@ -110,9 +112,13 @@ def main() -> None:
             words += ["--with-structure-factors"] if options.with_structure_factors else []
             done = subprocess.run(words, capture_output=True, text=True, check=True)
             got = json.loads(done.stdout.splitlines()[-1])
-            forward, gradient = statistics.median(got["forward"]), statistics.median(got["gradient"])
+            (forward, forward_cpu), (gradient, gradient_cpu) = (
+                [statistics.median(column) for column in zip(*got[name], strict=True)]
+                for name in ("forward", "gradient")
+            )
             print(
-                f"| {budget:g} | {got['numbers']} | {forward:.2f} | {gradient:.2f} | {gradient / forward:.1f} "
+                f"| {budget:g} | {got['numbers']} | {forward:.2f} ({forward_cpu:.2f}) "
+                f"| {gradient:.2f} ({gradient_cpu:.2f}) | {gradient / forward:.1f} ({gradient_cpu / forward_cpu:.1f}) "
                 f"| {got['forward_mib']:.0f} | {got['peak_mib']:.0f} |",
                 flush=True,
             )

@@ -138,12 +138,31 @@ def square_factors(hkl: Tensor, N: Counts) -> list[Tensor]:
 
     An axis with a single cell has no factor: it is 1 everywhere.
     """
+    factor = _of_remainder if hkl.dtype == torch.float32 else _plain
     return [
-        sincg(hkl[axis] * math.pi, cells)
+        factor(hkl[axis], cells)
         if isinstance(cells, Tensor) or cells > 1
         else torch.ones((), dtype=hkl.dtype, device=hkl.device)
         for axis, cells in enumerate(N)
     ]
+
+
+def _plain(index: Tensor, N: Count) -> Tensor:
+    return sincg(index * math.pi, N)
+
+
+def _of_remainder(index: Tensor, N: Count) -> Tensor:
+    """The factor of one axis in single precision: of what is left of the index beside the nearest whole number.
+
+    N π h has too few digits there (its rounding is 2e-5 of a period at N h of 400); the remainder is exact. In double
+    precision the plain formula stays, whose rounding is the original's.
+    """
+    nearest = torch.round(index)
+    value = sincg((index - nearest) * math.pi, N)
+    if isinstance(N, Tensor):
+        is_odd = torch.remainder(nearest * (N - 1.0), 2.0)
+        return value * (1.0 - 2.0 * torch.where(torch.round(N) == N, is_odd, torch.zeros_like(is_odd)))
+    return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
 
 
 def product(factors: list[Tensor]) -> Tensor:

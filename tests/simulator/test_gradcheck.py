@@ -19,6 +19,8 @@ from simulator.gradcheck.cases import CASES
 from simulator.gradcheck.check import Row, check
 from simulator.parameters import BY_NAME, PARAMETERS
 
+pytestmark = pytest.mark.loose_dtypes
+
 # `phi_rotation` is checked by everything; the other cases by what their part of the model changes. All of it:
 # `trace-diff gradcheck --case all`.
 CHECKED = {
