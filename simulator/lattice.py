@@ -24,12 +24,13 @@ Counts: TypeAlias = "tuple[Count, Count, Count]"
 # Below this N·δ (δ the distance to the nearest multiple of π) the series for the derivative is good to 1e-11 and the
 # plain formula has lost as many digits.
 _SERIES_BELOW = 0.05
+_NOTHING = 1e-30
 # The same for the square of the argument of a sphere's transform.
 _SPHERE_SERIES_BELOW = 0.04
 
 
-def _slopes(x: Tensor, N: Count) -> tuple[Tensor, Tensor]:
-    """The derivatives of sin(Nx)/sin(x) by x and by N, each in the shape of x; that by N is at fixed δ.
+def _slopes(x: Tensor, N: Count, with_N: bool) -> tuple[Tensor, Tensor | None]:
+    """The derivatives of sin(Nx)/sin(x) by x and, if wanted, by N at fixed δ, each in the shape of x.
 
     All is in terms of δ, the distance to the nearest multiple of π: what the value loses to the rounding of x, the
     derivative would lose (N·δ)⁻² times over. For a whole N the sign of the quotient goes over from peak to peak.
@@ -37,16 +38,17 @@ def _slopes(x: Tensor, N: Count) -> tuple[Tensor, Tensor]:
     number = float(N) if isinstance(N, int) else N
     nearest = torch.round(x / math.pi)
     delta = x - math.pi * nearest
-    sign = 1.0 - 2.0 * torch.remainder(nearest * (number - 1.0), 2.0)
-    near = torch.abs(delta) * number < _SERIES_BELOW
-    safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), delta)
-    sine, cosine = torch.sin(safe), torch.cos(number * delta)
+    # Where δ is 0, a δ so small that the quotients below come out as their limits.
+    delta = torch.where(delta == 0, torch.full_like(delta, _NOTHING), delta)
+    keeps_sign = isinstance(N, int) and N % 2 == 1
+    sign = 1.0 if keeps_sign else 1.0 - 2.0 * torch.remainder(nearest * (number - 1.0), 2.0)
+    wide, sine = number * delta, torch.sin(delta)
+    cosine, quotient = torch.cos(wide), torch.sin(wide) / sine
     d2 = delta * delta
-    peak = number * torch.sinc(number / math.pi * delta) / torch.sinc(delta / math.pi)
-    series = -peak * delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * 2 * (number**6 - 1) / 945))
-    plain = (number * cosine - torch.sin(number * safe) / sine * torch.cos(safe)) / sine
-    ratio = torch.where(near, 1.0 + d2 / 6 + d2 * d2 * (7 / 360), safe / sine)
-    return sign * torch.where(near, series, plain), sign * ratio * cosine
+    series = -delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * (2 * (number**6 - 1) / 945)))
+    plain = (number * cosine - quotient * torch.cos(delta)) / sine
+    by_x = sign * torch.where(torch.abs(wide) < _SERIES_BELOW, quotient * series, plain)
+    return by_x, sign * cosine * (delta / sine) if with_N else None
 
 
 class _Sincg(torch.autograd.Function):
@@ -76,14 +78,16 @@ class _Sincg(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
         x, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N)
-        return grad * by_x, (grad * by_N).sum() if saved else None
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, with_N=ctx.needs_input_grad[1])
+        return grad * by_x, None if by_N is None else (grad * by_N).sum()
 
     @staticmethod
     def jvp(ctx: Any, x_tangent: Tensor | None, N_tangent: Tensor | None) -> Tensor:
         x, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N)
-        parts = [slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None]
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, with_N=N_tangent is not None)
+        parts = [
+            slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None and slope is not None
+        ]
         return torch.stack(parts).sum(0) if parts else torch.zeros_like(x)
 
 
@@ -140,10 +144,10 @@ def square_factors(hkl: Tensor, N: Counts) -> list[Tensor]:
     """
     factor = _of_remainder if hkl.dtype == torch.float32 else _plain
     return [
-        factor(hkl[axis], cells)
+        factor(index, cells)
         if isinstance(cells, Tensor) or cells > 1
         else torch.ones((), dtype=hkl.dtype, device=hkl.device)
-        for axis, cells in enumerate(N)
+        for index, cells in zip(hkl.unbind(), N, strict=True)
     ]
 
 

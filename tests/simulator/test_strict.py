@@ -86,8 +86,8 @@ def test_it_is_seen_in_threads_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_seen_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lattice._slopes
 
-    def slopes(*args: Any) -> tuple[Tensor, Tensor]:
-        by_x, by_N = original(*args)
+    def slopes(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
+        by_x, by_N = original(*args, **kwargs)
         return by_x * torch.ones((), dtype=torch.float32), by_N
 
     monkeypatch.setattr(lattice, "_slopes", slopes)
