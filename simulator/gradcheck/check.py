@@ -18,7 +18,7 @@ from simulator.render import render
 _COMPONENTS_AT_MOST = 9
 # torch.autograd.gradcheck, on pixels and parameters scaled so that the largest derivative is 1.
 _EPS, _ATOL, _RTOL = 1e-5, 1e-5, 1e-4
-_CANCELLED = 1e-6
+_CANCELLED = 1e-2
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 # An error above this many times σ/h is taken for truncation, below for rounding.
 ABOVE_ROUNDING = 20.0
 AT_ROUNDING = 10.0
-# The fit: this many steps, each half of the one before, so that the error falls to 1/256.
-FITTED = 5
+# The fit: this many steps, each half of the one before, so that the error falls to 1/64.
+FITTED = 4
 LARGEST, SMALLEST = 4, -24  # powers of 2 of the scale
 START = -3
 ORDER = 2.0
