@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from simulator import evaluate as evaluation
+from simulator import recompute
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.settings import ModelSettings
@@ -57,8 +58,7 @@ def render(
         values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
         image = image.index_put((wanted,), values)
     elif torch.is_grad_enabled() and model.requires_grad:
-        parts = [_evaluated_again(model, *coordinates(flat)) for flat in _reported(blocks, count, progress)]
-        image = image.index_put((wanted,), torch.cat(parts))
+        image = image.index_put((wanted,), recompute.block_values(model, blocks, coordinates, progress))
     elif model.like.device.type == "cpu":
         _in_threads(evaluate_into_image, blocks, count, progress)
     else:
@@ -103,16 +103,6 @@ def _in_threads(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads)  # the workers' setting is partly global
-
-
-def _evaluated_again(model: Model, slow: Tensor, fast: Tensor) -> Tensor:
-    """The values of a block, of which only the pixels are kept: the backward pass evaluates it again."""
-    from torch.utils.checkpoint import checkpoint
-
-    values: Tensor = checkpoint(
-        evaluation.evaluate, model, slow, fast, use_reentrant=False, preserve_rng_state=False, determinism_check="none"
-    )
-    return values
 
 
 def block_size(model: Model, memory_budget_MB: float, count: int) -> int:

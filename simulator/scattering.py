@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,44 @@ def is_resolved(q: Tensor, dmin_m: float) -> Tensor:
 
 def miller_indices(real_m: Tensor, q: Tensor) -> Tensor:
     """(3, K, P) fractional h, k, l: real-space vectors (3 of a b c, 3 of x y z, K, 1) in m times q (3, P) in m⁻¹."""
-    return real_m[:, 0] * q[0] + real_m[:, 1] * q[1] + real_m[:, 2] * q[2]
+    hkl: Tensor = _Indices.apply(real_m, q)  # type: ignore[no-untyped-call]
+    return hkl
+
+
+class _Indices(torch.autograd.Function):
+    """Products and their sum in the original's order; the derivatives are matrix products, which need no such care."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(real_m: Tensor, q: Tensor) -> Tensor:
+        return real_m[:, 0] * q[0] + real_m[:, 1] * q[1] + real_m[:, 2] * q[2]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        real_m, q = ctx.saved_tensors
+        by_real = by_q = None
+        if ctx.needs_input_grad[0]:
+            by_real = (grad @ q.T).transpose(1, 2)[..., None]
+        if ctx.needs_input_grad[1]:
+            rows = real_m[..., 0].movedim(1, 0).reshape(3, -1)
+            by_q = rows @ grad.reshape(-1, grad.shape[-1])
+        return by_real, by_q
+
+    @staticmethod
+    def jvp(ctx: Any, real_tangent: Tensor | None, q_tangent: Tensor | None) -> Tensor:
+        real_m, q = ctx.saved_tensors
+        parts = []
+        if real_tangent is not None:
+            parts.append(_Indices.forward(real_tangent, q))
+        if q_tangent is not None:
+            parts.append(_Indices.forward(real_m, q_tangent))
+        return torch.stack(parts).sum(0)
 
 
 def nearest(hkl: Tensor) -> Tensor:
