@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "render, index and open the reports of bundles",
     "gate": "run a matrix of cases through both programs",
     "cases": "list and show the shipped cases",
+    "gradcheck": "hold the port's gradients against finite differences",
     "export": "export figures of a bundle",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,11 +26,34 @@ def step_intensity(F_cell: Tensor, F_latt: Tensor) -> Tensor:
 
 def add_up(terms: Tensor) -> Tensor:
     """The sum over the first dimension, by halves: for each column the same order whatever the number of columns."""
-    while terms.shape[0] > 1:
-        half = terms.shape[0] // 2
-        summed = terms[:half] + terms[half : 2 * half]
-        terms = summed if terms.shape[0] % 2 == 0 else torch.cat((summed, terms[2 * half :]))
-    return terms[0]
+    total: Tensor = _Sum.apply(terms)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _Sum(torch.autograd.Function):
+    """Every term has the slope of the sum: no halving on the way back."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(terms: Tensor) -> Tensor:
+        while terms.shape[0] > 1:
+            half = terms.shape[0] // 2
+            summed = terms[:half] + terms[half : 2 * half]
+            terms = summed if terms.shape[0] % 2 == 0 else torch.cat((summed, terms[2 * half :]))
+        return terms[0].clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad.expand(ctx.shape)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return _Sum.forward(tangent)
 
 
 def running(start: Tensor, terms: Tensor) -> Tensor:

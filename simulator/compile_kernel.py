@@ -13,23 +13,29 @@ import torch
 from torch import Tensor
 
 from simulator import kernel_sine
-from simulator.fused import End, Ended, Placed, Sweep, Swept, Variant
+from simulator.fused import Beam, End, Ended, Placed, Ray, Sweep, Swept, Variant
 
-_PIXELS, _SOURCES, _SLICES, _GRID = 4096, 4, 8, (9, 10, 11)  # of the example; all but the 3s may differ later
+_PIXELS, _SLICES, _GRID = 4096, 8, (9, 10, 11)  # of the example; all but the 3s may differ later
 
 
 def compile_kernel(variant: Variant, out: str) -> None:
     """Compile the kernel of a variant into the file `out`."""
-    module = Sweep(variant) if variant.kind == "sweep" else End(variant)
+    module = _MODULES[variant.kind](variant)
     example, dynamic = _example(variant)
     with torch.no_grad():
         program = torch.export.export(module, tuple(example), dynamic_shapes=(tuple(dynamic),), strict=False)
         torch._inductor.aoti_compile_and_package(program, package_path=out, inductor_configs=_SETTINGS)
 
 
+_MODULES = {"ray": Ray, "sweep": Sweep, "end": End}
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "ray": (*Placed._fields, *Beam._fields),
+    "sweep": Swept._fields,
+    "end": (*Placed._fields, *Ended._fields),
+}
 _SETTINGS = {
-    "cpp.threads": 1,  # the renderer's threads each run a kernel on a block of their own
-    # One loop nest, with nothing kept between the sources and slices of a pixel.
+    "cpp.dynamic_threads": True,  # as many as PyTorch has when the kernel runs
+    # One loop nest, with nothing kept between the slices of a pixel.
     "realize_opcount_threshold": 1_000_000,
     "realize_reads_threshold": 1_000_000,
     "realize_acc_reads_threshold": 1_000_000,
@@ -40,19 +46,19 @@ _SETTINGS = {
 def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     """Inputs of the right kind, and which of their sizes may vary."""
     dtype = getattr(torch, variant.dtype)
-    P, J, K = _PIXELS, _SOURCES, _SLICES
+    P, K = _PIXELS, _SLICES
 
     def full(*shape: int) -> Tensor:
         return torch.full(shape, 0.5, dtype=dtype)
 
-    points = (_GRID[0] * _GRID[1] * _GRID[2],) if variant.has_table else (1,)
-    sizes = {"slow": (P,), "fast": (P,), "I": (P,), "incident": (J, 3) if variant.kind == "sweep" else (3,)}
-    sizes |= {name: (3,) for name in ("beam", "fdet", "sdet", "odet", "pix0", "cells", "polar_vec")}
-    sizes |= {"wavelength_m": (J,), "real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": points, "grid": (3, 3)}
+    points = _GRID[0] * _GRID[1] * _GRID[2] if variant.has_table else 1
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I"), (P,))
+    sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "polar_vec"), (3,))
+    sizes |= {"q": (3, P), "real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": (points,), "grid": (3, 3)}
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
-    names = (*Placed._fields, *(Swept if variant.kind == "sweep" else Ended)._fields)
+    names = _FIELDS[variant.kind]
     example = [full(*sizes.get(name, ())) for name in names]
-    varying = {P, J, K, points[0]} - {1, 3}
+    varying = {P, K, points} - {1}
     dynamic: list[dict[int, object]] = [
         {dim: torch.export.Dim.DYNAMIC for dim, size in enumerate(tensor.shape) if size in varying}
         for tensor in example

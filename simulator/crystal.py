@@ -189,16 +189,20 @@ def misset_angles(given_deg: Vector | None, random: Stream | None, like: Tensor)
 
 
 def mosaic_umats(spread_rad: units.Number, domains: int, seed: int, generator: Generator, like: Tensor) -> Tensor:
-    """(domains, 3, 3): one rotation per domain, the first the identity. All domains draw."""
+    """(domains, 3, 3): one rotation per domain, the first the identity. All domains draw.
+
+    The angles are the original's products of single-precision numbers. Those of a spread that is a tensor are products
+    without that rounding, which would make steps of the function whose slope is wanted.
+    """
     stream = Stream(generator, seed)
-    plain_spread = plain(spread_rad)
-    axes, ratios = [], []
+    axes, factors = [], []
     for _ in range(domains):
         axis, factor = axis_and_angle_factor(stream)
         axes.append(axis)
-        # The angle is a product of single-precision numbers; as a multiple of the spread it stays differentiable.
-        ratios.append(spread_angle(plain_spread, factor) / plain_spread if plain_spread > 0 else 0.0)
-    angles = torch.tensor(ratios, dtype=like.dtype, device=like.device) * units.tensor(spread_rad, like)
+        factors.append(factor if isinstance(spread_rad, Tensor) else spread_angle(spread_rad, factor))
+    angles = torch.tensor(factors, dtype=like.dtype, device=like.device)
+    if isinstance(spread_rad, Tensor):
+        angles = angles * units.tensor(spread_rad, like)
     umats = umat_from_axis(torch.tensor(axes, dtype=like.dtype, device=like.device), angles)
     identity = torch.eye(3, dtype=like.dtype, device=like.device)
     return torch.cat((identity[None], umats[1:]))

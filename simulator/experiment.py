@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,9 +137,17 @@ class Experiment:
         return dataclasses.replace(self, **changed)
 
     def build(self, given: Given | None = None) -> Model:
-        """Run every stage that does not depend on a pixel; `given` values stand in the place of computed ones."""
+        """Run every stage that does not depend on a pixel; `given` values stand in the place of computed ones.
+
+        In float64 whatever the experiment's dtype, into which the model is converted at the end, once: counts and
+        branches are decided as in the original, and the vectors of a float32 model are rounded but not worn.
+        """
+        model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.dtype))
+        return model
+
+    def _build(self, given: Given | None) -> Model:
         use = as_computed if given is None else given.run
-        like = torch.zeros((), dtype=self.dtype, device=self.device)
+        like = torch.zeros((), dtype=torch.float64, device=self.device)
 
         def t(value: units.Number) -> Tensor:
             return units.tensor(value, like)
@@ -163,13 +171,13 @@ class Experiment:
 
         domains = sampling.mosaic_domain_count(xtal.mosaic_domains, xtal.mosaic_spread_deg)
         spread = units.deg(xtal.mosaic_spread_deg) if xtal.mosaic_spread_deg is not None else 0.0
-        is_mosaic = plain(spread) > 0
+        is_mosaic = domains > 1 or plain(spread) > 0
         umats = crystal.mosaic_umats(spread, domains, xtal.mosaic_seed, generator, like)
         if given is not None:
             drawn, umats = umats, given.umats(umats)
             is_mosaic = is_mosaic or umats is not drawn
         phi = sampling.sample_phi(self.scan.phisteps, *self._phi_range())
-        ticks = torch.arange(phi.ticks, dtype=self.dtype, device=self.device)
+        ticks = torch.arange(phi.ticks, dtype=like.dtype, device=like.device)
         phi_rad = t(units.deg(self.scan.phi_start_deg)) + t(phi.step) * ticks
         slices = crystal.slices(cell, place.spindle, phi_rad, umats if is_mosaic else None)
 
@@ -258,3 +266,15 @@ def _given_cells(cells: Counts, use: Use) -> Counts:
         return cells
     Na, Nb, Nc = (max(int(n), 1) for n in given.tolist())
     return Na, Nb, Nc
+
+
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A dataclass of dataclasses, tuples and tensors (a model, say) with every floating-point tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value) if value.is_floating_point() else value
+    if isinstance(value, tuple):
+        return tuple(map_tensors(entry, change) for entry in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: map_tensors(getattr(value, f.name), change) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    return value

@@ -1,8 +1,8 @@
-"""The loops of a pixel as two functions that a compiler can fuse: the sweep over sources and slices, and the end.
+"""The loops of a pixel as three functions that a compiler can fuse: the ray, the sweep over slices, and the end.
 
 They call the same stage functions as `evaluate`, in the same order but for the sum, which here runs on step by step.
 All that changes from one experiment to the next comes in as tensors, so that one compiled kernel serves any number of
-pixels, sources, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
+pixels, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
 Not fused: the running product of the -oversample_ flags, and anything that needs gradients. Source: model section 8.
 """
 
@@ -23,9 +23,9 @@ from simulator.structure_factors import Table
 class Variant:
     """What is fixed when a kernel is compiled."""
 
-    kind: str  # sweep or end
+    kind: str  # ray, sweep or end
     dtype: str
-    curved: bool
+    curved: bool = False
     # of the sweep
     shape: str = "square"
     has_table: bool = False
@@ -64,12 +64,21 @@ class Placed(NamedTuple):
         )
 
 
+_PLACED = len(Placed._fields)
+
+
+class Beam(NamedTuple):
+    """One source."""
+
+    incident: Tensor  # (3,)
+    wavelength_m: Tensor
+
+
 class Swept(NamedTuple):
-    """What the sweep needs beside the place: K slices, J sources."""
+    """What the sweep over K slices needs."""
 
     I: Tensor  # (P,)
-    incident: Tensor  # (J, 3)
-    wavelength_m: Tensor  # (J,)
+    q: Tensor  # (3, P)
     real_m: Tensor  # (K, 3 of a b c, 3 of x y z)
     cells: Tensor  # (3,)
     fudge: Tensor
@@ -95,36 +104,46 @@ class Ended(NamedTuple):
     mu: Tensor
 
 
-class Sweep(torch.nn.Module):
-    """I (P,) with the steps of all sources and slices of one sub-sample added."""
+class Ray(torch.nn.Module):
+    """The scattering vectors q (3, P) of one sub-sample and source."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """`Placed` and `Swept`, one after the other."""
-        v = self.variant
-        placed, s = Placed(*tensors[: len(Placed._fields)]), Swept(*tensors[len(Placed._fields) :])
-        _, diffracted = placed.direction(placed.depth, v.curved)
-        incident, wavelength = s.incident.T[:, :, None, None], s.wavelength_m[:, None, None]
-        q = scattering.scattering_vector(diffracted[:, None, None], incident, wavelength)  # (3, J, 1, P)
-        real_m = s.real_m.permute(1, 2, 0)[:, :, None, :, None]
-        hkl = scattering.miller_indices(real_m, q)  # (3, J, K, P)
+        """`Placed` and `Beam`, one after the other."""
+        placed, beam = Placed(*tensors[:_PLACED]), Beam(*tensors[_PLACED:])
+        _, diffracted = placed.direction(placed.depth, self.variant.curved)
+        return scattering.scattering_vector(diffracted, beam.incident[:, None], beam.wavelength_m)
+
+
+class Sweep(torch.nn.Module):
+    """I (P,) with the steps of all slices of one sub-sample and source added."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """The fields of `Swept`."""
+        v, s = self.variant, Swept(*tensors)
+        # K stands first and its stride is not 1, so that the compiler's vectors run over the pixels.
+        hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], s.q)
         hkl0 = scattering.nearest(hkl)
         Na, Nb, Nc = s.cells.unbind()
         F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
         F_cell = structure_factors.structure_factor(self._table(s), s.default_F, hkl, hkl0, v.interpolate)
         terms = accumulate.step_intensity(F_cell, F_latt)
         if v.has_dmin:
-            terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
-        return s.I + terms.sum((0, 1))
+            terms = torch.where(scattering.is_resolved(s.q, s.dmin_m), terms, torch.zeros_like(terms))
+        return s.I + terms.sum(0)
 
     def _table(self, s: Swept) -> Table | None:
         if not self.variant.has_table:
             return None
-        rows = [tuple(row.unbind()) for row in s.grid.unbind()]
-        return Table(s.F, rows[0], rows[1], rows[2], is_wide=self.variant.is_wide)
+        shape, lowest, highest = ((row[0], row[1], row[2]) for row in s.grid.unbind())
+        return Table(s.F, shape, lowest, highest, is_wide=self.variant.is_wide)
 
 
 class End(torch.nn.Module):
@@ -137,7 +156,7 @@ class End(torch.nn.Module):
     def forward(self, *tensors: Tensor) -> Tensor:
         """`Placed` and `Ended`, one after the other."""
         v = self.variant
-        placed, e = Placed(*tensors[: len(Placed._fields)]), Ended(*tensors[len(Placed._fields) :])
+        placed, e = Placed(*tensors[:_PLACED]), Ended(*tensors[_PLACED:])
         # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
         R, diffracted = placed.direction(placed.depth, v.curved)
         omega = detector.solid_angle(placed, R, v.point_pixel)
@@ -154,7 +173,7 @@ class End(torch.nn.Module):
 
 
 def is_fusible(model: Model) -> bool:
-    """Can the model's image be made by these two?"""
+    """Can the model's image be made by these?"""
     return (
         model.like.device.type == "cpu"
         and not (model.oversample_thick or model.oversample_polar or model.oversample_omega)
@@ -167,24 +186,20 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def sweep_variant(model: Model) -> Variant:
-    """The kernel for the steps of a model."""
-    return Variant(
+def variants(model: Model) -> tuple[Variant, Variant, Variant]:
+    """The kernels for a model: ray, sweep, end."""
+    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved)
+    sweep = Variant(
         kind="sweep",
         dtype=_name(model.like.dtype),
-        curved=model.curved,
         shape=model.shape,
         has_table=model.table is not None,
         is_wide=model.table is not None and model.table.is_wide,
         interpolate=model.interpolate,
         has_dmin=model.dmin_m > 0,
     )
-
-
-def end_variant(model: Model) -> Variant:
-    """The kernel for the end of a model's pixels."""
     polarised = "none" if not model.polarized else "plain" if model.kahn is None else "Kahn"
-    return Variant(
+    end = Variant(
         kind="end",
         dtype=_name(model.like.dtype),
         curved=model.curved,
@@ -192,3 +207,4 @@ def end_variant(model: Model) -> Variant:
         has_layers=model.layers > 1,
         polarization="given" if model.dmin_m > 0 else polarised,
     )
+    return ray, sweep, end

@@ -11,7 +11,7 @@ from torch import Tensor
 from simulator import detector, kernels, polarization, scattering
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
-from simulator.fused import end_variant, is_fusible, sweep_variant
+from simulator.fused import is_fusible, variants
 from simulator.kernels import Kernel, KernelError
 
 ENGINES = ("auto", "kernel", "eager")
@@ -20,7 +20,7 @@ KERNEL_PAYS_FROM_STEPS = 4_000_000
 _LOG = logging.getLogger("simulator")
 
 
-def fused_model(model: Model, engine: str, steps: int, threads: int) -> FusedModel | None:
+def fused_model(model: Model, engine: str, steps: int) -> FusedModel | None:
     """The model for the kernels where `engine` wants them, or None for the eager path.
 
     `auto` takes them for at least KERNEL_PAYS_FROM_STEPS steps, so that which path is taken never depends on what was
@@ -38,22 +38,22 @@ def fused_model(model: Model, engine: str, steps: int, threads: int) -> FusedMod
             )
         if not kernels.stages_are_as_compiled():
             raise KernelError("a stage function has been replaced")
-        sweep, end = kernels.kernels((sweep_variant(model), end_variant(model)), threads)
+        ray, sweep, end = kernels.kernels(variants(model))
     except KernelError as error:
         if engine == "kernel":
             raise ExperimentError(f"engine is 'kernel', but {error}") from None
         if is_fusible(model):
             _LOG.warning("rendering without compiled kernels, several times slower: %s", error)
         return None
-    return FusedModel(model, sweep, end)
+    return FusedModel(model, ray, sweep, end)
 
 
 class FusedModel:
-    """Evaluates pixels of a model by two kernels; see `fused.Sweep` and `fused.End`."""
+    """Evaluates pixels of a model by kernels; see `fused.Ray`, `fused.Sweep` and `fused.End`."""
 
-    def __init__(self, model: Model, sweep: Kernel, end: Kernel) -> None:
+    def __init__(self, model: Model, ray: Kernel, sweep: Kernel, end: Kernel) -> None:
         m, p = model, model.place
-        self.model, self._sweep, self._end = model, sweep, end
+        self.model, self._ray, self._sweep, self._end = model, ray, sweep, end
         like = model.like
 
         def number(value: float) -> Tensor:
@@ -76,9 +76,10 @@ class FusedModel:
             grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
         cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
         real_m = m.real_m[..., 0].permute(2, 0, 1)
-        beams = m.sources.incident, m.sources.wavelength_m
+        sources = zip(m.sources.incident, m.sources.wavelength_m, strict=True)
+        self._beams = [ready(incident, wavelength) for incident, wavelength in sources]
         lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
-        self._swept = ready(*beams, *lattice, F, grid, m.default_F, number(m.dmin_m))
+        self._swept = ready(*lattice, F, grid, m.default_F, number(m.dmin_m))
         kahn = m.kahn if m.kahn is not None else number(0.0)
         self._scale = ready(number(m.steps), m.fluence, m.sources.incident[0], p.polar, kahn)
         self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)
@@ -87,7 +88,9 @@ class FusedModel:
         """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding."""
         I = self.model.background.detach().expand(slow.shape).contiguous()
         for place in self._subsamples:
-            I = self._sweep([slow, fast, *place, *self._place, I, *self._swept])
+            for beam in self._beams:
+                q = self._ray([slow, fast, *place, *self._place, *beam])
+                I = self._sweep([I, q, *self._swept])
         polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else torch.zeros(1, dtype=I.dtype)
         first = [slow, fast, *self._subsamples[0], *self._place]
         return self._end([*first, I, *self._scale, polar, *self._sensor])
@@ -111,4 +114,3 @@ class FusedModel:
                 if bool(seen.all()):
                     return polar_final
         return polar_final
-

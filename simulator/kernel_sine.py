@@ -97,8 +97,14 @@ def _(y: Tensor) -> Tensor:
     return torch.empty_like(y)
 
 
+in_kernel = False
+"""True in the process that compiles kernels: there the lattice factor takes its sines from here."""
+
+
 def tell_compiler() -> None:
-    """Register the polynomials with the compiler (which this imports)."""
+    """Register the polynomials with the compiler (which this imports), and have the stages use them."""
+    global in_kernel
+    in_kernel = True
     from torch._inductor.lowering import make_pointwise, register_lowering
     from torch._inductor.virtualized import ops
 

@@ -51,15 +51,15 @@ def stages_are_as_compiled() -> bool:
     return all(_functions(module) == functions for module, functions in _AS_IMPORTED.items())
 
 
-def kernels(variants: Sequence[Variant], threads: int) -> list[Kernel]:
-    """The kernels of `variants`, each good for `threads` callers at a time; KernelError where one cannot be had."""
+def kernels(variants: Sequence[Variant]) -> list[Kernel]:
+    """The kernels of `variants`; KernelError where one cannot be had."""
     files = [cache_folder() / f"{_name(variant)}.pt2" for variant in variants]
     if not all(file.exists() for file in files):
         with _locked(cache_folder() / "lock"):
             missing = [(variant, file) for variant, file in zip(variants, files, strict=True) if not file.exists()]
             if missing:
                 _compile(missing)
-    return [_load(file, threads) for file in files]
+    return [_load(file) for file in files]
 
 
 def cache_folder() -> Path:
@@ -129,9 +129,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @functools.cache
-def _load(file: Path, threads: int) -> Kernel:
+def _load(file: Path) -> Kernel:
     try:
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(file), "model", False, threads, -1)
+        loader = torch._C._aoti.AOTIModelPackageLoader(str(file), "model", False, 1, -1)
     except (AttributeError, RuntimeError) as error:
         raise KernelError(f"the kernel {file.name} cannot be loaded: {error}") from None
 

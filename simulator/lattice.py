@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from simulator import kernel_sine
 from simulator.units import ROUND_CORRECTION
 
 Count: TypeAlias = "int | Tensor"
@@ -26,33 +27,35 @@ Counts: TypeAlias = "tuple[Count, Count, Count]"
 # Below this N·δ (δ the distance to the nearest multiple of π) the series for the derivative is good to 1e-11 and the
 # plain formula has lost as many digits.
 _SERIES_BELOW = 0.05
+_NOTHING = 1e-30
 # The same for the square of the argument of a sphere's transform.
 _SPHERE_SERIES_BELOW = 0.04
 
 
-def _slopes(x: Tensor, N: Count, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The derivatives of sin(Nx)/sin(x), which is `value`, by x and by N, each in the shape of x.
+def _slopes(x: Tensor, N: Count, with_N: bool) -> tuple[Tensor, Tensor | None]:
+    """The derivatives of sin(Nx)/sin(x) by x and, if wanted, by N at fixed δ, each in the shape of x.
 
-    That by N is at fixed distance δ to the nearest multiple of π: δ cos(Nx)/sin(x).
+    All is in terms of δ, the distance to the nearest multiple of π: what the value loses to the rounding of x, the
+    derivative would lose (N·δ)⁻² times over. For a whole N the sign of the quotient goes over from peak to peak.
     """
     number = float(N) if isinstance(N, int) else N
-    delta = x - math.pi * torch.round(x / math.pi)
-    near = torch.abs(delta) * number < _SERIES_BELOW
-    safe = torch.where(near, torch.full_like(x, 0.5 * math.pi), x)
-    cosine, sine = torch.cos(number * x), torch.sin(safe)
-    plain = number * torch.cos(number * safe) / sine - value * torch.cos(safe) / sine
+    nearest = torch.round(x / math.pi)
+    delta = x - math.pi * nearest
+    # Where δ is 0, a δ so small that the quotients below come out as their limits.
+    delta = torch.where(delta == 0, torch.full_like(delta, _NOTHING), delta)
+    keeps_sign = isinstance(N, int) and N % 2 == 1
+    sign = 1.0 if keeps_sign else 1.0 - 2.0 * torch.remainder(nearest * (number - 1.0), 2.0)
+    wide, sine = number * delta, torch.sin(delta)
+    cosine, quotient = torch.cos(wide), torch.sin(wide) / sine
     d2 = delta * delta
-    series = -value * delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * 2 * (number**6 - 1) / 945))
-    # δ/sin(x) is 0/0 at every multiple of π; its sign is that of cos(x).
-    ratio = torch.where(near, torch.sign(torch.cos(x)) * (1.0 + d2 / 6 + d2 * d2 * (7 / 360)), delta / sine)
-    return torch.where(near, series, plain), ratio * cosine
+    series = -delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * (2 * (number**6 - 1) / 945)))
+    plain = (number * cosine - quotient * torch.cos(delta)) / sine
+    by_x = sign * torch.where(torch.abs(wide) < _SERIES_BELOW, quotient * series, plain)
+    return by_x, sign * cosine * (delta / sine) if with_N else None
 
 
 def _sine(x: Tensor) -> Tensor:
-    if torch.compiler.is_compiling() and x.dtype == torch.float64:
-        value: Tensor = torch.ops.nanobragg.sine(x)
-        return value
-    return torch.sin(x)
+    return kernel_sine.sine_in_kernel(x) if kernel_sine.in_kernel else torch.sin(x)
 
 
 class _Sincg(torch.autograd.Function):
@@ -72,48 +75,35 @@ class _Sincg(torch.autograd.Function):
         x, N = inputs
         if isinstance(N, Tensor):
             ctx.N = None
-            ctx.save_for_backward(x, output, N)
-            ctx.save_for_forward(x, output, N)
+            ctx.save_for_backward(x, N)
+            ctx.save_for_forward(x, N)
         else:
             ctx.N = N
-            ctx.save_for_backward(x, output)
-            ctx.save_for_forward(x, output)
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
-        x, value, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
-        return grad * by_x, (grad * by_N).sum() if saved else None
+        x, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, with_N=ctx.needs_input_grad[1])
+        return grad * by_x, None if by_N is None else (grad * by_N).sum()
 
     @staticmethod
     def jvp(ctx: Any, x_tangent: Tensor | None, N_tangent: Tensor | None) -> Tensor:
-        x, value, *saved = ctx.saved_tensors
-        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, value)
-        parts = [slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None]
-        return torch.stack(parts).sum(0) if parts else torch.zeros_like(value)
+        x, *saved = ctx.saved_tensors
+        by_x, by_N = _slopes(x, saved[0] if saved else ctx.N, with_N=N_tangent is not None)
+        parts = [
+            slope * t for slope, t in ((by_x, x_tangent), (by_N, N_tangent)) if t is not None and slope is not None
+        ]
+        return torch.stack(parts).sum(0) if parts else torch.zeros_like(x)
 
 
 def sincg(x: Tensor, N: Count) -> Tensor:
     """sin(N x)/sin(x), and exactly N where x is exactly 0; any shape. N is at least 1; as a tensor it may be real."""
-    if isinstance(N, Tensor):
+    if isinstance(N, Tensor) and not kernel_sine.in_kernel:  # kernels are for whole numbers
         x = x - (torch.round(N) != N).to(x.dtype) * math.pi * torch.round(x / math.pi)
     value: Tensor = _Sincg.apply(x, N)  # type: ignore[no-untyped-call]
     return value
-
-
-def interference(h: Tensor, N: Count) -> Tensor:
-    """sin(πNh)/sin(πh) of fractional indices h, any shape: the factor of N cells along an axis."""
-    if h.dtype == torch.float64:
-        return sincg(h * math.pi, N)
-    whole = torch.round(h)
-    r = h - whole
-    if torch.compiler.is_compiling():
-        sine_of_pi = torch.ops.nanobragg.sine_of_pi
-        value = torch.where(r == 0, N, sine_of_pi(r * N) / sine_of_pi(r))
-    else:
-        value = sincg(r * math.pi, N)
-    half = whole * ((torch.round(N) if isinstance(N, Tensor) else N) - 1) * 0.5
-    return value * (1.0 - 4.0 * (half - torch.floor(half)))
 
 
 def sinc3(x: Tensor) -> Tensor:
@@ -159,12 +149,36 @@ def square_factors(hkl: Tensor, N: Counts) -> list[Tensor]:
 
     An axis with a single cell has no factor: it is 1 everywhere.
     """
+    factor = _of_remainder if hkl.dtype == torch.float32 else _plain
     return [
-        interference(hkl[axis], cells)
+        factor(index, cells)
         if isinstance(cells, Tensor) or cells > 1
         else torch.ones((), dtype=hkl.dtype, device=hkl.device)
-        for axis, cells in enumerate(N)
+        for index, cells in zip(hkl.unbind(), N, strict=True)
     ]
+
+
+def _plain(index: Tensor, N: Count) -> Tensor:
+    return sincg(index * math.pi, N)
+
+
+def _of_remainder(index: Tensor, N: Count) -> Tensor:
+    """The factor of one axis in single precision: of what is left of the index beside the nearest whole number.
+
+    N π h has too few digits there (its rounding is 2e-5 of a period at N h of 400); the remainder is exact. In double
+    precision the plain formula stays, whose rounding is the original's.
+    """
+    nearest = torch.round(index)
+    if kernel_sine.in_kernel:
+        rest, sine_of_pi = index - nearest, kernel_sine.sine_of_pi_in_kernel
+        value = torch.where(rest == 0, N, sine_of_pi(rest * N) / sine_of_pi(rest))
+        half = nearest * (N - 1) * 0.5
+        return value * (1.0 - 4.0 * (half - torch.floor(half)))
+    value = sincg((index - nearest) * math.pi, N)
+    if isinstance(N, Tensor):
+        is_odd = torch.remainder(nearest * (N - 1.0), 2.0)
+        return value * (1.0 - 2.0 * torch.where(torch.round(N) == N, is_odd, torch.zeros_like(is_odd)))
+    return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
 
 
 def product(factors: list[Tensor]) -> Tensor:

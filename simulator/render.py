@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from simulator import evaluate as evaluation
+from simulator import recompute
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.fused_model import fused_model
@@ -22,7 +23,7 @@ _VALUES_PER_PIXEL = 60
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
 # What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
-_FUSED_BLOCK = 32768
+_FUSED_BLOCK = 65536
 
 
 def render(
@@ -47,9 +48,8 @@ def render(
     height, width = model.place.pixels_s, model.place.pixels_f
     wanted = active_pixels(experiment.model, height, width, pixels, model.like.device)
     count = wanted.shape[0]
-    threads = torch.get_num_threads()
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
-    fused = fused_model(model, engine, count * loops, threads)
+    fused = fused_model(model, engine, count * loops)
     image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
 
     def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ def render(
         image[flat] = evaluation.evaluate(model, *coordinates(flat))
 
     if fused is not None:
-        size = max(min(_FUSED_BLOCK, -(-count // threads)), 1)
+        size = _FUSED_BLOCK * torch.get_num_threads()
     else:
         size = block_size(model, memory_budget_MB, count)
     blocks = [wanted[first : first + size] for first in range(0, count, size)]
@@ -75,13 +75,14 @@ def render(
             else:
                 image[flat] = values
 
-        _in_threads(fused_into_image, blocks, count, progress)
+        with torch.no_grad():
+            for flat in _reported(blocks, count, progress):
+                fused_into_image(flat)
     elif len(blocks) == 1:
         values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
         image = image.index_put((wanted,), values)
     elif torch.is_grad_enabled() and model.requires_grad:
-        parts = [_evaluated_again(model, *coordinates(flat)) for flat in _reported(blocks, count, progress)]
-        image = image.index_put((wanted,), torch.cat(parts))
+        image = image.index_put((wanted,), recompute.block_values(model, blocks, coordinates, progress))
     elif model.like.device.type == "cpu":
         _in_threads(evaluate_into_image, blocks, count, progress)
     else:
@@ -126,16 +127,6 @@ def _in_threads(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads)  # the workers' setting is partly global
-
-
-def _evaluated_again(model: Model, slow: Tensor, fast: Tensor) -> Tensor:
-    """The values of a block, of which only the pixels are kept: the backward pass evaluates it again."""
-    from torch.utils.checkpoint import checkpoint
-
-    values: Tensor = checkpoint(
-        evaluation.evaluate, model, slow, fast, use_reentrant=False, preserve_rng_state=False, determinism_check="none"
-    )
-    return values
 
 
 def block_size(model: Model, memory_budget_MB: float, count: int) -> int:

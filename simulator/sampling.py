@@ -77,8 +77,11 @@ def sample_thickness(count: int | None, thickness_m: Number) -> Sampling:
 
 
 def mosaic_domain_count(count: int | None, spread_deg: Number | None) -> int:
-    """How many mosaic domains: one without a spread, ten when only a spread is given."""
-    if spread_deg is None or plain(spread_deg) <= 0:
+    """How many mosaic domains: one without a spread, ten when only a spread is given.
+
+    A spread of 0 is none, unless it is a tensor.
+    """
+    if spread_deg is None or plain(spread_deg) < 0 or (plain(spread_deg) == 0 and isinstance(spread_deg, float | int)):
         return 1
     return 10 if count is None or count <= 0 else count
 

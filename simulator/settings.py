@@ -105,7 +105,7 @@ class DetectorSettings(Settings):
     pivot: str = "beam"  # effective only in CUSTOM
     fdet_vector: Vector | None = None  # this and the next six count only in CUSTOM
     sdet_vector: Vector | None = None
-    odet_vector: Vector | None = None
+    odet_vector: Vector | None = None  # of floats, and not of length 1 to the last bit: fdet × sdet instead
     beam_vector: Vector | None = None
     polar_vector: Vector | None = None
     spindle_axis: Vector | None = None
@@ -157,6 +157,8 @@ class CrystalSettings(Settings):
     sample_z_mm: float | None = None
     shape: str = "square"
     fudge: Number = 1.0
+    # As a float it is rounded to single precision as the original's is; as a tensor it is a real number, and one that
+    # is 0 keeps its domains, so that it has a slope.
     mosaic_spread_deg: Number | None = None
     mosaic_domains: int | None = None
     mosaic_seed: int = -12345678

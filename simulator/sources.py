@@ -67,7 +67,7 @@ def _from_rows(rows: tuple[tuple[units.Number | None, ...], ...], wavelength: Te
     positions, wavelengths = [], []
     for row in rows:
         full = (*row, *(None,) * (5 - len(row)))
-        xyz = [home[i] if full[i] is None else units.tensor(full[i] or 0.0, home) for i in range(3)]
+        xyz = [own if given is None else units.tensor(given, home) for own, given in zip(home, full[:3], strict=True)]
         positions.append(torch.stack(xyz))
         wavelengths.append(wavelength if full[4] is None else units.tensor(full[4], home))
     return Sources(-unit(torch.stack(positions)), torch.stack(wavelengths))

@@ -17,7 +17,6 @@ from simulator import units
 from simulator.errors import ExperimentError
 from simulator.settings import Reflections
 
-
 Triple: TypeAlias = "tuple[units.Number, units.Number, units.Number]"
 
 

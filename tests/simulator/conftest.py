@@ -14,6 +14,7 @@ import torch
 
 from simulator.io import hkl
 from simulator.settings import Reflections
+from tests.strict import strictly
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,16 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _strict_dtypes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No tensor of another dtype or device than the experiment's: see tests/strict.py."""
+    if request.node.get_closest_marker("loose_dtypes"):
+        yield
+        return
+    with strictly():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

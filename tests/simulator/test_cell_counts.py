@@ -90,6 +90,24 @@ def test_derivatives_are_finite_and_right_on_the_index(N: float) -> None:
         assert float(by_N) == pytest.approx(41)
 
 
+@pytest.mark.parametrize("N", [2, 3, 8, 48])
+@pytest.mark.parametrize("phase", [1e-6, 1e-3, 0.049, 0.051, 0.3, 1.0])
+def test_slopes_keep_their_digits_near_a_peak(N: int, phase: float) -> None:
+    """Against the sum that the quotient stands for: Σ cos((N−1−2m)δ) at Nδ = phase, whose terms do not cancel."""
+    away = phase / N
+    for k in (0, 1, -6, 20):
+        x = t(math.pi * k + away).requires_grad_()
+        count = t(float(N)).requires_grad_()
+        by_x, by_N = torch.autograd.grad(lattice.sincg(x, count), (x, count))
+        exact = float(x.detach()) - k * math.pi - k * 1.2246467991473532e-16  # π is that much more than math.pi
+        odd = [N - 1 - 2 * m for m in range(N)]
+        sign = (-1) ** (k * (N - 1))
+        assert float(by_x) == pytest.approx(
+            -sign * sum(o * math.sin(o * exact) for o in odd), rel=1e-9 if k == 0 else 1e-6
+        )
+        assert float(by_N) == pytest.approx(sign * exact * math.cos(N * exact) / math.sin(exact), rel=1e-8)
+
+
 @pytest.mark.parametrize("away", [0.0, 1e-9, 1e-6, 1e-4, 1e-2, 0.06, 0.1])
 def test_the_sphere_has_a_derivative_however_near_the_index(away: float) -> None:
     """Against the series to high order: the plain derivative loses all digits there."""

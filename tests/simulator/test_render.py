@@ -158,7 +158,10 @@ class _Purity(TorchDispatchMode):
 def test_no_tensor_of_another_dtype_appears(dtype: torch.dtype, more: dict[str, Any]) -> None:
     e = experiment(**{**RICH, **more}, dtype=dtype)
     with _Purity() as seen:
-        image = render(e)
+        model = e.build()
+    assert seen.dtypes == {torch.float64, dtype}  # the set-up is in double precision, converted at its end
+    with _Purity() as seen:
+        image = render(e, model=model)
     assert image.dtype == dtype
     assert seen.dtypes == {dtype}
     assert seen.devices == {"cpu"}
@@ -166,7 +169,7 @@ def test_no_tensor_of_another_dtype_appears(dtype: torch.dtype, more: dict[str, 
 
 def test_single_precision_is_near_double() -> None:
     double, single = render(experiment(**RICH)), render(experiment(**RICH, dtype=torch.float32))
-    assert ((double - single).abs() <= 2e-3 * double.abs() + 1e-6 * double.max()).all()
+    assert ((double - single).abs() <= 1e-3 * double.abs() + 1e-6 * double.max()).all()
 
 
 @pytest.mark.gpu_smoke

@@ -1,0 +1,144 @@
+"""Values of many blocks of pixels whose gradient keeps no graph: each block is evaluated again on the way back.
+
+Forward, nothing but the values is kept. Backward, the blocks are taken up one after the other (on a CPU as many at the
+same time as there are threads): evaluated with gradients, differentiated by the model's tensors, forgotten. So memory
+is that of the blocks at work, whatever the detector; a graph of checkpoints would keep megabytes for each block.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from simulator import evaluate as evaluation
+from simulator.experiment import Model, map_tensors
+
+Coordinates = Callable[[Tensor], tuple[Tensor, Tensor]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Job:
+    model: Model
+    blocks: Sequence[Tensor]
+    coordinates: Coordinates
+    progress: Callable[[float], None] | None
+
+
+def block_values(
+    model: Model, blocks: Sequence[Tensor], coordinates: Coordinates, progress: Callable[[float], None] | None = None
+) -> Tensor:
+    """The values (n,) of the pixels of all blocks (flat indices (m,) each), connected to the model's tensors.
+
+    `coordinates` turns flat indices into (slow, fast). `progress` is told the fraction of the forward pass that is
+    done. There are first derivatives only: asked for a graph of the gradient, it raises RuntimeError.
+    """
+    values: Tensor = _Again.apply(_Job(model, blocks, coordinates, progress), *_variables(model))  # type: ignore[no-untyped-call]
+    return values
+
+
+def _variables(model: Model) -> list[Tensor]:
+    """The model's tensors that carry gradients, each once per place that it stands in."""
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        if tensor.requires_grad:
+            found.append(tensor)
+        return tensor
+
+    map_tensors(model, note)
+    return found
+
+
+def _with_leaves(model: Model) -> tuple[Model, list[Tensor]]:
+    """A copy whose variables are leaves of a graph of its own; and those, in the order of `_variables`."""
+    leaves: list[Tensor] = []
+
+    def cut(tensor: Tensor) -> Tensor:
+        if not tensor.requires_grad:
+            return tensor
+        leaf = tensor.detach().requires_grad_()
+        leaves.append(leaf)
+        return leaf
+
+    return map_tensors(model, cut), leaves
+
+
+class _Again(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, job: _Job, *variables: Tensor) -> Tensor:
+        ctx.job = job
+        ctx.count = len(variables)
+
+        def values(block: Tensor) -> Tensor:
+            return evaluation.evaluate(job.model, *job.coordinates(block))
+
+        parts = []
+        total, done = sum(block.shape[0] for block in job.blocks), 0
+        for part in _each(values, job.blocks, gradients=False):
+            parts.append(part)
+            done += part.shape[0]
+            if job.progress is not None:
+                job.progress(done / total)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # create_graph=True
+            raise RuntimeError(
+                "an image in blocks has first derivatives only; for second ones render fewer pixels, or with a larger "
+                "memory budget, so that one block holds them"
+            )
+        job: _Job = ctx.job
+        sizes = [block.shape[0] for block in job.blocks]
+
+        def gradients(entry: tuple[Tensor, Tensor]) -> list[Tensor | None]:
+            block, weight = entry
+            model, leaves = _with_leaves(job.model)
+            values = evaluation.evaluate(model, *job.coordinates(block))
+            if not values.requires_grad:
+                return [None for _ in leaves]
+            found: Sequence[Tensor | None] = torch.autograd.grad(values, leaves, weight, allow_unused=True)
+            return list(found)
+
+        totals: list[Tensor | None] = [None] * ctx.count
+        for found in _each(gradients, list(zip(job.blocks, torch.split(grad, sizes), strict=True)), gradients=True):
+            totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
+        return None, *totals
+
+
+S = TypeVar("S")
+
+
+def _each(work: Callable[[S], T], entries: Sequence[S], gradients: bool) -> Iterator[T]:
+    """The results in order, whatever the number of threads; on a CPU each entry is worked on by one thread alone."""
+
+    def alone(entry: S) -> T:
+        with torch.set_grad_enabled(gradients):
+            return work(entry)
+
+    first = entries[0]
+    device = first.device if isinstance(first, Tensor) else first[0].device  # type: ignore[index]
+    if device.type != "cpu":
+        for entry in entries:
+            yield alone(entry)
+        return
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        waiting: deque[Future[T]] = deque()
+        for entry in entries:
+            waiting.append(pool.submit(alone, entry))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads)  # the workers' setting is partly global
