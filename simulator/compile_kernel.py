@@ -54,7 +54,7 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     points = _GRID[0] * _GRID[1] * _GRID[2] if variant.has_table else 1
     sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I"), (P,))
     sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "polar_vec"), (3,))
-    sizes |= {"q": (3, P), "real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": (points,), "grid": (3, 3)}
+    sizes |= {"ray": (3, P), "real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": (points,), "grid": (3, 3)}
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
     names = _FIELDS[variant.kind]
     example = [full(*sizes.get(name, ())) for name in names]

@@ -26,6 +26,8 @@ class Variant:
     kind: str  # ray, sweep or end
     dtype: str
     curved: bool = False
+    # of the ray and the sweep
+    takes_directions: bool = False
     # of the sweep
     shape: str = "square"
     has_table: bool = False
@@ -64,6 +66,7 @@ class Placed(NamedTuple):
         )
 
 
+_FEW_SLICES = 4
 _PLACED = len(Placed._fields)
 
 
@@ -78,7 +81,9 @@ class Swept(NamedTuple):
     """What the sweep over K slices needs."""
 
     I: Tensor  # (P,)
-    q: Tensor  # (3, P)
+    ray: Tensor  # (3, P), q or d
+    incident: Tensor  # (3,)
+    wavelength_m: Tensor
     real_m: Tensor  # (K, 3 of a b c, 3 of x y z)
     cells: Tensor  # (3,)
     fudge: Tensor
@@ -105,7 +110,7 @@ class Ended(NamedTuple):
 
 
 class Ray(torch.nn.Module):
-    """The scattering vectors q (3, P) of one sub-sample and source."""
+    """The scattering vectors q (3, P) of one sub-sample and source, or the directions d if the sweep takes those."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
@@ -115,6 +120,8 @@ class Ray(torch.nn.Module):
         """`Placed` and `Beam`, one after the other."""
         placed, beam = Placed(*tensors[:_PLACED]), Beam(*tensors[_PLACED:])
         _, diffracted = placed.direction(placed.depth, self.variant.curved)
+        if self.variant.takes_directions:
+            return diffracted
         return scattering.scattering_vector(diffracted, beam.incident[:, None], beam.wavelength_m)
 
 
@@ -127,16 +134,18 @@ class Sweep(torch.nn.Module):
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """The fields of `Swept`."""
-        v, s = self.variant, Swept(*tensors)
+        v, s, q = self.variant, Swept(*tensors), tensors[1]
+        if v.takes_directions:
+            q = scattering.scattering_vector(s.ray, s.incident[:, None], s.wavelength_m)
         # K stands first and its stride is not 1, so that the compiler's vectors run over the pixels.
-        hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], s.q)
+        hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], q)
         hkl0 = scattering.nearest(hkl)
         Na, Nb, Nc = s.cells.unbind()
         F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
         F_cell = structure_factors.structure_factor(self._table(s), s.default_F, hkl, hkl0, v.interpolate)
         terms = accumulate.step_intensity(F_cell, F_latt)
         if v.has_dmin:
-            terms = torch.where(scattering.is_resolved(s.q, s.dmin_m), terms, torch.zeros_like(terms))
+            terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
         return s.I + terms.sum(0)
 
     def _table(self, s: Swept) -> Table | None:
@@ -188,10 +197,13 @@ def _name(dtype: torch.dtype) -> str:
 
 def variants(model: Model) -> tuple[Variant, Variant, Variant]:
     """The kernels for a model: ray, sweep, end."""
-    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved)
+    # With few slices it costs less to make q where it is used; with many, to make it once.
+    few = model.real_m.shape[2] < _FEW_SLICES
+    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved, takes_directions=few)
     sweep = Variant(
         kind="sweep",
         dtype=_name(model.like.dtype),
+        takes_directions=few,
         shape=model.shape,
         has_table=model.table is not None,
         is_wide=model.table is not None and model.table.is_wide,

@@ -13,8 +13,8 @@ from simulator.errors import ExperimentError
 from simulator.experiment import Model
 from simulator.fused import is_fusible, variants
 from simulator.kernels import Kernel, KernelError
+from simulator.settings import ENGINES
 
-ENGINES = ("auto", "kernel", "eager")
 # Below this many steps an image is rendered before a kernel would be compiled, and hardly later where it is there.
 KERNEL_PAYS_FROM_STEPS = 4_000_000
 _LOG = logging.getLogger("simulator")
@@ -76,6 +76,7 @@ class FusedModel:
             grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
         cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
         real_m = m.real_m[..., 0].permute(2, 0, 1)
+        self._takes_directions = variants(m)[0].takes_directions
         sources = zip(m.sources.incident, m.sources.wavelength_m, strict=True)
         self._beams = [ready(incident, wavelength) for incident, wavelength in sources]
         lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
@@ -88,9 +89,12 @@ class FusedModel:
         """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding."""
         I = self.model.background.detach().expand(slow.shape).contiguous()
         for place in self._subsamples:
-            for beam in self._beams:
-                q = self._ray([slow, fast, *place, *self._place, *beam])
-                I = self._sweep([I, q, *self._swept])
+            at = [slow, fast, *place, *self._place]
+            ray = self._ray([*at, *self._beams[0]])
+            for number, beam in enumerate(self._beams):
+                if number > 0 and not self._takes_directions:
+                    ray = self._ray([*at, *beam])
+                I = self._sweep([I, ray, *beam, *self._swept])
         polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else torch.zeros(1, dtype=I.dtype)
         first = [slow, fast, *self._subsamples[0], *self._place]
         return self._end([*first, I, *self._scale, polar, *self._sensor])

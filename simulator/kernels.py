@@ -2,7 +2,7 @@
 
 A kernel serves any experiment of its `Variant`. It is compiled by a process of its own (`compile_kernel`) and kept
 under a name that changes with everything it was made of: the source of the stages, PyTorch, the processor. To load one
-takes milliseconds and none of the compiler. docs/adr/0007-fused-kernels.md
+takes milliseconds and none of the compiler. docs/adr/0009-fused-kernels.md
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _VALUES_PER_PIXEL = 60
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
 # What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
-_FUSED_BLOCK = 65536
+_FUSED_BLOCK = 32768
 
 
 def render(
@@ -53,31 +53,18 @@ def render(
     image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
 
     def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
-        # Not by whole numbers, whose division no vector unit does; exact far beyond any detector.
-        slow = torch.floor((flat.to(torch.float64) + 0.5) / width)
+        slow = torch.div(flat, width, rounding_mode="floor")
         return slow.to(image.dtype), (flat - slow * width).to(image.dtype)
 
     def evaluate_into_image(flat: Tensor) -> None:
         image[flat] = evaluation.evaluate(model, *coordinates(flat))
 
-    if fused is not None:
-        size = _FUSED_BLOCK * torch.get_num_threads()
-    else:
-        size = block_size(model, memory_budget_MB, count)
+    size = _FUSED_BLOCK * torch.get_num_threads() if fused else block_size(model, memory_budget_MB, count)
     blocks = [wanted[first : first + size] for first in range(0, count, size)]
     if fused is not None:
-
-        def fused_into_image(flat: Tensor) -> None:
-            values = fused.evaluate(*coordinates(flat))
-            first, last = int(flat[0]), int(flat[-1])
-            if last - first + 1 == len(flat):  # all in a row: no need to look each up
-                image[first : last + 1] = values
-            else:
-                image[flat] = values
-
         with torch.no_grad():
             for flat in _reported(blocks, count, progress):
-                fused_into_image(flat)
+                _put(image, flat, fused.evaluate(*coordinates(flat)))
     elif len(blocks) == 1:
         values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
         image = image.index_put((wanted,), values)
@@ -93,6 +80,15 @@ def render(
     if pixels is None:
         return image.reshape(height, width)
     return image[flat_index(pixels, height, width, model.like.device)]
+
+
+def _put(image: Tensor, flat: Tensor, values: Tensor) -> None:
+    """Values at flat indices, which ascend; in one piece where they stand in a row."""
+    first, last = int(flat[0]), int(flat[-1])
+    if last - first + 1 == len(flat):
+        image[first : last + 1] = values
+    else:
+        image[flat] = values
 
 
 def _reported(blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None) -> Iterator[Tensor]:

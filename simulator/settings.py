@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Vector: TypeAlias = "tuple[Number, ...] | torch.Tensor"
 CONVENTIONS = ("MOSFLM", "XDS", "ADXV", "DENZO", "DIALS", "CUSTOM")
+ENGINES = ("auto", "kernel", "eager")
 SHAPES = ("square", "round", "gauss", "tophat")
 
 

@@ -16,7 +16,7 @@ from simulator import settings, units
 from simulator.cli.tables import PIVOTS, PLAIN, SWITCHES
 from simulator.errors import ExperimentError
 from simulator.io import dump, hkl, mat, source_list, xtal
-from simulator.settings import Reflections
+from simulator.settings import ENGINES, Reflections
 
 if TYPE_CHECKING:
     from simulator.experiment import Experiment
@@ -57,6 +57,7 @@ class Outputs:
     inject: tuple[str, ...] = ()  # quantities whose values come from `inject_from`
     inject_from: Path | None = None
     threads: int | None = None
+    engine: str = "auto"
     show_config: bool = False
     dump_file: Path | None = None  # where the reflections read from -hkl are dumped
 
@@ -241,6 +242,12 @@ def _dtype(state: State, name: str, values: list[Value]) -> None:
     state.runtime["dtype"] = torch.float64 if values[0] == "float64" else torch.float32
 
 
+def _engine(state: State, name: str, values: list[Value]) -> None:
+    if values[0] not in ENGINES:
+        raise ExperimentError(f"{name} has the value {values[0]!r}, expected one of {', '.join(ENGINES)}")
+    state.outputs["engine"] = values[0]
+
+
 _SPECIAL: dict[str, Callable[[State, str, list[Value]], None]] = {
     "cell": _cell,
     "misset": _misset,
@@ -260,6 +267,7 @@ _SPECIAL: dict[str, Callable[[State, str, list[Value]], None]] = {
     "sourcefile": _file("sourcefile"),
     "device": _device,
     "dtype": _dtype,
+    "engine": _engine,
 }
 
 

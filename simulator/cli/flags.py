@@ -166,6 +166,7 @@ FLAGS: tuple[Flag, ...] = (
     _f("fix", "-fix", "word", "accepted for the C program's sake; no effect: state leaks are never reproduced"),
     _f("device", "-device", "word", "cpu | cuda[:n]"),
     _f("dtype", "-dtype", "word", "float64 | float32"),
+    _f("engine", "-engine", "word", "auto | kernel (compiled) | eager"),
     _f("threads", "-threads", "int", "CPU threads"),
     _f("lenient", "--lenient -lenient", help="report unknown flags and go on"),
     _f("version", "-version --version", help="print the version"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -58,6 +59,8 @@ def _say(message: str) -> None:
 
 def _run(invocation: Invocation) -> int:
     out = invocation.outputs
+    logging.basicConfig(format="nanobragg-torch: %(message)s")
+    logging.getLogger("simulator").setLevel(logging.INFO)
     for warning in invocation.warnings:
         _say(f"WARNING: {warning}")
     if out.threads is not None:
@@ -85,7 +88,7 @@ def _run(invocation: Invocation) -> int:
             _say("tracing only: no image is rendered without an output flag")
             return OK
         progress = _progress() if out.progress else None
-        image = render(invocation.experiment, progress=progress, model=model)
+        image = render(invocation.experiment, progress=progress, model=model, engine=out.engine)
     stored = image.to(torch.float32).cpu().numpy()
     reflections = invocation.experiment.crystal.reflections
     if out.dump_file is not None and reflections is not None:

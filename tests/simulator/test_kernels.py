@@ -1,0 +1,214 @@
+"""Compiled kernels: the same image as eager code, compiled once per kind of experiment, and never without need."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from simulator import Experiment, ExperimentError, kernel_sine, kernels, lattice, render
+from simulator.fused import Variant, variants
+from tests.simulator.small import experiment
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler, so no kernels"
+)
+# Of the largest pixel: what the issue of speed must not cost.
+AGREEMENT = 1e-12
+SINGLE_AGREEMENT = 1e-4
+
+MANY: dict[str, Any] = {"phi_start_deg": 10.0, "osc_deg": 1.0, "phisteps": 5}
+KINDS: dict[str, dict[str, Any]] = {
+    "scan": MANY,
+    "still": {"default_F": 10.0},
+    "interpolated": {"interpolate": True, "hdiv_range_rad": 0.002, "hdiv_steps": 3},
+    "round": {"shape": "round", **MANY},
+    "gauss": {"shape": "gauss", "polarized": False, **MANY},
+    "sensor": {"thickness_um": 300.0, "attenuation_um": 200.0, "thick_steps": 3, "kahn_factor": 0.9, "oversample": 2},
+    "dmin": {"dmin_A": 2.4, "dispersion_fraction": 0.05, "dispersion_steps": 3, "water_um": 2.0},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """All kernels of these tests in one go, which is quicker."""
+    wanted: dict[Variant, None] = {}
+    for changes in KINDS.values():
+        wanted |= dict.fromkeys(variants(experiment(**changes).build()))
+    wanted |= dict.fromkeys(variants(experiment(dtype=torch.float32, **MANY).build()))
+    kernels.kernels(list(wanted))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kernels_and_eager_code_agree(kind: str) -> None:
+    subject = experiment(**KINDS[kind])
+    eager = render(subject, engine="eager")
+    fused = render(subject, engine="kernel")
+    assert float(eager.max()) > 0
+    assert not torch.equal(fused, torch.zeros_like(fused))
+    assert float((fused - eager).abs().max()) <= AGREEMENT * float(eager.max())
+
+
+def test_single_precision_agrees() -> None:
+    eager, fused = (render(experiment(dtype=torch.float32, **MANY), engine=e) for e in ("eager", "kernel"))
+    assert fused.dtype == torch.float32
+    assert float((fused - eager).abs().max()) <= SINGLE_AGREEMENT * float(eager.max())
+
+
+def test_chosen_pixels_region_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["simulator.render"], "_FUSED_BLOCK", 7)
+    whole = render(experiment(**MANY), engine="kernel")
+    pixels = torch.tensor([[3, 4], [0, 0], [5, 5]])
+    assert torch.equal(render(experiment(**MANY), pixels, engine="kernel"), whole[pixels[:, 0], pixels[:, 1]])
+    part = render(experiment(roi=(2, 4, 1, 3), **MANY), engine="kernel")
+    assert torch.equal(part[1:4, 2:5], whole[1:4, 2:5])
+    assert float(part.sum()) == float(part[1:4, 2:5].sum())
+
+
+def test_a_sweep_of_cases_compiles_nothing_more() -> None:
+    before = set(kernels.cache_folder().iterdir())
+    for changes in (
+        {"phisteps": 9},
+        {"mosaic_spread_deg": 0.5, "mosaic_domains": 3},
+        {"Na": 11, "Nb": 1},
+        {"detpixels_f": 3, "detpixels_s": 3},
+        {"detpixels_f": 61, "detpixels_s": 1},
+        {"hdiv_range_rad": 0.01, "hdiv_steps": 4},
+        {"distance_mm": 250.0, "twotheta_deg": 5.0, "oversample": 3},
+    ):
+        subject = experiment(**{**MANY, **changes})
+        eager = render(subject, engine="eager")
+        assert float((render(subject, engine="kernel") - eager).abs().max()) <= AGREEMENT * float(eager.max())
+    assert set(kernels.cache_folder().iterdir()) == before
+
+
+def test_work_decides_and_gradients_stay_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    real = kernels.kernels
+    monkeypatch.setattr(kernels, "kernels", lambda wanted: taken.append(len(wanted)) or real(wanted))
+    render(experiment(**MANY))
+    assert taken == []
+    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    render(experiment(**MANY))
+    assert taken == [3]
+    distance = torch.tensor(100.0, dtype=torch.float64, requires_grad=True)
+    render(experiment(distance_mm=distance, **MANY)).sum().backward()
+    assert taken == [3]
+    assert distance.grad is not None
+
+
+def test_a_replaced_stage_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    before = render(experiment(**MANY))
+    product = lattice.product
+    monkeypatch.setattr(lattice, "product", lambda factors: 2.0 * product(factors))
+    assert torch.allclose(render(experiment(**MANY)), 4.0 * before)
+    with pytest.raises(ExperimentError, match="stage function has been replaced"):
+        render(experiment(**MANY), engine="kernel")
+
+
+def test_where_there_are_none_the_reason_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ExperimentError, match="one of auto, kernel, eager"):
+        render(experiment(), engine="fast")
+    with pytest.raises(ExperimentError, match="-oversample_omega"):
+        render(experiment(oversample_omega=True), engine="kernel")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", "/bin/false")
+    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    with pytest.raises(ExperimentError, match="engine is 'kernel', but the kernel does not compile"):
+        render(experiment(**MANY), engine="kernel")
+    with caplog.at_level(logging.WARNING, "simulator"):
+        image = render(experiment(**MANY))
+    assert torch.equal(image, render(experiment(**MANY), engine="eager"))
+    assert "without compiled kernels" in caplog.text
+    assert not list(tmp_path.rglob("*.pt2"))
+
+
+def test_neither_import_nor_render_loads_the_compiler() -> None:
+    program = (
+        "import sys; from simulator import Experiment, render;"
+        "before = [m for m in sys.modules if m.startswith(('torch._inductor', 'torch._dynamo'))];"
+        "from tests.simulator.small import experiment; render(experiment(phisteps=5, osc_deg=1.0), engine='kernel');"
+        "after = [m for m in sys.modules if m.startswith(('torch._inductor.', 'torch._dynamo.'))];"
+        "print(before, after)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "[]"]
+
+
+class _NumPy:
+    """The operations of a compiler's namespace, done by NumPy in one precision."""
+
+    round = staticmethod(np.round)
+    floor = staticmethod(np.floor)
+    mul = staticmethod(np.multiply)
+    add = staticmethod(np.add)
+    sub = staticmethod(np.subtract)
+
+    @staticmethod
+    def constant(value: float, dtype: torch.dtype) -> Any:
+        return np.float64(value) if dtype == torch.float64 else np.float32(value)
+
+
+@pytest.mark.parametrize("largest", [1.0, 100.0, 1e6])
+def test_the_sine_is_exact_to_the_last_digits(largest: float) -> None:
+    x = np.random.default_rng(1).uniform(-largest, largest, 200_000)
+    exact = torch.sin(torch.tensor(x)).numpy()
+    ulp = np.spacing(np.abs(exact))
+    assert np.max(np.abs(kernel_sine.polynomial_sine(x, _NumPy) - exact) / ulp) <= 2.0
+
+
+def test_the_sine_keeps_its_digits_beside_multiples_of_pi() -> None:
+    n = np.arange(1, 20001)
+    x = n * math.pi
+    exact = np.sin(x)
+    assert np.max(np.abs(kernel_sine.polynomial_sine(x, _NumPy) / exact - 1.0)) <= 1e-12
+
+
+def test_the_sine_of_pi_in_single_precision() -> None:
+    y = np.random.default_rng(2).uniform(-300.0, 300.0, 200_000).astype(np.float32)
+    exact = np.sin(math.pi * (y.astype(np.float64) - np.round(y)) + math.pi * (np.round(y).astype(np.float64) % 2))
+    value = kernel_sine.polynomial_sine_of_pi(y, _NumPy)
+    assert value.dtype == np.float32
+    assert np.max(np.abs(value - exact) / np.maximum(np.abs(exact), 1e-3)) <= 3e-7
+
+
+def test_the_second_run_of_the_program_compiles_nothing(tmp_path: Path) -> None:
+    words = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 40 -oversample 1".split()
+    command = [sys.executable, "-m", "simulator", *words, "-engine", "kernel", "-floatfile", "out.bin", "-nopgm"]
+    said = []
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+        said.append("compiling the kernels" in done.stderr)
+    assert said[1] is False
+    image = np.fromfile(tmp_path / "out.bin", dtype=np.float32)
+    eager = render(Experiment.from_argv(words), engine="eager").to(torch.float32)
+    assert np.allclose(image, eager.reshape(-1).numpy(), rtol=1e-6)
+
+
+def test_a_kernel_runs_on_tensors_of_any_length() -> None:
+    _, sweep, _ = kernels.kernels(variants(experiment(**MANY).build()))
+    model = experiment(**MANY).build()
+    assert model.table is not None
+    grid = torch.tensor([model.table.shape, model.table.lowest, model.table.highest], dtype=torch.float64)
+    real = model.real_m[..., 0].permute(2, 0, 1).contiguous()
+    q = torch.full((3, 1), 1e9, dtype=torch.float64)
+    number = torch.zeros((), dtype=torch.float64)
+    cells = torch.tensor([5.0, 6.0, 7.0], dtype=torch.float64)
+    rest: list[Tensor] = [torch.zeros(3, dtype=torch.float64), number, real, cells, number + 1.0]
+    rest += [model.cell.reciprocal_A.contiguous(), model.table.flat, grid, number, number]
+    for length in (1, 15, 16, 17, 100):
+        I = sweep([torch.zeros(length, dtype=torch.float64), q.expand(3, length).contiguous(), *rest])
+        assert I.shape == (length,)
+        assert torch.equal(I, I[:1].expand(length))
