@@ -64,7 +64,13 @@ def render(
     if fused is not None:
         with torch.no_grad():
             for flat in _reported(blocks, count, progress):
-                _put(image, flat, fused.evaluate(*coordinates(flat)))
+                in_a_row = int(flat[-1]) - int(flat[0]) + 1 == len(flat)  # they ascend
+                if in_a_row:
+                    first = int(flat[0])
+                    places = _in_a_row(first, len(flat), width, image)
+                    image[first : first + len(flat)] = fused.evaluate(*places)
+                else:
+                    image[flat] = fused.evaluate(*coordinates(flat))
     elif len(blocks) == 1:
         values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
         image = image.index_put((wanted,), values)
@@ -82,13 +88,15 @@ def render(
     return image[flat_index(pixels, height, width, model.like.device)]
 
 
-def _put(image: Tensor, flat: Tensor, values: Tensor) -> None:
-    """Values at flat indices, which ascend; in one piece where they stand in a row."""
-    first, last = int(flat[0]), int(flat[-1])
-    if last - first + 1 == len(flat):
-        image[first : last + 1] = values
-    else:
-        image[flat] = values
+def _in_a_row(first: int, count: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """(slow, fast) of `count` pixels from the flat index `first` on, without dividing for each."""
+    top, bottom = first // width, (first + count - 1) // width
+    here = slice(first - top * width, first - top * width + count)
+    slow = torch.arange(top, bottom + 1, dtype=like.dtype, device=like.device)
+    fast = torch.arange(width, dtype=like.dtype, device=like.device)
+    shape = (bottom - top + 1, width)
+    # One row of an expanded tensor stays a view that repeats one number, which a kernel would read past.
+    return slow[:, None].expand(shape).reshape(-1)[here].contiguous(), fast.expand(shape).reshape(-1)[here].contiguous()
 
 
 def _reported(blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None) -> Iterator[Tensor]:
