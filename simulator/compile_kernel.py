@@ -12,10 +12,11 @@ import warnings
 import torch
 from torch import Tensor
 
-from simulator import kernel_sine
-from simulator.fused import Beam, End, Ended, Placed, Ray, Sweep, Swept, Variant
+from simulator import kernel_ops
+from simulator.fused import End, Ray, Sweep, Variant, inputs
 
-_PIXELS, _SLICES, _GRID = 4096, 8, (9, 10, 11)  # of the example; all but the 3s may differ later
+# Of the example; all may differ later.
+_PIXELS, _SUBSAMPLES, _SOURCES, _SLICES, _GRID = 4096, 5, 6, 8, (9, 10, 11)
 
 
 def compile_kernel(variant: Variant, out: str) -> None:
@@ -28,17 +29,13 @@ def compile_kernel(variant: Variant, out: str) -> None:
 
 
 _MODULES = {"ray": Ray, "sweep": Sweep, "end": End}
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "ray": (*Placed._fields, *Beam._fields),
-    "sweep": Swept._fields,
-    "end": (*Placed._fields, *Ended._fields),
-}
 _SETTINGS = {
     "cpp.dynamic_threads": True,  # as many as PyTorch has when the kernel runs
     # One loop nest, with nothing kept between the slices of a pixel.
     "realize_opcount_threshold": 1_000_000,
     "realize_reads_threshold": 1_000_000,
     "realize_acc_reads_threshold": 1_000_000,
+    "split_reductions": False,
     "assert_indirect_indexing": False,  # indices are clamped to the table
 }
 
@@ -46,19 +43,22 @@ _SETTINGS = {
 def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     """Inputs of the right kind, and which of their sizes may vary."""
     dtype = getattr(torch, variant.dtype)
-    P, K = _PIXELS, _SLICES
+    P, B, S, K = _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES
+    grid = _GRID if variant.has_table else (1, 1, 1)
 
     def full(*shape: int) -> Tensor:
         return torch.full(shape, 0.5, dtype=dtype)
 
-    points = _GRID[0] * _GRID[1] * _GRID[2] if variant.has_table else 1
-    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I"), (P,))
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z"), (P,))
     sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "polar_vec"), (3,))
-    sizes |= {"ray": (3, P), "real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": (points,), "grid": (3, 3)}
+    sizes |= {"real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": grid, "grid": (3, 3)}
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
-    names = _FIELDS[variant.kind]
-    example = [full(*sizes.get(name, ())) for name in names]
-    varying = {P, K, points} - {1}
+    if variant.kind != "end":
+        sources = 1 if variant.kind == "ray" else S
+        sizes |= {"incident": (sources, 3), "wavelength_m": (sources,)}
+    sizes |= {"sub": (B, 3) if variant.kind == "sweep" else (3,)}
+    example = [full(*sizes.get(name, ())) for name in inputs(variant)]
+    varying = {P, B, S, K, *grid} - {1}
     dynamic: list[dict[int, object]] = [
         {dim: torch.export.Dim.DYNAMIC for dim, size in enumerate(tensor.shape) if size in varying}
         for tensor in example
@@ -68,7 +68,7 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
 
 def main() -> None:
     """Run the command line."""
-    kernel_sine.tell_compiler()
+    kernel_ops.tell_compiler()
     warnings.simplefilter("ignore")  # the compiler's own, about itself
     for fields, out in json.loads(sys.argv[1]):
         compile_kernel(Variant(**fields), out)

@@ -229,7 +229,7 @@ def pixel_position(
     if not curved:
         return torch.stack(flat)
     # The original bends by the laboratory components 2 and 3 of the flat position, whatever the axes.
-    on_beam = (place.distance * place.beam).expand(F.shape[0], 3)
+    on_beam = (place.distance * place.beam).expand(*flat[0].shape, 3)
     bent = rotate_axis(on_beam, place.sdet, flat[1] / place.distance)
     bent = rotate_axis(bent, place.fdet, flat[2] / place.distance)
     return bent.movedim(-1, 0).contiguous()

@@ -82,7 +82,7 @@ class Model:
         parts = (self.real_m, self.cell.reciprocal_A, p.pix0, p.fdet, p.sdet, p.odet, p.pixel, p.close_distance, p.beam)
         others = (p.distance, p.polar, self.sources.incident, self.sources.wavelength_m, self.default_F, self.fudge)
         last = (self.kahn, self.fluence, self.background, self.layer_depth, self.mu)
-        table = None if self.table is None else self.table.flat
+        table = None if self.table is None else self.table.F
         counts = (n for n in self.cells if isinstance(n, Tensor))
         return any(t is not None and t.requires_grad for t in (*parts, *others, *last, table, *counts))
 

@@ -1,6 +1,8 @@
-"""The loops of a pixel as three functions that a compiler can fuse: the ray, the sweep over slices, and the end.
+"""The loops of a pixel as three functions that a compiler can fuse: the ray, the sweep over steps, and the end.
 
 They call the same stage functions as `evaluate`, in the same order but for the sum, which here runs on step by step.
+A sweep takes what costs least: of few steps the pixels' places, with the rays made where they are used; of few slices
+the directions of one sub-sample, made once for all sources; else the scattering vectors of one sub-sample and source.
 All that changes from one experiment to the next comes in as tensors, so that one compiled kernel serves any number of
 pixels, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
 Not fused: the running product of the -oversample_ flags, and anything that needs gradients. Source: model section 8.
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from simulator import absorption, accumulate, detector, lattice, polarization, scattering, structure_factors
 from simulator.experiment import Model
+from simulator.kernel_ops import once
 from simulator.structure_factors import Table
 
 
@@ -26,8 +29,8 @@ class Variant:
     kind: str  # ray, sweep or end
     dtype: str
     curved: bool = False
-    # of the ray and the sweep
-    takes_directions: bool = False
+    # of the ray and the sweep: what goes from one to the other
+    takes: str = "vectors"  # places, directions or vectors
     # of the sweep
     shape: str = "square"
     has_table: bool = False
@@ -41,14 +44,12 @@ class Variant:
 
 
 class Placed(NamedTuple):
-    """A pixel's place: coordinates (P,), sub-sample and layer (0-dimensional), the surface (see detector.Surface)."""
+    """A pixel's place: coordinates (P,), sub-sample, the surface (see detector.Surface)."""
 
     slow: Tensor
     fast: Tensor
-    subS: Tensor
-    subF: Tensor
+    sub: Tensor  # subS, subF, depth in the sensor in m: (3,), or (B, 3) for all of them at once
     oversample: Tensor
-    depth: Tensor
     beam: Tensor
     fdet: Tensor
     sdet: Tensor
@@ -58,40 +59,46 @@ class Placed(NamedTuple):
     distance: Tensor
     close_distance: Tensor
 
-    def direction(self, depth: Tensor, curved: bool) -> tuple[Tensor, Tensor]:
-        """(R, d) at a depth of the sensor; see detector.airpath."""
-        sub = self.subS, self.subF
+    def direction(self, curved: bool, depth_m: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(R (P,), d (3, P)) of a sub-sample, or (B, 1, 1, P) and (3, B, 1, 1, P); see detector.airpath."""
+        subS, subF, depth = (x[..., None, None, None] if x.dim() else x for x in self.sub.unbind(-1))
+        depth = depth if depth_m is None else depth_m
         return detector.airpath(
-            detector.pixel_position(self, self.slow, self.fast, sub, self.oversample, depth, curved)
+            once(detector.pixel_position(self, self.slow, self.fast, (subS, subF), self.oversample, depth, curved))
         )
 
 
-_FEW_SLICES = 4
+FEW = 4
+"""Slices, or steps of a sub-sample: fewer than this are few."""
 _PLACED = len(Placed._fields)
 
 
-class Beam(NamedTuple):
-    """One source."""
+class Beams(NamedTuple):
+    """S sources."""
 
-    incident: Tensor  # (3,)
-    wavelength_m: Tensor
+    incident: Tensor  # (S, 3)
+    wavelength_m: Tensor  # (S,)
+
+    def scattering(self, diffracted: Tensor) -> Tensor:
+        """q (3, …, S, 1, P) of directions (3, …, 1, 1, P)."""
+        incident = self.incident.T.reshape(3, *[1] * (diffracted.dim() - 4), -1, 1, 1)
+        return scattering.scattering_vector(diffracted, incident, self.wavelength_m[:, None, None])
 
 
 class Swept(NamedTuple):
-    """What the sweep over K slices needs."""
+    """What the sweep needs of the crystal, for K slices."""
 
-    I: Tensor  # (P,)
-    ray: Tensor  # (3, P), q or d
-    incident: Tensor  # (3,)
-    wavelength_m: Tensor
     real_m: Tensor  # (K, 3 of a b c, 3 of x y z)
     cells: Tensor  # (3,)
     fudge: Tensor
     reciprocal_A: Tensor  # (3, 3)
-    F: Tensor  # the table, flat
+    F: Tensor  # the table
     grid: Tensor  # (3 of shape lowest highest, 3)
     default_F: Tensor
     dmin_m: Tensor
+
+
+_SWEPT = len(Swept._fields)
 
 
 class Ended(NamedTuple):
@@ -109,36 +116,45 @@ class Ended(NamedTuple):
     mu: Tensor
 
 
+def inputs(variant: Variant) -> tuple[str, ...]:
+    """The names of what a kernel takes, in order."""
+    if variant.kind == "end":
+        return (*Placed._fields, *Ended._fields)
+    if variant.kind == "ray":
+        return (*Placed._fields, *(Beams._fields if variant.takes == "vectors" else ()))
+    rays = Placed._fields if variant.takes == "places" else ("x", "y", "z")
+    return ("I", *rays, *(() if variant.takes == "vectors" else Beams._fields), *Swept._fields)
+
+
 class Ray(torch.nn.Module):
-    """The scattering vectors q (3, P) of one sub-sample and source, or the directions d if the sweep takes those."""
+    """x, y, z, each (P,), of the directions d of one sub-sample, or of its scattering vectors q of one source."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
-    def forward(self, *tensors: Tensor) -> Tensor:
-        """`Placed` and `Beam`, one after the other."""
-        placed, beam = Placed(*tensors[:_PLACED]), Beam(*tensors[_PLACED:])
-        _, diffracted = placed.direction(placed.depth, self.variant.curved)
-        if self.variant.takes_directions:
-            return diffracted
-        return scattering.scattering_vector(diffracted, beam.incident[:, None], beam.wavelength_m)
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """See `inputs`."""
+        placed, beams = Placed(*tensors[:_PLACED]), tensors[_PLACED:]
+        _, diffracted = placed.direction(self.variant.curved)
+        if not beams:
+            return diffracted.unbind()
+        return Beams(*beams).scattering(diffracted[:, None, None])[:, 0, 0].unbind()
 
 
 class Sweep(torch.nn.Module):
-    """I (P,) with the steps of all slices of one sub-sample and source added."""
+    """I (P,) with steps added: those of all slices and all sub-samples and sources that it takes."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """The fields of `Swept`."""
-        v, s, q = self.variant, Swept(*tensors), tensors[1]
-        if v.takes_directions:
-            q = scattering.scattering_vector(s.ray, s.incident[:, None], s.wavelength_m)
-        # K stands first and its stride is not 1, so that the compiler's vectors run over the pixels.
-        hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], q)
+        """See `inputs`."""
+        I, rays, s = tensors[0], tensors[1:-_SWEPT], Swept(*tensors[-_SWEPT:])
+        v, q = self.variant, self._q(rays)
+        # No stride but the pixels' is 1, so that the compiler's vectors run over them.
+        hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[:, :, None, None, :, None], once(q)))
         hkl0 = scattering.nearest(hkl)
         Na, Nb, Nc = s.cells.unbind()
         F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
@@ -146,7 +162,17 @@ class Sweep(torch.nn.Module):
         terms = accumulate.step_intensity(F_cell, F_latt)
         if v.has_dmin:
             terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
-        return s.I + terms.sum(0)
+        return I + terms.sum((0, 1, 2))
+
+    def _q(self, rays: tuple[Tensor, ...]) -> Tensor:
+        """(3, B sub-samples, S sources, 1, P); what is taken one by one has a dimension of 1."""
+        v = self.variant
+        if v.takes == "vectors":
+            return torch.stack(rays)[:, None, None, None]
+        rays, beams = rays[:-2], Beams(*rays[-2:])
+        if v.takes == "directions":
+            return beams.scattering(torch.stack(rays)[:, None, None, None])
+        return beams.scattering(Placed(*rays).direction(v.curved)[1])
 
     def _table(self, s: Swept) -> Table | None:
         if not self.variant.has_table:
@@ -163,11 +189,11 @@ class End(torch.nn.Module):
         self.variant = variant
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """`Placed` and `Ended`, one after the other."""
+        """See `inputs`."""
         v = self.variant
         placed, e = Placed(*tensors[:_PLACED]), Ended(*tensors[_PLACED:])
         # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
-        R, diffracted = placed.direction(placed.depth, v.curved)
+        R, diffracted = placed.direction(v.curved)
         omega = detector.solid_angle(placed, R, v.point_pixel)
         capture = polar = None
         if v.polarization == "given":
@@ -176,7 +202,7 @@ class End(torch.nn.Module):
             kahn = e.kahn if v.polarization == "Kahn" else None
             polar = polarization.polarization_factor(kahn, e.incident, diffracted, e.polar_vec)
         if v.has_layers:
-            _, last = placed.direction(e.last_layer * e.layer_depth, v.curved)
+            _, last = placed.direction(v.curved, e.last_layer * e.layer_depth)
             capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
         return accumulate.pixel_value(e.I, e.steps, e.fluence, capture, polar, omega)
 
@@ -196,18 +222,19 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def variants(model: Model) -> tuple[Variant, Variant, Variant]:
-    """The kernels for a model: ray, sweep, end."""
-    # With few slices it costs less to make q where it is used; with many, to make it once.
-    few = model.real_m.shape[2] < _FEW_SLICES
-    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved, takes_directions=few)
+    """The kernels for a model: ray, sweep, end. A sweep that takes places needs no ray."""
+    slices, sources = model.real_m.shape[2], model.sources.wavelength_m.shape[0]
+    takes = "places" if slices * sources < FEW else "directions" if slices < FEW else "vectors"
+    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved, takes=takes)
     sweep = Variant(
         kind="sweep",
         dtype=_name(model.like.dtype),
-        takes_directions=few,
+        curved=model.curved and takes == "places",
+        takes=takes,
         shape=model.shape,
         has_table=model.table is not None,
         is_wide=model.table is not None and model.table.is_wide,
-        interpolate=model.interpolate,
+        interpolate=model.interpolate and model.table is not None and min(model.table.F.shape) >= 4,
         has_dmin=model.dmin_m > 0,
     )
     polarised = "none" if not model.polarized else "plain" if model.kahn is None else "Kahn"

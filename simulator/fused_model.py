@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -64,21 +65,20 @@ class FusedModel:
 
         n = range(m.oversample)
         oversample = number(m.oversample)
-        self._subsamples = [
-            ready(number(subS), number(subF), oversample, m.layer_depth * layer)
-            for layer, subS, subF in itertools.product(range(m.layers), n, n)
-        ]
-        self._place = ready(p.beam, p.fdet, p.sdet, p.odet, p.pix0, p.pixel, p.distance, p.close_distance)
+        subs = itertools.product(range(m.layers), n, n)
+        self._subs = torch.stack(
+            [torch.stack((number(subS), number(subF), m.layer_depth.detach() * layer)) for layer, subS, subF in subs]
+        )
+        self._place = ready(oversample, p.beam, p.fdet, p.sdet, p.odet, p.pix0, p.pixel, p.distance, p.close_distance)
         if m.table is None:
-            F, grid = number(0.0).reshape(1), torch.zeros(3, 3, dtype=like.dtype)
+            F, grid = number(0.0).reshape(1, 1, 1), torch.zeros(3, 3, dtype=like.dtype)
         else:
-            F = m.table.flat
+            F = m.table.F
             grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
         cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
         real_m = m.real_m[..., 0].permute(2, 0, 1)
-        self._takes_directions = variants(m)[0].takes_directions
-        sources = zip(m.sources.incident, m.sources.wavelength_m, strict=True)
-        self._beams = [ready(incident, wavelength) for incident, wavelength in sources]
+        self._takes = variants(m)[1].takes
+        self._beams = ready(m.sources.incident, m.sources.wavelength_m)
         lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
         self._swept = ready(*lattice, F, grid, m.default_F, number(m.dmin_m))
         kahn = m.kahn if m.kahn is not None else number(0.0)
@@ -88,24 +88,33 @@ class FusedModel:
     def evaluate(self, slow: Tensor, fast: Tensor) -> Tensor:
         """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding."""
         I = self.model.background.detach().expand(slow.shape).contiguous()
-        for place in self._subsamples:
-            at = [slow, fast, *place, *self._place]
-            ray = self._ray([*at, *self._beams[0]])
-            for number, beam in enumerate(self._beams):
-                if number > 0 and not self._takes_directions:
-                    ray = self._ray([*at, *beam])
-                I = self._sweep([I, ray, *beam, *self._swept])
+        for rays in self._rays(slow, fast):
+            (I,) = self._sweep([I, *rays, *self._swept])
         polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else torch.zeros(1, dtype=I.dtype)
-        first = [slow, fast, *self._subsamples[0], *self._place]
-        return self._end([*first, I, *self._scale, polar, *self._sensor])
+        first = [slow, fast, self._subs[0], *self._place]
+        (value,) = self._end([*first, I, *self._scale, polar, *self._sensor])
+        return value
+
+    def _rays(self, slow: Tensor, fast: Tensor) -> Iterator[list[Tensor]]:
+        """What each call of the sweep is given; see `fused.inputs`."""
+        if self._takes == "places":
+            yield [slow, fast, self._subs, *self._place, *self._beams]
+            return
+        for sub in self._subs:
+            at = [slow, fast, sub, *self._place]
+            if self._takes == "directions":
+                yield [*self._ray(at), *self._beams]
+            else:
+                for beam in zip(*(torch.split(each, 1) for each in self._beams), strict=True):
+                    yield self._ray([*at, *beam])
 
     def _first_polar(self, slow: Tensor, fast: Tensor) -> Tensor:
         """quirk first-value: the polarisation of the first source that is not beyond dmin, 0 if all are."""
         m = self.model
         polar_final = torch.zeros_like(slow)
         seen = torch.zeros(slow.shape, dtype=torch.bool)
-        for subS, subF, oversample, depth in self._subsamples:
-            position = detector.pixel_position(m.place, slow, fast, (subS, subF), oversample, depth, m.curved)
+        for subS, subF, depth in (sub.unbind() for sub in self._subs):
+            position = detector.pixel_position(m.place, slow, fast, (subS, subF), m.oversample, depth, m.curved)
             _, diffracted = detector.airpath(position)
             for incident, wavelength in zip(m.sources.incident, m.sources.wavelength_m, strict=True):
                 q = scattering.scattering_vector(diffracted, incident[:, None], wavelength)

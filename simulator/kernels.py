@@ -28,11 +28,14 @@ from torch import Tensor
 from simulator import absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors
 from simulator.fused import Variant
 
-Kernel = Callable[[list[Tensor]], Tensor]
+Kernel = Callable[[list[Tensor]], list[Tensor]]
 _LOG = logging.getLogger("simulator")
 
 _STAGES = (absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors)
-_SOURCES = ("fused", "kernel_sine", "compile_kernel", "units", *(m.__name__.rpartition(".")[2] for m in _STAGES))
+_SOURCES = (
+    *("fused", "kernel_ops", "kernel_sine", "compile_kernel", "units"),
+    *(m.__name__.rpartition(".")[2] for m in _STAGES),
+)
 
 
 class KernelError(Exception):
@@ -135,8 +138,5 @@ def _load(file: Path) -> Kernel:
     except (AttributeError, RuntimeError) as error:
         raise KernelError(f"the kernel {file.name} cannot be loaded: {error}") from None
 
-    def run(inputs: list[Tensor]) -> Tensor:
-        values: list[Tensor] = loader.run(inputs)
-        return values[0]
-
+    run: Kernel = loader.run
     return run

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from simulator import kernel_sine
+from simulator import kernel_ops
 from simulator.units import ROUND_CORRECTION
 
 Count: TypeAlias = "int | Tensor"
@@ -55,7 +55,7 @@ def _slopes(x: Tensor, N: Count, with_N: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def _sine(x: Tensor) -> Tensor:
-    return kernel_sine.sine_in_kernel(x) if kernel_sine.in_kernel else torch.sin(x)
+    return kernel_ops.sine_but_sign(x) if kernel_ops.in_kernel else torch.sin(x)
 
 
 class _Sincg(torch.autograd.Function):
@@ -100,7 +100,7 @@ class _Sincg(torch.autograd.Function):
 
 def sincg(x: Tensor, N: Count) -> Tensor:
     """sin(N x)/sin(x), and exactly N where x is exactly 0; any shape. N is at least 1; as a tensor it may be real."""
-    if isinstance(N, Tensor) and not kernel_sine.in_kernel:  # kernels are for whole numbers
+    if isinstance(N, Tensor) and not kernel_ops.in_kernel:  # kernels are for whole numbers
         x = x - (torch.round(N) != N).to(x.dtype) * math.pi * torch.round(x / math.pi)
     value: Tensor = _Sincg.apply(x, N)  # type: ignore[no-untyped-call]
     return value
@@ -169,11 +169,10 @@ def _of_remainder(index: Tensor, N: Count) -> Tensor:
     precision the plain formula stays, whose rounding is the original's.
     """
     nearest = torch.round(index)
-    if kernel_sine.in_kernel:
-        rest, sine_of_pi = index - nearest, kernel_sine.sine_of_pi_in_kernel
-        value = torch.where(rest == 0, N, sine_of_pi(rest * N) / sine_of_pi(rest))
-        half = nearest * (N - 1) * 0.5
-        return value * (1.0 - 4.0 * (half - torch.floor(half)))
+    if kernel_ops.in_kernel:  # but for the sign, as the sines there
+        rest = index - nearest
+        quotient = kernel_ops.sine_of_pi_but_sign(rest * N) / kernel_ops.sine_of_half_turns(rest)
+        return torch.where(rest == 0, N, quotient)
     value = sincg((index - nearest) * math.pi, N)
     if isinstance(N, Tensor):
         is_odd = torch.remainder(nearest * (N - 1.0), 2.0)

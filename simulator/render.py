@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
+Flat: TypeAlias = "Tensor | range"
+"""Flat indices (n,), or all of a range."""
 # What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
 _FUSED_BLOCK = 32768
 
@@ -47,7 +50,7 @@ def render(
     model = model if model is not None else experiment.build()
     height, width = model.place.pixels_s, model.place.pixels_f
     wanted = active_pixels(experiment.model, height, width, pixels, model.like.device)
-    count = wanted.shape[0]
+    count = len(wanted)
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
     fused = fused_model(model, engine, count * loops)
     image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
@@ -56,31 +59,31 @@ def render(
         slow = torch.div(flat, width, rounding_mode="floor")
         return slow.to(image.dtype), (flat - slow * width).to(image.dtype)
 
-    def evaluate_into_image(flat: Tensor) -> None:
+    def evaluate_into_image(block: Flat) -> None:
+        flat = indices(block, image.device)
         image[flat] = evaluation.evaluate(model, *coordinates(flat))
 
     size = _FUSED_BLOCK * torch.get_num_threads() if fused else block_size(model, memory_budget_MB, count)
     blocks = [wanted[first : first + size] for first in range(0, count, size)]
     if fused is not None:
         with torch.no_grad():
-            for flat in _reported(blocks, count, progress):
-                in_a_row = int(flat[-1]) - int(flat[0]) + 1 == len(flat)  # they ascend
-                if in_a_row:
-                    first = int(flat[0])
-                    places = _in_a_row(first, len(flat), width, image)
-                    image[first : first + len(flat)] = fused.evaluate(*places)
+            for block in _reported(blocks, count, progress):
+                if isinstance(block, range):
+                    image[block.start : block.stop] = fused.evaluate(*_in_a_row(block, width, image))
                 else:
-                    image[flat] = fused.evaluate(*coordinates(flat))
+                    image[block] = fused.evaluate(*coordinates(block))
     elif len(blocks) == 1:
-        values = evaluation.evaluate(model, *coordinates(wanted), progress=progress)
-        image = image.index_put((wanted,), values)
+        flat = indices(wanted, image.device)
+        image = image.index_put((flat,), evaluation.evaluate(model, *coordinates(flat), progress=progress))
     elif torch.is_grad_enabled() and model.requires_grad:
-        image = image.index_put((wanted,), recompute.block_values(model, blocks, coordinates, progress))
+        flat = indices(wanted, image.device)
+        parts = torch.split(flat, size)
+        image = image.index_put((flat,), recompute.block_values(model, parts, coordinates, progress))
     elif model.like.device.type == "cpu":
         _in_threads(evaluate_into_image, blocks, count, progress)
     else:
-        for flat in _reported(blocks, count, progress):
-            evaluate_into_image(flat)
+        for block in _reported(blocks, count, progress):
+            evaluate_into_image(block)
     if progress is not None:
         progress(1.0)
     if pixels is None:
@@ -88,10 +91,15 @@ def render(
     return image[flat_index(pixels, height, width, model.like.device)]
 
 
-def _in_a_row(first: int, count: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(slow, fast) of `count` pixels from the flat index `first` on, without dividing for each."""
-    top, bottom = first // width, (first + count - 1) // width
-    here = slice(first - top * width, first - top * width + count)
+def indices(flat: Flat, device: torch.device) -> Tensor:
+    """Flat indices as a tensor (n,)."""
+    return torch.arange(flat.start, flat.stop, device=device) if isinstance(flat, range) else flat
+
+
+def _in_a_row(flat: range, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """(slow, fast) of pixels that follow each other, without dividing for each."""
+    top, bottom = flat.start // width, (flat.stop - 1) // width
+    here = slice(flat.start - top * width, flat.stop - top * width)
     slow = torch.arange(top, bottom + 1, dtype=like.dtype, device=like.device)
     fast = torch.arange(width, dtype=like.dtype, device=like.device)
     shape = (bottom - top + 1, width)
@@ -99,18 +107,18 @@ def _in_a_row(first: int, count: int, width: int, like: Tensor) -> tuple[Tensor,
     return slow[:, None].expand(shape).reshape(-1)[here].contiguous(), fast.expand(shape).reshape(-1)[here].contiguous()
 
 
-def _reported(blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None) -> Iterator[Tensor]:
+def _reported(blocks: Sequence[Flat], count: int, progress: Callable[[float], None] | None) -> Iterator[Flat]:
     """The blocks; progress is told when the next one is asked for."""
     done = 0
-    for flat in blocks:
-        yield flat
-        done += flat.shape[0]
+    for block in blocks:
+        yield block
+        done += len(block)
         if progress is not None:
             progress(done / count)
 
 
 def _in_threads(
-    work: Callable[[Tensor], None], blocks: Sequence[Tensor], count: int, progress: Callable[[float], None] | None
+    work: Callable[[Flat], None], blocks: Sequence[Flat], count: int, progress: Callable[[float], None] | None
 ) -> None:
     """Run `work` on the blocks in as many threads as PyTorch would use, each of them computing alone.
 
@@ -119,13 +127,13 @@ def _in_threads(
     """
     threads = torch.get_num_threads()
 
-    def alone(flat: Tensor) -> None:
+    def alone(block: Flat) -> None:
         with torch.no_grad():
-            work(flat)
+            work(block)
 
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        futures = deque(pool.submit(alone, flat) for flat in blocks)
+        futures = deque(pool.submit(alone, block) for block in blocks)
         for _ in _reported(blocks, count, progress):
             futures.popleft().result()
     finally:
@@ -163,8 +171,10 @@ def flat_index(pixels: Tensor, height: int, width: int, device: torch.device) ->
 
 def active_pixels(
     settings: ModelSettings, height: int, width: int, pixels: Tensor | None, device: torch.device
-) -> Tensor:
+) -> Flat:
     """Flat indices of the pixels to evaluate: inside the region of interest, unmasked, and of `pixels` if given."""
+    if settings.roi is None and settings.mask is None and pixels is None:
+        return range(height * width)
     active = torch.zeros((height, width), dtype=torch.bool, device=device)
     if settings.roi is None:
         active[:] = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from simulator.render import active_pixels
+from simulator.render import active_pixels, indices
 from simulator.settings import ModelSettings
 
 
@@ -26,7 +26,8 @@ class Statistics:
 def rendered_pixels(settings: ModelSettings, height: int, width: int) -> np.ndarray:
     """(height, width), True where a pixel is in the region of interest and not masked."""
     chosen = np.zeros((height, width), dtype=bool)
-    chosen.reshape(-1)[active_pixels(settings, height, width, None, torch.device("cpu")).numpy()] = True
+    cpu = torch.device("cpu")
+    chosen.reshape(-1)[indices(active_pixels(settings, height, width, None, cpu), cpu).numpy()] = True
     return chosen
 
 

@@ -6,6 +6,7 @@ whose 4×4×4 block leaves the grid falls back to the nearest value by itself (q
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulator import units
+from simulator import kernel_ops, units
 from simulator.errors import ExperimentError
 from simulator.settings import Reflections
 
@@ -22,13 +23,13 @@ Triple: TypeAlias = "tuple[units.Number, units.Number, units.Number]"
 
 @dataclass(frozen=True)
 class Table:
-    """The bordered grid, flat; `lowest` and `highest` h k l of the listed range.
+    """The bordered grid (h, k, l); `lowest` and `highest` h k l of the listed range.
 
     The numbers are ints, or floating-point tensors in a kernel that serves any table.
     """
 
-    flat: Tensor
-    shape: Triple
+    F: Tensor
+    shape: Triple  # of F
     lowest: Triple
     highest: Triple
     is_wide: bool  # has more points than a floating-point number can count
@@ -52,8 +53,7 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
     low = reflections.lowest
     high = (low[0] + F.shape[0] - 1, low[1] + F.shape[1] - 1, low[2] + F.shape[2] - 1)
     nh, nk, nl = bordered.shape
-    flat = bordered.reshape(-1)
-    return Table(flat, (nh, nk, nl), low, high, is_wide=flat.numel() >= 1 / torch.finfo(flat.dtype).eps)
+    return Table(bordered, (nh, nk, nl), low, high, is_wide=bordered.numel() >= 1 / torch.finfo(F.dtype).eps)
 
 
 def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
@@ -66,31 +66,45 @@ def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
     if table.is_wide:  # the index itself must be exact
         h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
         nk, nl = (n.to(torch.int64) if isinstance(n, Tensor) else n for n in (nk, nl))
-    return torch.take(table.flat, ((h * nk + k) * nl + l).to(torch.int64))
+    at = ((h * nk + k) * nl + l).to(torch.int64)
+    return kernel_ops.node(table.F, at, 0, 0, 0) if kernel_ops.in_kernel else torch.take(table.F, at)
 
 
 def _lagrange(x: Tensor) -> list[Tensor]:
     """Weights of the nodes −1, 0, 1, 2 at x in [0, 1)."""
-    return [
-        x * (x - 1) * (x - 2) / -6.0,
-        (x + 1) * (x - 1) * (x - 2) / 2.0,
-        (x + 1) * x * (x - 2) / -2.0,
-        (x + 1) * x * (x - 1) / 6.0,
-    ]
+    before, after, last = x + 1.0, x - 1.0, x - 2.0
+    outer, inner = x * after * (1 / 6), before * last * 0.5
+    return [-outer * last, inner * after, -inner * x, outer * before]
 
 
 def _interpolated(table: Table, hkl: Tensor) -> Tensor:
-    """Along l, then k, then h on the four nodes around each index."""
+    """Along l, then k, then h on the four nodes around each index; anything where the block does not fit."""
     base = torch.floor(hkl)
     wh, wk, wl = (_lagrange(x) for x in (hkl - base).unbind())
+    node = _nodes(table, base)
     over_h = []
     for i in range(4):
         over_k = []
         for j in range(4):
-            nodes = [look_up(table, base[0] + (i - 1), base[1] + (j - 1), base[2] + (m - 1)) for m in range(4)]
+            nodes = [node(i, j, m) for m in range(4)]
             over_k.append(wl[0] * nodes[0] + wl[1] * nodes[1] + wl[2] * nodes[2] + wl[3] * nodes[3])
         over_h.append(wk[0] * over_k[0] + wk[1] * over_k[1] + wk[2] * over_k[2] + wk[3] * over_k[3])
     return wh[0] * over_h[0] + wh[1] * over_h[1] + wh[2] * over_h[2] + wh[3] * over_h[3]
+
+
+def _nodes(table: Table, base: Tensor) -> Callable[[int, int, int], Tensor]:
+    """What gives F at (i, j, m) beyond the first node of the 4×4×4 blocks around `base`, kept within the table."""
+    _, nk, nl = table.shape
+    h, k, l = (
+        (x - low).clamp(min=0.0).clamp(max=n - 4.0) for x, low, n in zip(base, table.lowest, table.shape, strict=True)
+    )
+    if table.is_wide:
+        h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
+    first = ((h * nk + k) * nl + l).to(torch.int64)
+    if kernel_ops.in_kernel:
+        first = kernel_ops.once(first)
+        return lambda i, j, m: kernel_ops.node(table.F, first, i, j, m)
+    return lambda i, j, m: torch.take(table.F, first + ((i * nk + j) * nl + m))
 
 
 def _block_fits(table: Table, hkl: Tensor) -> Tensor:
@@ -106,6 +120,6 @@ def structure_factor(table: Table | None, default_F: Tensor, hkl: Tensor, hkl0: 
     if table is None:
         return default_F.expand(hkl.shape[1:])
     F = look_up(table, hkl0[0], hkl0[1], hkl0[2])
-    if interpolate:
+    if interpolate and min(table.F.shape) >= 4:  # else no block fits
         F = torch.where(_block_fits(table, hkl), _interpolated(table, hkl), F)
     return F

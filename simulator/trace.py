@@ -16,7 +16,7 @@ from simulator.errors import ExperimentError
 from simulator.evaluate import Loop, evaluate
 from simulator.experiment import Experiment, Model
 from simulator.given import Given, Values
-from simulator.render import active_pixels, flat_index
+from simulator.render import active_pixels, flat_index, indices
 from simulator.trace_lines import TRACE_NAMES, line, prefix
 from simulator.units import plain
 
@@ -170,7 +170,7 @@ def trace(
         raise ExperimentError("no pixel to trace was given")
     device = model.like.device
     flat = flat_index(torch.tensor(once, device=device), height, width, device)
-    active = set(active_pixels(experiment.model, height, width, torch.tensor(once), device).tolist())
+    active = set(indices(active_pixels(experiment.model, height, width, torch.tensor(once), device), device).tolist())
     for (s, f), index in zip(once, flat.tolist(), strict=True):
         if index not in active:
             raise ExperimentError(f"pixel (slow {s}, fast {f}) is outside the region of interest or masked")

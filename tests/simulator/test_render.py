@@ -28,7 +28,7 @@ from simulator import (
 )
 from simulator import evaluate as evaluation
 from simulator.settings import Reflections
-from tests.simulator.small import experiment
+from tests.simulator.small import experiment, reflections
 
 RICH: dict[str, Any] = {
     "phi_start_deg": 3.0,
@@ -59,6 +59,15 @@ def test_image_does_not_depend_on_the_memory_budget(more: dict[str, Any], dtype:
             assert torch.equal(render(e, memory_budget_MB=budget), whole)
     assert torch.isfinite(whole).all()
     assert (whole > 0).sum() > 0.8 * whole.numel()
+
+
+def test_a_grid_too_small_for_a_block_falls_back_everywhere() -> None:
+    """quirk interp-latch is not reproduced: each step without its 4×4×4 block takes the nearest value."""
+    for reach in (0, 1, 2, 3):
+        small = {"reflections": reflections(reach=reach), "default_F": 7.0}
+        nearest, asked = (render(experiment(interpolate=on, **small)) for on in (False, True))
+        assert float(nearest.max()) > 0
+        assert torch.equal(asked, nearest) == (reach < 3)
 
 
 def test_image_does_not_depend_on_threads() -> None:

@@ -1,0 +1,198 @@
+"""What the compiler of kernels is told beyond PyTorch's own operations, and the switch that has the stages use it.
+
+The operators compute as well, the plain way, where nothing is compiled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulator.kernel_sine import polynomial_sine, polynomial_sine_of_half_turns, polynomial_sine_of_pi
+
+_SCATTERED = "_load_or_store_non_contiguous"  # of the compiler's code generator
+in_kernel = False
+"""True in the process that compiles kernels."""
+
+
+@torch.library.custom_op("nanobragg::sine_but_sign", mutates_args=())
+def sine_but_sign(x: Tensor) -> Tensor:
+    """sin x or −sin x."""
+    return torch.sin(x)
+
+
+@torch.library.custom_op("nanobragg::sine_of_pi_but_sign", mutates_args=())
+def sine_of_pi_but_sign(y: Tensor) -> Tensor:
+    """sin πy or −sin πy."""
+    return torch.sin(math.pi * y)
+
+
+@torch.library.custom_op("nanobragg::sine_of_half_turns", mutates_args=())
+def sine_of_half_turns(r: Tensor) -> Tensor:
+    """sin πr for |r| ≤ 1/2."""
+    return torch.sin(math.pi * r)
+
+
+@torch.library.custom_op("nanobragg::node", mutates_args=())
+def node(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
+    """The value of a grid F (h, k, l) that lies (i, j, m) further than the flat index `first`, of any shape.
+
+    A kernel never reads outside the grid, whatever the index.
+    """
+    _, nk, nl = F.shape
+    return torch.take(F, first + ((i * nk + j) * nl + m))
+
+
+@torch.library.custom_op("nanobragg::once", mutates_args=())
+def once(x: Tensor) -> Tensor:
+    """x itself, which the compiler writes out once and not at each of its uses."""
+    return x.clone()
+
+
+def _like_first(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, once):
+    _operator.register_fake(_like_first)
+
+
+@node.register_fake
+def _(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
+    return F.new_empty(first.shape)
+
+
+def tell_compiler() -> None:
+    """Register all of this with the compiler (which this imports), and turn `in_kernel` on."""
+    global in_kernel
+    in_kernel = True
+    from torch._inductor.codegen.cpp import CppVecKernel
+    from torch._inductor.decomposition import decompositions
+    from torch._inductor.lowering import make_pointwise, register_lowering
+    from torch._inductor.virtualized import ops
+
+    def pointwise(polynomial: Callable[[Any, Any], Any]) -> Any:
+        return make_pointwise(lambda x: polynomial(x, ops))
+
+    nanobragg = torch.ops.nanobragg
+    for operator, polynomial in (
+        (nanobragg.sine_but_sign.default, polynomial_sine),
+        (nanobragg.sine_of_pi_but_sign.default, polynomial_sine_of_pi),
+        (nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns),
+    ):
+        register_lowering(operator, type_promotion_kind=None)(pointwise(polynomial))
+    register_lowering(nanobragg.once.default, type_promotion_kind=None)(_once_in_kernel)
+    register_lowering(nanobragg.node.default, type_promotion_kind=None)(_node_in_kernel)
+    setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))
+    del decompositions[torch.ops.aten.stack.default]
+    register_lowering(torch.ops.aten.stack.default, type_promotion_kind=None)(_stack_in_kernel)
+
+
+def _once_in_kernel(x: Any) -> Any:
+    """Its operations are found again for the same place in the same loop, else they would be repeated there.
+
+    The compiler merges what is repeated, but first it writes out thousands of operations, which takes it minutes.
+    """
+    from torch._inductor.ir import Pointwise
+    from torch._inductor.virtualized import V
+
+    load = x.make_loader()
+    known: dict[tuple[Any, ...], Any] = {}
+    loop: Any = None
+
+    def value(index: Sequence[Any]) -> Any:
+        nonlocal loop
+        if V.get_ops_handler() is not loop:
+            loop = V.get_ops_handler()
+            known.clear()
+        place = tuple(index)
+        if place not in known:
+            known[place] = load(index)
+        return known[place]
+
+    return Pointwise.create(device=x.get_device(), dtype=x.get_dtype(), inner_fn=value, ranges=list(x.get_size()))
+
+
+def _node_in_kernel(F: Any, first: Any, i: int, j: int, m: int) -> Any:
+    """One load, at an address that all the nodes around share but for a term that is the same for all pixels."""
+    from torch._inductor.ir import Pointwise
+    from torch._inductor.virtualized import ops
+
+    nh, nk, nl = F.get_size()
+    further = (i * nk + j) * nl + m
+    load_first = first.make_loader()
+    kind = torch.int32 if F.get_dtype() == torch.float32 else torch.int64  # one index in each lane of a vector
+
+    def value(index: Any) -> Any:
+        last = ops.index_expr(nh * nk * nl - 1 - ((i * nk + i) * nl + i), kind)
+        start = ops.to_dtype(load_first(index), kind)
+        start = ops.minimum(ops.maximum(start, ops.constant(0, kind)), last)
+        place = ops.indirect_indexing(start, nh * nk * nl, check=False, wrap_neg=False)
+        return ops.load(F.get_name(), place + further)
+
+    return Pointwise.create(
+        device=first.get_device(), dtype=F.get_dtype(), inner_fn=value, ranges=list(first.get_size())
+    )
+
+
+def _load_at_indices(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The compiler's way to load from scattered places, but with the processor's gather where all it needs is that.
+
+    Its own way, one lane after the other, took three quarters of the time of an interpolated image.
+    """
+    from torch._inductor.codegen.cpp_utils import DTYPE_TO_CPP, CppCSEVariable, cexpr_index
+    from torch.utils._sympy.symbol import SymT, symbol_is_type
+
+    lanes = {torch.float32: torch.int32, torch.float64: torch.int64}
+
+    def load(kernel: Any, var: str | None, index: Any, dtype: torch.dtype, *rest: Any, **options: Any) -> Any:
+        symbols = [s for s in index.free_symbols if symbol_is_type(s, SymT.TMP)]
+        variables = [kernel.cse.varname_map[s.name] for s in symbols]
+        is_store = any(rest) or any(options.values())
+        if var is None or is_store or len(variables) != 1 or kernel._load_mask is not None:
+            return original(kernel, var, index, dtype, *rest, **options)
+        (at,) = variables
+        start = index - symbols[0]
+        tiled = kernel.itervars[kernel.tiling_idx]
+        if not at.is_vec or at.dtype != lanes.get(dtype) or start.has(symbols[0], tiled):
+            return original(kernel, var, index, dtype, *rest, **options)
+        c_type, vectors = DTYPE_TO_CPP[dtype], kernel._get_num_vectors(dtype)
+        base = f"{var} + {cexpr_index(start)}"  # type: ignore[no-untyped-call]
+        if vectors == 1:
+            line = f"at::vec::gather<sizeof({c_type})>({base}, {at})"
+        else:
+            fill = f"for (int i = 0; i < {vectors}; i++) r[i] = at::vec::gather<sizeof({c_type})>({base}, {at}[i]);"
+            line = f"[&] {{ {kernel._get_vec_type(dtype)} r; {fill} return r; }}()"
+        loaded = kernel.cse.generate(kernel.loads, line, dtype=dtype)
+        assert isinstance(loaded, CppCSEVariable)
+        loaded.is_vec = True
+        return loaded
+
+    return load
+
+
+def _stack_in_kernel(inputs: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors one above the other, which do not pass through memory where a certain one of them is asked for."""
+    from torch._inductor.ir import Pointwise
+    from torch._inductor.virtualized import ops
+
+    loaders = [entry.make_loader() for entry in inputs]
+    size = list(inputs[0].get_size())
+    at = dim % (len(size) + 1)
+    size.insert(at, len(inputs))
+
+    def value(index: Sequence[Any]) -> Any:
+        wanted, here = index[at], [*index[:at], *index[at + 1 :]]
+        if getattr(wanted, "is_number", isinstance(wanted, int)):
+            return loaders[int(wanted)](here)
+        result = loaders[-1](here)
+        number = ops.index_expr(wanted, torch.int64)
+        for layer, load in enumerate(loaders[:-1]):
+            result = ops.where(ops.eq(number, ops.constant(layer, torch.int64)), load(here), result)
+        return result
+
+    return Pointwise.create(device=inputs[0].get_device(), dtype=inputs[0].get_dtype(), inner_fn=value, ranges=size)
