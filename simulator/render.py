@@ -14,7 +14,7 @@ from simulator import evaluate as evaluation
 from simulator import recompute
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
-from simulator.fused_model import fused_model
+from simulator.fused_model import FusedModel, fused_model
 from simulator.settings import ModelSettings
 
 # Some 20 temporaries of a step are alive at once without gradients; with them about 60 are kept until backward.
@@ -49,46 +49,63 @@ def render(
     """
     model = model if model is not None else experiment.build()
     height, width = model.place.pixels_s, model.place.pixels_f
-    wanted = active_pixels(experiment.model, height, width, pixels, model.like.device)
-    count = len(wanted)
+    given = None if pixels is None else flat_index(pixels, height, width, model.like.device)
+    chosen = None if given is None else torch.unique(given)  # ascending
+    wanted = active_pixels(experiment.model, height, width, chosen, model.like.device)
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
-    fused = fused_model(model, engine, count * loops)
-    image = torch.zeros(height * width, dtype=model.like.dtype, device=model.like.device)
-
-    def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
-        slow = torch.div(flat, width, rounding_mode="floor")
-        return slow.to(image.dtype), (flat - slow * width).to(image.dtype)
-
-    def evaluate_into_image(block: Flat) -> None:
-        flat = indices(block, image.device)
-        image[flat] = evaluation.evaluate(model, *coordinates(flat))
-
-    size = _FUSED_BLOCK * torch.get_num_threads() if fused else block_size(model, memory_budget_MB, count)
-    blocks = [wanted[first : first + size] for first in range(0, count, size)]
-    if fused is not None:
-        with torch.no_grad():
-            for block in _reported(blocks, count, progress):
-                if isinstance(block, range):
-                    image[block.start : block.stop] = fused.evaluate(*_in_a_row(block, width, image))
-                else:
-                    image[block] = fused.evaluate(*coordinates(block))
-    elif len(blocks) == 1:
-        flat = indices(wanted, image.device)
-        image = image.index_put((flat,), evaluation.evaluate(model, *coordinates(flat), progress=progress))
-    elif torch.is_grad_enabled() and model.requires_grad:
-        flat = indices(wanted, image.device)
-        parts = torch.split(flat, size)
-        image = image.index_put((flat,), recompute.block_values(model, parts, coordinates, progress))
-    elif model.like.device.type == "cpu":
-        _in_threads(evaluate_into_image, blocks, count, progress)
-    else:
-        for block in _reported(blocks, count, progress):
-            evaluate_into_image(block)
+    fused = fused_model(model, engine, len(wanted) * loops)
+    values = _values(model, fused, wanted, memory_budget_MB, progress)
     if progress is not None:
         progress(1.0)
-    if pixels is None:
-        return image.reshape(height, width)
-    return image[flat_index(pixels, height, width, model.like.device)]
+    if isinstance(wanted, range):  # all there are
+        return values.reshape(height, width)
+    if chosen is None or given is None:
+        return values.new_zeros(height * width).index_put((wanted,), values).reshape(height, width)
+    slots = torch.searchsorted(chosen, wanted)
+    return values.new_zeros(len(chosen)).index_put((slots,), values)[torch.searchsorted(chosen, given)]
+
+
+def _values(
+    model: Model,
+    fused: FusedModel | None,
+    wanted: Flat,
+    memory_budget_MB: float,
+    progress: Callable[[float], None] | None,
+) -> Tensor:
+    """The values (n,) of the pixels `wanted`, block by block."""
+    count, like, width = len(wanted), model.like, model.place.pixels_f
+    size = _FUSED_BLOCK * torch.get_num_threads() if fused else block_size(model, memory_budget_MB, count)
+    blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+    def coordinates(flat: Flat) -> tuple[Tensor, Tensor]:
+        return _coordinates(flat, width, like)
+
+    if fused is None and len(blocks) == 1:
+        return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
+    if fused is None and torch.is_grad_enabled() and model.requires_grad:
+        parts = torch.split(indices(wanted, like.device), size)
+        return recompute.block_values(model, parts, coordinates, progress)
+    values = torch.zeros(count, dtype=like.dtype, device=like.device)
+
+    def fill(block: slice) -> None:
+        places = coordinates(wanted[block])
+        values[block] = evaluation.evaluate(model, *places) if fused is None else fused.evaluate(*places)
+
+    if fused is None and like.device.type == "cpu":
+        _in_threads(fill, blocks, count, progress)
+    else:
+        with torch.no_grad():
+            for block in _reported(blocks, count, progress):
+                fill(block)
+    return values
+
+
+def _coordinates(flat: Flat, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """(slow, fast) of pixels, each (n,)."""
+    if isinstance(flat, range):
+        return _in_a_row(flat, width, like)
+    slow = torch.div(flat, width, rounding_mode="floor")
+    return slow.to(like.dtype), (flat - slow * width).to(like.dtype)
 
 
 def indices(flat: Flat, device: torch.device) -> Tensor:
@@ -107,18 +124,16 @@ def _in_a_row(flat: range, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return slow[:, None].expand(shape).reshape(-1)[here].contiguous(), fast.expand(shape).reshape(-1)[here].contiguous()
 
 
-def _reported(blocks: Sequence[Flat], count: int, progress: Callable[[float], None] | None) -> Iterator[Flat]:
+def _reported(blocks: Sequence[slice], count: int, progress: Callable[[float], None] | None) -> Iterator[slice]:
     """The blocks; progress is told when the next one is asked for."""
-    done = 0
     for block in blocks:
         yield block
-        done += len(block)
         if progress is not None:
-            progress(done / count)
+            progress(block.stop / count)
 
 
 def _in_threads(
-    work: Callable[[Flat], None], blocks: Sequence[Flat], count: int, progress: Callable[[float], None] | None
+    work: Callable[[slice], None], blocks: Sequence[slice], count: int, progress: Callable[[float], None] | None
 ) -> None:
     """Run `work` on the blocks in as many threads as PyTorch would use, each of them computing alone.
 
@@ -127,7 +142,7 @@ def _in_threads(
     """
     threads = torch.get_num_threads()
 
-    def alone(block: Flat) -> None:
+    def alone(block: slice) -> None:
         with torch.no_grad():
             work(block)
 
@@ -170,22 +185,18 @@ def flat_index(pixels: Tensor, height: int, width: int, device: torch.device) ->
 
 
 def active_pixels(
-    settings: ModelSettings, height: int, width: int, pixels: Tensor | None, device: torch.device
+    settings: ModelSettings, height: int, width: int, chosen: Tensor | None, device: torch.device
 ) -> Flat:
-    """Flat indices of the pixels to evaluate: inside the region of interest, unmasked, and of `pixels` if given."""
-    if settings.roi is None and settings.mask is None and pixels is None:
+    """Flat indices of the pixels to evaluate: in the region of interest, unmasked, and of `chosen` (n,) if given."""
+    if chosen is None and settings.roi is None and settings.mask is None:
         return range(height * width)
-    active = torch.zeros((height, width), dtype=torch.bool, device=device)
-    if settings.roi is None:
-        active[:] = True
-    else:
+    flat = torch.arange(height * width, device=device) if chosen is None else chosen
+    active = torch.ones_like(flat, dtype=torch.bool)
+    if settings.roi is not None:
         xmin, xmax, ymin, ymax = settings.roi
-        active[max(ymin, 0) : max(ymax + 1, 0), max(xmin, 0) : max(xmax + 1, 0)] = True
+        slow = torch.div(flat, width, rounding_mode="floor")
+        fast = flat - slow * width
+        active &= (fast >= xmin) & (fast <= xmax) & (slow >= ymin) & (slow <= ymax)
     if settings.mask is not None:
-        active &= torch.as_tensor(settings.mask != 0, device=device)
-    active = active.reshape(-1)
-    if pixels is None:
-        return active.nonzero()[:, 0]
-    chosen = torch.zeros_like(active)
-    chosen[flat_index(pixels, height, width, device)] = True
-    return (chosen & active).nonzero()[:, 0]
+        active &= torch.as_tensor(settings.mask != 0, device=device).reshape(-1)[flat]
+    return flat[active]

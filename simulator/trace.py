@@ -170,7 +170,7 @@ def trace(
         raise ExperimentError("no pixel to trace was given")
     device = model.like.device
     flat = flat_index(torch.tensor(once, device=device), height, width, device)
-    active = set(indices(active_pixels(experiment.model, height, width, torch.tensor(once), device), device).tolist())
+    active = set(indices(active_pixels(experiment.model, height, width, flat, device), device).tolist())
     for (s, f), index in zip(once, flat.tolist(), strict=True):
         if index not in active:
             raise ExperimentError(f"pixel (slow {s}, fast {f}) is outside the region of interest or masked")

@@ -70,6 +70,18 @@ def test_a_grid_too_small_for_a_block_falls_back_everywhere() -> None:
         assert torch.equal(asked, nearest) == (reach < 3)
 
 
+def test_a_few_pixels_of_a_huge_detector_need_no_image() -> None:
+    """13 GB, were it made; the pixels are those of a small detector of the same pixels around the beam."""
+    pixel_mm, side = 0.01, 40_000
+    beam = {"pixel_mm": pixel_mm, "convention": "XDS", "ORGX_pixels": 0.5, "ORGY_pixels": 0.5}
+    huge = experiment(**beam, detpixels_f=side, detpixels_s=side)
+    small = experiment(**beam, detpixels_f=50, detpixels_s=50)
+    pixels = torch.tensor([[3, 4], [49, 2], [3, 4], [0, 0]])
+    values = render(huge, pixels)
+    assert torch.equal(values, render(small, pixels))
+    assert float(values.min()) > 0
+
+
 def test_image_does_not_depend_on_threads() -> None:
     before = torch.get_num_threads()
     e = experiment(**{**RICH, "detpixels_f": 131, "detpixels_s": 127, "pixel_mm": 0.2})
