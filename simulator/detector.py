@@ -15,6 +15,7 @@ from torch import Tensor
 from simulator import units
 from simulator.conventions import DEFAULT_AXES, NAMED
 from simulator.errors import ExperimentError
+from simulator.exact_root import root
 from simulator.given import Use, as_computed
 from simulator.rotations import cross, dot, rotate_axis, rotate_xyz, unit
 from simulator.sampling import pixel_count
@@ -237,7 +238,7 @@ def pixel_position(
 
 def airpath(position: Tensor) -> tuple[Tensor, Tensor]:
     """(R, d): the distances (P,) in metres and directions (3, P) of positions (3, P)."""
-    R = torch.sqrt(position[0] * position[0] + position[1] * position[1] + position[2] * position[2])
+    R = root(position[0] * position[0] + position[1] * position[1] + position[2] * position[2])
     return R, direction(position, R)
 
 

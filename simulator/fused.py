@@ -136,10 +136,10 @@ class Ray(torch.nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """See `inputs`."""
         placed, beams = Placed(*tensors[:_PLACED]), tensors[_PLACED:]
-        _, diffracted = placed.direction(self.variant.curved)
-        if not beams:
-            return diffracted.unbind()
-        return Beams(*beams).scattering(diffracted[:, None, None])[:, 0, 0].unbind()
+        _, ray = placed.direction(self.variant.curved)
+        if beams:
+            ray = Beams(*beams).scattering(ray[:, None, None])[:, 0, 0]
+        return tuple(once(component) for component in ray.unbind())  # else the compiler stacks them first
 
 
 class Sweep(torch.nn.Module):
