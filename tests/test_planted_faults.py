@@ -24,7 +24,10 @@ def test_every_edit_finds_its_place(fault: Fault, sources: dict[str, Path], tmp_
     for edit in fault.edits:
         before = (tmp_path / edit.file).read_text(encoding="utf-8")
         edit.plant(tmp_path)
-        assert (tmp_path / edit.file).read_text(encoding="utf-8") != before
+        after = (tmp_path / edit.file).read_text(encoding="utf-8")
+        assert after != before
+        if fault.side == "PY":
+            compile(after, edit.file, "exec")
     assert set(fault.expected) <= {v.name for v in load_vocabulary().variables}
 
 
