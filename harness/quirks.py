@@ -100,8 +100,10 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
     names = signature.variables
     divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
     if isinstance(signature, Fallback):  # where it is given something else, it says nothing
-        given = [r.row for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given]
-        divergent = [r for r in divergent if r.row.id.key not in {row.id.key for row in given}]
+        elsewhere = {
+            r.row.id.key for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given
+        }
+        divergent = [r for r in divergent if r.row.id.key not in elsewhere]
     places: dict[tuple[Key, str], str] = {}
     for judged, evidence in (
         _stale(alignment, divergent, quirk.side, signature)
@@ -150,12 +152,12 @@ def _fallen_back(
     if not found:
         return []
     vocabulary = alignment.vocabulary
-    order = [vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent]
+    begins = min(vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent)
     variables = {judged.row.id.variable: judged.row.variable for judged in divergent}
     later = (
         number.value
         for (key, variable, component), number in suspect.rows.items()
-        if variable in variables and vocabulary.order(variables[variable], key, component) > min(order)
+        if variable in variables and vocabulary.order(variables[variable], key, component) > begins
     )
     return found if all(_digits(value) <= signature.digits for value in later) else []
 
