@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.align import Alignment
 from harness.judge import Judged, Judgement
 from harness.ledger import Fallback, Quirk, Stale, load_quirks
+from harness.precision import significant_digits
 from harness.vocabulary import Key, Variable, Vocabulary
 
 if TYPE_CHECKING:
@@ -164,8 +165,8 @@ def _fallen_back(
 
 def _digits(value: float) -> int:
     """How many significant digits the shortest decimal for a double has."""
-    mantissa = repr(value).lstrip("-").partition("e")[0].replace(".", "").lstrip("0")
-    return len(mantissa.rstrip("0"))
+    mantissa = repr(value).lstrip("-").partition("e")[0]
+    return significant_digits(mantissa.replace(".", "").rstrip("0"))
 
 
 def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale) -> str | None:
