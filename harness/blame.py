@@ -112,27 +112,25 @@ def _guilty(
     guilty: dict[str, list[Outcome]] = {"C": [], "PY": [], "both": []}
     for key in dict.fromkeys([*ours, *theirs]):
         a, b = ours.get(key), theirs.get(key)
-        wrong_a, wrong_b = _wrong(a, b), _wrong(b, a)
-        if wrong_a and wrong_b and (equation.output, key) not in differing and _alike(a, b):
-            guilty["both"].append(a)  # type: ignore[arg-type]
+        wrong = {
+            name: one for name, one, other in (("C", a, b), ("PY", b, a)) if one is not None and _wrong(one, other)
+        }
+        if len(wrong) == 2 and (equation.output, key) not in differing and _alike(*wrong.values()):
+            guilty["both"].append(wrong["C"])
             continue
-        if wrong_a and a is not None:
-            guilty["C"].append(a)
-        if wrong_b and b is not None:
-            guilty["PY"].append(b)
+        for name, outcome in wrong.items():
+            guilty[name].append(outcome)
     return guilty
 
 
-def _wrong(own: Outcome | None, other: Outcome | None) -> bool:
+def _wrong(own: Outcome, other: Outcome | None) -> bool:
     """Broken for sure: or, where the equation holds for some settings only, broken while the other side obeys."""
-    if own is None or own.ok:
-        return False
-    return not own.conditional or (other is not None and other.ok)
+    return not own.ok and (not own.conditional or (other is not None and other.ok))
 
 
-def _alike(a: Outcome | None, b: Outcome | None) -> bool:
+def _alike(a: Outcome, b: Outcome) -> bool:
     """Whether both miss by about the same."""
-    return a is not None and b is not None and abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
+    return abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
 def _accusation(kind: str, name: str, accused: Accused, side: Side) -> _Placed:

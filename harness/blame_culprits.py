@@ -207,10 +207,10 @@ class _Search:
                 for n, remedy in at:
                     values[label][n, : len(remedy.value)] = remedy.value
                     spreads[label][n, : len(remedy.value)] = np.nan_to_num(remedy.spread, nan=0.0)
-        if not changed:
+        if not changed or found.equation is None:
             return None
         view = self.side.view
-        fitted = fit(case.equation, view, keys, outputs(case.equation, view, keys), values, spreads)
+        fitted = fit(found.equation, view, keys, outputs(found.equation, view, keys), values, spreads)
         rows = [found.row[o.key] for o in case.outcomes]
         return Fitted(
             fitted.forms, [e[rows] for e in fitted.expected], [a[rows] for a in fitted.allowed], fitted.fine[:, rows]

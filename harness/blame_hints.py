@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -50,7 +51,9 @@ class Suspect:
     broken: tuple[Outcome, ...]
 
 
-Hypothesis = tuple[Hint, Callable[[Outcome], Array | None]]
+Guess = Callable[[Outcome], Array | None]
+Hypothesis = tuple[Hint, Guess]
+Change = Callable[[Array], Array | None]
 
 
 def hint_for(suspect: Suspect) -> Hint | None:
@@ -113,14 +116,14 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     variants = suspect.equation.variants
     forms = variants(suspect.view) if callable(variants) else variants
     for form in forms:
-        yield Hint("variant", form.name), lambda o, f=form.function: _row(suspect, o, f)  # type: ignore[misc]
+        yield Hint("variant", form.name), partial(_row, suspect, form.function)
     yield from _copies(suspect)
     yield from _other_ticks(suspect)
     yield from _changed_output(suspect)
     yield from _changed_inputs(suspect)
 
 
-def _row(suspect: Suspect, outcome: Outcome, function: Callable[..., Array]) -> Array | None:
+def _row(suspect: Suspect, function: Callable[..., Array], outcome: Outcome) -> Array | None:
     n = suspect.found.row.get(outcome.key)
     if n is None:
         return None
@@ -137,19 +140,22 @@ def _other_ticks(suspect: Suspect) -> Iterator[Hypothesis]:
         other = outcomes.get(key) if key is not None else None
         return None if other is None else other.expected
 
+    def moved(place: int, step: int, ticks: list[int], o: Outcome) -> Array | None:
+        return at(_moved(o.key, place, step, ticks))
+
+    def stale(place: int, tick: int, o: Outcome) -> Array | None:
+        return at(same_but(o.key, place, tick)) if o.key[place] not in (tick, ABSENT) else None
+
     for place in reversed(range(len(loops))):
         ticks = sorted({key[place] for key in outcomes if key[place] != ABSENT})
         if len(ticks) < 2:
             continue
         for step, word in ((-1, "previous"), (1, "next")):
             text = f"the value of the {word} {loops[place]}: off by one tick"
-            yield Hint("tick", text), lambda o, p=place, s=step, t=ticks: at(_moved(o.key, p, s, t))  # type: ignore[misc]
+            yield Hint("tick", text), partial(moved, place, step, ticks)
         for tick in _nearby(ticks):
             text = f"the value of {loops[place]}={tick}: stale"
-            yield (
-                Hint("stale", text),
-                lambda o, p=place, t=tick: at(same_but(o.key, p, t)) if o.key[p] not in (t, ABSENT) else None,  # type: ignore[misc]
-            )
+            yield Hint("stale", text), partial(stale, place, tick)
 
 
 def _nearby(ticks: list[int]) -> list[int]:
@@ -168,8 +174,8 @@ def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
     if own.tolerance.rtol == own.tolerance.floor == 0.0:
         return
 
-    def value(variable: str, key: Key) -> Array | None:
-        place = view.find(variable, key)
+    def value(variable: str, o: Outcome) -> Array | None:
+        place = view.find(variable, o.key)
         return view.at(*place) if place is not None else None
 
     for variable in view.variables.values():
@@ -181,32 +187,37 @@ def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
         ):
             at_run = variable.scope.loops == () and own.scope.loops != ()
             text = f"the value of {variable.name}" + (" of the run" if at_run else "")
-            yield Hint("copy", text), lambda o, v=variable.id: value(v, o.key)  # type: ignore[misc]
+            yield Hint("copy", text), partial(value, variable.id)
 
 
 def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
-    yield Hint("sign", "the sign is wrong"), lambda o: -o.expected
+    def changed(change: Change) -> Guess:
+        return lambda o: change(o.expected)
+
+    yield Hint("sign", "the sign is wrong"), changed(np.negative)
     for factor, smell in suspect.domain.unit_factors:
         for power in (factor, 1 / factor):
             word = f"too large by a factor of {power:.6g}" if power > 1 else f"too small by a factor of {1 / power:.6g}"
-            yield Hint("scale", f"{word}: {smell}"), lambda o, f=power: o.expected * f  # type: ignore[misc]
-    yield from _rearranged(suspect.equation.output, lambda order, signs: lambda o: _take(o.expected, order, signs))
+            yield Hint("scale", f"{word}: {smell}"), changed(partial(np.multiply, power))
+    for hint, change in _rearranged():
+        yield hint, changed(change)
 
 
-def _take(value: Array, order: tuple[int, ...], signs: tuple[int, ...]) -> Array | None:
+def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array | None:
     return value[list(order)] * np.array(signs) if len(value) == len(order) else None
 
 
-def _rearranged(name: str, make: Callable[[tuple[int, ...], tuple[int, ...]], object]) -> Iterator[Hypothesis]:
+def _rearranged() -> Iterator[tuple[Hint, Change]]:
     """Axes swapped or cycled, single components with the wrong sign, a 3×3 matrix transposed."""
     plain = (1, 1, 1)
     for order in list(permutations(range(3)))[1:]:
         kind = "cycled" if all(i != n for n, i in enumerate(order)) else "swapped"
-        yield Hint("axes", f"components {kind}: {' '.join('xyz'[i] for i in order)} for x y z"), make(order, plain)  # type: ignore[misc]
+        text = f"components {kind}: {' '.join('xyz'[i] for i in order)} for x y z"
+        yield Hint("axes", text), partial(_take, order, plain)
     for flip in range(3):
         signs = tuple(-1 if i == flip else 1 for i in range(3))
-        yield Hint("sign", f"component {'xyz'[flip]} has the wrong sign"), make((0, 1, 2), signs)  # type: ignore[misc]
-    yield Hint("transposed", "the matrix is transposed"), make((0, 3, 6, 1, 4, 7, 2, 5, 8), (1,) * 9)  # type: ignore[misc]
+        yield Hint("sign", f"component {'xyz'[flip]} has the wrong sign"), partial(_take, (0, 1, 2), signs)
+    yield Hint("transposed", "the matrix is transposed"), partial(_take, (0, 3, 6, 1, 4, 7, 2, 5, 8), (1,) * 9)
 
 
 def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
@@ -225,7 +236,7 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
         n = suspect.found.row.get(outcome.key)
         return None if n is None else values[label][n]
 
-    def changing(label: str, change: Callable[[Array], Array | None]) -> Callable[[Outcome], Array | None]:
+    def changing(label: str, change: Change) -> Guess:
         def guess(o: Outcome) -> Array | None:
             value = row(o, label)
             return None if value is None else result(o, label, change(value))
@@ -240,26 +251,22 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
         yield from _stale_inputs(suspect, label, result)
 
 
-def _changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Callable[[Array], Array | None]]]:
+def _changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
     yield Hint("input", f"fits without {label}"), lambda v: v * 0
-    yield Hint("sign", f"fits with {label} of the opposite sign"), lambda v: -v
+    yield Hint("sign", f"fits with {label} of the opposite sign"), np.negative
     for factor, smell in domain.unit_factors:
         for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
-            yield Hint("scale", f"fits with {label} times {word}: {smell}"), lambda v, f=power: v * f  # type: ignore[misc]
-
-    def rearranged(order: tuple[int, ...], signs: tuple[int, ...]) -> object:
-        return lambda v: _take(v, order, signs)
-
-    for hint, change in _rearranged(label, rearranged):
-        yield Hint(hint.kind, f"fits with {label} changed: {hint.text}"), change  # type: ignore[misc]
+            yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
+    for hint, change in _rearranged():
+        yield Hint(hint.kind, f"fits with {label} changed: {hint.text}"), change
     for component in range(3):
         for step in (-1, 1):
             text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
-            yield Hint("input", text), lambda v, c=component, s=step: _nudged(v, c, s)  # type: ignore[misc]
+            yield Hint("input", text), partial(_nudged, component, step)
     yield Hint("float32", f"fits with {label} in float32"), lambda v: v.astype(np.float32).astype(np.longdouble)
 
 
-def _nudged(value: Array, component: int, step: int) -> Array | None:
+def _nudged(component: int, step: int, value: Array) -> Array | None:
     """One component of whole numbers, off by one."""
     if component >= len(value) or not (value == np.round(value)).all():
         return None
@@ -274,21 +281,24 @@ def _stale_inputs(
     view, loops = suspect.view, suspect.view.vocabulary.loops
     ref = next((i.ref for i in suspect.equation.inputs if i.label == label), label)
 
-    def value(o: Outcome, place: int, tick: int) -> Array | None:
+    def of_tick(place: int, tick: int, o: Outcome) -> Array | None:
         if o.key[place] in (ABSENT, tick) or tick < 0:
             return None
         at = view.find(ref, same_but(o.key, place, tick))
-        return view.at(*at) if at is not None else None
+        return result(o, label, view.at(*at) if at is not None else None)
+
+    def moved(place: int, step: int, o: Outcome) -> Array | None:
+        return of_tick(place, o.key[place] + step, o)
 
     for place in reversed(range(len(loops))):
         name = loops[place]
         for step, word in ((-1, "previous"), (1, "next")):
             hint = Hint("tick", f"fits with {label} of the {word} {name}: off by one tick")
-            yield hint, lambda o, p=place, s=step: result(o, label, value(o, p, o.key[p] + s))  # type: ignore[misc]
+            yield hint, partial(moved, place, step)
         ticks = sorted({o.key[place] for o in suspect.found.outcomes.values() if o.key[place] != ABSENT})
         for tick in _nearby(ticks):
             hint = Hint("stale", f"fits with {label} of {name}={tick}: stale")
-            yield hint, lambda o, p=place, t=tick: result(o, label, value(o, p, t))  # type: ignore[misc]
+            yield hint, partial(of_tick, place, tick)
 
 
 def _shape(places: list[Outcome]) -> Hint | None:

@@ -135,7 +135,10 @@ class Outcome:
 
 @dataclass
 class Evaluated:
-    """One equation over one log: outcomes by key, what is missing by key, and the arrays for those who ask further."""
+    """One equation over one log: outcomes by key, what is missing by key, and the arrays for those who ask further.
+
+    `equation` is the one whose forms were asked, which a relation may have made; none where there are no forms.
+    """
 
     outcomes: dict[Key, Outcome] = field(default_factory=dict)
     missing: dict[Key, tuple[str, ...]] = field(default_factory=dict)
@@ -144,13 +147,14 @@ class Evaluated:
     row: dict[Key, int] = field(default_factory=dict)
     form: dict[Key, Form] = field(default_factory=dict)
     sources: dict[str, list[tuple[str, Key] | None]] = field(default_factory=dict)
+    equation: Equation | None = None
 
 
 def evaluate(equation: Equation, view: LogView) -> Evaluated:
     """The equation at every place where its output stands."""
     if equation.relation is not None:
         return equation.relation(view, equation)
-    found = Evaluated()
+    found = Evaluated(equation=equation)
     keys: list[Key] = []
     rows: dict[str, list[Array]] = {i.label: [] for i in equation.inputs}
     found.sources = {i.label: [] for i in equation.inputs}

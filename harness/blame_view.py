@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.precision import FULL_DIGITS, significant_digits
 from harness.trace.table import TraceTable
 from harness.vocabulary import ABSENT, Key, Variable, Vocabulary
 
 Array = npt.NDArray[Any]
 """Extended precision, so that the third opinion is more exact than the two it is asked about."""
 
-FULL_DIGITS = 17
-"""A double printed with this many digits loses nothing."""
 ROUNDINGS = 8
 """Roundings (of half a unit in the last place) that a program may commit between what it prints and the next print.
 
@@ -38,7 +37,7 @@ def printed_digits(table: TraceTable) -> int:
     for number in table.rows.values():
         mantissa = re.split("[eE]", number.text.lstrip("+-"))[0]
         if mantissa[:1].isdigit() or mantissa[:1] == ".":
-            most = max(most, len(mantissa.replace(".", "").lstrip("0")))
+            most = max(most, significant_digits(mantissa))
             if most >= FULL_DIGITS:
                 return FULL_DIGITS
     return most or FULL_DIGITS

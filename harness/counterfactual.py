@@ -193,7 +193,7 @@ def inject(lab: Counterfactual, names: Sequence[str]) -> Injection:
     ids = frozenset(i for i in asked if i in lab.c.variables)
     if lost := [n for n in names if not known_ids([n], lab.vocabulary) & ids]:
         raise HarnessError(Exit.UNREADABLE, f"the C trace has no value of {', '.join(lost)}", where=str(lab.c_log))
-    later = downstream(inputs(lab.vocabulary), ids) - ids
+    later = downstream(inputs(lab.vocabulary), ids)
     before, now = lab.summaries(), lab.summaries(ids)
     after = [i for i, s in now.items() if i in later and s.compared]
     if not after:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.align import Alignment
 from harness.trace.table import RowId, TraceTable
-from harness.vocabulary import ABSENT, Vocabulary
+from harness.vocabulary import ABSENT, Variable, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Coverage:
 
 
 def missing_rows(alignment: Alignment, contract: Contract) -> list[str]:
-    """One line per variable and side that lacks something, from the contract and from the other side."""
-    lines = [*_against_contract(alignment, contract), *_one_sided(alignment)]
+    """One line per variable and side that lacks something, by the contract, by the other side and by the vocabulary."""
+    lines = [*_against_contract(alignment, contract), *_one_sided(alignment), *_of_wrong_size(alignment)]
     return list(dict.fromkeys(lines))
 
 
@@ -64,11 +64,11 @@ def _against_contract(alignment: Alignment, contract: Contract) -> list[str]:
     lines = []
     vocabulary = alignment.vocabulary
     for name in contract.variables:
-        wanted = [(v.id, k) for v in vocabulary.named(name) for k in _keys(vocabulary, v.scope.loops, contract)]
+        wanted = [(v, k) for v in vocabulary.named(name) for k in _keys(vocabulary, v.scope.loops, contract)]
         if not wanted:
             lines.append(f"{name}: asked for by the case, unknown to the vocabulary")
         for table in (alignment.c, alignment.py):
-            lacking = [k for i, k in wanted if RowId(k, i, 0) not in table.rows]
+            lacking = [k for v, k in wanted if any(RowId(k, v.id, i) not in table.rows for i in range(v.size or 1))]
             if lacking:
                 where = vocabulary.describe(lacking[0])
                 lines.append(f"{name}: {len(lacking)} of {len(wanted)} missing in {table.side}, first at {where}")
@@ -97,6 +97,39 @@ def _one_sided(alignment: Alignment) -> list[str]:
             name = alignment.variable(group[0]).name
             lines.append(f"{name}: in {present} only at {len(keys)} places, missing in {absent}, first at {where}")
     return lines
+
+
+def _of_wrong_size(alignment: Alignment) -> list[str]:
+    """What has as many numbers in both logs, but not as many as the vocabulary says."""
+    found: dict[str, list[RowId]] = {}
+    singly = named_singly((alignment.c, alignment.py))
+    for row in alignment.c.rows:
+        variable = alignment.c.variables[row.variable]
+        if row.component or not variable.size or variable.name in singly:
+            continue
+        size = len(alignment.c.vector(row.key, row.variable))
+        if size != variable.size and size == len(alignment.py.vector(row.key, row.variable)):
+            found.setdefault(row.variable, []).append(row)
+    return [
+        wrong_size_line(
+            alignment.c.variables[rows[0].variable],
+            len(alignment.c.vector(rows[0].key, rows[0].variable)),
+            len(rows),
+            alignment.vocabulary.describe(rows[0].key),
+        )
+        for rows in sorted(found.values(), key=lambda rows: alignment.c.variables[rows[0].variable].place)
+    ]
+
+
+def named_singly(tables: Sequence[TraceTable]) -> set[str]:
+    """Variables of which an older log names single numbers (`h_frac`): it need not have all of them."""
+    return {of.partition("[")[0] for table in tables for of in table.aliased.values() if "[" in of}
+
+
+def wrong_size_line(variable: Variable, size: int, places: int, where: str) -> str:
+    """How it is said; `size` is that at the first place."""
+    many = f"at {places} places, first at {where}" if places > 1 else f"at {where}"
+    return f"{variable.name}: {size} numbers in both logs, not {variable.size}, {many}"
 
 
 def cut_off(alignment: Alignment) -> str | None:

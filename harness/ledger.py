@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -147,13 +147,11 @@ class _At:
     def wrong(self, field: str, what: str, expected: str) -> HarnessError:
         return self.lines.wrong(self.entry, field, what, expected)
 
-    def get(
-        self, table: Mapping[str, Any], field: str, kind: type | tuple[type, ...], what: str, prefix: str = ""
-    ) -> Any:
+    def get(self, table: Mapping[str, Any], field: str, kind: Kind, what: str, prefix: str = "") -> Any:
         if field not in table:
             raise self.wrong(prefix + field, "missing", what)
         value = table[field]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool | datetime):  # true is an int, a time is a date
             raise self.wrong(prefix + field, f"{value!r} is of the wrong kind", what)
         return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +24,20 @@ from harness.errors import Exit, HarnessError
 _PROGRESS = re.compile(rb"^\s*(\d+)% done")
 Progress = Callable[[int], None]
 """Called with whole percents while a program runs."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Files that a program cannot read: those after `flag` with one of the suffixes, .gz after it or not."""
+
+    flag: str
+    suffixes: tuple[str, ...]
+    hint: str
+
+    def among(self, argv: Sequence[str]) -> str | None:
+        """The first such file that a command line names."""
+        named = (value for word, value in pairwise(argv) if word == self.flag)
+        return next((n for n in named if n.lower().removesuffix(".gz").endswith(self.suffixes)), None)
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,7 @@ class Side:
     inject: tuple[str, ...] = ()  # options of a trace that goes on from given values; empty where it cannot
     config: tuple[str, ...] = ()  # prints the settings as JSON; empty where the program cannot
     together: tuple[str, ...] = ()  # traces and renders in one process; empty where it had better not
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,22 @@ def _side(name: str, entry: Mapping[str, Any]) -> Side:
         tuple(entry.get("inject", ())),
         tuple(entry.get("config", ())),
         tuple(entry.get("together", ())),
+        tuple(Unread(u["flag"], tuple(u["suffixes"]), u["hint"]) for u in entry.get("unread", ())),
     )
+
+
+def check_readable(programs: Programs, argv: Sequence[str]) -> None:
+    """HarnessError (exit 2) for an input file that one of the programs cannot read."""
+    for side in programs.sides.values():
+        for unread in side.unread:
+            if file := unread.among(argv):
+                raise HarnessError(
+                    Exit.USAGE,
+                    f"the {side.title} does not read {file}",
+                    where=unread.flag,
+                    expected="a file that both programs read",
+                    hint=unread.hint.format(file=shlex.quote(file)),
+                )
 
 
 def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> list[str]:

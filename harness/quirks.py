@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.align import Alignment
 from harness.judge import Judged, Judgement
 from harness.ledger import Fallback, Quirk, Stale, load_quirks
+from harness.precision import significant_digits
 from harness.vocabulary import Key, Variable, Vocabulary
 
 if TYPE_CHECKING:
@@ -100,8 +101,10 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
     names = signature.variables
     divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
     if isinstance(signature, Fallback):  # where it is given something else, it says nothing
-        given = [r.row for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given]
-        divergent = [r for r in divergent if r.row.id.key not in {row.id.key for row in given}]
+        elsewhere = {
+            r.row.id.key for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given
+        }
+        divergent = [r for r in divergent if r.row.id.key not in elsewhere]
     places: dict[tuple[Key, str], str] = {}
     for judged, evidence in (
         _stale(alignment, divergent, quirk.side, signature)
@@ -150,20 +153,20 @@ def _fallen_back(
     if not found:
         return []
     vocabulary = alignment.vocabulary
-    order = [vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent]
+    begins = min(vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent)
     variables = {judged.row.id.variable: judged.row.variable for judged in divergent}
     later = (
         number.value
         for (key, variable, component), number in suspect.rows.items()
-        if variable in variables and vocabulary.order(variables[variable], key, component) > min(order)
+        if variable in variables and vocabulary.order(variables[variable], key, component) > begins
     )
     return found if all(_digits(value) <= signature.digits for value in later) else []
 
 
 def _digits(value: float) -> int:
     """How many significant digits the shortest decimal for a double has."""
-    mantissa = repr(value).lstrip("-").partition("e")[0].replace(".", "").lstrip("0")
-    return len(mantissa.rstrip("0"))
+    mantissa = repr(value).lstrip("-").partition("e")[0]
+    return significant_digits(mantissa.replace(".", "").rstrip("0"))
 
 
 def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale) -> str | None:

@@ -23,7 +23,7 @@ from harness.phi import PhiRow, phi_rows
 from harness.quirks import QuirkFinding, find_quirks, load_quirks, name_unexplained, quirks_of_blame
 from harness.source_lines import SourceLine
 from harness.trace.table import TraceTable
-from harness.verdict import Verdict, of_traces
+from harness.verdict import Verdict, images_differ, of_traces
 from harness.vocabulary import Vocabulary
 from harness.waivers import Waiver, apply_waivers
 
@@ -270,6 +270,8 @@ def conclude(
         waived = apply_waivers(
             asked.waive, load_quirks(), blame, order, today, looked=looked, may_be_unused=asked.waive_unused
         )
+        if asked.images is not None and (unseen := images_differ(asked.images)):  # equations are asked of traces alone
+            waived = dataclasses.replace(waived, left=(*waived.left, unseen))
         verdict, waivers = verdict.with_waivers(waived, coverage), waived.waivers
     if asked.settings:
         verdict = verdict.with_settings(asked.settings)

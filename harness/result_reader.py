@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import Exit, HarnessError
 from harness.result import SCHEMA, Result
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def read_result(path: Path) -> Result:
@@ -43,9 +46,9 @@ def result_from_json(text: str, where: str = "result.json") -> Result:
 def _dataclass(kind: type[T], data: Any) -> T:
     if not isinstance(data, Mapping):
         raise TypeError(f"{kind.__name__}: expected an object, got {type(data).__name__}")
-    hints = _hints(cast(Hashable, kind))
+    hints = _hints(kind)
     given = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(kind):
         if field.name in data:
             given[field.name] = _value(hints[field.name], data[field.name])
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
@@ -54,10 +57,8 @@ def _dataclass(kind: type[T], data: Any) -> T:
 
 
 @cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    from harness.blame import Blame  # the Result names it for type checkers only
-
-    return get_type_hints(kind, localns={"Blame": Blame})
+def _hints(kind: type[DataclassInstance]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _value(hint: Any, data: Any) -> Any:

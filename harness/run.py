@@ -27,6 +27,7 @@ from harness.programs import (
     Ran,
     Side,
     build_c,
+    check_readable,
     fill,
     load_programs,
     pixel_words,
@@ -111,6 +112,7 @@ def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path |
     What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
     """
     programs, vocabulary = load_programs(), with_rules(load_vocabulary(), options.rules)
+    check_readable(programs, case.argv)
     here = cwd or Path.cwd()
     now = datetime.now(UTC)
     git = git_state(Path(__file__).resolve().parent)

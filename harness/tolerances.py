@@ -103,13 +103,13 @@ def _ruled(variable: Variable, rules: Sequence[Rule]) -> Variable:
 
 
 def _apply(tolerance: Tolerance, rule: Rule, name: str) -> Tolerance:
-    asked = {"name": f"{rule.names or '*'}:{rule.part}={rule.value:g}", "reason": "asked for by --rtol"}
-    if rule.part == "rtol" and tolerance.floor and not tolerance.rtol:
-        return dataclasses.replace(tolerance, floor=rule.value, own=True, **asked)  # type: ignore[arg-type]
-    if rule.part == "rtol":
-        return dataclasses.replace(tolerance, rtol=rule.value, own=True, **asked)  # type: ignore[arg-type]
+    asked = dataclasses.replace(
+        tolerance, name=f"{rule.names or '*'}:{rule.part}={rule.value:g}", reason="asked for by --rtol"
+    )
     if rule.part == "ulp":
-        return dataclasses.replace(tolerance, ulps=rule.value, **asked)  # type: ignore[arg-type]
-    if tolerance.scale is None:
+        return dataclasses.replace(asked, ulps=rule.value)
+    if rule.part == "rtol" and (tolerance.rtol or not tolerance.floor):
+        return dataclasses.replace(asked, rtol=rule.value, own=True)
+    if rule.part != "rtol" and tolerance.scale is None:
         raise HarnessError(Exit.USAGE, f"{name} has no named scale", where="--rtol", expected=f"{name}:{rule.value:g}")
-    return dataclasses.replace(tolerance, floor=rule.value, own=True, **asked)  # type: ignore[arg-type]
+    return dataclasses.replace(asked, floor=rule.value, own=True)

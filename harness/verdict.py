@@ -37,12 +37,7 @@ class Verdict:
         if not images.pixels_beyond or self.code not in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
             return self
         slow, fast = images.max_abs_at
-        total = images.shape[0] * images.shape[1]
-        lost = f", {images.not_finite} of them not finite" if images.not_finite else ""
-        headline = (
-            f"the traced pixels agree, but {images.pixels_beyond} of {total} pixels of the images differ{lost}; "
-            f"trace the worst: --pixel {slow} {fast}"
-        )
+        headline = f"the traced pixels agree, but {images_differ(images)}; trace the worst: --pixel {slow} {fast}"
         return self._now(Exit.DIVERGENCE, "divergence", headline)
 
     def with_look(self, looked: Looked) -> Verdict:
@@ -74,6 +69,15 @@ class Verdict:
             code, name = Exit.DIVERGENCE, "divergence"
         more = f" (and {len(settings) - 1} more)" if len(settings) > 1 else ""
         return self._now(code, name, f"{settings[0]}{more}; {self.headline}")
+
+
+def images_differ(images: ImageMetrics) -> str:
+    """How many pixels of the images differ, in words; empty where none does."""
+    if not images.pixels_beyond:
+        return ""
+    total = images.shape[0] * images.shape[1]
+    lost = f", {images.not_finite} of them not finite" if images.not_finite else ""
+    return f"{images.pixels_beyond} of {total} pixels of the images differ{lost}"
 
 
 def of_traces(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from harness.programs import build_c, load_programs
 from tests.golden_inputs import write_inputs
 
 pytest_plugins = ["pytester"]
+# A shell that starts the tests in the background ignores SIGINT for them, and every program started here would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def compare(
 ) -> None:
     """Compare the trace lines of two logs, today's or older forms, amid any other output.
 
-    Without --case, whatever one log holds must stand in the other too.
+    Without --case, whatever one log holds must stand in the other too, and vectors must be whole.
     """
     from harness.given_images import embedded, read_images, with_pixels_of_traces
     from harness.images import compare_images

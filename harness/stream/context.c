@@ -139,8 +139,10 @@ const ts_mismatch *ts_mismatches(const ts_context *x, uint64_t *all, uint64_t *k
     return x->join->mismatches;
 }
 
+/* Whether a side has all numbers of a row that is watched. */
 uint32_t ts_watched(const ts_context *x, uint64_t n, uint32_t side) {
-    return x->join->watches[n].present[side];
+    const watch *w = &x->join->watches[n];
+    return w->present[side] >= x->variables[w->variable].size;
 }
 
 /* Where in both logs the row stands that was paired last, and how many numbers wait now and did at most. */

@@ -185,10 +185,12 @@ static block *enter(ts_join *j, int side, const ts_key *key) {
     return j->current[side] = b;
 }
 
-static void mark_watched(ts_join *j, int side, const ts_key *key, uint32_t variable, uint64_t hash) {
-    for (size_t i = hash & j->watch_mask; j->watch_table[i]; i = (i + 1) & j->watch_mask) {
+static void mark_watched(ts_join *j, int side, const entry *e, uint32_t first, uint32_t count) {
+    uint32_t size = j->x->variables[e->variable].size, last = first + count < size ? first + count : size;
+    if (first >= last) return;
+    for (size_t i = e->hash & j->watch_mask; j->watch_table[i]; i = (i + 1) & j->watch_mask) {
         watch *w = &j->watches[j->watch_table[i] - 1];
-        if (w->variable == variable && same_key(&w->key, key)) w->present[side] = 1;
+        if (w->variable == e->variable && same_key(&w->key, &e->key)) w->present[side] += last - first;
     }
 }
 
@@ -222,7 +224,7 @@ static enum ts_code add_run(ts_join *j, int side, entry *e, block *b, uint32_t f
     j->live += count;
     if (j->live > j->most_live) j->most_live = j->live;
     j->sides[side].numbers += count;
-    if (j->watch_table && first == 0) mark_watched(j, side, &e->key, e->variable, e->hash);
+    if (j->watch_table) mark_watched(j, side, e, first, count);
     if (e->runs[!side] != NULL) {
         j->matched[side] = offset;
         j->matched[!side] = e->runs[!side]->offset;
@@ -327,7 +329,7 @@ int ts_finish(ts_context *x) {
     return TS_OK;
 }
 
-/* Note whether component 0 of a row turns up; numbered in the order of the calls. */
+/* Count the numbers of a row that turn up; numbered in the order of the calls. */
 int ts_watch(ts_context *x, const ts_key *key, uint32_t variable) {
     ts_join *j = x->join;
     if (setjmp(j->no_memory)) return TS_NOMEM;

@@ -40,7 +40,7 @@ typedef struct block {
 
 typedef struct {
     ts_key key;
-    uint32_t variable, present[2];
+    uint32_t variable, present[2]; /* how many of its numbers each side has */
 } watch;
 
 typedef struct ts_join {

@@ -240,6 +240,16 @@ static void add_mismatch(ts_join *j, const entry *e, const uint32_t sizes[2], co
         (ts_mismatch){e->key, e->variable, {sizes[0], sizes[1]}, side, first_lonely[side]};
 }
 
+static void book_wrong_size(ts_join *j, const entry *e, uint32_t size, const run *first) {
+    ts_tally *tally = &j->tallies[e->variable];
+    ts_seq seq = {first->line, first->offset, first->pos, 1};
+    if (!tally->wrong_places++ || ts_seq_before(&seq, &tally->first_wrong)) {
+        tally->first_wrong = seq;
+        tally->wrong_key = e->key;
+        tally->wrong_size = size;
+    }
+}
+
 void ts_judge_entry(ts_join *j, const entry *e) {
     const ts_variable *v = &j->x->variables[e->variable];
     scales s = {.named = NAN};
@@ -254,7 +264,10 @@ void ts_judge_entry(ts_join *j, const entry *e) {
                 if (!first_lonely[side].set || ts_seq_before(&seq, &first_lonely[side])) first_lonely[side] = seq;
             }
     int lonely = first_lonely[0].set || first_lonely[1].set;
-    int mismatch = lonely && ts_number_at(e, 0, 0) && ts_number_at(e, 1, 0);
+    const run *firsts[2] = {ts_number_at(e, 0, 0), ts_number_at(e, 1, 0)};
+    int mismatch = lonely && firsts[0] && firsts[1];
+    if (v->size && firsts[0] && s.sizes[0] == s.sizes[1] && s.sizes[0] != v->size)
+        book_wrong_size(j, e, s.sizes[0], firsts[0]);
     if (mismatch) add_mismatch(j, e, s.sizes, first_lonely);
     for (int side = 0; side < 2; side++) {
         if (first_lonely[side].set && !mismatch) j->tallies[e->variable].places[side]++;

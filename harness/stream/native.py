@@ -54,6 +54,7 @@ class CVariable(ct.Structure):
         ("component", ct.c_uint32),
         ("is_scale", ct.c_uint32),
         ("mask", ct.c_uint32),
+        ("size", ct.c_uint32),
         ("targets", ct.c_uint32),
         ("target", ct.c_uint32 * MOST_TARGETS),
     )
@@ -96,6 +97,10 @@ class Tally(ct.Structure):
         ("places", ct.c_uint64 * 2),
         ("first_only", Seq * 2),
         ("first_key", Key * 2),
+        ("wrong_places", ct.c_uint64),
+        ("first_wrong", Seq),
+        ("wrong_key", Key),
+        ("wrong_size", ct.c_uint32),
         ("seen", ct.c_uint32 * 2),
         ("worst", Kept),
     )

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from harness.align import AlignedRow, Alignment
-from harness.coverage import Coverage
+from harness.coverage import Coverage, named_singly, wrong_size_line
 from harness.judge import Judged, VariableSummary, _judge_row
 from harness.looked import Looked
 from harness.result import (
@@ -122,7 +122,7 @@ class Findings:
 
     def coverage(self) -> Coverage:
         """As harness.coverage.check_coverage."""
-        missing = list(dict.fromkeys([*self._against_contract(), *self._one_sided()]))
+        missing = list(dict.fromkeys([*self._against_contract(), *self._one_sided(), *self._of_wrong_size()]))
         return Coverage(
             compared=self.compared,
             c_only=self.sides[0].only,
@@ -160,6 +160,15 @@ class Findings:
                     f"first at {where}"
                 )
         return lines
+
+    def _of_wrong_size(self) -> list[str]:
+        singly = named_singly(self.tables)
+        found = [(v, self.tallies[n]) for n, v in self.variables if v.name not in singly]
+        return [
+            wrong_size_line(v, t.wrong_size, t.wrong_places, self.vocabulary.describe(self.key(t.wrong_key)))
+            for v, t in found
+            if t.wrong_places
+        ]
 
     def cut_off(self) -> str | None:
         """As harness.coverage.cut_off."""

@@ -113,6 +113,7 @@ class Registry:
             exact=tolerance.rtol == tolerance.floor == 0.0,  # no relative tolerance would let it pass
             scale=native.SCALE_KINDS[scale.kind] if scale is not None else 0,
             mask=self._mask(variable.scope.loops),
+            size=variable.size,
             is_scale=any(
                 v.tolerance.scale is not None and v.tolerance.scale.name == variable.name
                 for v in self.vocabulary.variables

@@ -48,6 +48,7 @@ typedef struct {
     const char *name;
     double rtol, floor, own_floor, ulps;
     uint32_t place, closing, exact, scale, how, component, is_scale, mask;
+    uint32_t size; /* how many numbers it has; 0: not known */
     uint32_t targets, target[TS_TARGETS];
 } ts_variable;
 
@@ -74,6 +75,10 @@ typedef struct {
     uint64_t only[2], places[2];
     ts_seq first_only[2];
     ts_key first_key[2];
+    uint64_t wrong_places; /* where both sides have as many numbers, but not `size` of them; the first in C's log: */
+    ts_seq first_wrong;
+    ts_key wrong_key;
+    uint32_t wrong_size;
     uint32_t seen[2];
     ts_kept worst;
 } ts_tally;

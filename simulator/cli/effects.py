@@ -16,6 +16,7 @@ from simulator import settings, units
 from simulator.cli.tables import PIVOTS, PLAIN, SWITCHES
 from simulator.errors import ExperimentError
 from simulator.io import dump, hkl, mat, source_list, xtal
+from simulator.progress import Progress
 from simulator.settings import ENGINES, Reflections
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class State:
     runtime: dict[str, Any] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     hkl_column: str | None = None
+    summing: Callable[[str], Progress] | None = None  # what is told of the progress of a sum over a file's atoms
 
     def __post_init__(self) -> None:
         now = int(time.time())  # seeds that were not given
@@ -296,7 +298,9 @@ def _reflections(state: State, path: Path) -> Reflections:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
         return hkl.read_hkl(path)
     beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
-    loaded = xtal.load_for(path, beam, detector, float(state.model.get("dmin_A", 0.0)), column=state.hkl_column)
+    told = state.summing(path.name) if state.summing is not None and state.outputs.get("progress", True) else None
+    dmin_A = float(state.model.get("dmin_A", 0.0))
+    loaded = xtal.load_for(path, beam, detector, dmin_A, column=state.hkl_column, progress=told)
     state.warnings.append(f"-hkl: {loaded.origin}")
     if "mat" not in state.files:
         cell = state.crystal.setdefault("cell", loaded.cell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from simulator.cli.flags import Flag, find, nearest
 from simulator.cli.header import apply_header
 from simulator.errors import ExperimentError
 from simulator.io.text import as_float, leading_number
+from simulator.progress import Progress
 
 if TYPE_CHECKING:
     from simulator.experiment import Experiment
@@ -102,14 +103,15 @@ def _value(name: str, flag: Flag, kind: str, text: str) -> Value:
     return number
 
 
-def parse(argv: Sequence[str], folder: Path) -> Invocation:
+def parse(argv: Sequence[str], folder: Path, summing: Callable[[str], Progress] | None = None) -> Invocation:
     """Read a command line (without the program's name); raises ExperimentError, `UsageError` where nothing is asked.
 
-    Headers are read first (mask, then image), so that flags win over them.
+    Headers are read first (mask, then image), so that flags win over them. `summing` gives what is told of the progress
+    of a sum over the atoms of a file, by its name.
     """
     warnings: list[str] = []
     words = split(argv, warnings, lenient="--lenient" in argv or "-lenient" in argv)
-    state = State(folder=folder, warnings=warnings)
+    state = State(folder=folder, warnings=warnings, summing=summing)
     for word in words:
         if word.flag.key == "misset" and not _starts_random(word):
             numbers = [as_float(str(value)) for value in word.values]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from simulator.config import resolved, to_json
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
 from simulator.io.dump import write_dump
+from simulator.progress import of_a_sum, percents
 from simulator.render import render
 from simulator.trace import trace
 from simulator.units import plain
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nanobragg-torch {__version__}")
         return OK
     try:
-        return _run(parse(words, Path()))
+        return _run(parse(words, Path(), of_a_sum))
     except UsageError as error:
         sys.stderr.write(f"nanobragg-torch: {error}\n{usage()}")
         return USAGE
@@ -87,7 +88,7 @@ def _run(invocation: Invocation) -> int:
         if traces_only:
             _say("tracing only: no image is rendered without an output flag")
             return OK
-        progress = _progress() if out.progress else None
+        progress = percents() if out.progress else None
         image = render(invocation.experiment, progress=progress, model=model, engine=out.engine)
     stored = image.to(torch.float32).cpu().numpy()
     reflections = invocation.experiment.crystal.reflections
@@ -113,17 +114,3 @@ def _trace(invocation: Invocation, model: Model) -> None:
 
     text = "".join(line + "\n" for line in traced.lines())
     write_bytes(out.trace_file, text.encode(), "-trace_file")
-
-
-def _progress() -> Callable[[float], None]:
-    """Whole percents on stderr, each once."""
-    last = -1
-
-    def report(fraction: float) -> None:
-        nonlocal last
-        percent = int(fraction * 100 + 1e-9)
-        if percent > last:
-            last = percent
-            print(f"{percent}% done", file=sys.stderr, flush=True)
-
-    return report

@@ -13,6 +13,7 @@ import torch
 from simulator.gradcheck.cases import CASES
 from simulator.gradcheck.check import Row, check
 from simulator.parameters import BY_NAME, PARAMETERS
+from simulator.progress import percents
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,12 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parameters = [p for p in PARAMETERS if not options.parameter or p.name in options.parameter]
     torch.set_num_threads(1)  # two pixels at a time: threads would only wait for each other
     rows: list[Row] = []
-    done = 0
+    done, told = 0, percents()
     for case in cases:
         for found in check(case, CASES[case](), parameters):
             rows += found
             done += 1
-            print(f"{done * 100 // (len(cases) * len(parameters))}% done", file=sys.stderr, flush=True)
+            told(done / (len(cases) * len(parameters)))
     if options.format == "json":
         print(json.dumps({"rows": [{**dataclasses.asdict(row), "good": row.is_good} for row in rows]}))
     else:

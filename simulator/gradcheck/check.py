@@ -75,10 +75,7 @@ def _rows(
     start = parameter.tensor(experiment)
     if start is None:
         return []
-
-    def values(numbers: Tensor) -> Tensor:
-        return render(parameter.put(experiment, numbers), at)
-
+    values = pixels_by(experiment, parameter, at)
     gradients = jacobian(values, start)
     directions = _directions(start, gradients)
     agrees = _gradcheck(values, start, directions, gradients, parameter.scale)
@@ -91,6 +88,15 @@ def _rows(
         ]
         rows.append(_row(case, parameter, place, pixel, found, agrees[index]))
     return rows
+
+
+def pixels_by(experiment: Experiment, parameter: Parameter, at: Tensor) -> Callable[[Tensor], Tensor]:
+    """The values of the pixels `at` (n, 2) as a function of the parameter's numbers."""
+
+    def values(numbers: Tensor) -> Tensor:
+        return render(parameter.put(experiment, numbers), at)
+
+    return values
 
 
 class _Line:

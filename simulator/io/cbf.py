@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from simulator import statistics, units
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.io.atomic import write_bytes
 from simulator.io.direct_beam import direct_beam
+from simulator.io.image_model import model_of
 from simulator.io.optional import needed
 from simulator.units import plain
 
@@ -67,12 +67,7 @@ def write_cbf(
     rounded, clipped to 16 bits. Raises ExperimentError.
     """
     fabio_cbf = needed("fabio.cbfimage", flag)
-    if model is None:
-        with torch.no_grad():
-            model = experiment.build()
-    if image.shape != (model.place.pixels_s, model.place.pixels_f):
-        expected = (model.place.pixels_s, model.place.pixels_f)
-        raise ExperimentError(f"{flag}: the image has shape {image.shape}, expected {expected}")
+    model = model_of(image, experiment, model, flag)
     pixels = image
     if not np.issubdtype(image.dtype, np.integer):
         rendered = statistics.rendered_pixels(experiment.model, *image.shape)

@@ -17,6 +17,7 @@ import numpy as np
 from simulator.errors import ExperimentError
 from simulator.io.optional import needed
 from simulator.io.symmetry import expand
+from simulator.progress import Progress
 from simulator.settings import Reflections
 
 # About ten minutes of one core.
@@ -36,7 +37,9 @@ class Reach:
         return float(1.0 / self.d_min_A + self.beyond * (r.a + r.b + r.c))
 
 
-def from_structure(structure: Any, reach: Reach, where: str, flag: str) -> Reflections:
+def from_structure(
+    structure: Any, reach: Reach, where: str, flag: str, progress: Progress | None = None
+) -> Reflections:
     """The reflections of the first model of gemmi's Structure."""
     group = structure.find_spacegroup()
     if group is None:
@@ -46,10 +49,16 @@ def from_structure(structure: Any, reach: Reach, where: str, flag: str) -> Refle
     calculator = gemmi.StructureFactorCalculatorX(structure.cell)
     elements = [site.atom.element for site in model.all()]
     _check(elements, structure.cell, reach, where)
-    return _summed(gemmi, structure.cell, group, reach, lambda hkl: calculator.calculate_sf_from_model(model, hkl))
+
+    def amplitude(hkl: list[int]) -> complex:
+        return complex(calculator.calculate_sf_from_model(model, hkl))
+
+    return _summed(gemmi, structure.cell, group, reach, amplitude, progress)
 
 
-def from_small_structure(structure: Any, reach: Reach, where: str, flag: str) -> Reflections:
+def from_small_structure(
+    structure: Any, reach: Reach, where: str, flag: str, progress: Progress | None = None
+) -> Reflections:
     """The reflections of gemmi's SmallStructure."""
     group = structure.spacegroup
     if group is None:
@@ -63,7 +72,7 @@ def from_small_structure(structure: Any, reach: Reach, where: str, flag: str) ->
     def amplitude(hkl: list[int]) -> complex:
         return complex(calculator.calculate_sf_from_small_structure(structure, hkl))
 
-    return _summed(gemmi, structure.cell, group, reach, amplitude)
+    return _summed(gemmi, structure.cell, group, reach, amplitude, progress)
 
 
 def _check(elements: list[Any], cell: Any, reach: Reach, where: str) -> None:
@@ -81,9 +90,20 @@ def _check(elements: list[Any], cell: Any, reach: Reach, where: str) -> None:
         )
 
 
-def _summed(gemmi: Any, cell: Any, group: Any, reach: Reach, amplitude: Callable[[list[int]], complex]) -> Reflections:
+def _summed(
+    gemmi: Any,
+    cell: Any,
+    group: Any,
+    reach: Reach,
+    amplitude: Callable[[list[int]], complex],
+    progress: Progress | None,
+) -> Reflections:
     indices = gemmi.make_miller_array(cell, group, 1.0 / reach.per_A(cell))
     if not len(indices):
         raise ExperimentError(f"no reflection is as coarse as {reach.d_min_A:g} A")
-    F = np.array([abs(amplitude(hkl)) for hkl in indices.tolist()])
+    F = np.empty(len(indices))
+    for done, hkl in enumerate(indices.tolist(), start=1):
+        F[done - 1] = abs(amplitude(hkl))
+        if progress is not None:
+            progress(done / len(indices))
     return expand(indices.astype(np.int64), F, F, group.operations())

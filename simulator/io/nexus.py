@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from simulator import statistics, units
 from simulator.detector import Placement
@@ -21,6 +20,7 @@ from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.io.atomic import write_bytes
 from simulator.io.direct_beam import as_array, direct_beam
+from simulator.io.image_model import model_of
 from simulator.io.optional import needed
 from simulator.units import plain
 from simulator.version import __version__
@@ -62,12 +62,7 @@ def write_nexus(
     """
     h5py = needed("h5py", flag)
     check_geometry(experiment, flag)
-    if model is None:
-        with torch.no_grad():
-            model = experiment.build()
-    if image.shape != (model.place.pixels_s, model.place.pixels_f):
-        expected = (model.place.pixels_s, model.place.pixels_f)
-        raise ExperimentError(f"{flag}: the image has shape {image.shape}, expected {expected}")
+    model = model_of(image, experiment, model, flag)
     when = (start_time or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:

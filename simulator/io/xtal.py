@@ -24,11 +24,12 @@ from simulator.io.hkl import write_hkl
 from simulator.io.optional import needed
 from simulator.io.symmetry import expand
 from simulator.io.text import read_bytes
+from simulator.progress import Progress, of_a_sum
 from simulator.resolution import finest_A
 from simulator.settings import BeamSettings, DetectorSettings, Reflections
 
 CellParameters: TypeAlias = "tuple[float, float, float, float, float, float]"
-_SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")
+SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ class Wanted:
     d_min_A: Callable[[], float | None] = lambda: None
     beyond: int = 0  # how many cells of reciprocal space further coordinates go
     flag: str = "-hkl"
+    progress: Progress | None = None  # told the fraction of a sum over atoms that is done
 
 
 def is_crystal_file(path: Path) -> bool:
     """Does the name say that `load` reads it?"""
-    return _suffix(path) in _SUFFIXES
+    return _suffix(path) in SUFFIXES
 
 
 def read_reflections(
@@ -75,6 +77,7 @@ def load_for(
     *,
     column: str | None = None,
     flag: str = "-hkl",
+    progress: Progress | None = None,
 ) -> Loaded:
     """What a simulation needs of the file: coordinates are summed to `dmin_A`, or for 0 as far as any pixel sees.
 
@@ -84,7 +87,7 @@ def load_for(
     def d_min_A() -> float:
         return dmin_A if dmin_A > 0 else finest_A(beam, detector)
 
-    return load(path, Wanted(column=column, d_min_A=d_min_A, beyond=2, flag=flag))
+    return load(path, Wanted(column=column, d_min_A=d_min_A, beyond=2, flag=flag, progress=progress))
 
 
 def load(path: Path, wanted: Wanted) -> Loaded:
@@ -107,7 +110,7 @@ def load(path: Path, wanted: Wanted) -> Loaded:
         raise error if str(error).startswith(where) else ExperimentError(f"{where}: {error}") from None
     except (RuntimeError, ValueError, OSError) as error:
         raise ExperimentError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
-    raise ExperimentError(f"{where} has the suffix {path.suffix!r}, expected {', '.join(_SUFFIXES)} (or .gz after it)")
+    raise ExperimentError(f"{where} has the suffix {path.suffix!r}, expected {', '.join(SUFFIXES)} (or .gz after it)")
 
 
 def _suffix(path: Path) -> str:
@@ -188,7 +191,7 @@ def _from_coordinates(
         raise ExperimentError(f"{where} holds coordinates: say to which resolution, in A, they are to be summed")
     if not (math.isfinite(d_min_A) and d_min_A > 0):
         raise ExperimentError(f"{where}: the resolution is {d_min_A} A, expected a number above 0")
-    reflections = summed(structure, Reach(d_min_A, wanted.beyond), where, wanted.flag)
+    reflections = summed(structure, Reach(d_min_A, wanted.beyond), where, wanted.flag, wanted.progress)
     return Loaded(reflections, cell, f"the atoms of {path.name}, summed to {d_min_A:.4g} A")
 
 
@@ -208,7 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--d-min-A", type=float, dest="d_min_A", help="resolution of coordinates, in A")
     words = parser.parse_args(argv)
     try:
-        loaded = load(words.file, Wanted(column=words.column, d_min_A=lambda: words.d_min_A, flag="reflections"))
+        told = of_a_sum(words.file.name)
+        wanted = Wanted(words.column, lambda: words.d_min_A, flag="reflections", progress=told)
+        loaded = load(words.file, wanted)
         write_hkl(words.out, loaded.reflections)
     except ExperimentError as error:
         print(f"simulator.io.xtal: {error}", file=sys.stderr)

@@ -13,10 +13,11 @@ import pytest
 from harness.align import align
 from harness.blame import Blame, blame_log, blame_pair
 from harness.blame_model import Domain, Equation, Form, Input, Values, evaluate
-from harness.blame_view import FULL_DIGITS, Array, LogView, printed_digits
+from harness.blame_view import Array, LogView, printed_digits
 from harness.domains import DOMAINS, domain_for
 from harness.domains.nanobragg import STAGES
 from harness.judge import judge
+from harness.precision import FULL_DIGITS
 from harness.quirks import load_quirks
 from harness.render import renderer
 from harness.result import Result, plain

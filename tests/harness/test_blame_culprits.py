@@ -162,6 +162,10 @@ def test_numbers_of_cells_that_the_log_lacks_are_worked_out() -> None:
     found = alone(GOLDEN)
     assert found.findings == ()
     assert not any(line.partition(": ")[2].startswith("F_latt =") for line in found.missing)
+    # With nothing that makes the indices, these may be what is wrong where F_latt does not follow from them.
+    bare = "".join(line for line in GOLDEN.splitlines(keepends=True) if "scattering_vec_m_inv" not in line)
+    wrong = printed(bare, "hkl_frac", lambda v: v + 0.001, "phi_tic=3")
+    assert introduced(blame(bare, as_py(wrong))) == {("PY", "hkl_frac")}
     wrong = printed(GOLDEN, "F_latt", lambda v: v * 1.001, "phi_tic=3")
     assert introduced(blame(GOLDEN, as_py(wrong))) == {("PY", "F_latt")}
     leaky = blame(LEAKY, as_py(GOLDEN))

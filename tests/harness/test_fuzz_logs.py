@@ -140,6 +140,7 @@ def mutated(seed: int, folder: Path) -> tuple[Path, Path]:
 
 
 @example(seed=137, lenient=True, waive=())  # a vector of more numbers than the vocabulary has
+@example(seed=6394799, lenient=True, waive=())  # an equation made by a relation, with an input that may be wrong
 @given(seed=st.integers(0, 2**32), lenient=st.booleans(), waive=st.sampled_from([(), ("--waive", "phi-carryover")]))
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 def test_every_command_ends_in_one_of_its_exit_codes(

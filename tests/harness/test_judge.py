@@ -128,6 +128,19 @@ def test_sizes_that_differ_are_a_verdict_of_their_own(compare_texts: Compare) ->
     assert result.problems[0].startswith("hkl_frac: 3 numbers in C, 2 in PY")
 
 
+def test_what_both_logs_lack_of_a_vector_is_missing(compare_texts: Compare) -> None:
+    result = compare_texts(*pair("hkl_frac", "1 2", "1 2"))
+    assert (result.exit_code, result.verdict) == (6, "incomplete")
+    assert result.problems[0].startswith("hkl_frac: 2 numbers in both logs, not 3, at ")
+    assert compare_texts(*pair("hkl_frac", "1 2 3 4", "1 2 3 4")).exit_code == 6
+    # An older log names components one by one; the contract of a case asks for all of them.
+    step = "[spixel=1 fpixel=2 thick_tic=0 subS=0 subF=0 source=0 phi_tic=0 mos_tic=0]"
+    whole, named_singly = pair("hkl_frac", "1 2 3", "1 2 3", step), pair("h_frac", "1", "1", step)
+    contract = Contract(("hkl_frac",), ((1, 2),))
+    assert [compare_texts(*logs).exit_code for logs in (whole, named_singly)] == [0, 0]
+    assert [compare_texts(*logs, contract).exit_code for logs in (whole, named_singly)] == [0, 6]
+
+
 def test_the_contract_asks_for_every_index(compare_texts: Compare, supervisor_log: str) -> None:
     contract = Contract(("F_latt", "I_pixel_final"), ((685, 1039),), {"phi_tic": 10})
     assert compare_texts(supervisor_log, as_py(supervisor_log), contract).exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from harness.align import align
 from harness.coverage import Contract
 from harness.domains import domain_for
 from harness.errors import Exit, HarnessError
+from harness.judge import judge
 from harness.ledger import DETERMINISTIC, KINDS, LOGGING, STATE_LEAK, Fallback, load_quirks, parse_ledger
+from harness.quirks import find_quirks
 from harness.result import CaseResult, Result, compare
 from harness.trace import read_trace_lines
 from harness.vocabulary import Vocabulary, load_vocabulary
@@ -118,6 +121,7 @@ digits = 9
         ("largest = 0.5", "largest = -1", 14, "largest: -1.0 is no size"),
         ("largest = 0.5", "largest = true", 14, "largest: True is of the wrong kind"),
         ("expires = 2027-01-01", 'expires = "soon"', 15, "expires: 'soon' is of the wrong kind; expected a day"),
+        ("expires = 2027-01-01", "expires = 2027-01-01T00:00:00Z", 15, "is of the wrong kind; expected a day"),
         ("expires = 2027-01-01\n", "", 2, "expires: missing; expected a day"),
         ('selectors = ["F_cell"]', 'selectors = "F_cell"', 10, "selectors: 'F_cell' is of the wrong kind"),
         ('selectors = ["F_cell"]', "selectors = [1]", 10, "selectors: 1 is no word"),
@@ -204,6 +208,21 @@ def test_a_latch_is_seen_beside_another_leak() -> None:
     (quirk,) = result(leaky, sound).quirks
     assert (quirk.id, quirk.places) == ("interp-latch", 2)
     assert result(leaky, leaky).quirks == ()
+
+
+def test_a_latch_in_a_large_log_takes_no_square_of_its_rows(vocabulary: Vocabulary) -> None:
+    step = "TRACE_{}[spixel={} fpixel=1 thick_tic=0 subS=0 subF=0 source=0 phi_tic=0 mos_tic=0]: {}\n"
+    logs = {}
+    for side, F_cell in (("C", "59.602"), ("PY", "50.17654321012345")):
+        lines = [step.format(side, n, f"F_cell {F_cell}") for n in range(12000)]
+        lines += [step.format(side, n, f"hkl_frac 1 2 {n if side == 'C' else -n}") for n in range(0, 12000, 2)]
+        logs[side] = read_trace_lines(lines, side, side, vocabulary)
+    alignment = align(logs["C"], logs["PY"], vocabulary)
+    judgement = judge(alignment)
+    start = time.process_time()
+    (latch,) = find_quirks(alignment, judgement, (LEDGER["interp-latch"],))
+    assert latch.places == 6001
+    assert time.process_time() - start < 1
 
 
 def test_no_waiver_for_what_no_comparison_shows() -> None:

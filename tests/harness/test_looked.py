@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.align import align
@@ -120,6 +121,24 @@ def test_waivers_pass_what_was_looked_at_alone(
     assert_alike(held, streamed, ("quirks",))  # of large logs streaming counts the places that it looked at
     assert held.exit_code == code
     assert says in held.headline
+
+
+def test_a_waiver_does_not_pass_images_that_differ(
+    trace_diff: Cli, tmp_path: Path, supervisor_log: str, leaky_log: str
+) -> None:
+    """What the traced pixels show says nothing of the others."""
+    (tmp_path / "c.log").write_text(leaky_log)
+    (tmp_path / "py.log").write_text(as_py(supervisor_log))
+    image = np.arange(12, dtype="<f4")
+    image.tofile(tmp_path / "a.bin")
+    (image * np.float32(1.5)).tofile(tmp_path / "b.bin")
+    words = ("--waive", "phi-carryover", "--shape", "3,4", "--c-image", "a.bin", "--py-image")
+    for way in ("--stream", "--no-stream"):
+        done = trace_diff("compare", "c.log", "py.log", way, *words, "a.bin")
+        assert done.returncode == 0, done.stdout
+        done = trace_diff("compare", "c.log", "py.log", way, *words, "b.bin")
+        assert done.returncode == 1
+        assert "left over after waivers: 11 of 12 pixels of the images differ" in done.stdout
 
 
 def test_a_stale_and_an_expired_waiver_fail_in_both(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:

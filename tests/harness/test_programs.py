@@ -8,6 +8,8 @@ import pytest
 from harness import programs
 from harness.errors import Exit, HarnessError
 from harness.programs import build_c, fill, load_programs, pixel_words, run_program
+from simulator.io.xtal import SUFFIXES, is_crystal_file
+from tests.harness.conftest import Cli
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +57,21 @@ def test_a_program_that_fails_is_a_verdict_of_its_own(code: str, says: str, tmp_
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="cannot be started"):
         run_program([str(tmp_path / "none")], tmp_path, tmp_path / "out", "program")
+
+
+@pytest.mark.parametrize("name", ["a.mtz", "A.MTZ", "a.pdb.gz", "sf.cif"])
+def test_a_file_that_one_program_cannot_read_is_refused_before_anything_runs(
+    name: str, trace_diff: Cli, tmp_path: Path
+) -> None:
+    done = trace_diff("run", "--out", "out", "--pixel", "1", "1", "--", "-hkl", name, "-cell", "70", "-N", "5")
+    assert done.returncode == Exit.USAGE
+    assert f"the C reference does not read {name}" in done.stderr
+    assert f"python -m simulator.io.xtal {name} OUT.hkl" in done.stderr
+    assert "building" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_c_program_does_not_read_is_what_the_port_alone_reads() -> None:
+    (unread,) = load_programs().sides["C"].unread
+    assert {suffix: is_crystal_file(Path(f"x{suffix}")) for suffix in unread.suffixes} == dict.fromkeys(SUFFIXES, True)
+    assert unread.among(["-N", "5", "-hkl", "P1.hkl", "-img", "x.mtz"]) is None

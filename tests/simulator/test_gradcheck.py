@@ -19,7 +19,7 @@ from simulator.gradcheck.cases import CASES
 from simulator.gradcheck.check import Row, check
 from simulator.parameters import BY_NAME, PARAMETERS
 
-pytestmark = pytest.mark.loose_dtypes
+pytestmark = pytest.mark.loose_dtypes  # thousands of renders; test_gradcheck_strict.py does each once, strictly
 
 # `phi_rotation` is checked by everything; the other cases by what their part of the model changes. All of it:
 # `trace-diff gradcheck --case all`.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from simulator import Experiment, render
 from simulator.gradcheck.cases import CASES
-from simulator.gradcheck.check import jacobian
+from simulator.gradcheck.check import jacobian, pixels_by
 from simulator.parameters import BY_NAME, PARAMETERS
 from simulator.settings import DetectorSettings
 from tests.simulator.small import CELL, experiment
@@ -29,7 +29,7 @@ def gradients(e: Experiment, pixels: list[list[int]]) -> dict[str, Tensor]:
     for parameter in PARAMETERS:
         start = parameter.tensor(e)
         if start is not None:
-            found[parameter.name] = jacobian(lambda n, p=parameter: render(p.put(e, n), at), start)  # type: ignore[misc]
+            found[parameter.name] = jacobian(pixels_by(e, parameter, at), start)
     return found
 
 

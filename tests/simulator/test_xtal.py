@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from simulator import Experiment, ExperimentError, render
+from simulator import Experiment, ExperimentError, progress, render
+from simulator.cli import main as run
 from simulator.cli.parse import parse
 from simulator.detector import pixel_position
 from simulator.io.hkl import read_hkl, write_hkl
@@ -296,6 +297,24 @@ class TestCommandLine:
         for interpolate in (False, True):
             images = [render(e.replace(interpolate=interpolate, default_F=1e5)) for e in (experiment, beyond)]
             assert torch.equal(*images)
+
+    def test_a_long_sum_tells_its_progress(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pdb = str(folder / "a.pdb")
+        asked = [*self.WORDS, "-hkl", pdb, "-show_config"]
+        commands = [(run, asked), (main, [pdb, str(folder / "a.hkl"), "--d-min-A", "1.5"])]
+        for command, words in commands:
+            assert command(words) == 0
+            assert "done" not in capsys.readouterr().err, "it takes no time"
+        monkeypatch.setattr(progress, "QUIET_S", 0.0)
+        for command, words in commands:
+            assert command(words) == 0
+            told = [text for text in capsys.readouterr().err.splitlines() if text.startswith("structure factors of")]
+            assert told[-1] == "structure factors of a.pdb: 100% done"
+            assert len(told) == len(set(told)) > 5
+        assert run([*asked, "-noprogress"]) == 0
+        assert "done" not in capsys.readouterr().err
 
     def test_dmin_is_the_resolution_of_coordinates(self, folder: Path) -> None:
         warnings = parse([*self.WORDS, "-hkl", "a.pdb", "-dmin", "2.5"], folder).warnings
