@@ -1,6 +1,6 @@
 """The gradient of a whole image by all its parameters: time against the forward pass, peak memory.
 
-    python -m benchmarks.gradient [--budget-mb 256 ...] [--dtype float64] [--repeats 3]
+    python -m benchmarks.gradient [--budget-mb 256 ...] [--dtype float64] [--repeats 3] [--engine auto]
 
 The image is the supervisor case (6.2 megapixels, ten φ ticks). The gradient is that of its sum of squares by every
 crystal and detector parameter that `simulator.parameters` lists for it, in one backward pass. Each measurement runs in
@@ -27,7 +27,7 @@ from benchmarks.render import cpu_model, make_inputs, workloads
 NOT_CRYSTAL_OR_DETECTOR = {"structure_factors", "default_F", "flux", "fluence"}
 
 
-def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, with_F: bool) -> None:
+def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, with_F: bool, engine: str) -> None:
     """Forward without gradients, then forward and backward, timed; prints one JSON line."""
     import torch
 
@@ -49,7 +49,7 @@ def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, w
 
     def forward() -> None:
         with torch.no_grad():
-            render(base, memory_budget_MB=budget, engine="eager")  # as the way back is
+            render(base, memory_budget_MB=budget, engine=engine)
 
     forwards = timed(forward)
     forward_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -65,7 +65,7 @@ def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, w
         experiment = base
         for parameter, leaf in leaves.values():
             experiment = parameter.put(experiment, leaf)
-        image = render(experiment, memory_budget_MB=budget)
+        image = render(experiment, memory_budget_MB=budget, engine=engine)
         found = torch.autograd.grad((image * image).sum(), [leaf for _, leaf in leaves.values()], allow_unused=True)
         assert all(g is None or bool(torch.isfinite(g).all()) for g in found)
 
@@ -93,15 +93,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--with-structure-factors", action="store_true", help="by the whole grid too")
+    parser.add_argument("--engine", default="auto", choices=["auto", "kernel", "eager"], help="of both columns")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     budgets = options.budget_mb or [256.0]
     if options.child:
         child(
-            options.child, options.dtype, budgets[0], options.repeats, options.threads, options.with_structure_factors
+            options.child,
+            options.dtype,
+            budgets[0],
+            options.repeats,
+            options.threads,
+            options.with_structure_factors,
+            options.engine,
         )
         return
-    print(f"{options.threads} threads, {cpu_model()}, {options.dtype}; medians of {options.repeats}\n")
+    print(
+        f"{options.threads} threads, {cpu_model()}, {options.dtype}, engine {options.engine}; "
+        f"medians of {options.repeats}\n"
+    )
     print("| budget MiB | numbers | forward s (CPU s) | gradient s (CPU s) | ratio (CPU) | forward MiB | peak MiB |")
     print("|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory() as name:
@@ -109,6 +119,7 @@ def main() -> None:
         for budget in budgets:
             words = [sys.executable, "-m", "benchmarks.gradient", "--child", name, "--budget-mb", str(budget)]
             words += ["--dtype", options.dtype, "--repeats", str(options.repeats), "--threads", str(options.threads)]
+            words += ["--engine", options.engine]
             words += ["--with-structure-factors"] if options.with_structure_factors else []
             done = subprocess.run(words, capture_output=True, text=True, check=True)
             got = json.loads(done.stdout.splitlines()[-1])

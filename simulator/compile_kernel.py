@@ -14,6 +14,7 @@ from torch import Tensor
 
 from simulator import kernel_ops
 from simulator.fused import End, Ray, Sweep, Variant, inputs
+from simulator.fused_slopes import SweepSlopes, Weighed
 
 # Of the example; all may differ later.
 _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES, _GRID = 4096, 5, 6, 8, (9, 10, 11)
@@ -28,7 +29,12 @@ def compile_kernel(variant: Variant, out: str) -> None:
         torch._inductor.aoti_compile_and_package(program, package_path=out, inductor_configs=_SETTINGS)
 
 
-_MODULES = {"ray": Ray, "sweep": Sweep, "end": End}
+_MODULES: dict[str, type[torch.nn.Module]] = {
+    "ray": Ray,
+    "sweep": Sweep,
+    "end": End,
+    "slopes": SweepSlopes,
+}
 _SETTINGS = {
     "cpp.dynamic_threads": True,  # as many as PyTorch has when the kernel runs
     # One loop nest, with nothing kept between the slices of a pixel.
@@ -57,7 +63,9 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
         sources = 1 if variant.kind == "ray" else S
         sizes |= {"incident": (sources, 3), "wavelength_m": (sources,)}
     sizes |= {"sub": (B, 3) if variant.kind == "sweep" else (3,)}
-    example = [full(*sizes.get(name, ())) for name in inputs(variant)]
+    sizes |= {"weight": (S, P), "q": (S, 3, P)}
+    names = Weighed._fields if variant.kind == "slopes" else inputs(variant)
+    example = [full(*sizes.get(name, ())) for name in names]
     varying = {P, B, S, K, *grid} - {1}
     dynamic: list[dict[int, object]] = [
         {dim: torch.export.Dim.DYNAMIC for dim, size in enumerate(tensor.shape) if size in varying}

@@ -35,7 +35,7 @@ def fused_model(model: Model, engine: str, steps: int) -> FusedModel | None:
         if not is_fusible(model):
             raise KernelError(
                 "there is none with -oversample_thick, -oversample_polar or -oversample_omega, for cell counts that "
-                "are no whole numbers, with gradients, or beyond the CPU"
+                "are no whole numbers, or beyond the CPU"
             )
         if not kernels.stages_are_as_compiled():
             raise KernelError("a stage function has been replaced")

@@ -12,7 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulator.kernel_sine import polynomial_sine, polynomial_sine_of_half_turns, polynomial_sine_of_pi
+from simulator.kernel_sine import (
+    polynomial_cosine_within,
+    polynomial_sine,
+    polynomial_sine_of_half_turns,
+    polynomial_sine_of_pi,
+    polynomial_sine_within,
+)
 
 _SCATTERED = "_load_or_store_non_contiguous"  # of the compiler's code generator
 in_kernel = False
@@ -37,6 +43,18 @@ def sine_of_half_turns(r: Tensor) -> Tensor:
     return torch.sin(math.pi * r)
 
 
+@torch.library.custom_op("nanobragg::sine_within", mutates_args=())
+def sine_within(r: Tensor) -> Tensor:
+    """sin πr for |r| ≤ 1/2, in both precisions."""
+    return torch.sin(math.pi * r)
+
+
+@torch.library.custom_op("nanobragg::cosine_within", mutates_args=())
+def cosine_within(r: Tensor) -> Tensor:
+    """cos πr for |r| ≤ 1/2, in both precisions."""
+    return torch.cos(math.pi * r)
+
+
 @torch.library.custom_op("nanobragg::node", mutates_args=())
 def node(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
     """The value of a grid F (h, k, l) that lies (i, j, m) further than the flat index `first`, of any shape.
@@ -57,7 +75,7 @@ def _like_first(x: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, once):
+for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, sine_within, cosine_within, once):
     _operator.register_fake(_like_first)
 
 
@@ -85,6 +103,15 @@ def tell_compiler() -> None:
         (nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns),
     ):
         register_lowering(operator, type_promotion_kind=None)(pointwise(polynomial))
+    for operator, within in (
+        (nanobragg.sine_within.default, polynomial_sine_within),
+        (nanobragg.cosine_within.default, polynomial_cosine_within),
+    ):
+
+        def lower(r: Any, within: Any = within) -> Any:
+            return make_pointwise(lambda value: within(value, ops, r.get_dtype()))(r)
+
+        register_lowering(operator, type_promotion_kind=None)(lower)
     register_lowering(nanobragg.once.default, type_promotion_kind=None)(_once_in_kernel)
     register_lowering(nanobragg.node.default, type_promotion_kind=None)(_node_in_kernel)
     setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))

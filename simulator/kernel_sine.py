@@ -34,6 +34,44 @@ _SINE = tuple(
 )
 # Up to |x| = 1/2, to 9e-10: for single precision.
 _SINE_OF_PI = (-5.16771277918614, 2.5501638670773827, -0.5992589930755466, 0.08208371285169189, -0.007084477558378449)
+_COSINE_OF_PI = (
+    -4.934802196986985,
+    4.0587114146834375,
+    -1.3352399607008951,
+    0.23507436832239592,
+    -0.024627111595228457,
+)
+# The same to 1e-17 and 6e-17.
+_LONG_SINE_OF_PI = tuple(
+    map(
+        float.fromhex,
+        (
+            "-0x1.4abbce625be53p+2",
+            "0x1.466bc6775aad6p+1",
+            "-0x1.32d2cce62adb9p-1",
+            "0x1.50783486f190cp-4",
+            "-0x1.e3074ee5f4a61p-8",
+            "0x1.e8f3b0121aafdp-12",
+            "-0x1.6f866b70b27bdp-16",
+            "0x1.9ec5cdbeecd34p-21",
+        ),
+    )
+)
+_LONG_COSINE_OF_PI = tuple(
+    map(
+        float.fromhex,
+        (
+            "-0x1.3bd3cc9be45dep+2",
+            "0x1.03c1f081b5a9fp+2",
+            "-0x1.55d3c7e3c9051p+0",
+            "0x1.e1f5068620bcbp-3",
+            "-0x1.a6d1f12b0bef2p-6",
+            "0x1.f9d2c1f3b2167p-10",
+            "-0x1.b6a6feabe52e9p-14",
+            "0x1.179a329ef4140p-18",
+        ),
+    )
+)
 
 
 def polynomial_sine(x: Any, ops: Any) -> Any:
@@ -57,6 +95,21 @@ def polynomial_sine_of_half_turns(r: Any, ops: Any) -> Any:
     square = ops.mul(r, r)
     tail = ops.mul(square, _horner(square, _SINE_OF_PI, torch.float32, ops))
     return ops.mul(r, ops.add(_constant(ops, math.pi, torch.float32), tail))
+
+
+def polynomial_sine_within(y: Any, ops: Any, dtype: torch.dtype) -> Any:
+    """sin πy for |y| up to 1/2."""
+    square = ops.mul(y, y)
+    coefficients = _LONG_SINE_OF_PI if dtype == torch.float64 else _SINE_OF_PI
+    tail = ops.mul(square, _horner(square, coefficients, dtype, ops))
+    return ops.mul(y, ops.add(_constant(ops, math.pi, dtype), tail))
+
+
+def polynomial_cosine_within(y: Any, ops: Any, dtype: torch.dtype) -> Any:
+    """cos πy for |y| up to 1/2."""
+    square = ops.mul(y, y)
+    coefficients = _LONG_COSINE_OF_PI if dtype == torch.float64 else _COSINE_OF_PI
+    return ops.add(_constant(ops, 1.0, dtype), ops.mul(square, _horner(square, coefficients, dtype, ops)))
 
 
 def _constant(ops: Any, value: float, dtype: torch.dtype) -> Any:

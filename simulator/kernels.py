@@ -33,7 +33,7 @@ _LOG = logging.getLogger("simulator")
 
 _STAGES = (absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors)
 _SOURCES = (
-    *("fused", "kernel_ops", "kernel_sine", "compile_kernel", "exact_root", "units"),
+    *("fused", "fused_slopes", "peaks", "kernel_ops", "kernel_sine", "compile_kernel", "exact_root", "units"),
     *(m.__name__.rpartition(".")[2] for m in _STAGES),
 )
 

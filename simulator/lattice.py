@@ -47,11 +47,18 @@ def _slopes(x: Tensor, N: Count, with_N: bool) -> tuple[Tensor, Tensor | None]:
     sign = 1.0 if keeps_sign else 1.0 - 2.0 * torch.remainder(nearest * (number - 1.0), 2.0)
     wide, sine = number * delta, torch.sin(delta)
     cosine, quotient = torch.cos(wide), torch.sin(wide) / sine
-    d2 = delta * delta
-    series = -delta * ((number**2 - 1) / 3 + d2 * ((number**4 - 1) / 45 + d2 * (2 * (number**6 - 1) / 945)))
-    plain = (number * cosine - quotient * torch.cos(delta)) / sine
-    by_x = sign * torch.where(torch.abs(wide) < _SERIES_BELOW, quotient * series, plain)
+    by_x = sign * slope_of_quotient(number, delta, quotient, cosine, 1.0 / sine, torch.cos(delta))
     return by_x, sign * cosine * (delta / sine) if with_N else None
+
+
+def slope_of_quotient(
+    N: float | Tensor, delta: Tensor, quotient: Tensor, wide_cosine: Tensor, sine_inverse: Tensor, cosine: Tensor
+) -> Tensor:
+    """The derivative of sin(Nδ)/sin(δ) by δ, of that quotient, cos Nδ, 1/sin δ and cos δ."""
+    d2 = delta * delta
+    series = -delta * ((N**2 - 1) / 3 + d2 * ((N**4 - 1) / 45 + d2 * (2 * (N**6 - 1) / 945)))
+    plain = (N * wide_cosine - quotient * cosine) * sine_inverse
+    return torch.where(torch.abs(N * delta) < _SERIES_BELOW, quotient * series, plain)
 
 
 def _sine(x: Tensor) -> Tensor:

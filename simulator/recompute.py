@@ -18,6 +18,7 @@ from torch import Tensor
 
 from simulator import evaluate as evaluation
 from simulator.experiment import Model, map_tensors
+from simulator.slope_model import SlopeModel
 
 Coordinates = Callable[[Tensor], tuple[Tensor, Tensor]]
 T = TypeVar("T")
@@ -29,17 +30,22 @@ class _Job:
     blocks: Sequence[Tensor]
     coordinates: Coordinates
     progress: Callable[[float], None] | None
+    slopes: SlopeModel | None
 
 
 def block_values(
-    model: Model, blocks: Sequence[Tensor], coordinates: Coordinates, progress: Callable[[float], None] | None = None
+    model: Model,
+    blocks: Sequence[Tensor],
+    coordinates: Coordinates,
+    progress: Callable[[float], None] | None = None,
+    slopes: SlopeModel | None = None,
 ) -> Tensor:
     """The values (n,) of the pixels of all blocks (flat indices (m,) each), connected to the model's tensors.
 
     `coordinates` turns flat indices into (slow, fast). `progress` is told the fraction of the forward pass that is
     done. There are first derivatives only: asked for a graph of the gradient, it raises RuntimeError.
     """
-    values: Tensor = _Again.apply(_Job(model, blocks, coordinates, progress), *_variables(model))  # type: ignore[no-untyped-call]
+    values: Tensor = _Again.apply(_Job(model, blocks, coordinates, progress, slopes), *_variables(model))  # type: ignore[no-untyped-call]
     return values
 
 
@@ -77,16 +83,20 @@ class _Again(torch.autograd.Function):
         ctx.count = len(variables)
 
         def values(block: Tensor) -> Tensor:
-            return evaluation.evaluate(job.model, *job.coordinates(block))
+            places = job.coordinates(block)
+            return evaluation.evaluate(job.model, *places) if job.slopes is None else job.slopes.values(*places)
 
         parts = []
         total, done = sum(block.shape[0] for block in job.blocks), 0
-        for part in _each(values, job.blocks, gradients=False):
+        for part in _each(values, job.blocks, gradients=False, alone=job.slopes is None):
             parts.append(part)
             done += part.shape[0]
             if job.progress is not None:
                 job.progress(done / total)
-        return torch.cat(parts)
+        found = torch.cat(parts)
+        if job.slopes is not None:
+            ctx.save_for_backward(found)
+        return found
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -98,17 +108,23 @@ class _Again(torch.autograd.Function):
         job: _Job = ctx.job
         sizes = [block.shape[0] for block in job.blocks]
 
-        def gradients(entry: tuple[Tensor, Tensor]) -> list[Tensor | None]:
-            block, weight = entry
+        def gradients(entry: tuple[Tensor, ...]) -> list[Tensor | None]:
+            block, weight, *known = entry
             model, leaves = _with_leaves(job.model)
-            values = evaluation.evaluate(model, *job.coordinates(block))
+            places = job.coordinates(block)
+            if job.slopes is None:
+                values = evaluation.evaluate(model, *places)
+            else:
+                values = job.slopes.connected(model, *places, *known)
             if not values.requires_grad:
                 return [None for _ in leaves]
             found: Sequence[Tensor | None] = torch.autograd.grad(values, leaves, weight, allow_unused=True)
             return list(found)
 
         totals: list[Tensor | None] = [None] * ctx.count
-        for found in _each(gradients, list(zip(job.blocks, torch.split(grad, sizes), strict=True)), gradients=True):
+        parts = [torch.split(each, sizes) for each in (grad, *ctx.saved_tensors)]
+        entries = list(zip(job.blocks, *parts, strict=True))
+        for found in _each(gradients, entries, gradients=True, alone=job.slopes is None):
             totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
         return None, *totals
 
@@ -116,25 +132,25 @@ class _Again(torch.autograd.Function):
 S = TypeVar("S")
 
 
-def _each(work: Callable[[S], T], entries: Sequence[S], gradients: bool) -> Iterator[T]:
-    """The results in order, whatever the number of threads; on a CPU each entry is worked on by one thread alone."""
+def _each(work: Callable[[S], T], entries: Sequence[S], gradients: bool, alone: bool = True) -> Iterator[T]:
+    """The results in order, whatever the number of threads; on a CPU each entry has a thread to itself if `alone`."""
 
-    def alone(entry: S) -> T:
+    def one(entry: S) -> T:
         with torch.set_grad_enabled(gradients):
             return work(entry)
 
     first = entries[0]
     device = first.device if isinstance(first, Tensor) else first[0].device  # type: ignore[index]
-    if device.type != "cpu":
+    if device.type != "cpu" or not alone:
         for entry in entries:
-            yield alone(entry)
+            yield one(entry)
         return
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
         waiting: deque[Future[T]] = deque()
         for entry in entries:
-            waiting.append(pool.submit(alone, entry))
+            waiting.append(pool.submit(one, entry))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:

@@ -16,6 +16,7 @@ from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.fused_model import FusedModel, fused_model
 from simulator.settings import ModelSettings
+from simulator.slope_model import SlopeModel, slope_model
 
 # Some 20 temporaries of a step are alive at once without gradients; with them about 60 are kept until backward.
 _VALUES_PER_STEP = 20
@@ -44,7 +45,8 @@ def render(
     gradient is asked for; with gradients each block is evaluated again on the way back, so that the graph stays as
     small. The result does not depend on the budget. `progress` is called with the fraction done. A `model`
     that was built from the experiment is used instead of building it again. `engine` is "kernel" for compiled kernels,
-    "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel. Raises ExperimentError for pixels
+    "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel, their gradients to 1e-9 of the
+    largest component; gradients by kernels are first derivatives only. Raises ExperimentError for pixels
     off the detector, and where the kernels asked for cannot be had.
     """
     model = model if model is not None else experiment.build()
@@ -53,8 +55,12 @@ def render(
     chosen = None if given is None else torch.unique(given)  # ascending
     wanted = active_pixels(experiment.model, height, width, chosen, model.like.device)
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
-    fused = fused_model(model, engine, len(wanted) * loops)
-    values = _values(model, fused, wanted, memory_budget_MB, progress)
+    if torch.is_grad_enabled() and model.requires_grad:
+        slopes = slope_model(model, engine, len(wanted) * loops)
+        fused = None
+    else:
+        slopes, fused = None, fused_model(model, engine, len(wanted) * loops)
+    values = _values(model, fused, wanted, memory_budget_MB, progress, slopes)
     if progress is not None:
         progress(1.0)
     if isinstance(wanted, range):  # all there are
@@ -71,15 +77,19 @@ def _values(
     wanted: Flat,
     memory_budget_MB: float,
     progress: Callable[[float], None] | None,
+    slopes: SlopeModel | None = None,
 ) -> Tensor:
     """The values (n,) of the pixels `wanted`, block by block."""
     count, like, width = len(wanted), model.like, model.place.pixels_f
-    size = _FUSED_BLOCK * torch.get_num_threads() if fused else block_size(model, memory_budget_MB, count)
+    size = _FUSED_BLOCK * torch.get_num_threads() if fused or slopes else block_size(model, memory_budget_MB, count)
     blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
     def coordinates(flat: Flat) -> tuple[Tensor, Tensor]:
         return _coordinates(flat, width, like)
 
+    if slopes is not None:
+        parts = torch.split(indices(wanted, like.device), size)
+        return recompute.block_values(model, parts, coordinates, progress, slopes)
     if fused is None and len(blocks) == 1:
         return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
     if fused is None and torch.is_grad_enabled() and model.requires_grad:
