@@ -23,7 +23,6 @@ from simulator.units import plain
 
 # Rows of so many pixels are summed by one thread each; steps at once, so that their slopes stay in the caches.
 _ROW, _STEPS_AT_ONCE = 1024, 131072
-_SHAPES = ("square", "gauss")
 _LOG = logging.getLogger("simulator")
 
 
@@ -58,7 +57,7 @@ def _why_not(model: Model) -> str | None:
         return "beyond the CPU"
     if any(plain(n) != round(plain(n)) for n in model.cells):
         return "at cell counts that are no whole numbers"
-    if model.shape not in _SHAPES:
+    if model.shape != "square":
         return f"of {model.shape} crystals"
     if model.like.dtype != torch.float64:
         return "in single precision"
@@ -66,7 +65,9 @@ def _why_not(model: Model) -> str | None:
         return "of interpolated structure factors"
     if model.dmin_m > 0:
         return "with a resolution limit"
-    if model.table is not None and model.table.F.requires_grad:
+    if model.table is None:
+        return "without reflections"
+    if model.table.F.requires_grad:
         return "by structure factors"
     return None
 

@@ -32,7 +32,6 @@ KINDS: dict[str, dict[str, Any]] = {
         "thick_steps": 3,
         "oversample": 2,
     },
-    "gauss": {"shape": "gauss", "polarized": False, "reflections": None, "water_um": 2.0, **MANY},
 }
 
 
@@ -69,6 +68,8 @@ def test_they_are_those_of_eager_code(kind: str) -> None:
         ({"interpolate": True}, "interpolated"),
         ({"dmin_A": 2.4}, "resolution limit"),
         ({"shape": "round"}, "round"),
+        ({"shape": "gauss"}, "gauss"),
+        ({"reflections": None}, "without reflections"),
         ({"dtype": torch.float32}, "single precision"),
     ],
 )
