@@ -55,7 +55,7 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     def full(*shape: int) -> Tensor:
         return torch.full(shape, 0.5, dtype=dtype)
 
-    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z"), (P,))
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z", "weight"), (P,))
     sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "polar_vec"), (3,))
     sizes |= {"real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": grid, "grid": (3, 3)}
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
@@ -63,7 +63,6 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
         sources = 1 if variant.kind == "ray" else S
         sizes |= {"incident": (sources, 3), "wavelength_m": (sources,)}
     sizes |= {"sub": (B, 3) if variant.kind == "sweep" else (3,)}
-    sizes |= {"weight": (S, P), "q": (S, 3, P)}
     names = Weighed._fields if variant.kind == "slopes" else inputs(variant)
     example = [full(*sizes.get(name, ())) for name in names]
     varying = {P, B, S, K, *grid} - {1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from simulator.rotations import cross, dot, unit
+from simulator.rotations import cross, unit
 
 
 def polarization_factor(kahn: Tensor | None, incident: Tensor, diffracted: Tensor, polar_vec: Tensor) -> Tensor:
@@ -15,15 +15,14 @@ def polarization_factor(kahn: Tensor | None, incident: Tensor, diffracted: Tenso
     than through the angle, which has no derivative in the direct beam; with no component along either it is 1,
     as cos(2 atan2(0, 0)) is.
     """
-    i = incident
-    cos2theta = i[0] * diffracted[0] + i[1] * diffracted[1] + i[2] * diffracted[2]
+    i, d = incident, diffracted.unbind()
+    cos2theta = i[0] * d[0] + i[1] * d[1] + i[2] * d[2]
     square = cos2theta * cos2theta
     if kahn is None:
         return (1.0 + square) * 0.5
     B = unit(cross(polar_vec, i))
     E = unit(cross(i, B))
-    directions = diffracted.movedim(0, -1)
-    along_E, along_B = dot(directions, E), dot(directions, B)
+    along_E, along_B = (d[0] * axis[0] + d[1] * axis[1] + d[2] * axis[2] for axis in (E, B))
     across = along_E * along_E + along_B * along_B
     is_zero = across == 0
     one = torch.ones_like(across)

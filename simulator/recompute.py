@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,14 +20,16 @@ from simulator import evaluate as evaluation
 from simulator.experiment import Model, map_tensors
 from simulator.slope_model import SlopeModel
 
-Coordinates = Callable[[Tensor], tuple[Tensor, Tensor]]
+Block: TypeAlias = "Tensor | range"
+"""Flat indices (m,) of pixels."""
+Coordinates = Callable[[Block], tuple[Tensor, Tensor]]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class _Job:
     model: Model
-    blocks: Sequence[Tensor]
+    blocks: Sequence[Block]
     coordinates: Coordinates
     progress: Callable[[float], None] | None
     slopes: SlopeModel | None
@@ -35,7 +37,7 @@ class _Job:
 
 def block_values(
     model: Model,
-    blocks: Sequence[Tensor],
+    blocks: Sequence[Block],
     coordinates: Coordinates,
     progress: Callable[[float], None] | None = None,
     slopes: SlopeModel | None = None,
@@ -82,13 +84,13 @@ class _Again(torch.autograd.Function):
         ctx.job = job
         ctx.count = len(variables)
 
-        def values(block: Tensor) -> Tensor:
+        def values(block: Block) -> Tensor:
             places = job.coordinates(block)
             return evaluation.evaluate(job.model, *places) if job.slopes is None else job.slopes.values(*places)
 
         parts = []
-        total, done = sum(block.shape[0] for block in job.blocks), 0
-        for part in _each(values, job.blocks, gradients=False, alone=job.slopes is None):
+        total, done = sum(len(block) for block in job.blocks), 0
+        for part in _each(values, job, job.blocks, gradients=False):
             parts.append(part)
             done += part.shape[0]
             if job.progress is not None:
@@ -106,9 +108,9 @@ class _Again(torch.autograd.Function):
                 "memory budget, so that one block holds them"
             )
         job: _Job = ctx.job
-        sizes = [block.shape[0] for block in job.blocks]
+        sizes = [len(block) for block in job.blocks]
 
-        def gradients(entry: tuple[Tensor, ...]) -> list[Tensor | None]:
+        def gradients(entry: tuple[Any, ...]) -> list[Tensor | None]:
             block, weight, *known = entry
             model, leaves = _with_leaves(job.model)
             places = job.coordinates(block)
@@ -124,7 +126,7 @@ class _Again(torch.autograd.Function):
         totals: list[Tensor | None] = [None] * ctx.count
         parts = [torch.split(each, sizes) for each in (grad, *ctx.saved_tensors)]
         entries = list(zip(job.blocks, *parts, strict=True))
-        for found in _each(gradients, entries, gradients=True, alone=job.slopes is None):
+        for found in _each(gradients, job, entries, gradients=True):
             totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
         return None, *totals
 
@@ -132,16 +134,14 @@ class _Again(torch.autograd.Function):
 S = TypeVar("S")
 
 
-def _each(work: Callable[[S], T], entries: Sequence[S], gradients: bool, alone: bool = True) -> Iterator[T]:
-    """The results in order, whatever the number of threads; on a CPU each entry has a thread to itself if `alone`."""
+def _each(work: Callable[[S], T], job: _Job, entries: Sequence[S], gradients: bool) -> Iterator[T]:
+    """The results in order, whatever the number of threads; eager code has a thread for each entry on a CPU."""
 
     def one(entry: S) -> T:
         with torch.set_grad_enabled(gradients):
             return work(entry)
 
-    first = entries[0]
-    device = first.device if isinstance(first, Tensor) else first[0].device  # type: ignore[index]
-    if device.type != "cpu" or not alone:
+    if job.slopes is not None or job.model.like.device.type != "cpu":
         for entry in entries:
             yield one(entry)
         return

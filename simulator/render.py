@@ -88,13 +88,11 @@ def _values(
         return _coordinates(flat, width, like)
 
     if slopes is not None:
-        parts = torch.split(indices(wanted, like.device), size)
-        return recompute.block_values(model, parts, coordinates, progress, slopes)
+        return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress, slopes)
     if fused is None and len(blocks) == 1:
         return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
     if fused is None and torch.is_grad_enabled() and model.requires_grad:
-        parts = torch.split(indices(wanted, like.device), size)
-        return recompute.block_values(model, parts, coordinates, progress)
+        return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress)
     values = torch.zeros(count, dtype=like.dtype, device=like.device)
 
     def fill(block: slice) -> None:

@@ -7,13 +7,14 @@ taken as known, from the way there, so that nothing is swept twice but for its s
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from simulator import absorption, accumulate, detector, fused, fused_slopes, kernels, polarization, scattering
+from simulator import absorption, accumulate, detector, fused, kernels, polarization
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
 from simulator.fused_model import FusedModel, fused_model
@@ -21,20 +22,21 @@ from simulator.kernels import Kernel, KernelError
 from simulator.settings import ENGINES
 from simulator.units import plain
 
-# Rows of so many pixels are summed by one thread each; steps at once, so that their slopes stay in the caches.
-_ROW, _STEPS_AT_ONCE = 1024, 131072
+# So that the slopes of all steps at once, six numbers each, stay in the caches.
+_STEPS_AT_ONCE, _SLICES_AT_ONCE = 65536, 64
 _LOG = logging.getLogger("simulator")
 
 
 def slope_model(model: Model, engine: str, steps: int) -> SlopeModel | None:
-    """The model for gradients by kernels where `engine` is "kernel", or None for the eager path."""
-    if engine not in ENGINES:
-        raise ExperimentError(f"engine is {engine!r}, expected one of {', '.join(ENGINES)}")
-    if engine != "kernel":  # not shown to be faster yet
-        return None
+    """The model for gradients by kernels where `engine` wants them and there are any, or None for the eager path.
+
+    `auto` takes them as `fused_model` does. Raises ExperimentError as that does, for `kernel` with the reason.
+    """
     reason = _why_not(model)
-    if reason is not None:
+    if reason is not None and engine == "kernel":
         raise ExperimentError(f"engine is 'kernel', but there is none for gradients {reason}")
+    if reason is not None and engine in ENGINES:
+        return None
     Na, Nb, Nc = (round(plain(n)) for n in model.cells)
     with torch.no_grad():
         values = fused_model(dataclasses.replace(model, cells=(Na, Nb, Nc)), engine, steps)
@@ -81,99 +83,89 @@ class SlopeModel:
     """Values of pixels by kernels, and the same values as a graph."""
 
     def __init__(self, model: Model, values: FusedModel, kernel: Kernel) -> None:
-        self._values, self._kernel, self._variant = values, kernel, _variant(model)
-        like = model.like
-        if model.table is None:
-            self._table = [torch.zeros(1, 1, 1, dtype=like.dtype), torch.zeros(3, 3, dtype=like.dtype)]
-        else:
-            grid = torch.tensor([model.table.shape, model.table.lowest, model.table.highest], dtype=like.dtype)
-            self._table = [model.table.F.detach().contiguous(), grid]
+        self._values, self._kernel = values, kernel
+        assert model.table is not None
+        grid = torch.tensor([model.table.shape, model.table.lowest, model.table.highest], dtype=model.like.dtype)
+        self._table = [model.table.F.detach().contiguous(), grid]
 
     def values(self, slow: Tensor, fast: Tensor) -> Tensor:
         """The values (P,) of the pixels at (slow, fast), without a graph."""
         return self._values.evaluate(slow, fast)
 
     def connected(self, model: Model, slow: Tensor, fast: Tensor, values: Tensor) -> Tensor:
-        """`values` (P,), connected to the tensors of `model`, which is the model with leaves of another graph."""
+        """`values` (P,), connected to the tensors of `model`, which is the model with leaves of another graph.
+
+        Rounding need not be that of the way there: nothing is compared with it.
+        """
         m, n = model, model.oversample
-        subs = [(layer, subS, subF) for layer in range(m.layers) for subS in range(n) for subF in range(n)]
-        capture = polar = None
-        rays: list[Tensor] = []
+        cells = torch.stack([n if isinstance(n, Tensor) else m.like.new_tensor(n) for n in m.cells])
+        crystal = m.real_m[..., 0].permute(2, 0, 1).contiguous(), cells
+        subs = list(itertools.product(range(m.layers), range(n), range(n)))
+        I = m.background - m.background.detach()
+        capture = polar = omega = None
         for layer, subS, subF in subs:
-            position = detector.pixel_position(m.place, slow, fast, (subS, subF), n, m.layer_depth * layer, m.curved)
-            R, diffracted = detector.airpath(position)
-            if not rays:
+            position = _position(m, slow, fast, (layer, subS, subF))
+            R = torch.sqrt((position * position).sum(0))
+            diffracted = position * (1.0 / R)  # products are quicker than quotients, on the way back above all
+            if omega is None:
                 omega = detector.solid_angle(m.place, R, m.point_pixel)
                 if m.polarized:
                     polar = polarization.polarization_factor(m.kahn, m.sources.incident[0], diffracted, m.place.polar)
             if m.layers > 1 and layer == m.layers - 1 and (subS, subF) == (0, 0):
                 capture = absorption.capture_fraction(layer, m.layer_depth, m.mu, m.place.odet, diffracted)
-            rays.append(diffracted)
-        one = torch.ones_like(slow)
-        factor = accumulate.pixel_value(one, m.steps, m.fluence, capture, polar, omega).detach()
-        # A factor of 0 is one at its least, whose slope is 0, so that the sum behind it does not count.
-        known = torch.where(factor == 0, one, values / torch.where(factor == 0, one, factor))
-        I = known - m.background.detach() + m.background
-        for diffracted in rays:
             for incident, wavelength in zip(m.sources.incident, m.sources.wavelength_m, strict=True):
-                q = scattering.scattering_vector(diffracted, incident[:, None], wavelength)
-                I = I + self._sweep(m, q)
-        return accumulate.pixel_value(I, m.steps, m.fluence, capture, polar, omega)
+                q = (diffracted - incident[:, None]) * (1.0 / wavelength)
+                I = I + _Swept.apply(self, q, *crystal)  # type: ignore[no-untyped-call]
+        factor = accumulate.pixel_value(torch.ones_like(slow), m.steps, m.fluence, capture, polar, omega)
+        # A factor of 0 is one at its least, whose slope is 0, so that the sum behind it does not count.
+        is_zero = factor.detach() == 0
+        known = values / torch.where(is_zero, torch.ones_like(slow), factor.detach())
+        return (known + I) * factor
 
-    def _sweep(self, m: Model, q: Tensor) -> Tensor:
-        """Zeros with the slopes of the sum over all slices."""
-        cells = torch.stack([n if isinstance(n, Tensor) else m.like.new_tensor(n) for n in m.cells])
-        crystal = m.real_m[..., 0].permute(2, 0, 1).contiguous(), cells, m.fudge, m.cell.reciprocal_A, m.default_F
-        found: Tensor = _Swept.apply(self, q, *crystal)  # type: ignore[no-untyped-call]
-        return found
-
-    def slopes(self, weight: Tensor, q: Tensor, crystal: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Of slopes `weight` (P,) by the pixels' sums: those by q (3, P) and by each of `crystal`."""
-        real, cells, fudge, reciprocal, default_F = (tensor.detach().contiguous() for tensor in crystal)
-        by_q = torch.zeros_like(q)
-        sizes = fused_slopes.shared_sizes(self._variant)
-        total = {name: torch.zeros_like(t) for name, t in zip(_CRYSTAL, crystal, strict=True)}
-        slices = max(1, min(real.shape[0], _STEPS_AT_ONCE // _ROW))
-        for pixels in _pieces(q.shape[1], max(_STEPS_AT_ONCE // slices // _ROW, 1) * _ROW):
-            width = min(_ROW, pixels.stop - pixels.start)
-            part = q[:, pixels]
-            rows = part.reshape(3, -1, width).permute(1, 0, 2).contiguous()
-            weights = weight[pixels].reshape(-1, width).contiguous()
-            for first in range(0, real.shape[0], slices):
+    def slopes(
+        self, weight: Tensor, q: Tensor, real_m: Tensor, cells: Tensor, with_cells: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of slopes `weight` (P,) by the pixels' sums: those by q (3, P), `real_m` (K, 3, 3) and `cells` (3,)."""
+        by_q, by_real, by_cells = torch.zeros_like(q), torch.zeros_like(real_m), torch.zeros_like(cells)
+        slices = min(real_m.shape[0], _SLICES_AT_ONCE)
+        size = max(_STEPS_AT_ONCE // slices, 1)
+        for start in range(0, q.shape[1], size):
+            pixels = slice(start, start + size)
+            part = q[:, pixels].contiguous()
+            for first in range(0, real_m.shape[0], slices):
                 chunk = slice(first, first + slices)
-                given = [weights, rows, real[chunk], cells, fudge, reciprocal, *self._table, default_F]
-                *by_index, shared = self._kernel(given)
-                for axis, slope in enumerate(by_index):
-                    by_q[:, pixels] += real[chunk, axis].T @ slope.reshape(-1, part.shape[1])
-                sums = shared.sum(2)
-                total["real_m"][chunk] += sums[:9].T.reshape(-1, 3, 3)
-                start = 9
-                for name, shape in list(sizes.items())[1:]:
-                    count = total[name].numel()
-                    total[name] += sums[start : start + count].sum(1).reshape(shape)
-                    start += count
-        return by_q, *total.values()
+                given = [weight[pixels].contiguous(), *part.unbind(), real_m[chunk], cells, *self._table]
+                by_index, by_counts = self._kernel(given)
+                rows = real_m[chunk].transpose(0, 1).reshape(-1, 3)  # of a for all slices, then b and c
+                by_q[:, pixels] += rows.T @ by_index
+                by_real[chunk] += (by_index @ part.T).reshape(3, -1, 3).transpose(0, 1)
+                if with_cells:
+                    by_cells += by_counts.sum(1).reshape(3, -1).sum(1)
+        return by_q, by_real, by_cells
 
 
-_CRYSTAL = ("real_m", "cells", "fudge", "reciprocal_A", "default_F")
-
-
-def _pieces(count: int, size: int) -> list[slice]:
-    """Whole rows in pieces of `size`, and the rest, which is one row of its own."""
-    whole = count // _ROW * _ROW
-    pieces = [slice(first, min(first + size, whole)) for first in range(0, whole, size)]
-    return pieces + ([slice(whole, count)] if whole < count else [])
+def _position(m: Model, slow: Tensor, fast: Tensor, sub: tuple[int, int, int]) -> Tensor:
+    """(3, P); on a flat detector by one matrix product, whose way back is one too."""
+    layer, subS, subF = sub
+    p, n = m.place, m.oversample
+    if m.curved:
+        return detector.pixel_position(p, slow, fast, (subS, subF), n, m.layer_depth * layer, True)
+    origin = p.pix0 + m.layer_depth * layer * p.odet
+    along = torch.stack((p.fdet * p.pixel, p.sdet * p.pixel, origin), 1)
+    ahead = (subF + 0.5) / n, (subS + 0.5) / n
+    return along @ torch.stack((fast + ahead[0], slow + ahead[1], torch.ones_like(slow)))
 
 
 class _Swept(torch.autograd.Function):
+    """Zeros with the slopes of the sum over all slices."""
+
     @staticmethod
-    def forward(ctx: Any, slopes: SlopeModel, q: Tensor, *crystal: Tensor) -> Tensor:
+    def forward(ctx: Any, slopes: SlopeModel, q: Tensor, real_m: Tensor, cells: Tensor) -> Tensor:
         ctx.slopes = slopes
-        ctx.save_for_backward(q, *crystal)
+        ctx.save_for_backward(q, real_m, cells)
         return torch.zeros_like(q[0])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        q, *crystal = ctx.saved_tensors
-        return None, *ctx.slopes.slopes(grad, q, tuple(crystal))
+        return None, *ctx.slopes.slopes(grad, *ctx.saved_tensors, with_cells=ctx.needs_input_grad[3])

@@ -92,7 +92,7 @@ def test_a_sweep_of_cases_compiles_nothing_more() -> None:
     assert set(kernels.cache_folder().iterdir()) == before
 
 
-def test_work_decides_and_gradients_stay_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_decides_of_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
     real = kernels.kernels
     monkeypatch.setattr(kernels, "kernels", lambda wanted: taken.append(len(wanted)) or real(wanted))
@@ -103,8 +103,10 @@ def test_work_decides_and_gradients_stay_eager(monkeypatch: pytest.MonkeyPatch) 
     assert taken == [3]
     distance = torch.tensor(100.0, dtype=torch.float64, requires_grad=True)
     render(experiment(distance_mm=distance, **MANY)).sum().backward()
-    assert taken == [3]
+    assert taken == [3, 3, 1]
     assert distance.grad is not None
+    render(experiment(distance_mm=distance, shape="gauss", **MANY)).sum().backward()  # there are none for these
+    assert taken == [3, 3, 1]
 
 
 def test_a_replaced_stage_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,10 +95,12 @@ def test_there_are_first_derivatives_only() -> None:
         torch.autograd.grad(image.sum(), distance, create_graph=True)
 
 
-def test_pieces_of_rows_cover_all_pixels() -> None:
-    for count in (1, 1023, 1024, 1025, 5000):
-        pieces = slope_model._pieces(count, 2048)
-        assert [i for piece in pieces for i in range(piece.start, piece.stop)] == list(range(count))
+def test_they_do_not_depend_on_how_many_steps_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = gradients(KINDS["scan"], "kernel")
+    monkeypatch.setattr(slope_model, "_STEPS_AT_ONCE", 200)
+    monkeypatch.setattr(slope_model, "_SLICES_AT_ONCE", 2)
+    for name, found in gradients(KINDS["scan"], "kernel").items():
+        assert float((found - whole[name]).abs().max()) <= AGREEMENT * float(whole[name].abs().max()), name
 
 
 def test_the_square_of_a_peak_has_the_slopes_of_its_formula() -> None:
