@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from simulator.kernel_sine import (
-    polynomial_cosine_within,
+    polynomial_cosine_of_half_turns,
     polynomial_sine,
     polynomial_sine_of_half_turns,
     polynomial_sine_of_pi,
-    polynomial_sine_within,
 )
 
 _SCATTERED = "_load_or_store_non_contiguous"  # of the compiler's code generator
@@ -43,15 +42,9 @@ def sine_of_half_turns(r: Tensor) -> Tensor:
     return torch.sin(math.pi * r)
 
 
-@torch.library.custom_op("nanobragg::sine_within", mutates_args=())
-def sine_within(r: Tensor) -> Tensor:
-    """sin πr for |r| ≤ 1/2, in both precisions."""
-    return torch.sin(math.pi * r)
-
-
-@torch.library.custom_op("nanobragg::cosine_within", mutates_args=())
-def cosine_within(r: Tensor) -> Tensor:
-    """cos πr for |r| ≤ 1/2, in both precisions."""
+@torch.library.custom_op("nanobragg::cosine_of_half_turns", mutates_args=())
+def cosine_of_half_turns(r: Tensor) -> Tensor:
+    """cos πr for |r| ≤ 1/2."""
     return torch.cos(math.pi * r)
 
 
@@ -75,7 +68,7 @@ def _like_first(x: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, sine_within, cosine_within, once):
+for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, cosine_of_half_turns, once):
     _operator.register_fake(_like_first)
 
 
@@ -93,25 +86,17 @@ def tell_compiler() -> None:
     from torch._inductor.lowering import make_pointwise, register_lowering
     from torch._inductor.virtualized import ops
 
-    def pointwise(polynomial: Callable[[Any, Any], Any]) -> Any:
-        return make_pointwise(lambda x: polynomial(x, ops))
+    def register(operator: Any, polynomial: Callable[[Any, Any, torch.dtype], Any]) -> None:
+        def lowered(x: Any) -> Any:
+            return make_pointwise(lambda value: polynomial(value, ops, x.get_dtype()))(x)
+
+        register_lowering(operator, type_promotion_kind=None)(lowered)
 
     nanobragg = torch.ops.nanobragg
-    for operator, polynomial in (
-        (nanobragg.sine_but_sign.default, polynomial_sine),
-        (nanobragg.sine_of_pi_but_sign.default, polynomial_sine_of_pi),
-        (nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns),
-    ):
-        register_lowering(operator, type_promotion_kind=None)(pointwise(polynomial))
-    for operator, within in (
-        (nanobragg.sine_within.default, polynomial_sine_within),
-        (nanobragg.cosine_within.default, polynomial_cosine_within),
-    ):
-
-        def lower(r: Any, within: Any = within) -> Any:
-            return make_pointwise(lambda value: within(value, ops, r.get_dtype()))(r)
-
-        register_lowering(operator, type_promotion_kind=None)(lower)
+    register(nanobragg.sine_but_sign.default, lambda x, ops, _: polynomial_sine(x, ops))
+    register(nanobragg.sine_of_pi_but_sign.default, lambda y, ops, _: polynomial_sine_of_pi(y, ops))
+    register(nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns)
+    register(nanobragg.cosine_of_half_turns.default, lambda r, ops, _: polynomial_cosine_of_half_turns(r, ops))
     register_lowering(nanobragg.once.default, type_promotion_kind=None)(_once_in_kernel)
     register_lowering(nanobragg.node.default, type_promotion_kind=None)(_node_in_kernel)
     setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))

@@ -25,9 +25,9 @@ def _parts(rest: Tensor, N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(the quotient, cos πNr, 1/sin πr), the first two up to the same sign."""
     wide = rest * N
     wide = wide - torch.round(wide)
-    inverse = 1.0 / kernel_ops.sine_within(rest)
-    quotient = torch.where(rest == 0, N, kernel_ops.sine_within(wide) * inverse)
-    return quotient, kernel_ops.cosine_within(wide), inverse
+    inverse = 1.0 / kernel_ops.sine_of_half_turns(rest)
+    quotient = torch.where(rest == 0, N, kernel_ops.sine_of_half_turns(wide) * inverse)
+    return quotient, kernel_ops.cosine_of_half_turns(wide), inverse
 
 
 class _SquarePeak(torch.autograd.Function):
@@ -45,7 +45,9 @@ class _SquarePeak(torch.autograd.Function):
         rest, N = ctx.saved_tensors
         delta = math.pi * rest
         quotient, wide_cosine, inverse = _parts(rest, N)
-        slope = lattice.slope_of_quotient(N, delta, quotient, wide_cosine, inverse, kernel_ops.cosine_within(rest))
+        slope = lattice.slope_of_quotient(
+            N, delta, quotient, wide_cosine, inverse, kernel_ops.cosine_of_half_turns(rest)
+        )
         twice = 2.0 * grad * quotient
         by_N = wide_cosine * torch.where(rest == 0, torch.ones_like(rest), delta * inverse)
         return twice * slope * math.pi, (twice * by_N).sum_to_size(N.shape)

@@ -205,6 +205,21 @@ def test_the_sine_of_pi_in_single_precision() -> None:
     assert np.max(np.abs(np.abs(value) - np.abs(exact)) / np.maximum(np.abs(exact), 1e-3)) <= 3e-7
 
 
+def test_sine_and_cosine_of_half_turns() -> None:
+    r = np.linspace(-0.5, 0.5, 100_001)
+    sine = kernel_sine.polynomial_sine_of_half_turns(r, _NumPy, torch.float64)
+    cosine = kernel_sine.polynomial_cosine_of_half_turns(r, _NumPy)
+    assert np.max(np.abs(sine - np.sin(math.pi * r))) <= 5e-16
+    assert np.max(np.abs(cosine - np.cos(math.pi * r))) <= 5e-16
+    tiny = np.array([1e-300, 1e-9, -1e-5])
+    assert np.allclose(
+        kernel_sine.polynomial_sine_of_half_turns(tiny, _NumPy, torch.float64),
+        np.sin(math.pi * tiny),
+        rtol=1e-15,
+        atol=0,
+    )
+
+
 def test_the_second_run_of_the_program_compiles_nothing(tmp_path: Path) -> None:
     words = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 40 -oversample 1".split()
     command = [sys.executable, "-m", "simulator", *words, "-engine", "kernel", "-floatfile", "out.bin", "-nopgm"]
