@@ -2,7 +2,8 @@
 
 Forward, nothing but the values is kept. Backward, the blocks are taken up one after the other (on a CPU as many at the
 same time as there are threads): evaluated with gradients, differentiated by the model's tensors, forgotten. So memory
-is that of the blocks at work, whatever the detector; a graph of checkpoints would keep megabytes for each block.
+is that of the blocks at work, whatever the detector; a graph of checkpoints would keep megabytes for each block. Where
+there is a kernel for the slopes (`slope_model`), it takes the place of the second evaluation.
 """
 
 from __future__ import annotations
