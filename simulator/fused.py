@@ -5,7 +5,7 @@ A sweep takes what costs least: of few steps the pixels' places, with the rays m
 the directions of one sub-sample, made once for all sources; else the scattering vectors of one sub-sample and source.
 All that changes from one experiment to the next comes in as tensors, so that one compiled kernel serves any number of
 pixels, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
-Not fused: the running product of the -oversample_ flags, and anything that needs gradients. Source: model section 8.
+Not fused: the running product of the -oversample_ flags; gradients have `fused_slopes`. Source: model section 8.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from simulator.structure_factors import Table
 class Variant:
     """What is fixed when a kernel is compiled."""
 
-    kind: str  # ray, sweep or end
+    kind: str  # ray, sweep, end, or slopes (see fused_slopes)
     dtype: str
     curved: bool = False
     # of the ray and the sweep: what goes from one to the other
@@ -158,7 +158,8 @@ class Sweep(torch.nn.Module):
         hkl0 = scattering.nearest(hkl)
         Na, Nb, Nc = s.cells.unbind()
         F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
-        F_cell = structure_factors.structure_factor(self._table(s), s.default_F, hkl, hkl0, v.interpolate)
+        listed = table(s.F, s.grid, v) if v.has_table else None
+        F_cell = structure_factors.structure_factor(listed, s.default_F, hkl, hkl0, v.interpolate)
         terms = accumulate.step_intensity(F_cell, F_latt)
         if v.has_dmin:
             terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
@@ -174,11 +175,11 @@ class Sweep(torch.nn.Module):
             return beams.scattering(torch.stack(rays)[:, None, None, None])
         return beams.scattering(Placed(*rays).direction(v.curved)[1])
 
-    def _table(self, s: Swept) -> Table | None:
-        if not self.variant.has_table:
-            return None
-        shape, lowest, highest = ((row[0], row[1], row[2]) for row in s.grid.unbind())
-        return Table(s.F, shape, lowest, highest, is_wide=self.variant.is_wide)
+
+def table(F: Tensor, grid: Tensor, variant: Variant) -> Table:
+    """The table of F (h, k, l) and the numbers (3 of shape lowest highest, 3) that a kernel takes of it."""
+    shape, lowest, highest = ((row[0], row[1], row[2]) for row in grid.unbind())
+    return Table(F, shape, lowest, highest, is_wide=variant.is_wide)
 
 
 class End(torch.nn.Module):

@@ -80,7 +80,8 @@ class FusedModel:
         self._takes = variants(m)[1].takes
         self._beams = ready(m.sources.incident, m.sources.wavelength_m)
         lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
-        self._swept = ready(*lattice, F, grid, m.default_F, number(m.dmin_m))
+        self.table = ready(F, grid)
+        self._swept = ready(*lattice, *self.table, m.default_F, number(m.dmin_m))
         kahn = m.kahn if m.kahn is not None else number(0.0)
         self._scale = ready(number(m.steps), m.fluence, m.sources.incident[0], p.polar, kahn)
         self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)

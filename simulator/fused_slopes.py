@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from simulator import lattice, peaks, scattering, structure_factors
-from simulator.fused import Variant
+from simulator.fused import Variant, table
 from simulator.kernel_ops import once
-from simulator.structure_factors import Table
 
 
 class Weighed(NamedTuple):
@@ -46,9 +45,8 @@ class SweepSlopes(torch.nn.Module):
         q = torch.stack((s.x, s.y, s.z))
         with torch.no_grad():
             hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], q))
-            shape, lowest, highest = ((row[0], row[1], row[2]) for row in s.grid.unbind())
-            table = Table(s.F, shape, lowest, highest, is_wide=self.variant.is_wide)
-            F_cell = structure_factors.look_up(table, *scattering.nearest(hkl).unbind())
+            listed = table(s.F, s.grid, self.variant)
+            F_cell = structure_factors.look_up(listed, *scattering.nearest(hkl).unbind())
             rest = hkl - torch.round(hkl)
         # A leaf for each step, so that there is a slope for each.
         each = [r.detach().requires_grad_() for r in rest.unbind()]

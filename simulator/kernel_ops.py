@@ -52,7 +52,7 @@ def cosine_of_half_turns(r: Tensor) -> Tensor:
 def node(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
     """The value of a grid F (h, k, l) that lies (i, j, m) further than the flat index `first`, of any shape.
 
-    A kernel never reads outside the grid, whatever the index.
+    The stages keep `first` within the grid; what is no number there they leave, and a kernel takes it for 0.
     """
     _, nk, nl = F.shape
     return torch.take(F, first + ((i * nk + j) * nl + m))
@@ -140,9 +140,7 @@ def _node_in_kernel(F: Any, first: Any, i: int, j: int, m: int) -> Any:
     kind = torch.int32 if F.get_dtype() == torch.float32 else torch.int64  # one index in each lane of a vector
 
     def value(index: Any) -> Any:
-        last = ops.index_expr(nh * nk * nl - 1 - ((i * nk + i) * nl + i), kind)
-        start = ops.to_dtype(load_first(index), kind)
-        start = ops.minimum(ops.maximum(start, ops.constant(0, kind)), last)
+        start = ops.maximum(ops.to_dtype(load_first(index), kind), ops.constant(0, kind))
         place = ops.indirect_indexing(start, nh * nk * nl, check=False, wrap_neg=False)
         return ops.load(F.get_name(), place + further)
 

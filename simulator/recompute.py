@@ -8,37 +8,38 @@ there is a kernel for the slopes (`slope_model`), it takes the place of the seco
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from simulator import evaluate as evaluation
+from simulator.blocks import Flat, each
 from simulator.experiment import Model, map_tensors
 from simulator.slope_model import SlopeModel
 
-Block: TypeAlias = "Tensor | range"
-"""Flat indices (m,) of pixels."""
-Coordinates = Callable[[Block], tuple[Tensor, Tensor]]
-T = TypeVar("T")
+Coordinates = Callable[[Flat], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class _Job:
     model: Model
-    blocks: Sequence[Block]
+    blocks: Sequence[Flat]
     coordinates: Coordinates
     progress: Callable[[float], None] | None
     slopes: SlopeModel | None
 
+    @property
+    def in_threads(self) -> bool:
+        """A kernel has threads of its own."""
+        return self.slopes is None and self.model.like.device.type == "cpu"
+
 
 def block_values(
     model: Model,
-    blocks: Sequence[Block],
+    blocks: Sequence[Flat],
     coordinates: Coordinates,
     progress: Callable[[float], None] | None = None,
     slopes: SlopeModel | None = None,
@@ -85,13 +86,13 @@ class _Again(torch.autograd.Function):
         ctx.job = job
         ctx.count = len(variables)
 
-        def values(block: Block) -> Tensor:
+        def values(block: Flat) -> Tensor:
             places = job.coordinates(block)
             return evaluation.evaluate(job.model, *places) if job.slopes is None else job.slopes.values(*places)
 
         parts = []
         total, done = sum(len(block) for block in job.blocks), 0
-        for part in _each(values, job, job.blocks, gradients=False):
+        for part in each(values, job.blocks, in_threads=job.in_threads, gradients=False):
             parts.append(part)
             done += part.shape[0]
             if job.progress is not None:
@@ -125,37 +126,8 @@ class _Again(torch.autograd.Function):
             return list(found)
 
         totals: list[Tensor | None] = [None] * ctx.count
-        parts = [torch.split(each, sizes) for each in (grad, *ctx.saved_tensors)]
+        parts = [torch.split(whole, sizes) for whole in (grad, *ctx.saved_tensors)]
         entries = list(zip(job.blocks, *parts, strict=True))
-        for found in _each(gradients, job, entries, gradients=True):
+        for found in each(gradients, entries, in_threads=job.in_threads, gradients=True):
             totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
         return None, *totals
-
-
-S = TypeVar("S")
-
-
-def _each(work: Callable[[S], T], job: _Job, entries: Sequence[S], gradients: bool) -> Iterator[T]:
-    """The results in order, whatever the number of threads; eager code has a thread for each entry on a CPU."""
-
-    def one(entry: S) -> T:
-        with torch.set_grad_enabled(gradients):
-            return work(entry)
-
-    if job.slopes is not None or job.model.like.device.type != "cpu":
-        for entry in entries:
-            yield one(entry)
-        return
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        waiting: deque[Future[T]] = deque()
-        for entry in entries:
-            waiting.append(pool.submit(one, entry))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads)  # the workers' setting is partly global

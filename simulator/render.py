@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from simulator import evaluate as evaluation
 from simulator import recompute
+from simulator.blocks import Flat, each
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.fused_model import FusedModel, fused_model
@@ -24,8 +22,6 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
-Flat: TypeAlias = "Tensor | range"
-"""Flat indices (n,), or all of a range."""
 # What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
 _FUSED_BLOCK = 32768
 
@@ -99,12 +95,10 @@ def _values(
         places = coordinates(wanted[block])
         values[block] = evaluation.evaluate(model, *places) if fused is None else fused.evaluate(*places)
 
-    if fused is None and like.device.type == "cpu":
-        _in_threads(fill, blocks, count, progress)
-    else:
-        with torch.no_grad():
-            for block in _reported(blocks, count, progress):
-                fill(block)
+    in_threads = fused is None and like.device.type == "cpu"  # a kernel has its own
+    for block, _ in zip(blocks, each(fill, blocks, in_threads=in_threads, gradients=False), strict=True):
+        if progress is not None:
+            progress(block.stop / count)
     return values
 
 
@@ -130,38 +124,6 @@ def _in_a_row(flat: range, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     shape = (bottom - top + 1, width)
     # One row of an expanded tensor stays a view that repeats one number, which a kernel would read past.
     return slow[:, None].expand(shape).reshape(-1)[here].contiguous(), fast.expand(shape).reshape(-1)[here].contiguous()
-
-
-def _reported(blocks: Sequence[slice], count: int, progress: Callable[[float], None] | None) -> Iterator[slice]:
-    """The blocks; progress is told when the next one is asked for."""
-    for block in blocks:
-        yield block
-        if progress is not None:
-            progress(block.stop / count)
-
-
-def _in_threads(
-    work: Callable[[slice], None], blocks: Sequence[slice], count: int, progress: Callable[[float], None] | None
-) -> None:
-    """Run `work` on the blocks in as many threads as PyTorch would use, each of them computing alone.
-
-    PyTorch's own threads meet after every operation. On a machine that has other work they wait for each other more
-    than they compute (50 times the time was seen); threads that share nothing only lose what the others take.
-    """
-    threads = torch.get_num_threads()
-
-    def alone(block: slice) -> None:
-        with torch.no_grad():
-            work(block)
-
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        futures = deque(pool.submit(alone, block) for block in blocks)
-        for _ in _reported(blocks, count, progress):
-            futures.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads)  # the workers' setting is partly global
 
 
 def block_size(model: Model, memory_budget_MB: float, count: int) -> int:

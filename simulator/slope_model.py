@@ -49,7 +49,7 @@ def slope_model(model: Model, engine: str, steps: int) -> SlopeModel | None:
             raise ExperimentError(f"engine is 'kernel', but {error}") from None
         _LOG.warning("gradients without compiled kernels, several times slower: %s", error)
         return None
-    return SlopeModel(model, values, kernel)
+    return SlopeModel(values, kernel)
 
 
 def _why_not(model: Model) -> str | None:
@@ -82,11 +82,8 @@ def _variant(model: Model) -> fused.Variant:
 class SlopeModel:
     """Values of pixels by kernels, and the same values as a graph."""
 
-    def __init__(self, model: Model, values: FusedModel, kernel: Kernel) -> None:
+    def __init__(self, values: FusedModel, kernel: Kernel) -> None:
         self._values, self._kernel = values, kernel
-        assert model.table is not None
-        grid = torch.tensor([model.table.shape, model.table.lowest, model.table.highest], dtype=model.like.dtype)
-        self._table = [model.table.F.detach().contiguous(), grid]
 
     def values(self, slow: Tensor, fast: Tensor) -> Tensor:
         """The values (P,) of the pixels at (slow, fast), without a graph."""
@@ -100,10 +97,9 @@ class SlopeModel:
         m, n = model, model.oversample
         cells = torch.stack([n if isinstance(n, Tensor) else m.like.new_tensor(n) for n in m.cells])
         crystal = m.real_m[..., 0].permute(2, 0, 1).contiguous(), cells
-        subs = list(itertools.product(range(m.layers), range(n), range(n)))
         I = m.background - m.background.detach()
         capture = polar = omega = None
-        for layer, subS, subF in subs:
+        for layer, subS, subF in itertools.product(range(m.layers), range(n), range(n)):
             position = _position(m, slow, fast, (layer, subS, subF))
             R = torch.sqrt((position * position).sum(0))
             diffracted = position * (1.0 / R)  # products are quicker than quotients, on the way back above all
@@ -134,7 +130,7 @@ class SlopeModel:
             part = q[:, pixels].contiguous()
             for first in range(0, real_m.shape[0], slices):
                 chunk = slice(first, first + slices)
-                given = [weight[pixels].contiguous(), *part.unbind(), real_m[chunk], cells, *self._table]
+                given = [weight[pixels].contiguous(), *part.unbind(), real_m[chunk], cells, *self._values.table]
                 by_index, by_counts = self._kernel(given)
                 rows = real_m[chunk].transpose(0, 1).reshape(-1, 3)  # of a for all slices, then b and c
                 by_q[:, pixels] += rows.T @ by_index
