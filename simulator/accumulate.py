@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulator import units
+from simulator import kernel_ops, units
 
 
 def background(water_m: Tensor, fluence_per_m2: Tensor) -> Tensor:
@@ -122,7 +122,8 @@ def pixel_value(
     r_e_sqr_m2: float | Tensor = units.R_E_SQR_M2,
 ) -> Tensor:
     """The pixel (P,): r_e² fluence I/steps times the factors that have not been multiplied in already (None)."""
-    value = r_e_sqr_m2 * fluence_per_m2 * I / steps
+    value = r_e_sqr_m2 * fluence_per_m2 * I
+    value = kernel_ops.divided(value, steps) if isinstance(steps, Tensor) else value / steps
     for factor in (capture, polar, omega):
         if factor is not None:
             value = value * factor

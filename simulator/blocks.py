@@ -1,4 +1,4 @@
-"""Work on blocks of pixels, one after the other or in threads."""
+"""Blocks of pixels: where they are, and work on them, one after the other or in threads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,34 @@ Flat: TypeAlias = "Tensor | range"
 """Flat indices (n,) of pixels, or all of a range."""
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+class Coordinates:
+    """Turns flat indices (n,) of pixels on a detector of that width into (slow, fast), each (n,)."""
+
+    def __init__(self, width: int, like: Tensor) -> None:
+        self.width = width
+        self._like = like
+        self._rows: dict[int, tuple[Tensor, Tensor]] = {}  # blocks are rows again and again
+
+    def __call__(self, flat: Flat) -> tuple[Tensor, Tensor]:
+        """The coordinates; they are not to be written to."""
+        if isinstance(flat, range):
+            top, skipped = divmod(flat.start, self.width)
+            here = slice(skipped, skipped + len(flat))
+            slow, fast = self._from_first_row(-(-here.stop // self.width))
+            return slow[here] + top, fast[here]
+        slow = torch.div(flat, self.width, rounding_mode="floor")
+        return slow.to(self._like.dtype), (flat - slow * self.width).to(self._like.dtype)
+
+    def _from_first_row(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Of that many rows; without dividing for each pixel."""
+        if rows not in self._rows:
+            like = self._like
+            slow = torch.arange(rows, dtype=like.dtype, device=like.device)
+            fast = torch.arange(self.width, dtype=like.dtype, device=like.device)
+            self._rows[rows] = slow.repeat_interleave(self.width), fast.repeat(rows)
+        return self._rows[rows]
 
 
 def each(work: Callable[[S], T], blocks: Sequence[S], *, in_threads: bool, gradients: bool) -> Iterator[T]:

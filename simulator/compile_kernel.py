@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+import zipfile
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from simulator import kernel_ops
-from simulator.fused import End, Ray, Sweep, Variant, inputs
+from simulator.fused import End, Ray, Sweep, Variant, Whole, inputs
 from simulator.fused_slopes import SweepSlopes, Weighed
 
 # Of the example; all may differ later.
@@ -21,18 +23,25 @@ _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES, _GRID = 4096, 5, 6, 8, (9, 10, 11)
 
 
 def compile_kernel(variant: Variant, out: str) -> None:
-    """Compile the kernel of a variant into the file `out`."""
+    """Compile the kernel of a variant into the shared library `out`."""
     module = _MODULES[variant.kind](variant)
     example, dynamic = _example(variant)
     with torch.no_grad():
         program = torch.export.export(module, tuple(example), dynamic_shapes=(tuple(dynamic),), strict=False)
-        torch._inductor.aoti_compile_and_package(program, package_path=out, inductor_configs=_SETTINGS)
+        package = torch._inductor.aoti_compile_and_package(
+            program, package_path=f"{out}.pt2", inductor_configs=_SETTINGS
+        )
+    with zipfile.ZipFile(package) as members:
+        (library,) = (name for name in members.namelist() if name.endswith(".so"))
+        Path(out).write_bytes(members.read(library))
+    Path(package).unlink()
 
 
 _MODULES: dict[str, type[torch.nn.Module]] = {
     "ray": Ray,
     "sweep": Sweep,
     "end": End,
+    "whole": Whole,
     "slopes": SweepSlopes,
 }
 _SETTINGS = {
@@ -49,17 +58,17 @@ _SETTINGS = {
 def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     """Inputs of the right kind, and which of their sizes may vary."""
     dtype = getattr(torch, variant.dtype)
-    P, B, S, K = _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES
+    P, B, S, K = _PIXELS, _SUBSAMPLES, _SOURCES, 1 if variant.kind == "whole" else _SLICES
     grid = _GRID if variant.has_table else (1, 1, 1)
 
     def full(*shape: int) -> Tensor:
         return torch.full(shape, 0.5, dtype=dtype)
 
     sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z", "weight"), (P,))
-    sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "polar_vec"), (3,))
+    sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "E", "B"), (3,))
     sizes |= {"real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": grid, "grid": (3, 3)}
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
-    if variant.kind != "end":
+    if variant.kind not in ("end", "whole"):
         sources = 1 if variant.kind == "ray" else S
         sizes |= {"incident": (sources, 3), "wavelength_m": (sources,)}
     sizes |= {"sub": (B, 3) if variant.kind == "sweep" else (3,)}

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from simulator import units
+from simulator import kernel_ops, units
 from simulator.conventions import DEFAULT_AXES, NAMED
 from simulator.errors import ExperimentError
 from simulator.exact_root import root
@@ -244,11 +244,12 @@ def airpath(position: Tensor) -> tuple[Tensor, Tensor]:
 
 def direction(position: Tensor, R: Tensor) -> Tensor:
     """d: the directions (3, P) of positions (3, P) at distances R (P,)."""
-    return position / R
+    return kernel_ops.divided(position, R)
 
 
 def solid_angle(place: Surface, R: Tensor, point_pixel: bool) -> Tensor:
     """ω (P,) in steradians of pixels at distances R (P,); point pixels have 1/R²."""
     if point_pixel:
         return 1.0 / R / R
-    return place.pixel * place.pixel / R / R * place.close_distance / R
+    by_R = kernel_ops.divided
+    return by_R(by_R(by_R(place.pixel * place.pixel, R), R) * place.close_distance, R)

@@ -3,6 +3,8 @@
 They call the same stage functions as `evaluate`, in the same order but for the sum, which here runs on step by step.
 A sweep takes what costs least: of few steps the pixels' places, with the rays made where they are used; of few slices
 the directions of one sub-sample, made once for all sources; else the scattering vectors of one sub-sample and source.
+Of a single step all three are one function.
+What they make of pixels they leave in the tensor of these (I), so that it can be a piece of the image.
 All that changes from one experiment to the next comes in as tensors, so that one compiled kernel serves any number of
 pixels, slices and cells and any reflection list. What changes the sequence of operations is a `Variant`.
 Not fused: the running product of the -oversample_ flags; gradients have `fused_slopes`. Source: model section 8.
@@ -10,6 +12,8 @@ Not fused: the running product of the -oversample_ flags; gradients have `fused_
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,7 +30,7 @@ from simulator.structure_factors import Table
 class Variant:
     """What is fixed when a kernel is compiled."""
 
-    kind: str  # ray, sweep, end, or slopes (see fused_slopes)
+    kind: str  # ray, sweep, end; whole, which is all three; or slopes (see fused_slopes)
     dtype: str
     curved: bool = False
     # of the ray and the sweep: what goes from one to the other
@@ -104,11 +108,11 @@ _SWEPT = len(Swept._fields)
 class Ended(NamedTuple):
     """What the end needs beside the place, which is that of the first sub-sample."""
 
-    I: Tensor  # (P,)
     steps: Tensor
     fluence: Tensor
     incident: Tensor  # (3,) of the first source
-    polar_vec: Tensor  # (3,)
+    E: Tensor  # (3,), see polarization.axes
+    B: Tensor
     kahn: Tensor
     polar: Tensor  # (P,) where the variant has it given
     last_layer: Tensor
@@ -119,7 +123,9 @@ class Ended(NamedTuple):
 def inputs(variant: Variant) -> tuple[str, ...]:
     """The names of what a kernel takes, in order."""
     if variant.kind == "end":
-        return (*Placed._fields, *Ended._fields)
+        return ("I", *Placed._fields, *Ended._fields)
+    if variant.kind == "whole":
+        return ("I", "background", *Placed._fields, "wavelength_m", *Swept._fields, *Ended._fields)
     if variant.kind == "ray":
         return (*Placed._fields, *(Beams._fields if variant.takes == "vectors" else ()))
     rays = Placed._fields if variant.takes == "places" else ("x", "y", "z")
@@ -143,27 +149,17 @@ class Ray(torch.nn.Module):
 
 
 class Sweep(torch.nn.Module):
-    """I (P,) with steps added: those of all slices and all sub-samples and sources that it takes."""
+    """Adds steps to I (P,): those of all slices and all sub-samples and sources that it takes."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
-    def forward(self, *tensors: Tensor) -> Tensor:
+    def forward(self, *tensors: Tensor) -> tuple[()]:
         """See `inputs`."""
-        I, rays, s = tensors[0], tensors[1:-_SWEPT], Swept(*tensors[-_SWEPT:])
-        v, q = self.variant, self._q(rays)
-        # No stride but the pixels' is 1, so that the compiler's vectors run over them.
-        hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[:, :, None, None, :, None], once(q)))
-        hkl0 = scattering.nearest(hkl)
-        Na, Nb, Nc = s.cells.unbind()
-        F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
-        listed = table(s.F, s.grid, v) if v.has_table else None
-        F_cell = structure_factors.structure_factor(listed, s.default_F, hkl, hkl0, v.interpolate)
-        terms = accumulate.step_intensity(F_cell, F_latt)
-        if v.has_dmin:
-            terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
-        return I + terms.sum((0, 1, 2))
+        I, rays, swept = tensors[0], tensors[1:-_SWEPT], Swept(*tensors[-_SWEPT:])
+        I += steps(self.variant, self._q(rays), swept).sum((0, 1, 2))
+        return ()
 
     def _q(self, rays: tuple[Tensor, ...]) -> Tensor:
         """(3, B sub-samples, S sources, 1, P); what is taken one by one has a dimension of 1."""
@@ -176,36 +172,78 @@ class Sweep(torch.nn.Module):
         return beams.scattering(Placed(*rays).direction(v.curved)[1])
 
 
+def steps(v: Variant, q: Tensor, s: Swept) -> Tensor:
+    """What each step adds, (B, S, K, P), of scattering vectors (3, B, S, 1, P)."""
+    # No stride but the pixels' is 1, so that the compiler's vectors run over them.
+    hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[:, :, None, None, :, None], once(q)))
+    hkl0 = scattering.nearest(hkl)
+    Na, Nb, Nc = s.cells.unbind()
+    F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
+    listed = table(s.F, s.grid, v) if v.has_table else None
+    F_latt = once(F_latt)
+    F_cell = structure_factors.structure_factor(listed, s.default_F, hkl, hkl0, v.interpolate, meanwhile=F_latt)
+    terms = accumulate.step_intensity(F_cell, F_latt)
+    if v.has_dmin:
+        terms = torch.where(scattering.is_resolved(q, s.dmin_m), terms, torch.zeros_like(terms))
+    return terms
+
+
 def table(F: Tensor, grid: Tensor, variant: Variant) -> Table:
     """The table of F (h, k, l) and the numbers (3 of shape lowest highest, 3) that a kernel takes of it."""
     shape, lowest, highest = ((row[0], row[1], row[2]) for row in grid.unbind())
-    return Table(F, shape, lowest, highest, is_wide=variant.is_wide)
+    return Table(F, shape, lowest, highest, wide=variant.is_wide)
 
 
 class End(torch.nn.Module):
-    """The values (P,) of pixels from their sums."""
+    """Turns I (P,), the sums of pixels, into their values."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
-    def forward(self, *tensors: Tensor) -> Tensor:
+    def forward(self, *tensors: Tensor) -> tuple[()]:
         """See `inputs`."""
-        v = self.variant
-        placed, e = Placed(*tensors[:_PLACED]), Ended(*tensors[_PLACED:])
-        # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
+        v, rest = self.variant, iter(tensors)
+        I, placed, ended = next(rest), Placed(*itertools.islice(rest, _PLACED)), Ended(*rest)
+        I.copy_(value(v, I, placed, *placed.direction(v.curved), ended))
+        return ()
+
+
+class Whole(torch.nn.Module):
+    """Writes the values of pixels of a single step to I (P,)."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> tuple[()]:
+        """See `inputs`."""
+        v, rest = self.variant, iter(tensors)
+        I, background = next(rest), next(rest)
+        placed, wavelength_m = Placed(*itertools.islice(rest, _PLACED)), next(rest)
+        swept, ended = Swept(*itertools.islice(rest, _SWEPT)), Ended(*rest)
         R, diffracted = placed.direction(v.curved)
-        omega = detector.solid_angle(placed, R, v.point_pixel)
-        capture = polar = None
-        if v.polarization == "given":
-            polar = e.polar
-        elif v.polarization != "none":
-            kahn = e.kahn if v.polarization == "Kahn" else None
-            polar = polarization.polarization_factor(kahn, e.incident, diffracted, e.polar_vec)
-        if v.has_layers:
-            _, last = placed.direction(v.curved, e.last_layer * e.layer_depth)
-            capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
-        return accumulate.pixel_value(e.I, e.steps, e.fluence, capture, polar, omega)
+        R, diffracted = once(R), once(diffracted)
+        q = scattering.scattering_vector(diffracted, ended.incident[:, None], wavelength_m)
+        total = background + steps(v, q[:, None, None, None], swept)[0, 0, 0]
+        I.copy_(value(v, total, placed, R, diffracted, ended))
+        return ()
+
+
+def value(v: Variant, I: Tensor, placed: Placed, R: Tensor, diffracted: Tensor, e: Ended) -> Tensor:
+    """The values (P,) of sums I (P,) of pixels whose first sub-sample is at distances R (P,) along `diffracted`."""
+    # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
+    omega = detector.solid_angle(placed, R, v.point_pixel)
+    capture = polar = None
+    if v.polarization == "given":
+        polar = e.polar
+    elif v.polarization != "none":
+        kahn = e.kahn if v.polarization == "Kahn" else None
+        polar = polarization.factor(kahn, e.incident, diffracted, (e.E, e.B))
+    if v.has_layers:
+        _, last = placed.direction(v.curved, e.last_layer * e.layer_depth)
+        capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
+    return accumulate.pixel_value(I, e.steps, e.fluence, capture, polar, omega)
 
 
 def is_fusible(model: Model) -> bool:
@@ -222,12 +260,26 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def variants(model: Model) -> tuple[Variant, Variant, Variant]:
-    """The kernels for a model: ray, sweep, end. A sweep that takes places needs no ray."""
+def variants(model: Model) -> tuple[Variant, ...]:
+    """The kernels for a model: one for the whole of a pixel, or ray, sweep and end.
+
+    A sweep that takes places needs no ray.
+    """
+    sweep, end = sweep_variant(model), _end_variant(model)
+    if model.real_m.shape[2] * model.sources.wavelength_m.shape[0] * model.layers * model.oversample == 1:
+        whole = dataclasses.replace(
+            sweep, kind="whole", curved=end.curved, point_pixel=end.point_pixel, polarization=end.polarization
+        )
+        return (whole,)
+    ray = Variant(kind="ray", dtype=sweep.dtype, curved=model.curved, takes=sweep.takes)
+    return ray, sweep, end
+
+
+def sweep_variant(model: Model) -> Variant:
+    """The kernel for the sweep over steps."""
     slices, sources = model.real_m.shape[2], model.sources.wavelength_m.shape[0]
     takes = "places" if slices * sources < FEW else "directions" if slices < FEW else "vectors"
-    ray = Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved, takes=takes)
-    sweep = Variant(
+    return Variant(
         kind="sweep",
         dtype=_name(model.like.dtype),
         curved=model.curved and takes == "places",
@@ -238,8 +290,11 @@ def variants(model: Model) -> tuple[Variant, Variant, Variant]:
         interpolate=model.interpolate and model.table is not None and min(model.table.F.shape) >= 4,
         has_dmin=model.dmin_m > 0,
     )
+
+
+def _end_variant(model: Model) -> Variant:
     polarised = "none" if not model.polarized else "plain" if model.kahn is None else "Kahn"
-    end = Variant(
+    return Variant(
         kind="end",
         dtype=_name(model.like.dtype),
         curved=model.curved,
@@ -247,4 +302,3 @@ def variants(model: Model) -> tuple[Variant, Variant, Variant]:
         has_layers=model.layers > 1,
         polarization="given" if model.dmin_m > 0 else polarised,
     )
-    return ray, sweep, end

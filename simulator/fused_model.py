@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from simulator import detector, kernels, polarization, scattering
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
-from simulator.fused import is_fusible, variants
+from simulator.fused import is_fusible, sweep_variant, variants
 from simulator.kernels import Kernel, KernelError
 from simulator.settings import ENGINES
 
@@ -39,22 +39,25 @@ def fused_model(model: Model, engine: str, steps: int) -> FusedModel | None:
             )
         if not kernels.stages_are_as_compiled():
             raise KernelError("a stage function has been replaced")
-        ray, sweep, end = kernels.kernels(variants(model))
+        found = kernels.kernels(variants(model))
     except KernelError as error:
         if engine == "kernel":
             raise ExperimentError(f"engine is 'kernel', but {error}") from None
         if is_fusible(model):
             _LOG.warning("rendering without compiled kernels, several times slower: %s", error)
         return None
-    return FusedModel(model, ray, sweep, end)
+    return FusedModel(model, found)
 
 
 class FusedModel:
-    """Evaluates pixels of a model by kernels; see `fused.Ray`, `fused.Sweep` and `fused.End`."""
+    """Evaluates pixels of a model by the kernels of its variants: `fused.Whole`, or `Ray`, `Sweep` and `End`."""
 
-    def __init__(self, model: Model, ray: Kernel, sweep: Kernel, end: Kernel) -> None:
+    def __init__(self, model: Model, found: Sequence[Kernel]) -> None:
         m, p = model, model.place
-        self.model, self._ray, self._sweep, self._end = model, ray, sweep, end
+        self.model = model
+        self._whole = found[0] if len(found) == 1 else None
+        if self._whole is None:
+            self._ray, self._sweep, self._end = found
         like = model.like
 
         def number(value: float) -> Tensor:
@@ -77,24 +80,31 @@ class FusedModel:
             grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
         cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
         real_m = m.real_m[..., 0].permute(2, 0, 1)
-        self._takes = variants(m)[1].takes
+        self._takes = sweep_variant(m).takes
         self._beams = ready(m.sources.incident, m.sources.wavelength_m)
         lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
         self.table = ready(F, grid)
         self._swept = ready(*lattice, *self.table, m.default_F, number(m.dmin_m))
         kahn = m.kahn if m.kahn is not None else number(0.0)
-        self._scale = ready(number(m.steps), m.fluence, m.sources.incident[0], p.polar, kahn)
+        incident = m.sources.incident[0]
+        self._scale = ready(number(m.steps), m.fluence, incident, *polarization.axes(incident, p.polar), kahn)
         self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)
 
-    def evaluate(self, slow: Tensor, fast: Tensor) -> Tensor:
-        """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding."""
-        I = self.model.background.detach().expand(slow.shape).contiguous()
-        for rays in self._rays(slow, fast):
-            (I,) = self._sweep([I, *rays, *self._swept])
-        polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else torch.zeros(1, dtype=I.dtype)
+    def evaluate(self, slow: Tensor, fast: Tensor, out: Tensor | None = None) -> Tensor:
+        """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding, in `out`."""
+        I = out if out is not None else torch.empty_like(slow)
+        background = self.model.background.detach()
+        polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else background.new_zeros(1)
         first = [slow, fast, self._subs[0], *self._place]
-        (value,) = self._end([*first, I, *self._scale, polar, *self._sensor])
-        return value
+        after = [*self._scale, polar, *self._sensor]
+        if self._whole is not None:
+            self._whole([I, background, *first, self._beams[1][0], *self._swept, *after])
+            return I
+        I.copy_(background)
+        for rays in self._rays(slow, fast):
+            self._sweep([I, *rays, *self._swept])
+        self._end([I, *first, *after])
+        return I
 
     def _rays(self, slow: Tensor, fast: Tensor) -> Iterator[list[Tensor]]:
         """What each call of the sweep is given; see `fused.inputs`."""

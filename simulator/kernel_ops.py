@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulator import kernel_block
 from simulator.kernel_sine import (
     polynomial_cosine_of_half_turns,
     polynomial_sine,
@@ -48,14 +49,24 @@ def cosine_of_half_turns(r: Tensor) -> Tensor:
     return torch.cos(math.pi * r)
 
 
-@torch.library.custom_op("nanobragg::node", mutates_args=())
-def node(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
-    """The value of a grid F (h, k, l) that lies (i, j, m) further than the flat index `first`, of any shape.
+def divided(x: Tensor, by: Tensor) -> Tensor:
+    """x / by; broadcast. In a kernel, what is divided by the same numbers costs one division."""
+    return quotient(x, by) if in_kernel else x / by
 
-    The stages keep `first` within the grid; what is no number there they leave, and a kernel takes it for 0.
+
+@torch.library.custom_op("nanobragg::quotient", mutates_args=())
+def quotient(x: Tensor, by: Tensor) -> Tensor:
+    """x / by, rounded as that is, for finite numbers."""
+    return x / by
+
+
+@torch.library.custom_op("nanobragg::node", mutates_args=())
+def node(F: Tensor, at: Tensor) -> Tensor:
+    """The values of a grid F (h, k, l) at flat indices, of any shape.
+
+    The stages keep these within the grid; what is no number there they leave, and a kernel takes it for 0.
     """
-    _, nk, nl = F.shape
-    return torch.take(F, first + ((i * nk + j) * nl + m))
+    return torch.take(F, at)
 
 
 @torch.library.custom_op("nanobragg::once", mutates_args=())
@@ -72,9 +83,27 @@ for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, cosine
     _operator.register_fake(_like_first)
 
 
+@quotient.register_fake
+def _(x: Tensor, by: Tensor) -> Tensor:
+    return torch.empty_like(x + by)
+
+
+def _quotient_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs, output)
+
+
+def _quotient_slopes(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    x, by, value = ctx.saved_tensors
+    by_x = quotient(grad, by)
+    return by_x.sum_to_size(x.shape), -(by_x * value).sum_to_size(by.shape)
+
+
+quotient.register_autograd(_quotient_slopes, setup_context=_quotient_context)
+
+
 @node.register_fake
-def _(F: Tensor, first: Tensor, i: int, j: int, m: int) -> Tensor:
-    return F.new_empty(first.shape)
+def _(F: Tensor, at: Tensor) -> Tensor:
+    return F.new_empty(at.shape)
 
 
 def tell_compiler() -> None:
@@ -97,11 +126,30 @@ def tell_compiler() -> None:
     register(nanobragg.sine_of_pi_but_sign.default, lambda y, ops, _: polynomial_sine_of_pi(y, ops))
     register(nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns)
     register(nanobragg.cosine_of_half_turns.default, lambda r, ops, _: polynomial_cosine_of_half_turns(r, ops))
+    register_lowering(nanobragg.quotient.default, type_promotion_kind=None, broadcast=True)(_quotient_in_kernel)
     register_lowering(nanobragg.once.default, type_promotion_kind=None)(_once_in_kernel)
     register_lowering(nanobragg.node.default, type_promotion_kind=None)(_node_in_kernel)
+    kernel_block.tell_compiler()
     setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))
     del decompositions[torch.ops.aten.stack.default]
     register_lowering(torch.ops.aten.stack.default, type_promotion_kind=None)(_stack_in_kernel)
+
+
+def _quotient_in_kernel(x: Any, by: Any) -> Any:
+    """By the reciprocal, and mended by what that leaves over, which a fused multiplication finds without rounding.
+
+    Source: P. W. Markstein, IBM J. Res. Dev. 34 (1990) 111.
+    """
+    from torch._inductor.lowering import make_pointwise
+    from torch._inductor.virtualized import ops
+
+    def value(x: Any, by: Any) -> Any:
+        reciprocal = ops.truediv(ops.constant(1.0, dtype), by)
+        near = ops.mul(x, reciprocal)
+        return ops.fma(ops.fma(ops.neg(near), by, x), reciprocal, near)
+
+    dtype = x.get_dtype()
+    return make_pointwise(value)(x, by)
 
 
 def _once_in_kernel(x: Any) -> Any:
@@ -129,24 +177,15 @@ def _once_in_kernel(x: Any) -> Any:
     return Pointwise.create(device=x.get_device(), dtype=x.get_dtype(), inner_fn=value, ranges=list(x.get_size()))
 
 
-def _node_in_kernel(F: Any, first: Any, i: int, j: int, m: int) -> Any:
-    """One load, at an address that all the nodes around share but for a term that is the same for all pixels."""
+def _node_in_kernel(F: Any, at: Any) -> Any:
     from torch._inductor.ir import Pointwise
-    from torch._inductor.virtualized import ops
 
-    nh, nk, nl = F.get_size()
-    further = (i * nk + j) * nl + m
-    load_first = first.make_loader()
-    kind = torch.int32 if F.get_dtype() == torch.float32 else torch.int64  # one index in each lane of a vector
+    load = at.make_loader()
 
     def value(index: Any) -> Any:
-        start = ops.maximum(ops.to_dtype(load_first(index), kind), ops.constant(0, kind))
-        place = ops.indirect_indexing(start, nh * nk * nl, check=False, wrap_neg=False)
-        return ops.load(F.get_name(), place + further)
+        return kernel_block.load_node(F, load(index))[1]
 
-    return Pointwise.create(
-        device=first.get_device(), dtype=F.get_dtype(), inner_fn=value, ranges=list(first.get_size())
-    )
+    return Pointwise.create(device=at.get_device(), dtype=F.get_dtype(), inner_fn=value, ranges=list(at.get_size()))
 
 
 def _load_at_indices(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,8 +196,6 @@ def _load_at_indices(original: Callable[..., Any]) -> Callable[..., Any]:
     from torch._inductor.codegen.cpp_utils import DTYPE_TO_CPP, CppCSEVariable, cexpr_index
     from torch.utils._sympy.symbol import SymT, symbol_is_type
 
-    lanes = {torch.float32: torch.int32, torch.float64: torch.int64}
-
     def load(kernel: Any, var: str | None, index: Any, dtype: torch.dtype, *rest: Any, **options: Any) -> Any:
         symbols = [s for s in index.free_symbols if symbol_is_type(s, SymT.TMP)]
         variables = [kernel.cse.varname_map[s.name] for s in symbols]
@@ -168,7 +205,7 @@ def _load_at_indices(original: Callable[..., Any]) -> Callable[..., Any]:
         (at,) = variables
         start = index - symbols[0]
         tiled = kernel.itervars[kernel.tiling_idx]
-        if not at.is_vec or at.dtype != lanes.get(dtype) or start.has(symbols[0], tiled):
+        if not at.is_vec or at.dtype != kernel_block.lane_of(dtype) or start.has(symbols[0], tiled):
             return original(kernel, var, index, dtype, *rest, **options)
         c_type, vectors = DTYPE_TO_CPP[dtype], kernel._get_num_vectors(dtype)
         base = f"{var} + {cexpr_index(start)}"  # type: ignore[no-untyped-call]

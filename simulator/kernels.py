@@ -27,14 +27,24 @@ from torch import Tensor
 
 from simulator import absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors
 from simulator.fused import Variant
+from simulator.kernel_library import KernelLibrary
 
 Kernel = Callable[[list[Tensor]], list[Tensor]]
 _LOG = logging.getLogger("simulator")
 
 _STAGES = (absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors)
 _SOURCES = (
-    *("fused", "fused_slopes", "peaks", "kernel_ops", "kernel_sine", "compile_kernel", "exact_root", "units"),
-    *(m.__name__.rpartition(".")[2] for m in _STAGES),
+    *(
+        "fused.py",
+        "fused_slopes.py",
+        "peaks.py",
+        "kernel_ops.py",
+        "kernel_block.py",
+        "kernel_block.h",
+        "kernel_sine.py",
+    ),
+    *("compile_kernel.py", "exact_root.py", "units.py"),
+    *(f"{m.__name__.rpartition('.')[2]}.py" for m in _STAGES),
 )
 
 
@@ -56,7 +66,7 @@ def stages_are_as_compiled() -> bool:
 
 def kernels(variants: Sequence[Variant]) -> list[Kernel]:
     """The kernels of `variants`; KernelError where one cannot be had."""
-    files = [cache_folder() / f"{_name(variant)}.pt2" for variant in variants]
+    files = [cache_folder() / f"{_name(variant)}.so" for variant in variants]
     if not all(file.exists() for file in files):
         with _locked(cache_folder() / "lock"):
             missing = [(variant, file) for variant, file in zip(variants, files, strict=True) if not file.exists()]
@@ -82,7 +92,7 @@ def _made_of() -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for name in _SOURCES:
-        digest.update((here / f"{name}.py").read_bytes())
+        digest.update((here / name).read_bytes())
     return f"{digest.hexdigest()} {torch.__version__} {platform.machine()} {_processor()}"
 
 
@@ -134,9 +144,6 @@ def _locked(path: Path) -> Iterator[None]:
 @functools.cache
 def _load(file: Path) -> Kernel:
     try:
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(file), "model", False, 1, -1)
-    except (AttributeError, RuntimeError) as error:
+        return KernelLibrary(file)
+    except (AttributeError, OSError, RuntimeError) as error:
         raise KernelError(f"the kernel {file.name} cannot be loaded: {error}") from None
-
-    run: Kernel = loader.run
-    return run

@@ -28,6 +28,7 @@ Counts: TypeAlias = "tuple[Count, Count, Count]"
 # plain formula has lost as many digits.
 _SERIES_BELOW = 0.05
 _NOTHING = 1e-30
+_NO_REMAINDER = 1e-10
 # The same for the square of the argument of a sphere's transform.
 _SPHERE_SERIES_BELOW = 0.04
 
@@ -61,17 +62,13 @@ def slope_of_quotient(
     return torch.where(torch.abs(N * delta) < _SERIES_BELOW, quotient * series, plain)
 
 
-def _sine(x: Tensor) -> Tensor:
-    return kernel_ops.sine_but_sign(x) if kernel_ops.in_kernel else torch.sin(x)
-
-
 class _Sincg(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, N: Count) -> Tensor:
-        value = _sine(x * N)
-        value /= _sine(x)
+        value = torch.sin(x * N)
+        value /= torch.sin(x)
         # 0/0 happens at x=0 alone, the only number whose sine is exactly 0; there the value is N.
         if isinstance(N, Tensor):
             return torch.where(x == 0, N, value)
@@ -107,7 +104,7 @@ class _Sincg(torch.autograd.Function):
 
 def sincg(x: Tensor, N: Count) -> Tensor:
     """sin(N x)/sin(x), and exactly N where x is exactly 0; any shape. N is at least 1; as a tensor it may be real."""
-    if isinstance(N, Tensor) and not kernel_ops.in_kernel:  # kernels are for whole numbers
+    if isinstance(N, Tensor):
         x = x - (torch.round(N) != N).to(x.dtype) * math.pi * torch.round(x / math.pi)
     value: Tensor = _Sincg.apply(x, N)  # type: ignore[no-untyped-call]
     return value
@@ -176,15 +173,32 @@ def _of_remainder(index: Tensor, N: Count) -> Tensor:
     precision the plain formula stays, whose rounding is the original's.
     """
     nearest = torch.round(index)
-    if kernel_ops.in_kernel:  # but for the sign, as the sines there
-        rest = index - nearest
-        quotient = kernel_ops.sine_of_pi_but_sign(rest * N) / kernel_ops.sine_of_half_turns(rest)
-        return torch.where(rest == 0, N, quotient)
     value = sincg((index - nearest) * math.pi, N)
     if isinstance(N, Tensor):
         is_odd = torch.remainder(nearest * (N - 1.0), 2.0)
         return value * (1.0 - 2.0 * torch.where(torch.round(N) == N, is_odd, torch.zeros_like(is_odd)))
     return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
+
+
+def _in_one_quotient(hkl: Tensor, N: Counts) -> Tensor:
+    """The product of all three factors in a kernel, but for its sign: divided once, since that costs more than a sine.
+
+    As `_plain` and `_of_remainder`, with whole numbers N. In single precision a remainder of less than _NO_REMAINDER,
+    where the factor is N to rounding, counts as none, so that three of them do not vanish when multiplied.
+    """
+    above, below = [], []
+    for index, cells in zip(hkl.unbind(), N, strict=True):
+        if hkl.dtype == torch.float32:
+            rest = index - torch.round(index)
+            is_whole = torch.abs(rest) < _NO_REMAINDER
+            pair = kernel_ops.sine_of_pi_but_sign(rest * cells), kernel_ops.sine_of_half_turns(rest)
+        else:
+            x = index * math.pi
+            is_whole = x == 0
+            pair = kernel_ops.sine_but_sign(x * cells), kernel_ops.sine_but_sign(x)
+        above.append(torch.where(is_whole, cells, pair[0]))
+        below.append(torch.where(is_whole, torch.ones_like(index), pair[1]))
+    return product(above) / product(below)
 
 
 def product(factors: list[Tensor]) -> Tensor:
@@ -230,6 +244,8 @@ def lattice_factor(
     shape: str, hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor, reciprocal_A: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """(F_latt, factors per axis): (K, P), and for the square shape its three factors, else an empty list."""
+    if shape == "square" and kernel_ops.in_kernel:
+        return _in_one_quotient(hkl, N), []
     if shape == "square":
         factors = square_factors(hkl, N)
         return product(factors), factors

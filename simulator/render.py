@@ -9,7 +9,7 @@ from torch import Tensor
 
 from simulator import evaluate as evaluation
 from simulator import recompute
-from simulator.blocks import Flat, each
+from simulator.blocks import Coordinates, Flat, each
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.fused_model import FusedModel, fused_model
@@ -22,8 +22,8 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
-# What a kernel reads and writes of so many pixels stays in the second-level cache, and the calls cost nothing.
-_FUSED_BLOCK = 32768
+# What a kernel reads and writes of so many bytes of pixels stays in the second-level cache, and the calls cost nothing.
+_FUSED_BLOCK_BYTES = 2**18
 
 
 def render(
@@ -76,54 +76,37 @@ def _values(
     slopes: SlopeModel | None = None,
 ) -> Tensor:
     """The values (n,) of the pixels `wanted`, block by block."""
-    count, like, width = len(wanted), model.like, model.place.pixels_f
-    size = _FUSED_BLOCK * torch.get_num_threads() if fused or slopes else block_size(model, memory_budget_MB, count)
+    count, like = len(wanted), model.like
+    coordinates = Coordinates(model.place.pixels_f, like)
+    size = block_size(model, memory_budget_MB, count)
+    if fused or slopes:
+        size = fused_block_size(like, count, coordinates.width)
     blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
-
-    def coordinates(flat: Flat) -> tuple[Tensor, Tensor]:
-        return _coordinates(flat, width, like)
-
     if slopes is not None:
         return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress, slopes)
     if fused is None and len(blocks) == 1:
         return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
     if fused is None and torch.is_grad_enabled() and model.requires_grad:
         return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress)
-    values = torch.zeros(count, dtype=like.dtype, device=like.device)
+    values = torch.empty(count, dtype=like.dtype, device=like.device)
 
     def fill(block: slice) -> None:
         places = coordinates(wanted[block])
-        values[block] = evaluation.evaluate(model, *places) if fused is None else fused.evaluate(*places)
+        if fused is not None:
+            fused.evaluate(*places, out=values[block])
+        else:
+            values[block] = evaluation.evaluate(model, *places)
 
-    in_threads = fused is None and like.device.type == "cpu"  # a kernel has its own
+    in_threads = like.device.type == "cpu"
     for block, _ in zip(blocks, each(fill, blocks, in_threads=in_threads, gradients=False), strict=True):
         if progress is not None:
             progress(block.stop / count)
     return values
 
 
-def _coordinates(flat: Flat, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(slow, fast) of pixels, each (n,)."""
-    if isinstance(flat, range):
-        return _in_a_row(flat, width, like)
-    slow = torch.div(flat, width, rounding_mode="floor")
-    return slow.to(like.dtype), (flat - slow * width).to(like.dtype)
-
-
 def indices(flat: Flat, device: torch.device) -> Tensor:
     """Flat indices as a tensor (n,)."""
     return torch.arange(flat.start, flat.stop, device=device) if isinstance(flat, range) else flat
-
-
-def _in_a_row(flat: range, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(slow, fast) of pixels that follow each other, without dividing for each."""
-    top, bottom = flat.start // width, (flat.stop - 1) // width
-    here = slice(flat.start - top * width, flat.stop - top * width)
-    slow = torch.arange(top, bottom + 1, dtype=like.dtype, device=like.device)
-    fast = torch.arange(width, dtype=like.dtype, device=like.device)
-    shape = (bottom - top + 1, width)
-    # One row of an expanded tensor stays a view that repeats one number, which a kernel would read past.
-    return slow[:, None].expand(shape).reshape(-1)[here].contiguous(), fast.expand(shape).reshape(-1)[here].contiguous()
 
 
 def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
@@ -138,6 +121,12 @@ def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
         if count * slices * loops > _CPU_STEPS_AT_ONCE:  # enough work for all threads
             block = min(block, -(-count // threads))
     return max(block, _SMALLEST_BLOCK)
+
+
+def fused_block_size(like: Tensor, count: int, width: int) -> int:
+    """How many of `count` pixels a kernel takes at once, rows of `width` where they fit; several threads do so."""
+    size = min(_FUSED_BLOCK_BYTES // like.element_size(), -(-count // torch.get_num_threads()))
+    return max(size - size % width if size > width else size, _SMALLEST_BLOCK)
 
 
 def flat_index(pixels: Tensor, height: int, width: int, device: torch.device) -> Tensor:

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulator import kernel_ops
 from simulator.units import Number
 
 
 def scattering_vector(diffracted: Tensor, incident: Tensor, wavelength_m: Tensor) -> Tensor:
     """q = (d − i)/λ in m⁻¹, for directions (3, P) and incident directions that broadcast with them, such as (3, 1)."""
-    return (diffracted - incident) / wavelength_m
+    return kernel_ops.divided(diffracted - incident, wavelength_m)
 
 
 def is_resolved(q: Tensor, dmin_m: Number) -> Tensor:

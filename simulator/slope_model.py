@@ -75,8 +75,7 @@ def _why_not(model: Model) -> str | None:
 
 
 def _variant(model: Model) -> fused.Variant:
-    _, sweep, _ = fused.variants(model)
-    return dataclasses.replace(sweep, kind="slopes", takes="vectors", curved=False)
+    return dataclasses.replace(fused.sweep_variant(model), kind="slopes", takes="vectors", curved=False)
 
 
 class SlopeModel:

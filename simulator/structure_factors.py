@@ -6,7 +6,7 @@ whose 4×4×4 block leaves the grid falls back to the nearest value by itself (q
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulator import kernel_ops, units
+from simulator import kernel_block, kernel_ops, units
 from simulator.errors import ExperimentError
 from simulator.settings import Reflections
 
@@ -32,7 +32,12 @@ class Table:
     shape: Triple  # of F
     lowest: Triple
     highest: Triple
-    is_wide: bool  # has more points than a floating-point number can count
+    wide: bool | None = None  # in a kernel
+
+    @property
+    def is_wide(self) -> bool:
+        """Are there more points than the floating-point numbers of F can count?"""
+        return self.F.numel() >= 1 / torch.finfo(self.F.dtype).eps if self.wide is None else self.wide
 
 
 def build_table(reflections: Reflections | None, default_F: units.Number, like: Tensor) -> Table | None:
@@ -40,20 +45,23 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
     if reflections is None:
         return None
     F = reflections.F
-    if not isinstance(F, Tensor):
-        F = torch.tensor(np.asarray(F, dtype=np.float32 if like.dtype == torch.float32 else np.float64))
-    F = F.to(dtype=like.dtype, device=like.device)
     if F.ndim != 3 or min(F.shape) < 1:
         raise ExperimentError(f"reflections have shape {tuple(F.shape)}, expected (h, k, l)")
-    default = units.tensor(default_F, like)
-    unlisted = torch.isnan(F)
-    filled = torch.where(unlisted, default, torch.where(unlisted, torch.zeros_like(F), F))
-    bordered = default.expand([n + 2 for n in F.shape]).clone()
-    bordered[1:-1, 1:-1, 1:-1] = filled
+    if isinstance(F, Tensor) or isinstance(default_F, Tensor):
+        F = torch.as_tensor(F).to(dtype=like.dtype, device=like.device)
+        default = units.tensor(default_F, like)
+        unlisted = torch.isnan(F)
+        filled = torch.where(unlisted, default, torch.where(unlisted, torch.zeros_like(F), F))
+        bordered = default.expand([n + 2 for n in F.shape]).clone()
+        bordered[1:-1, 1:-1, 1:-1] = filled
+    else:  # nothing to differentiate: in one pass
+        array = np.full([n + 2 for n in F.shape], default_F, dtype=np.float64)
+        array[1:-1, 1:-1, 1:-1] = np.where(np.isnan(F), default_F, F)
+        bordered = torch.from_numpy(array).to(dtype=like.dtype, device=like.device)
     low = reflections.lowest
     high = (low[0] + F.shape[0] - 1, low[1] + F.shape[1] - 1, low[2] + F.shape[2] - 1)
     nh, nk, nl = bordered.shape
-    return Table(bordered, (nh, nk, nl), low, high, is_wide=bordered.numel() >= 1 / torch.finfo(F.dtype).eps)
+    return Table(bordered, (nh, nk, nl), low, high)
 
 
 def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
@@ -67,7 +75,7 @@ def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
         h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
         nk, nl = (n.to(torch.int64) if isinstance(n, Tensor) else n for n in (nk, nl))
     at = ((h * nk + k) * nl + l).to(torch.int64)
-    return kernel_ops.node(table.F, at, 0, 0, 0) if kernel_ops.in_kernel else torch.take(table.F, at)
+    return kernel_ops.node(table.F, at) if kernel_ops.in_kernel else torch.take(table.F, at)
 
 
 def _lagrange(x: Tensor) -> list[Tensor]:
@@ -77,49 +85,66 @@ def _lagrange(x: Tensor) -> list[Tensor]:
     return [-outer * last, inner * after, -inner * x, outer * before]
 
 
-def _interpolated(table: Table, hkl: Tensor) -> Tensor:
+def _interpolated(table: Table, hkl: Tensor, meanwhile: Tensor) -> Tensor:
     """Along l, then k, then h on the four nodes around each index; anything where the block does not fit."""
     base = torch.floor(hkl)
     wh, wk, wl = (_lagrange(x) for x in (hkl - base).unbind())
-    node = _nodes(table, base)
+    first = _first_node(table, base)
+    if kernel_ops.in_kernel:
+        total: Tensor = kernel_block.block_sum(table.F, kernel_ops.once(first), [*wh, *wk, *wl], meanwhile)
+        return total
+    _, nk, nl = table.shape
     over_h = []
     for i in range(4):
         over_k = []
         for j in range(4):
-            nodes = [node(i, j, m) for m in range(4)]
+            nodes = [torch.take(table.F, first + ((i * nk + j) * nl + m)) for m in range(4)]
             over_k.append(wl[0] * nodes[0] + wl[1] * nodes[1] + wl[2] * nodes[2] + wl[3] * nodes[3])
         over_h.append(wk[0] * over_k[0] + wk[1] * over_k[1] + wk[2] * over_k[2] + wk[3] * over_k[3])
     return wh[0] * over_h[0] + wh[1] * over_h[1] + wh[2] * over_h[2] + wh[3] * over_h[3]
 
 
-def _nodes(table: Table, base: Tensor) -> Callable[[int, int, int], Tensor]:
-    """What gives F at (i, j, m) beyond the first node of the 4×4×4 blocks around `base`, kept within the table."""
+def _first_node(table: Table, base: Tensor) -> Tensor:
+    """Flat indices of the first nodes of the 4×4×4 blocks around `base`, kept within the table."""
     _, nk, nl = table.shape
     h, k, l = (
         (x - low).clamp(min=0.0).clamp(max=n - 4.0) for x, low, n in zip(base, table.lowest, table.shape, strict=True)
     )
     if table.is_wide:
         h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
-    first = ((h * nk + k) * nl + l).to(torch.int64)
-    if kernel_ops.in_kernel:
-        first = kernel_ops.once(first)
-        return lambda i, j, m: kernel_ops.node(table.F, first, i, j, m)
-    return lambda i, j, m: torch.take(table.F, first + ((i * nk + j) * nl + m))
+    first: Tensor = ((h * nk + k) * nl + l).to(torch.int64)
+    return first
 
 
 def _block_fits(table: Table, hkl: Tensor) -> Tensor:
-    """True where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor."""
-    fits = torch.ones_like(hkl[0], dtype=torch.bool)
-    for x, low, high in zip(hkl, table.lowest, table.highest, strict=True):
-        fits &= (x - low + 3 <= high - low + 1) & (x - 2 >= low)
-    return fits
+    """True where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor.
+
+    One comparison for all: logic of booleans is slow in a kernel.
+    """
+    margins = [
+        margin
+        for x, low, high in zip(hkl, table.lowest, table.highest, strict=True)
+        for margin in ((high - low + 1) - (x - low + 3), (x - 2) - low)
+    ]
+    least: Tensor = functools.reduce(torch.minimum, margins)
+    return least >= 0
 
 
-def structure_factor(table: Table | None, default_F: Tensor, hkl: Tensor, hkl0: Tensor, interpolate: bool) -> Tensor:
-    """F_cell (K, P) at fractional indices hkl and nearest ones hkl0, both (3, K, P)."""
+def structure_factor(
+    table: Table | None,
+    default_F: Tensor,
+    hkl: Tensor,
+    hkl0: Tensor,
+    interpolate: bool,
+    meanwhile: Tensor | None = None,
+) -> Tensor:
+    """F_cell (K, P) at fractional indices hkl and nearest ones hkl0, both (3, K, P).
+
+    `meanwhile` (K, P) is what a kernel may compute in between (see kernel_block).
+    """
     if table is None:
         return default_F.expand(hkl.shape[1:])
     F = look_up(table, hkl0[0], hkl0[1], hkl0[2])
     if interpolate and min(table.F.shape) >= 4:  # else no block fits
-        F = torch.where(_block_fits(table, hkl), _interpolated(table, hkl), F)
+        F = torch.where(_block_fits(table, hkl), _interpolated(table, hkl, F if meanwhile is None else meanwhile), F)
     return F
