@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,13 +27,18 @@ class Coordinates:
 
     def __call__(self, flat: Flat) -> tuple[Tensor, Tensor]:
         """The coordinates; they are not to be written to."""
+        slow, fast, top = self.below(flat)
+        return slow + top, fast
+
+    def below(self, flat: Flat) -> tuple[Tensor, Tensor, int]:
+        """(slow, fast, top) with `slow` counted from the row `top`: for blocks of rows always the same tensors."""
         if isinstance(flat, range):
             top, skipped = divmod(flat.start, self.width)
             here = slice(skipped, skipped + len(flat))
             slow, fast = self._from_first_row(-(-here.stop // self.width))
-            return slow[here] + top, fast[here]
+            return slow[here], fast[here], top
         slow = torch.div(flat, self.width, rounding_mode="floor")
-        return slow.to(self._like.dtype), (flat - slow * self.width).to(self._like.dtype)
+        return slow.to(self._like.dtype), (flat - slow * self.width).to(self._like.dtype), 0
 
     def _from_first_row(self, rows: int) -> tuple[Tensor, Tensor]:
         """Of that many rows; without dividing for each pixel."""
@@ -42,6 +48,17 @@ class Coordinates:
             fast = torch.arange(self.width, dtype=like.dtype, device=like.device)
             self._rows[rows] = slow.repeat_interleave(self.width), fast.repeat(rows)
         return self._rows[rows]
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in this thread alone: once awake, a second one goes on to take time from what follows."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def each(work: Callable[[S], T], blocks: Sequence[S], *, in_threads: bool, gradients: bool) -> Iterator[T]:

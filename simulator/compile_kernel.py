@@ -29,7 +29,7 @@ def compile_kernel(variant: Variant, out: str) -> None:
     with torch.no_grad():
         program = torch.export.export(module, tuple(example), dynamic_shapes=(tuple(dynamic),), strict=False)
         package = torch._inductor.aoti_compile_and_package(
-            program, package_path=f"{out}.pt2", inductor_configs=_SETTINGS
+            program, package_path=f"{out}.pt2", inductor_configs=_SETTINGS | _PRECISION[variant.dtype]
         )
     with zipfile.ZipFile(package) as members:
         (library,) = (name for name in members.namelist() if name.endswith(".so"))
@@ -45,13 +45,18 @@ _MODULES: dict[str, type[torch.nn.Module]] = {
     "slopes": SweepSlopes,
 }
 _SETTINGS = {
-    "cpp.dynamic_threads": True,  # as many as PyTorch has when the kernel runs
+    "cpp.threads": 1,
     # One loop nest, with nothing kept between the slices of a pixel.
     "realize_opcount_threshold": 1_000_000,
     "realize_reads_threshold": 1_000_000,
     "realize_acc_reads_threshold": 1_000_000,
     "split_reductions": False,
     "assert_indirect_indexing": False,  # indices are clamped to the table
+}
+# In double precision an index comes out as in eager code, bit for bit; in single precision it has few digits anyway.
+_PRECISION = {
+    "float64": {"cpp.enable_floating_point_contract_flag": "off"},
+    "float32": {"cpp.enable_floating_point_contract_flag": "fast"},
 }
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from simulator import accumulate, crystal, detector, sampling, sources, structure_factors, units
+from simulator.blocks import one_thread
 from simulator.crystal import Cell
 from simulator.detector import Placement
 from simulator.errors import ExperimentError
@@ -142,7 +143,8 @@ class Experiment:
         In float64 whatever the experiment's dtype, into which the model is converted at the end, once: counts and
         branches are decided as in the original, and the vectors of a float32 model are rounded but not worn.
         """
-        model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.dtype))
+        with one_thread():
+            model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.dtype))
         return model
 
     def _build(self, given: Given | None) -> Model:

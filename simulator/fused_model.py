@@ -90,28 +90,34 @@ class FusedModel:
         self._scale = ready(number(m.steps), m.fluence, incident, *polarization.axes(incident, p.polar), kahn)
         self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)
 
-    def evaluate(self, slow: Tensor, fast: Tensor, out: Tensor | None = None) -> Tensor:
-        """The values (P,) of the pixels at (slow, fast), as `evaluate.evaluate` gives them to rounding, in `out`."""
+    @property
+    def is_whole(self) -> bool:
+        """Does one kernel make all of a pixel?"""
+        return self._whole is not None
+
+    def evaluate(self, slow: Tensor, fast: Tensor, top: int = 0, out: Tensor | None = None) -> Tensor:
+        """The values (P,) of pixels at (slow + top, fast), as `evaluate.evaluate` gives them to rounding, in `out`."""
         I = out if out is not None else torch.empty_like(slow)
         background = self.model.background.detach()
-        polar = self._first_polar(slow, fast) if self.model.dmin_m > 0 else background.new_zeros(1)
-        first = [slow, fast, self._subs[0], *self._place]
+        subs = self._subs + self._subs.new_tensor((top * self.model.oversample, 0, 0))  # whole numbers: the same bits
+        polar = self._first_polar(slow + top, fast) if self.model.dmin_m > 0 else background.new_zeros(1)
+        first = [slow, fast, subs[0], *self._place]
         after = [*self._scale, polar, *self._sensor]
         if self._whole is not None:
             self._whole([I, background, *first, self._beams[1][0], *self._swept, *after])
             return I
         I.copy_(background)
-        for rays in self._rays(slow, fast):
+        for rays in self._rays(slow, fast, subs):
             self._sweep([I, *rays, *self._swept])
         self._end([I, *first, *after])
         return I
 
-    def _rays(self, slow: Tensor, fast: Tensor) -> Iterator[list[Tensor]]:
+    def _rays(self, slow: Tensor, fast: Tensor, subs: Tensor) -> Iterator[list[Tensor]]:
         """What each call of the sweep is given; see `fused.inputs`."""
         if self._takes == "places":
-            yield [slow, fast, self._subs, *self._place, *self._beams]
+            yield [slow, fast, subs, *self._place, *self._beams]
             return
-        for sub in self._subs:
+        for sub in subs:
             at = [slow, fast, sub, *self._place]
             if self._takes == "directions":
                 yield [*self._ray(at), *self._beams]

@@ -6,6 +6,7 @@ took most of the time of an interpolated image. A block is rows of four values s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,26 +22,40 @@ _PREFIX = "#include <torch/csrc/inductor/cpp_prefix.h>"  # what every kernel beg
 
 
 @torch.library.custom_op("nanobragg::block_sum", mutates_args=())
-def block_sum(F: Tensor, first: Tensor, weights: Sequence[Tensor], meanwhile: Tensor) -> Tensor:
-    """Σ_ijm w_i w_(4+j) w_(8+m) F(i, j, m), where i, j, m from 0 to 3 count from the flat index `first` of F (h, k, l).
+def block_sum(
+    F: Tensor,
+    first: Tensor,
+    nearest: Tensor,
+    margin: Tensor,
+    weights: Sequence[Tensor],
+    meanwhile: Tensor,
+) -> Tensor:
+    """Σ_ijm w_i w_(4+j) w_(8+m) F(i, j, m), where i, j, m from 0 to 3 count from `first`; F at `nearest` if margin < 0.
 
-    `first` and the twelve weights have any one shape. The stages keep all of the block within the grid; what is no
-    number in `first` they leave, and a kernel takes it for 0. `meanwhile` is what else is needed of the pixels: a
-    kernel computes it between writing the weights to memory and reading them there, which would wait for each other.
+    `first` and `nearest` are flat indices of F (h, k, l); these, `margin` and the twelve weights have any one shape.
+    The stages keep all of the blocks within the grid; an index that is no number they leave, and a kernel takes it for
+    0. `meanwhile` is what else is needed of the pixels: a kernel computes it between writing the weights to memory and
+    reading them there, which would wait for each other.
     """
     _, nk, nl = F.shape
     h, k, l = weights[:4], weights[4:8], weights[8:]
     total = torch.zeros_like(h[0])
-    for i in range(4):
-        for j in range(4):
-            row = [l[m] * torch.take(F, first + ((i * nk + j) * nl + m)) for m in range(4)]
-            total = total + h[i] * k[j] * (row[0] + row[1] + row[2] + row[3])
-    return total
+    for i, j in itertools.product(range(4), range(4)):
+        row = [l[m] * torch.take(F, (first + ((i * nk + j) * nl + m)).to(torch.int64)) for m in range(4)]
+        total = total + h[i] * k[j] * (row[0] + row[1] + row[2] + row[3])
+    return torch.where(margin >= 0, total, torch.take(F, nearest.to(torch.int64)))
 
 
 @block_sum.register_fake
-def _(F: Tensor, first: Tensor, weights: Sequence[Tensor], meanwhile: Tensor) -> Tensor:
-    return torch.empty_like(weights[0])
+def _(
+    F: Tensor,
+    first: Tensor,
+    nearest: Tensor,
+    margin: Tensor,
+    weights: Sequence[Tensor],
+    meanwhile: Tensor,
+) -> Tensor:
+    return torch.empty_like(margin)
 
 
 def tell_compiler() -> None:
@@ -60,18 +75,18 @@ def tell_compiler() -> None:
     setattr(KernelGroup, _SOURCE, _with_code(getattr(KernelGroup, _SOURCE)))
 
 
-def _block_in_kernel(F: Any, first: Any, weights: Sequence[Any], meanwhile: Any) -> Any:
+def _block_in_kernel(F: Any, first: Any, nearest: Any, margin: Any, weights: Sequence[Any], meanwhile: Any) -> Any:
     from torch._inductor.ir import Pointwise
     from torch._inductor.virtualized import ops
 
     _, nk, nl = F.get_size()
-    loaders = [weight.make_loader() for weight in weights]
-    load_first, load_meanwhile = first.make_loader(), meanwhile.make_loader()
+    load_first, load_nearest, load_meanwhile = (each.make_loader() for each in (first, nearest, meanwhile))
+    loaders = [each.make_loader() for each in (margin, *weights)]
 
     def value(index: Any) -> Any:
         # The compiler learns from a load that the grid is needed; what is not used is not loaded in the end.
-        start, corner = load_node(F, load_first(index))
-        stored = getattr(ops, _WEIGHTS)(start, *(load(index) for load in loaders))
+        (start, corner), (at, _) = load_node(F, load_first(index)), load_node(F, load_nearest(index))
+        stored = getattr(ops, _WEIGHTS)(start, at, *(load(index) for load in loaders))
         load_meanwhile(index)
         strides = (ops.index_expr(n, torch.int64) for n in (nl, nk * nl))
         return getattr(ops, _SUM)(F.get_name(), *strides, stored, corner)

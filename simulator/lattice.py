@@ -180,24 +180,22 @@ def _of_remainder(index: Tensor, N: Count) -> Tensor:
     return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
 
 
-def _in_one_quotient(hkl: Tensor, N: Counts) -> Tensor:
+def _in_one_quotient(hkl: Tensor, hkl0: Tensor, N: Counts) -> Tensor:
     """The product of all three factors in a kernel, but for its sign: divided once, since that costs more than a sine.
 
-    As `_plain` and `_of_remainder`, with whole numbers N. In single precision a remainder of less than _NO_REMAINDER,
-    where the factor is N to rounding, counts as none, so that three of them do not vanish when multiplied.
+    As `_plain` and `_of_remainder`, with whole numbers N. An argument below that of which the factor is N to rounding
+    counts as that, so that there is no 0/0.
     """
     above, below = [], []
-    for index, cells in zip(hkl.unbind(), N, strict=True):
+    for index, whole, cells in zip(hkl.unbind(), hkl0.unbind(), N, strict=True):
         if hkl.dtype == torch.float32:
-            rest = index - torch.round(index)
-            is_whole = torch.abs(rest) < _NO_REMAINDER
-            pair = kernel_ops.sine_of_pi_but_sign(rest * cells), kernel_ops.sine_of_half_turns(rest)
+            rest = torch.abs(index - whole).clamp(min=_NO_REMAINDER)
+            above.append(kernel_ops.sine_of_pi_but_sign(rest * cells))
+            below.append(kernel_ops.sine_of_half_turns(rest))
         else:
-            x = index * math.pi
-            is_whole = x == 0
-            pair = kernel_ops.sine_but_sign(x * cells), kernel_ops.sine_but_sign(x)
-        above.append(torch.where(is_whole, cells, pair[0]))
-        below.append(torch.where(is_whole, torch.ones_like(index), pair[1]))
+            x = torch.abs(index * math.pi).clamp(min=_NOTHING)
+            above.append(kernel_ops.sine_but_sign(x * cells))
+            below.append(kernel_ops.sine_but_sign(x))
     return product(above) / product(below)
 
 
@@ -245,7 +243,7 @@ def lattice_factor(
 ) -> tuple[Tensor, list[Tensor]]:
     """(F_latt, factors per axis): (K, P), and for the square shape its three factors, else an empty list."""
     if shape == "square" and kernel_ops.in_kernel:
-        return _in_one_quotient(hkl, N), []
+        return _in_one_quotient(hkl, hkl0, N), []
     if shape == "square":
         factors = square_factors(hkl, N)
         return product(factors), factors

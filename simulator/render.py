@@ -22,8 +22,9 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
-# What a kernel reads and writes of so many bytes of pixels stays in the second-level cache, and the calls cost nothing.
-_FUSED_BLOCK_BYTES = 2**18
+# What kernels read and write again and again of so many bytes of pixels stays in the second-level cache; a kernel that
+# takes each pixel once takes more of them, since calls cost a tenth of a millisecond.
+_FUSED_BLOCK_BYTES, _WHOLE_BLOCK_BYTES = 2**18, 2**20
 
 
 def render(
@@ -80,7 +81,8 @@ def _values(
     coordinates = Coordinates(model.place.pixels_f, like)
     size = block_size(model, memory_budget_MB, count)
     if fused or slopes:
-        size = fused_block_size(like, count, coordinates.width)
+        bytes_at_once = _WHOLE_BLOCK_BYTES if fused and fused.is_whole else _FUSED_BLOCK_BYTES
+        size = fused_block_size(bytes_at_once // like.element_size(), count, coordinates.width)
     blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
     if slopes is not None:
         return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress, slopes)
@@ -91,11 +93,10 @@ def _values(
     values = torch.empty(count, dtype=like.dtype, device=like.device)
 
     def fill(block: slice) -> None:
-        places = coordinates(wanted[block])
         if fused is not None:
-            fused.evaluate(*places, out=values[block])
+            fused.evaluate(*coordinates.below(wanted[block]), out=values[block])
         else:
-            values[block] = evaluation.evaluate(model, *places)
+            values[block] = evaluation.evaluate(model, *coordinates(wanted[block]))
 
     in_threads = like.device.type == "cpu"
     for block, _ in zip(blocks, each(fill, blocks, in_threads=in_threads, gradients=False), strict=True):
@@ -123,9 +124,9 @@ def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
     return max(block, _SMALLEST_BLOCK)
 
 
-def fused_block_size(like: Tensor, count: int, width: int) -> int:
+def fused_block_size(most: int, count: int, width: int) -> int:
     """How many of `count` pixels a kernel takes at once, rows of `width` where they fit; several threads do so."""
-    size = min(_FUSED_BLOCK_BYTES // like.element_size(), -(-count // torch.get_num_threads()))
+    size = min(most, -(-count // torch.get_num_threads()))
     return max(size - size % width if size > width else size, _SMALLEST_BLOCK)
 
 

@@ -19,19 +19,14 @@ def unit(v: Tensor) -> Tensor:
 
 def dot(u: Tensor, v: Tensor) -> Tensor:
     """u·v along the last dimension, summed in the order x, y, z."""
-    return u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2]
+    (ux, uy, uz), (vx, vy, vz) = u.unbind(-1), v.unbind(-1)
+    return ux * vx + uy * vy + uz * vz
 
 
 def cross(u: Tensor, v: Tensor) -> Tensor:
     """u × v along the last dimension, leading dimensions broadcast."""
-    return torch.stack(
-        (
-            u[..., 1] * v[..., 2] - u[..., 2] * v[..., 1],
-            u[..., 2] * v[..., 0] - u[..., 0] * v[..., 2],
-            u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0],
-        ),
-        -1,
-    )
+    (ux, uy, uz), (vx, vy, vz) = u.unbind(-1), v.unbind(-1)
+    return torch.stack((uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx), -1)
 
 
 def rotate_xyz(v: Tensor, x_rad: Tensor, y_rad: Tensor, z_rad: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ whose 4×4×4 block leaves the grid falls back to the nearest value by itself (q
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -66,16 +67,27 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
 
 def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
     """F at integer indices (any one shape, floating-point numbers); outside the listed range default_F."""
-    h, k, l = (
+    at = _node(table, h, k, l)
+    return kernel_ops.node(table.F, at) if kernel_ops.in_kernel else torch.take(table.F, at)
+
+
+def _node(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
+    """Flat indices of the nodes at integer indices, or of the border."""
+    inside = (
         torch.clamp(x, low - 1.0, high + 1.0) - (low - 1.0)  # type: ignore[arg-type]
         for x, low, high in zip((h, k, l), table.lowest, table.highest, strict=True)
     )
+    return _flat_index(table, *inside)
+
+
+def _flat_index(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
+    """Flat indices of the table at indices that count from its border; in a kernel they need not be integers."""
     _, nk, nl = table.shape
     if table.is_wide:  # the index itself must be exact
         h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
         nk, nl = (n.to(torch.int64) if isinstance(n, Tensor) else n for n in (nk, nl))
-    at = ((h * nk + k) * nl + l).to(torch.int64)
-    return kernel_ops.node(table.F, at) if kernel_ops.in_kernel else torch.take(table.F, at)
+    at: Tensor = (h * nk + k) * nl + l
+    return at if kernel_ops.in_kernel else at.to(torch.int64)
 
 
 def _lagrange(x: Tensor) -> list[Tensor]:
@@ -85,14 +97,17 @@ def _lagrange(x: Tensor) -> list[Tensor]:
     return [-outer * last, inner * after, -inner * x, outer * before]
 
 
-def _interpolated(table: Table, hkl: Tensor, meanwhile: Tensor) -> Tensor:
-    """Along l, then k, then h on the four nodes around each index; anything where the block does not fit."""
-    base = torch.floor(hkl)
-    wh, wk, wl = (_lagrange(x) for x in (hkl - base).unbind())
-    first = _first_node(table, base)
-    if kernel_ops.in_kernel:
-        total: Tensor = kernel_block.block_sum(table.F, kernel_ops.once(first), [*wh, *wk, *wl], meanwhile)
-        return total
+def _first_node(table: Table, base: Tensor) -> Tensor:
+    """Flat indices of the first nodes of the 4×4×4 blocks around `base`, kept within the table."""
+    h, k, l = (
+        (x - low).clamp(min=0.0).clamp(max=n - 4.0) for x, low, n in zip(base, table.lowest, table.shape, strict=True)
+    )
+    return _flat_index(table, h, k, l)
+
+
+def _interpolated(table: Table, first: Tensor, weights: list[list[Tensor]]) -> Tensor:
+    """Along l, then k, then h on the four nodes around each index, of which `first` is the first one."""
+    wh, wk, wl = weights
     _, nk, nl = table.shape
     over_h = []
     for i in range(4):
@@ -104,22 +119,10 @@ def _interpolated(table: Table, hkl: Tensor, meanwhile: Tensor) -> Tensor:
     return wh[0] * over_h[0] + wh[1] * over_h[1] + wh[2] * over_h[2] + wh[3] * over_h[3]
 
 
-def _first_node(table: Table, base: Tensor) -> Tensor:
-    """Flat indices of the first nodes of the 4×4×4 blocks around `base`, kept within the table."""
-    _, nk, nl = table.shape
-    h, k, l = (
-        (x - low).clamp(min=0.0).clamp(max=n - 4.0) for x, low, n in zip(base, table.lowest, table.shape, strict=True)
-    )
-    if table.is_wide:
-        h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
-    first: Tensor = ((h * nk + k) * nl + l).to(torch.int64)
-    return first
+def _margin(table: Table, hkl: Tensor) -> Tensor:
+    """Not below 0 where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor.
 
-
-def _block_fits(table: Table, hkl: Tensor) -> Tensor:
-    """True where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor.
-
-    One comparison for all: logic of booleans is slow in a kernel.
+    One number for all: logic of booleans is slow in a kernel.
     """
     margins = [
         margin
@@ -127,7 +130,7 @@ def _block_fits(table: Table, hkl: Tensor) -> Tensor:
         for margin in ((high - low + 1) - (x - low + 3), (x - 2) - low)
     ]
     least: Tensor = functools.reduce(torch.minimum, margins)
-    return least >= 0
+    return least
 
 
 def structure_factor(
@@ -144,7 +147,15 @@ def structure_factor(
     """
     if table is None:
         return default_F.expand(hkl.shape[1:])
-    F = look_up(table, hkl0[0], hkl0[1], hkl0[2])
-    if interpolate and min(table.F.shape) >= 4:  # else no block fits
-        F = torch.where(_block_fits(table, hkl), _interpolated(table, hkl, F if meanwhile is None else meanwhile), F)
-    return F
+    if not interpolate or min(table.F.shape) < 4:  # no block fits
+        return look_up(table, hkl0[0], hkl0[1], hkl0[2])
+    base = torch.floor(hkl)
+    first, weights = _first_node(table, base), [_lagrange(x) for x in (hkl - base).unbind()]
+    margin, nearest = _margin(table, hkl), _node(table, hkl0[0], hkl0[1], hkl0[2])
+    if kernel_ops.in_kernel:
+        first, meanwhile = kernel_ops.once(first), nearest if meanwhile is None else meanwhile
+        total: Tensor = kernel_block.block_sum(
+            table.F, first, nearest, margin, list(itertools.chain(*weights)), meanwhile
+        )
+        return total
+    return torch.where(margin >= 0, _interpolated(table, first, weights), torch.take(table.F, nearest))

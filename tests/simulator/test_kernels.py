@@ -18,7 +18,7 @@ from torch import Tensor
 
 from simulator import Experiment, ExperimentError, kernel_sine, kernels, lattice, render
 from simulator.fused import Variant, variants
-from tests.simulator.small import experiment
+from tests.simulator.small import experiment, reflections
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler, so no kernels"
@@ -28,17 +28,27 @@ AGREEMENT = 1e-12
 SINGLE_AGREEMENT = 1e-4
 
 MANY: dict[str, Any] = {"phi_start_deg": 10.0, "osc_deg": 1.0, "phisteps": 5}
+INTERPOLATED: dict[str, Any] = {"interpolate": True, "hdiv_range_rad": 0.002, "hdiv_steps": 3}
+ONE_STEP: dict[str, Any] = {"interpolate": True, "curved": True, "kahn_factor": 0.9, "water_um": 2.0, "default_F": 3.0}
+# Neighbours that share their block of nodes, some of two or three blocks in a vector, and many without a block.
+CLOSE: dict[str, Any] = {"pixel_mm": 0.1, "detpixels_f": 250, "detpixels_s": 40, "reflections": reflections(4)}
 KINDS: dict[str, dict[str, Any]] = {
     "scan": MANY,
     "still": {"default_F": 10.0},
-    "interpolated": {"interpolate": True, "hdiv_range_rad": 0.002, "hdiv_steps": 3},
-    "one step": {"interpolate": True, "curved": True, "kahn_factor": 0.9, "water_um": 2.0, "default_F": 3.0},
+    "interpolated": INTERPOLATED,
+    "interpolated, close": INTERPOLATED | CLOSE,
+    "one step": ONE_STEP,
+    "one step, close": ONE_STEP | CLOSE,
     "round": {"shape": "round", **MANY},
     "gauss": {"shape": "gauss", "polarized": False, **MANY},
     "sensor": {"thickness_um": 300.0, "attenuation_um": 200.0, "thick_steps": 3, "kahn_factor": 0.9, "oversample": 2},
     "dmin": {"dmin_A": 2.4, "dispersion_fraction": 0.05, "dispersion_steps": 5, "water_um": 2.0},
 }
-IN_SINGLE: dict[str, dict[str, Any]] = {"scan": MANY, "one step": {"interpolate": True}}
+IN_SINGLE: dict[str, dict[str, Any]] = {
+    "scan": MANY,
+    "one step": {"interpolate": True},
+    "one step, close": {"interpolate": True, **CLOSE},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
