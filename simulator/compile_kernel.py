@@ -16,7 +16,7 @@ from torch import Tensor
 
 from simulator import kernel_ops
 from simulator.fused import End, Ray, Sweep, Variant, Whole, inputs
-from simulator.fused_slopes import SweepSlopes, Weighed
+from simulator.fused_slopes import EndSlopes, RaySlopes, SweepSlopes, Weighed
 
 # Of the example; all may differ later.
 _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES, _GRID = 4096, 5, 6, 8, (9, 10, 11)
@@ -42,10 +42,12 @@ _MODULES: dict[str, type[torch.nn.Module]] = {
     "sweep": Sweep,
     "end": End,
     "whole": Whole,
-    "slopes": SweepSlopes,
+    "sweep_slopes": SweepSlopes,
+    "ray_slopes": RaySlopes,
+    "end_slopes": EndSlopes,
 }
 _SETTINGS = {
-    "cpp.threads": 1,
+    "cpp.threads": 1,  # it is called by threads
     # One loop nest, with nothing kept between the slices of a pixel.
     "realize_opcount_threshold": 1_000_000,
     "realize_reads_threshold": 1_000_000,
@@ -72,12 +74,13 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z", "weight"), (P,))
     sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "E", "B"), (3,))
     sizes |= {"real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": grid, "grid": (3, 3)}
+    sizes |= dict.fromkeys(("by_h", "by_k", "by_l", "by_Na", "by_Nb", "by_Nc"), (K, P))
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
-    if variant.kind not in ("end", "whole"):
-        sources = 1 if variant.kind == "ray" else S
+    if variant.kind not in ("end", "end_slopes", "whole"):
+        sources = S if variant.kind == "sweep" else 1
         sizes |= {"incident": (sources, 3), "wavelength_m": (sources,)}
     sizes |= {"sub": (B, 3) if variant.kind == "sweep" else (3,)}
-    names = Weighed._fields if variant.kind == "slopes" else inputs(variant)
+    names = Weighed._fields if variant.kind == "sweep_slopes" else inputs(variant)
     example = [full(*sizes.get(name, ())) for name in names]
     varying = {P, B, S, K, *grid} - {1}
     dynamic: list[dict[int, object]] = [

@@ -249,7 +249,7 @@ def direction(position: Tensor, R: Tensor) -> Tensor:
 
 def solid_angle(place: Surface, R: Tensor, point_pixel: bool) -> Tensor:
     """ω (P,) in steradians of pixels at distances R (P,); point pixels have 1/R²."""
-    if point_pixel:
-        return 1.0 / R / R
     by_R = kernel_ops.divided
+    if point_pixel:
+        return by_R(by_R(torch.ones_like(R), R), R)
     return by_R(by_R(by_R(place.pixel * place.pixel, R), R) * place.close_distance, R)

@@ -30,7 +30,7 @@ from simulator.structure_factors import Table
 class Variant:
     """What is fixed when a kernel is compiled."""
 
-    kind: str  # ray, sweep, end; whole, which is all three; or slopes (see fused_slopes)
+    kind: str  # ray, sweep, end; whole, which is all three; or the slopes of one of three (see fused_slopes)
     dtype: str
     curved: bool = False
     # of the ray and the sweep: what goes from one to the other
@@ -67,9 +67,9 @@ class Placed(NamedTuple):
         """(R (P,), d (3, P)) of a sub-sample, or (B, 1, 1, P) and (3, B, 1, 1, P); see detector.airpath."""
         subS, subF, depth = (x[..., None, None, None] if x.dim() else x for x in self.sub.unbind(-1))
         depth = depth if depth_m is None else depth_m
-        return detector.airpath(
-            once(detector.pixel_position(self, self.slow, self.fast, (subS, subF), self.oversample, depth, curved))
-        )
+        position = detector.pixel_position(self, self.slow, self.fast, (subS, subF), self.oversample, depth, curved)
+        R, diffracted = detector.airpath(once(position))
+        return once(R), once(diffracted)
 
 
 FEW = 4
@@ -121,13 +121,15 @@ class Ended(NamedTuple):
 
 
 def inputs(variant: Variant) -> tuple[str, ...]:
-    """The names of what a kernel takes, in order."""
-    if variant.kind == "end":
+    """The names of what a kernel takes, in order; but for the slopes of a sweep."""
+    if variant.kind in ("end", "end_slopes"):
         return ("I", *Placed._fields, *Ended._fields)
     if variant.kind == "whole":
         return ("I", "background", *Placed._fields, "wavelength_m", *Swept._fields, *Ended._fields)
     if variant.kind == "ray":
         return (*Placed._fields, *(Beams._fields if variant.takes == "vectors" else ()))
+    if variant.kind == "ray_slopes":
+        return ("x", "y", "z", *Placed._fields, *Beams._fields)
     rays = Placed._fields if variant.takes == "places" else ("x", "y", "z")
     return ("I", *rays, *(() if variant.takes == "vectors" else Beams._fields), *Swept._fields)
 
@@ -223,7 +225,6 @@ class Whole(torch.nn.Module):
         placed, wavelength_m = Placed(*itertools.islice(rest, _PLACED)), next(rest)
         swept, ended = Swept(*itertools.islice(rest, _SWEPT)), Ended(*rest)
         R, diffracted = placed.direction(v.curved)
-        R, diffracted = once(R), once(diffracted)
         q = scattering.scattering_vector(diffracted, ended.incident[:, None], wavelength_m)
         total = background + steps(v, q[:, None, None, None], swept)[0, 0, 0]
         I.copy_(value(v, total, placed, R, diffracted, ended))
@@ -233,16 +234,16 @@ class Whole(torch.nn.Module):
 def value(v: Variant, I: Tensor, placed: Placed, R: Tensor, diffracted: Tensor, e: Ended) -> Tensor:
     """The values (P,) of sums I (P,) of pixels whose first sub-sample is at distances R (P,) along `diffracted`."""
     # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
-    omega = detector.solid_angle(placed, R, v.point_pixel)
+    omega = once(detector.solid_angle(placed, R, v.point_pixel))
     capture = polar = None
     if v.polarization == "given":
         polar = e.polar
     elif v.polarization != "none":
         kahn = e.kahn if v.polarization == "Kahn" else None
-        polar = polarization.factor(kahn, e.incident, diffracted, (e.E, e.B))
+        polar = once(polarization.factor(kahn, e.incident, diffracted, (e.E, e.B)))
     if v.has_layers:
         _, last = placed.direction(v.curved, e.last_layer * e.layer_depth)
-        capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
+        capture = once(absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last))
     return accumulate.pixel_value(I, e.steps, e.fluence, capture, polar, omega)
 
 
@@ -265,14 +266,18 @@ def variants(model: Model) -> tuple[Variant, ...]:
 
     A sweep that takes places needs no ray.
     """
-    sweep, end = sweep_variant(model), _end_variant(model)
+    sweep, end = sweep_variant(model), end_variant(model)
     if model.real_m.shape[2] * model.sources.wavelength_m.shape[0] * model.layers * model.oversample == 1:
         whole = dataclasses.replace(
             sweep, kind="whole", curved=end.curved, point_pixel=end.point_pixel, polarization=end.polarization
         )
         return (whole,)
-    ray = Variant(kind="ray", dtype=sweep.dtype, curved=model.curved, takes=sweep.takes)
-    return ray, sweep, end
+    return ray_variant(model, sweep.takes), sweep, end
+
+
+def ray_variant(model: Model, takes: str) -> Variant:
+    """The kernel for the ray."""
+    return Variant(kind="ray", dtype=_name(model.like.dtype), curved=model.curved, takes=takes)
 
 
 def sweep_variant(model: Model) -> Variant:
@@ -292,7 +297,8 @@ def sweep_variant(model: Model) -> Variant:
     )
 
 
-def _end_variant(model: Model) -> Variant:
+def end_variant(model: Model) -> Variant:
+    """The kernel for the end."""
     polarised = "none" if not model.polarized else "plain" if model.kahn is None else "Kahn"
     return Variant(
         kind="end",

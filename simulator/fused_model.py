@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,46 +50,72 @@ def fused_model(model: Model, engine: str, steps: int) -> FusedModel | None:
     return FusedModel(model, found)
 
 
+class Numbers(NamedTuple):
+    """What kernels take of a model, in the order of `fused.Placed`, `Swept` and `Ended`."""
+
+    subs: Tensor  # (B, 3)
+    oversample: Tensor
+    place: list[Tensor]  # from `beam` on
+    beams: list[Tensor]
+    crystal: list[Tensor]
+    table: list[Tensor]
+    steps: Tensor
+    scale: list[Tensor]
+    last_layer: Tensor
+    sensor: list[Tensor]
+
+
+def numbers(model: Model) -> Numbers:
+    """Connected to the model's tensors."""
+    m, p, like = model, model.place, model.like
+
+    def number(value: float) -> Tensor:
+        return torch.tensor(value, dtype=like.dtype, device=like.device)
+
+    n = range(m.oversample)
+    subs = [
+        torch.stack((number(subS), number(subF), m.layer_depth * layer))
+        for layer, subS, subF in itertools.product(range(m.layers), n, n)
+    ]
+    if m.table is None:
+        table = [number(0.0).reshape(1, 1, 1), torch.zeros(3, 3, dtype=like.dtype)]
+    else:
+        grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
+        table = [m.table.F.contiguous(), grid]
+    cells = torch.stack([N if isinstance(N, Tensor) else number(N) for N in m.cells])
+    incident = m.sources.incident[0]
+    kahn = m.kahn if m.kahn is not None else number(0.0)
+    return Numbers(
+        subs=torch.stack(subs),
+        oversample=number(m.oversample),
+        place=[p.beam, p.fdet, p.sdet, p.odet, p.pix0, p.pixel, p.distance, p.close_distance],
+        beams=[m.sources.incident.contiguous(), m.sources.wavelength_m.contiguous()],
+        crystal=[m.real_m[..., 0].permute(2, 0, 1).contiguous(), cells, m.fudge, m.cell.reciprocal_A.contiguous()],
+        table=table,
+        steps=number(m.steps),
+        scale=[m.fluence, incident, *polarization.axes(incident, p.polar), kahn],
+        last_layer=number(m.layers - 1),
+        sensor=[m.layer_depth, m.mu],
+    )
+
+
 class FusedModel:
     """Evaluates pixels of a model by the kernels of its variants: `fused.Whole`, or `Ray`, `Sweep` and `End`."""
 
     def __init__(self, model: Model, found: Sequence[Kernel]) -> None:
-        m, p = model, model.place
         self.model = model
         self._whole = found[0] if len(found) == 1 else None
         if self._whole is None:
             self._ray, self._sweep, self._end = found
-        like = model.like
-
-        def number(value: float) -> Tensor:
-            return torch.tensor(value, dtype=like.dtype, device=like.device)
-
-        def ready(*tensors: Tensor) -> list[Tensor]:
-            return [t.detach().contiguous() for t in tensors]
-
-        n = range(m.oversample)
-        oversample = number(m.oversample)
-        subs = itertools.product(range(m.layers), n, n)
-        self._subs = torch.stack(
-            [torch.stack((number(subS), number(subF), m.layer_depth.detach() * layer)) for layer, subS, subF in subs]
-        )
-        self._place = ready(oversample, p.beam, p.fdet, p.sdet, p.odet, p.pix0, p.pixel, p.distance, p.close_distance)
-        if m.table is None:
-            F, grid = number(0.0).reshape(1, 1, 1), torch.zeros(3, 3, dtype=like.dtype)
-        else:
-            F = m.table.F
-            grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
-        cells = torch.tensor([int(N) for N in m.cells], dtype=like.dtype)
-        real_m = m.real_m[..., 0].permute(2, 0, 1)
-        self._takes = sweep_variant(m).takes
-        self._beams = ready(m.sources.incident, m.sources.wavelength_m)
-        lattice = real_m, cells, m.fudge, m.cell.reciprocal_A
-        self.table = ready(F, grid)
-        self._swept = ready(*lattice, *self.table, m.default_F, number(m.dmin_m))
-        kahn = m.kahn if m.kahn is not None else number(0.0)
-        incident = m.sources.incident[0]
-        self._scale = ready(number(m.steps), m.fluence, incident, *polarization.axes(incident, p.polar), kahn)
-        self._sensor = ready(number(m.layers - 1), m.layer_depth, m.mu)
+        self._takes = sweep_variant(model).takes
+        with torch.no_grad():
+            n = numbers(model)
+        self._subs, self._beams = n.subs, _cut(n.beams)
+        self._place = _cut([n.oversample, *n.place])
+        self.table = _cut(n.table)
+        dmin_m = torch.tensor(model.dmin_m, dtype=model.like.dtype)
+        self._swept = _cut([*n.crystal, *self.table, model.default_F, dmin_m])
+        self._scale, self._sensor = _cut([n.steps, *n.scale]), _cut([n.last_layer, *n.sensor])
 
     @property
     def is_whole(self) -> bool:
@@ -144,3 +171,8 @@ class FusedModel:
                 if bool(seen.all()):
                     return polar_final
         return polar_final
+
+
+def _cut(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Without a graph and in one piece."""
+    return [tensor.detach().contiguous() for tensor in tensors]

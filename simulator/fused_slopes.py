@@ -1,7 +1,7 @@
-"""The way back through the sweep over slices as a function that a compiler can fuse, beside those of `fused`.
+"""The way back through a pixel as functions that a compiler can fuse, beside those of `fused`: sweep, ray and end.
 
-It takes the slope of a number (a loss, say) by each pixel's sum and returns those by each step's h, k and l and by the
-counts of cells. Derived by autograd from the stage functions. Source: model section 8.
+Of the slope of a number (a loss, say) by each pixel they make those by what the pixels are made of, the ray's and the
+end's summed over all pixels. Derived by autograd from the stage functions. Source: model section 8.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ import torch
 from torch import Tensor
 
 from simulator import lattice, peaks, scattering, structure_factors
-from simulator.fused import Variant, table
+from simulator.fused import Beams, Ended, Placed, Variant, table, value
 from simulator.kernel_ops import once
 
 
 class Weighed(NamedTuple):
     """What the slopes of a sweep need, of K slices of one sub-sample and source."""
 
+    by_h: Tensor  # (K, P), like the five after it: for what is found, so that no memory is asked for
+    by_k: Tensor
+    by_l: Tensor
+    by_Na: Tensor
+    by_Nb: Tensor
+    by_Nc: Tensor
     weight: Tensor  # (P,): the slope by the sum of a pixel's steps
     x: Tensor  # (P,): of q
     y: Tensor
@@ -30,16 +36,13 @@ class Weighed(NamedTuple):
 
 
 class SweepSlopes(torch.nn.Module):
-    """Of each step the slopes by h, k and l, then by Na, Nb and Nc, each three (3 K, P): one above the other.
-
-    For block-shaped crystals with reflections.
-    """
+    """Writes the slopes of each step by its index and by the counts of cells, for block-shaped crystals."""
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *tensors: Tensor) -> tuple[()]:
         """The fields of `Weighed`."""
         s = Weighed(*tensors)
         q = torch.stack((s.x, s.y, s.z))
@@ -49,10 +52,68 @@ class SweepSlopes(torch.nn.Module):
             F_cell = structure_factors.look_up(listed, *scattering.nearest(hkl).unbind())
             rest = hkl - torch.round(hkl)
         # A leaf for each step, so that there is a slope for each.
-        each = [r.detach().requires_grad_() for r in rest.unbind()]
+        each = [_leaf(r) for r in rest.unbind()]
         counts = [N.detach().expand(each[0].shape).requires_grad_() for N in s.cells.unbind()]
         with torch.enable_grad():
             F_latt_square = lattice.product([peaks.square_peak(r, N) for r, N in zip(each, counts, strict=True)])
             found = torch.autograd.grad(F_latt_square, [*each, *counts], s.weight * F_cell * F_cell)
-        slopes = [once(slope) for slope in found]
-        return torch.cat(slopes[:3]), torch.cat(slopes[3:])
+        for place, slope in zip((s.by_h, s.by_k, s.by_l, s.by_Na, s.by_Nb, s.by_Nc), found, strict=True):
+            place.copy_(once(slope))
+        return ()
+
+
+PLACED = tuple(name for name in Placed._fields if name not in ("slow", "fast", "oversample"))
+"""What of a place has slopes."""
+ENDED = tuple(name for name in Ended._fields if name not in ("steps", "polar", "last_layer"))
+"""What of the end has slopes."""
+
+
+class RaySlopes(torch.nn.Module):
+    """Slopes by PLACED and by the one source's incident direction and wavelength, of slopes by q."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """The slopes by x, y, z of q, each (P,), and what `fused.Ray` takes."""
+        by_q, rest = tensors[:3], tensors[3:]
+        placed, leaves = _with_leaves(Placed(*rest[:-2]))
+        beams = Beams(*(_leaf(tensor) for tensor in rest[-2:]))
+        with torch.enable_grad():
+            _, diffracted = placed.direction(self.variant.curved)
+            q = beams.scattering(diffracted[:, None, None])[:, 0, 0]
+        return _slopes(q, torch.stack(by_q), [*leaves, *beams])
+
+
+class EndSlopes(torch.nn.Module):
+    """Slopes by PLACED and ENDED, of slopes by the pixels' factors."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """As `fused.End`, with the slopes in the place of I."""
+        v, by_factor, rest = self.variant, tensors[0], tensors[1:]
+        placed, leaves = _with_leaves(Placed(*rest[: len(Placed._fields)]))
+        ended = Ended(*rest[len(Placed._fields) :])
+        more = {name: _leaf(getattr(ended, name)) for name in ENDED}
+        with torch.enable_grad():
+            one = torch.ones_like(by_factor)
+            factor = value(v, one, placed, *placed.direction(v.curved), ended._replace(**more))
+        return _slopes(factor, by_factor, [*leaves, *more.values()])
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().requires_grad_()
+
+
+def _with_leaves(placed: Placed) -> tuple[Placed, list[Tensor]]:
+    leaves = {name: _leaf(getattr(placed, name)) for name in PLACED}
+    return placed._replace(**leaves), list(leaves.values())
+
+
+def _slopes(made: Tensor, weight: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    found = torch.autograd.grad(made, leaves, weight, allow_unused=True)
+    return tuple(torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True))

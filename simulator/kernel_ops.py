@@ -21,6 +21,7 @@ from simulator.kernel_sine import (
 )
 
 _SCATTERED = "_load_or_store_non_contiguous"  # of the compiler's code generator
+_CREATE = "create"  # of its loops
 in_kernel = False
 """True in the process that compiles kernels."""
 
@@ -83,22 +84,66 @@ for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, cosine
     _operator.register_fake(_like_first)
 
 
+once.register_autograd(lambda ctx, grad: once(grad))
+
+
 @quotient.register_fake
 def _(x: Tensor, by: Tensor) -> Tensor:
     return torch.empty_like(x + by)
 
 
-def _quotient_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs, output)
+# Slopes within a kernel are made of inputs alone: an output that is kept for the way back is lost in torch.export.
+# What is computed again is merged by the compiler.
+def _keep_inputs(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
 
 
 def _quotient_slopes(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-    x, by, value = ctx.saved_tensors
-    by_x = quotient(grad, by)
-    return by_x.sum_to_size(x.shape), -(by_x * value).sum_to_size(by.shape)
+    x, by = ctx.saved_tensors
+    by_x = once(quotient(grad, by))
+    lost = by_x * quotient(x, by)
+    if lost.dim() > by.dim():
+        lost = lost.sum(0)  # the components first, so that what is left is a sum over pixels like the others
+    return by_x.sum_to_size(x.shape), -lost.sum_to_size(by.shape)
 
 
-quotient.register_autograd(_quotient_slopes, setup_context=_quotient_context)
+quotient.register_autograd(_quotient_slopes, setup_context=_keep_inputs)
+
+
+class _Root(torch.autograd.Function):
+    setup_context = staticmethod(_keep_inputs)
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.sqrt(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad / (2.0 * torch.sqrt(ctx.saved_tensors[0]))
+
+
+class _Exponential(torch.autograd.Function):
+    setup_context = staticmethod(_keep_inputs)
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.exp(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * torch.exp(ctx.saved_tensors[0])
+
+
+def root(x: Tensor) -> Tensor:
+    """√x in a kernel; see exact_root for others."""
+    value: Tensor = _Root.apply(x)  # type: ignore[no-untyped-call]
+    return value
+
+
+def exponential(x: Tensor) -> Tensor:
+    """eˣ."""
+    value: Tensor = _Exponential.apply(x) if in_kernel else torch.exp(x)  # type: ignore[no-untyped-call]
+    return value
 
 
 @node.register_fake
@@ -112,6 +157,7 @@ def tell_compiler() -> None:
     in_kernel = True
     from torch._inductor.codegen.cpp import CppVecKernel, CppVecOverrides
     from torch._inductor.decomposition import decompositions
+    from torch._inductor.ir import Pointwise
     from torch._inductor.lowering import make_pointwise, register_lowering
     from torch._inductor.virtualized import ops
 
@@ -133,6 +179,7 @@ def tell_compiler() -> None:
     for name, instruction in (("minimum", "clamp_max"), ("maximum", "clamp_min")):
         setattr(CppVecOverrides, name, _of_two(instruction))
     setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))
+    setattr(Pointwise, _CREATE, _create_found_again(Pointwise.create))
     del decompositions[torch.ops.aten.stack.default]
     register_lowering(torch.ops.aten.stack.default, type_promotion_kind=None)(_stack_in_kernel)
 
@@ -164,14 +211,21 @@ def _of_two(instruction: str) -> staticmethod[[Any, Any], str]:
 
 
 def _once_in_kernel(x: Any) -> Any:
-    """Its operations are found again for the same place in the same loop, else they would be repeated there.
+    """The place of which all operations are found again (see `_found_again`)."""
+    from torch._inductor.ir import Pointwise
+
+    return Pointwise.create(
+        device=x.get_device(), dtype=x.get_dtype(), inner_fn=x.make_loader(), ranges=list(x.get_size())
+    )
+
+
+def _found_again(load: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+    """The operations of a place in a loop, which are written out once, else they would be repeated at each use.
 
     The compiler merges what is repeated, but first it writes out thousands of operations, which takes it minutes.
     """
-    from torch._inductor.ir import Pointwise
     from torch._inductor.virtualized import V
 
-    load = x.make_loader()
     known: dict[tuple[Any, ...], Any] = {}
     loop: Any = None
 
@@ -185,7 +239,14 @@ def _once_in_kernel(x: Any) -> Any:
             known[place] = load(index)
         return known[place]
 
-    return Pointwise.create(device=x.get_device(), dtype=x.get_dtype(), inner_fn=value, ranges=list(x.get_size()))
+    return value
+
+
+def _create_found_again(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create(*arguments: Any, inner_fn: Callable[[Sequence[Any]], Any], **options: Any) -> Any:
+        return original(*arguments, inner_fn=_found_again(inner_fn), **options)
+
+    return create
 
 
 def _node_in_kernel(F: Any, at: Any) -> Any:

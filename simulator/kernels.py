@@ -30,6 +30,7 @@ from simulator.fused import Variant
 from simulator.kernel_library import KernelLibrary
 
 Kernel = Callable[[list[Tensor]], list[Tensor]]
+_COMPILERS = 4  # at once; each takes some 700 MB
 _LOG = logging.getLogger("simulator")
 
 _STAGES = (absorption, accumulate, detector, lattice, polarization, rotations, scattering, structure_factors)
@@ -111,18 +112,33 @@ def _compile(missing: Sequence[tuple[Variant, Path]]) -> None:
     folder = missing[0][1].parent
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = [(variant, str(Path(scratch) / file.name), file) for variant, file in missing]
-        jobs = json.dumps([[dataclasses.asdict(variant), out] for variant, out, _ in made])
         environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(Path(scratch) / "compiler")}
-        command = [sys.executable, "-m", "simulator.compile_kernel", jobs]
+        at_once = min(len(made), os.cpu_count() or 1, _COMPILERS)
+        running: list[subprocess.Popen[str]] = []
         try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            for first in range(at_once):
+                running.append(_compiler(made[first::at_once], environment))
+            for process in running:
+                _, errors = process.communicate()
+                if process.returncode:
+                    last = errors.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
+                    raise KernelError(f"the kernel does not compile: {last[0]}")
         except OSError as error:
             raise KernelError(f"the compiler cannot be started: {error}") from None
-        if done.returncode:
-            last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-            raise KernelError(f"the kernel does not compile: {last[0]}")
+        finally:
+            for process in running:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
         for _, out, file in made:
             Path(out).replace(file)
+
+
+def _compiler(made: Sequence[tuple[Variant, str, Path]], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """A process that compiles some kernels."""
+    jobs = json.dumps([[dataclasses.asdict(variant), out] for variant, out, _ in made])
+    command = [sys.executable, "-m", "simulator.compile_kernel", jobs]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @contextlib.contextmanager

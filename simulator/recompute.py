@@ -85,18 +85,23 @@ class _Again(torch.autograd.Function):
         ctx.job = job
         ctx.count = len(variables)
 
-        def values(block: Flat) -> Tensor:
-            places = job.coordinates(block)
-            return evaluation.evaluate(job.model, *places) if job.slopes is None else job.slopes.values(*places)
+        like, sizes = job.model.like, [len(block) for block in job.blocks]
+        found = torch.empty(sum(sizes), dtype=like.dtype, device=like.device)
 
-        parts = []
-        total, done = sum(len(block) for block in job.blocks), 0
-        for part in each(values, job.blocks, in_threads=job.in_threads, gradients=False):
-            parts.append(part)
-            done += part.shape[0]
+        def fill(entry: tuple[Flat, Tensor]) -> None:
+            block, out = entry
+            places = job.coordinates(block)
+            if job.slopes is None:
+                out.copy_(evaluation.evaluate(job.model, *places))
+            else:
+                job.slopes.fill(out, *places)
+
+        done = 0
+        entries = list(zip(job.blocks, torch.split(found, sizes), strict=True))
+        for size, _ in zip(sizes, each(fill, entries, in_threads=job.in_threads, gradients=False), strict=True):
+            done += size
             if job.progress is not None:
-                job.progress(done / total)
-        found = torch.cat(parts)
+                job.progress(done / len(found))
         if job.slopes is not None:
             ctx.save_for_backward(found)
         return found

@@ -23,8 +23,8 @@ _VALUES_PER_PIXEL = 60
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
 # What kernels read and write again and again of so many bytes of pixels stays in the second-level cache; a kernel that
-# takes each pixel once takes more of them, since calls cost a tenth of a millisecond.
-_FUSED_BLOCK_BYTES, _WHOLE_BLOCK_BYTES = 2**18, 2**20
+# takes each pixel once takes more of them, since calls cost a tenth of a millisecond, and so does the way back.
+_FUSED_BLOCK_BYTES, _LARGE_BLOCK_BYTES = 2**18, 2**20
 
 
 def render(
@@ -81,7 +81,7 @@ def _values(
     coordinates = Coordinates(model.place.pixels_f, like)
     size = block_size(model, memory_budget_MB, count)
     if fused or slopes:
-        bytes_at_once = _WHOLE_BLOCK_BYTES if fused and fused.is_whole else _FUSED_BLOCK_BYTES
+        bytes_at_once = _LARGE_BLOCK_BYTES if slopes or (fused and fused.is_whole) else _FUSED_BLOCK_BYTES
         size = fused_block_size(bytes_at_once // like.element_size(), count, coordinates.width)
     blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
     if slopes is not None:

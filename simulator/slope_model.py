@@ -1,23 +1,24 @@
-"""A model whose way back goes through a kernel: pixels with a graph in which the sweep over slices is one operation.
+"""A model whose way back goes through kernels: pixels with a graph of one operation.
 
-The rest of a pixel (the ray, the end) is eager; it costs little where there are many slices. The values themselves are
-taken as known, from the way there, so that nothing is swept twice but for its slopes.
+The values themselves are taken as known, from the way there, so that nothing is swept twice but for its slopes.
+Rounding need not be that of the way there: nothing is compared with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from simulator import absorption, accumulate, detector, fused, kernels, polarization
+from simulator import fused, kernels
 from simulator.errors import ExperimentError
 from simulator.experiment import Model
-from simulator.fused_model import FusedModel, fused_model
+from simulator.fused_model import FusedModel, fused_model, numbers
+from simulator.fused_slopes import ENDED, PLACED
 from simulator.kernels import Kernel, KernelError
 from simulator.settings import ENGINES
 from simulator.units import plain
@@ -43,13 +44,13 @@ def slope_model(model: Model, engine: str, steps: int) -> SlopeModel | None:
     if values is None:
         return None
     try:
-        (kernel,) = kernels.kernels([_variant(model)])
+        found = kernels.kernels(_variants(model))
     except KernelError as error:
         if engine == "kernel":
             raise ExperimentError(f"engine is 'kernel', but {error}") from None
         _LOG.warning("gradients without compiled kernels, several times slower: %s", error)
         return None
-    return SlopeModel(values, kernel)
+    return SlopeModel(values, found)
 
 
 def _why_not(model: Model) -> str | None:
@@ -74,93 +75,128 @@ def _why_not(model: Model) -> str | None:
     return None
 
 
-def _variant(model: Model) -> fused.Variant:
-    return dataclasses.replace(fused.sweep_variant(model), kind="slopes", takes="vectors", curved=False)
+def _variants(model: Model) -> list[fused.Variant]:
+    """Ray, end, and the slopes of sweep, ray and end."""
+    sweep = dataclasses.replace(fused.sweep_variant(model), kind="sweep_slopes", takes="vectors", curved=False)
+    ray, end = fused.ray_variant(model, "vectors"), fused.end_variant(model)
+    slopes = [dataclasses.replace(variant, kind=f"{variant.kind}_slopes") for variant in (ray, end)]
+    return [ray, end, sweep, *slopes]
+
+
+# The tensors that a pixel is made of, in the order in which autograd is given them.
+_GIVEN = (*PLACED, "incidents", "wavelengths", "real_m", "cells", "background", *ENDED)
 
 
 class SlopeModel:
-    """Values of pixels by kernels, and the same values as a graph."""
+    """Values of pixels by kernels, and the same values as a graph of one operation."""
 
-    def __init__(self, values: FusedModel, kernel: Kernel) -> None:
-        self._values, self._kernel = values, kernel
+    def __init__(self, values: FusedModel, found: Sequence[Kernel]) -> None:
+        self._values = values
+        self._ray, self._end, self._sweep_slopes, self._ray_slopes, self._end_slopes = found
+        with torch.no_grad():
+            n = numbers(values.model)
+        self._oversample, self._steps, self._last_layer = n.oversample, n.steps, n.last_layer
+        self._no_polar = n.steps.new_zeros(1)
 
-    def values(self, slow: Tensor, fast: Tensor) -> Tensor:
-        """The values (P,) of the pixels at (slow, fast), without a graph."""
-        return self._values.evaluate(slow, fast)
+    def fill(self, out: Tensor, slow: Tensor, fast: Tensor) -> None:
+        """Write the values (P,) of the pixels at (slow, fast) to `out`, without a graph."""
+        self._values.evaluate(slow, fast, out=out)
 
     def connected(self, model: Model, slow: Tensor, fast: Tensor, values: Tensor) -> Tensor:
-        """`values` (P,), connected to the tensors of `model`, which is the model with leaves of another graph.
-
-        Rounding need not be that of the way there: nothing is compared with it.
-        """
-        m, n = model, model.oversample
-        cells = torch.stack([n if isinstance(n, Tensor) else m.like.new_tensor(n) for n in m.cells])
-        crystal = m.real_m[..., 0].permute(2, 0, 1).contiguous(), cells
-        I = m.background - m.background.detach()
-        capture = polar = omega = None
-        for layer, subS, subF in itertools.product(range(m.layers), range(n), range(n)):
-            position = _position(m, slow, fast, (layer, subS, subF))
-            R = torch.sqrt((position * position).sum(0))
-            diffracted = position * (1.0 / R)  # products are quicker than quotients, on the way back above all
-            if omega is None:
-                omega = detector.solid_angle(m.place, R, m.point_pixel)
-                if m.polarized:
-                    polar = polarization.polarization_factor(m.kahn, m.sources.incident[0], diffracted, m.place.polar)
-            if m.layers > 1 and layer == m.layers - 1 and (subS, subF) == (0, 0):
-                capture = absorption.capture_fraction(layer, m.layer_depth, m.mu, m.place.odet, diffracted)
-            for incident, wavelength in zip(m.sources.incident, m.sources.wavelength_m, strict=True):
-                q = (diffracted - incident[:, None]) * (1.0 / wavelength)
-                I = I + _Swept.apply(self, q, *crystal)  # type: ignore[no-untyped-call]
-        factor = accumulate.pixel_value(torch.ones_like(slow), m.steps, m.fluence, capture, polar, omega)
-        # A factor of 0 is one at its least, whose slope is 0, so that the sum behind it does not count.
-        is_zero = factor.detach() == 0
-        known = values / torch.where(is_zero, torch.ones_like(slow), factor.detach())
-        return (known + I) * factor
+        """`values` (P,), connected to the tensors of `model`, which is the model with leaves of another graph."""
+        n = numbers(model)
+        given = [n.subs, *n.place, *n.beams, *n.crystal[:2], model.background, *n.scale, *n.sensor]
+        connected: Tensor = _Pixels.apply(self, slow, fast, values, *given)  # type: ignore[no-untyped-call]
+        return connected
 
     def slopes(
-        self, weight: Tensor, q: Tensor, real_m: Tensor, cells: Tensor, with_cells: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of slopes `weight` (P,) by the pixels' sums: those by q (3, P), `real_m` (K, 3, 3) and `cells` (3,)."""
-        by_q, by_real, by_cells = torch.zeros_like(q), torch.zeros_like(real_m), torch.zeros_like(cells)
-        slices = min(real_m.shape[0], _SLICES_AT_ONCE)
-        size = max(_STEPS_AT_ONCE // slices, 1)
-        for start in range(0, q.shape[1], size):
-            pixels = slice(start, start + size)
-            part = q[:, pixels].contiguous()
-            for first in range(0, real_m.shape[0], slices):
-                chunk = slice(first, first + slices)
-                given = [weight[pixels].contiguous(), *part.unbind(), real_m[chunk], cells, *self._values.table]
-                by_index, by_counts = self._kernel(given)
-                rows = real_m[chunk].transpose(0, 1).reshape(-1, 3)  # of a for all slices, then b and c
-                by_q[:, pixels] += rows.T @ by_index
-                by_real[chunk] += (by_index @ part.T).reshape(3, -1, 3).transpose(0, 1)
+        self, grad: Tensor, slow: Tensor, fast: Tensor, values: Tensor, given: Sequence[Tensor], with_cells: bool
+    ) -> list[Tensor]:
+        """By each of the tensors `given`, of slopes `grad` (P,) by the values (P,) of the pixels at (slow, fast)."""
+        at = dict(zip(_GIVEN, given, strict=True))
+        by = {name: torch.zeros_like(tensor) for name, tensor in at.items()}
+        place = [at[name] for name in PLACED[1:]]
+        scale, sensor = [at[name] for name in ENDED[:-2]], [at[name] for name in ENDED[-2:]]
+        ended = [self._steps, *scale, self._no_polar, self._last_layer, *sensor]
+
+        def placed(sub: Tensor) -> list[Tensor]:
+            return [slow, fast, sub, self._oversample, *place]
+
+        def add(names: Sequence[str], sub: int, found: Sequence[Tensor]) -> None:
+            by["sub"][sub] += found[0]
+            for name, slope in zip(names[1:], found[1:], strict=True):
+                by[name] += slope
+
+        factor = torch.ones_like(slow)
+        self._end([factor, *placed(at["sub"][0]), *ended])
+        # A factor of 0 is one at its least, whose slope is 0, so that the sum behind it does not count.
+        sums = values / torch.where(factor == 0, torch.ones_like(factor), factor)
+        add((*PLACED, *ENDED), 0, self._end_slopes([grad * sums, *placed(at["sub"][0]), *ended]))
+        weight = grad * factor
+        by["background"] += weight.sum()
+        for number, sub in enumerate(at["sub"]):
+            for source in range(at["wavelengths"].shape[0]):
+                beam = [at[name][source : source + 1] for name in ("incidents", "wavelengths")]
+                q = self._ray([*placed(sub), *beam])
+                by_q = self._of_sweep(weight, q, at["real_m"], at["cells"], by, with_cells)
+                *found, by_incident, by_wavelength = self._ray_slopes([*by_q.unbind(), *placed(sub), *beam])
+                add(PLACED, number, found)
+                by["incidents"][source] += by_incident[0]
+                by["wavelengths"][source] += by_wavelength[0]
+        return [by[name] for name in _GIVEN]
+
+    def _of_sweep(
+        self,
+        weight: Tensor,
+        q: Sequence[Tensor],
+        real_m: Tensor,
+        cells: Tensor,
+        by: dict[str, Tensor],
+        with_cells: bool,
+    ) -> Tensor:
+        """By q (3, P), of slopes `weight` (P,) by the pixels' sums; those by `real_m` and `cells` are added to `by`."""
+        all_q = torch.stack(list(q))
+        by_q, ones = torch.zeros_like(all_q), torch.ones_like(weight)
+        for first in range(0, real_m.shape[0], _SLICES_AT_ONCE):
+            real = real_m[first : first + _SLICES_AT_ONCE]
+            rows = real.transpose(0, 1).reshape(-1, 3).T  # of a for all slices, then b and c
+            by_rows, by_counts = torch.zeros_like(rows), torch.zeros_like(rows[0])
+            size = min(max(_STEPS_AT_ONCE // len(real), 1), len(weight))
+            room = _room(weight, len(real), size)
+            split = (torch.split(whole, size, -1) for whole in (weight, *q, all_q, by_q, ones))
+            for part, x, y, z, q_part, by_q_part, one in zip(*split, strict=True):
+                if len(part) < size:  # the last
+                    room = _room(weight, len(real), len(part))
+                each, of_index, of_counts = room
+                self._sweep_slopes([*each, part, x, y, z, real, cells, *self._values.table])
+                by_q_part.addmm_(rows, of_index)
+                by_rows.addmm_(q_part, of_index.T)
                 if with_cells:
-                    by_cells += by_counts.sum(1).reshape(3, -1).sum(1)
-        return by_q, by_real, by_cells
+                    by_counts.addmv_(of_counts, one)
+            by["real_m"][first : first + len(real)] += by_rows.T.reshape(3, -1, 3).transpose(0, 1)
+            by["cells"] += by_counts.reshape(3, -1).sum(1)
+        return by_q
 
 
-def _position(m: Model, slow: Tensor, fast: Tensor, sub: tuple[int, int, int]) -> Tensor:
-    """(3, P); on a flat detector by one matrix product, whose way back is one too."""
-    layer, subS, subF = sub
-    p, n = m.place, m.oversample
-    if m.curved:
-        return detector.pixel_position(p, slow, fast, (subS, subF), n, m.layer_depth * layer, True)
-    origin = p.pix0 + m.layer_depth * layer * p.odet
-    along = torch.stack((p.fdet * p.pixel, p.sdet * p.pixel, origin), 1)
-    ahead = (subF + 0.5) / n, (subS + 0.5) / n
-    return along @ torch.stack((fast + ahead[0], slow + ahead[1], torch.ones_like(slow)))
+def _room(like: Tensor, slices: int, pixels: int) -> tuple[list[Tensor], Tensor, Tensor]:
+    """For the slopes of steps: six (slices, pixels); and as two (3 slices, pixels), of indices and of counts."""
+    found = like.new_empty(6, slices, pixels)
+    of_index, of_counts = found.view(2, 3 * slices, pixels).unbind()
+    return list(found.unbind()), of_index, of_counts
 
 
-class _Swept(torch.autograd.Function):
-    """Zeros with the slopes of the sum over all slices."""
+class _Pixels(torch.autograd.Function):
+    """Known values of pixels, with their slopes by what they are made of."""
 
     @staticmethod
-    def forward(ctx: Any, slopes: SlopeModel, q: Tensor, real_m: Tensor, cells: Tensor) -> Tensor:
-        ctx.slopes = slopes
-        ctx.save_for_backward(q, real_m, cells)
-        return torch.zeros_like(q[0])
+    def forward(ctx: Any, model: SlopeModel, slow: Tensor, fast: Tensor, values: Tensor, *given: Tensor) -> Tensor:
+        ctx.model = model
+        ctx.save_for_backward(slow, fast, values, *given)
+        return values.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *ctx.slopes.slopes(grad, *ctx.saved_tensors, with_cells=ctx.needs_input_grad[3])
+        slow, fast, values, *given = ctx.saved_tensors
+        with_cells = ctx.needs_input_grad[4 + _GIVEN.index("cells")]
+        return None, None, None, None, *ctx.model.slopes(grad, slow, fast, values, given, with_cells)

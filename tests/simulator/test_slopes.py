@@ -32,6 +32,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "thick_steps": 3,
         "oversample": 2,
     },
+    "curved still": {"curved": True, "point_pixel": True, "polarized": False},
 }
 
 
