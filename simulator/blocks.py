@@ -88,3 +88,21 @@ def each(work: Callable[[S], T], blocks: Sequence[S], *, in_threads: bool, gradi
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads)  # the workers' setting is partly global
+
+
+def filled(
+    blocks: Sequence[Flat],
+    like: Tensor,
+    fill: Callable[[Flat, Tensor], None],
+    progress: Callable[[float], None] | None,
+) -> Tensor:
+    """The values (n,) of the pixels of all blocks, of each of which `fill` writes its own; without gradients."""
+    sizes = [len(block) for block in blocks]
+    values = torch.empty(sum(sizes), dtype=like.dtype, device=like.device)
+    entries = list(zip(blocks, torch.split(values, sizes), strict=True))
+    done, in_threads = 0, like.device.type == "cpu"
+    for size, _ in zip(sizes, each(lambda e: fill(*e), entries, in_threads=in_threads, gradients=False), strict=True):
+        done += size
+        if progress is not None:
+            progress(done / len(values))
+    return values

@@ -109,12 +109,11 @@ class FusedModel:
             self._ray, self._sweep, self._end = found
         self._takes = sweep_variant(model).takes
         with torch.no_grad():
-            n = numbers(model)
+            self.numbers = n = numbers(model)
         self._subs, self._beams = n.subs, _cut(n.beams)
         self._place = _cut([n.oversample, *n.place])
-        self.table = _cut(n.table)
         dmin_m = torch.tensor(model.dmin_m, dtype=model.like.dtype)
-        self._swept = _cut([*n.crystal, *self.table, model.default_F, dmin_m])
+        self._swept = _cut([*n.crystal, *n.table, model.default_F, dmin_m])
         self._scale, self._sensor = _cut([n.steps, *n.scale]), _cut([n.last_layer, *n.sensor])
 
     @property

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from simulator import evaluate as evaluation
-from simulator.blocks import Flat, each
+from simulator.blocks import Flat, each, filled
 from simulator.experiment import Model, map_tensors
 from simulator.slope_model import SlopeModel
 
@@ -85,23 +85,14 @@ class _Again(torch.autograd.Function):
         ctx.job = job
         ctx.count = len(variables)
 
-        like, sizes = job.model.like, [len(block) for block in job.blocks]
-        found = torch.empty(sum(sizes), dtype=like.dtype, device=like.device)
-
-        def fill(entry: tuple[Flat, Tensor]) -> None:
-            block, out = entry
+        def fill(block: Flat, out: Tensor) -> None:
             places = job.coordinates(block)
             if job.slopes is None:
                 out.copy_(evaluation.evaluate(job.model, *places))
             else:
                 job.slopes.fill(out, *places)
 
-        done = 0
-        entries = list(zip(job.blocks, torch.split(found, sizes), strict=True))
-        for size, _ in zip(sizes, each(fill, entries, in_threads=job.in_threads, gradients=False), strict=True):
-            done += size
-            if job.progress is not None:
-                job.progress(done / len(found))
+        found = filled(job.blocks, job.model.like, fill, job.progress)
         if job.slopes is not None:
             ctx.save_for_backward(found)
         return found

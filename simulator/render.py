@@ -9,7 +9,7 @@ from torch import Tensor
 
 from simulator import evaluate as evaluation
 from simulator import recompute
-from simulator.blocks import Coordinates, Flat, each
+from simulator.blocks import Coordinates, Flat, filled
 from simulator.errors import ExperimentError
 from simulator.experiment import Experiment, Model
 from simulator.fused_model import FusedModel, fused_model
@@ -83,26 +83,21 @@ def _values(
     if fused or slopes:
         bytes_at_once = _LARGE_BLOCK_BYTES if slopes or (fused and fused.is_whole) else _FUSED_BLOCK_BYTES
         size = fused_block_size(bytes_at_once // like.element_size(), count, coordinates.width)
-    blocks = [slice(first, min(first + size, count)) for first in range(0, count, size)]
+    blocks = [wanted[first : first + size] for first in range(0, count, size)]
     if slopes is not None:
-        return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress, slopes)
+        return recompute.block_values(model, blocks, coordinates, progress, slopes)
     if fused is None and len(blocks) == 1:
         return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
     if fused is None and torch.is_grad_enabled() and model.requires_grad:
-        return recompute.block_values(model, [wanted[block] for block in blocks], coordinates, progress)
-    values = torch.empty(count, dtype=like.dtype, device=like.device)
+        return recompute.block_values(model, blocks, coordinates, progress)
 
-    def fill(block: slice) -> None:
+    def fill(block: Flat, out: Tensor) -> None:
         if fused is not None:
-            fused.evaluate(*coordinates.below(wanted[block]), out=values[block])
+            fused.evaluate(*coordinates.below(block), out=out)
         else:
-            values[block] = evaluation.evaluate(model, *coordinates(wanted[block]))
+            out.copy_(evaluation.evaluate(model, *coordinates(block)))
 
-    in_threads = like.device.type == "cpu"
-    for block, _ in zip(blocks, each(fill, blocks, in_threads=in_threads, gradients=False), strict=True):
-        if progress is not None:
-            progress(block.stop / count)
-    return values
+    return filled(blocks, like, fill, progress)
 
 
 def indices(flat: Flat, device: torch.device) -> Tensor:

@@ -93,9 +93,8 @@ class SlopeModel:
     def __init__(self, values: FusedModel, found: Sequence[Kernel]) -> None:
         self._values = values
         self._ray, self._end, self._sweep_slopes, self._ray_slopes, self._end_slopes = found
-        with torch.no_grad():
-            n = numbers(values.model)
-        self._oversample, self._steps, self._last_layer = n.oversample, n.steps, n.last_layer
+        n = values.numbers
+        self._oversample, self._steps, self._last_layer, self._table = n.oversample, n.steps, n.last_layer, n.table
         self._no_polar = n.steps.new_zeros(1)
 
     def fill(self, out: Tensor, slow: Tensor, fast: Tensor) -> None:
@@ -168,7 +167,7 @@ class SlopeModel:
                 if len(part) < size:  # the last
                     room = _room(weight, len(real), len(part))
                 each, of_index, of_counts = room
-                self._sweep_slopes([*each, part, x, y, z, real, cells, *self._values.table])
+                self._sweep_slopes([*each, part, x, y, z, real, cells, *self._table])
                 by_q_part.addmm_(rows, of_index)
                 by_rows.addmm_(q_part, of_index.T)
                 if with_cells:
