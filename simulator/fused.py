@@ -22,7 +22,6 @@ from torch import Tensor
 
 from simulator import absorption, accumulate, detector, lattice, polarization, scattering, structure_factors
 from simulator.experiment import Model
-from simulator.kernel_ops import once
 from simulator.structure_factors import Table
 
 
@@ -68,8 +67,7 @@ class Placed(NamedTuple):
         subS, subF, depth = (x[..., None, None, None] if x.dim() else x for x in self.sub.unbind(-1))
         depth = depth if depth_m is None else depth_m
         position = detector.pixel_position(self, self.slow, self.fast, (subS, subF), self.oversample, depth, curved)
-        R, diffracted = detector.airpath(once(position))
-        return once(R), once(diffracted)
+        return detector.airpath(position)
 
 
 FEW = 4
@@ -147,7 +145,7 @@ class Ray(torch.nn.Module):
         _, ray = placed.direction(self.variant.curved)
         if beams:
             ray = Beams(*beams).scattering(ray[:, None, None])[:, 0, 0]
-        return tuple(once(component) for component in ray.unbind())  # else the compiler stacks them first
+        return tuple(component.clone() for component in ray.unbind())
 
 
 class Sweep(torch.nn.Module):
@@ -177,12 +175,11 @@ class Sweep(torch.nn.Module):
 def steps(v: Variant, q: Tensor, s: Swept) -> Tensor:
     """What each step adds, (B, S, K, P), of scattering vectors (3, B, S, 1, P)."""
     # No stride but the pixels' is 1, so that the compiler's vectors run over them.
-    hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[:, :, None, None, :, None], once(q)))
+    hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[:, :, None, None, :, None], q)
     hkl0 = scattering.nearest(hkl)
     Na, Nb, Nc = s.cells.unbind()
     F_latt, _ = lattice.lattice_factor(v.shape, hkl, hkl0, (Na, Nb, Nc), s.fudge, s.reciprocal_A)
     listed = table(s.F, s.grid, v) if v.has_table else None
-    F_latt = once(F_latt)
     F_cell = structure_factors.structure_factor(listed, s.default_F, hkl, hkl0, v.interpolate, meanwhile=F_latt)
     terms = accumulate.step_intensity(F_cell, F_latt)
     if v.has_dmin:
@@ -234,16 +231,16 @@ class Whole(torch.nn.Module):
 def value(v: Variant, I: Tensor, placed: Placed, R: Tensor, diffracted: Tensor, e: Ended) -> Tensor:
     """The values (P,) of sums I (P,) of pixels whose first sub-sample is at distances R (P,) along `diffracted`."""
     # quirk first-value: ω and polarisation of the first layer, the capture fraction of the last.
-    omega = once(detector.solid_angle(placed, R, v.point_pixel))
+    omega = detector.solid_angle(placed, R, v.point_pixel)
     capture = polar = None
     if v.polarization == "given":
         polar = e.polar
     elif v.polarization != "none":
         kahn = e.kahn if v.polarization == "Kahn" else None
-        polar = once(polarization.factor(kahn, e.incident, diffracted, (e.E, e.B)))
+        polar = polarization.factor(kahn, e.incident, diffracted, (e.E, e.B))
     if v.has_layers:
         _, last = placed.direction(v.curved, e.last_layer * e.layer_depth)
-        capture = once(absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last))
+        capture = absorption.capture_fraction(e.last_layer, e.layer_depth, e.mu, placed.odet, last)
     return accumulate.pixel_value(I, e.steps, e.fluence, capture, polar, omega)
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from simulator import lattice, peaks, scattering, structure_factors
 from simulator.fused import Beams, Ended, Placed, Variant, table, value
-from simulator.kernel_ops import once
 
 
 class Weighed(NamedTuple):
@@ -47,7 +46,7 @@ class SweepSlopes(torch.nn.Module):
         s = Weighed(*tensors)
         q = torch.stack((s.x, s.y, s.z))
         with torch.no_grad():
-            hkl = once(scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], q))
+            hkl = scattering.miller_indices(s.real_m.permute(1, 2, 0)[..., None], q)
             listed = table(s.F, s.grid, self.variant)
             F_cell = structure_factors.look_up(listed, *scattering.nearest(hkl).unbind())
             rest = hkl - torch.round(hkl)
@@ -58,7 +57,7 @@ class SweepSlopes(torch.nn.Module):
             F_latt_square = lattice.product([peaks.square_peak(r, N) for r, N in zip(each, counts, strict=True)])
             found = torch.autograd.grad(F_latt_square, [*each, *counts], s.weight * F_cell * F_cell)
         for place, slope in zip((s.by_h, s.by_k, s.by_l, s.by_Na, s.by_Nb, s.by_Nc), found, strict=True):
-            place.copy_(once(slope))
+            place.copy_(slope)
         return ()
 
 

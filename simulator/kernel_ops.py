@@ -70,21 +70,12 @@ def node(F: Tensor, at: Tensor) -> Tensor:
     return torch.take(F, at)
 
 
-@torch.library.custom_op("nanobragg::once", mutates_args=())
-def once(x: Tensor) -> Tensor:
-    """x itself, which the compiler writes out once and not at each of its uses."""
-    return x.clone()
-
-
 def _like_first(x: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
-for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, cosine_of_half_turns, once):
+for _operator in (sine_but_sign, sine_of_pi_but_sign, sine_of_half_turns, cosine_of_half_turns):
     _operator.register_fake(_like_first)
-
-
-once.register_autograd(lambda ctx, grad: once(grad))
 
 
 @quotient.register_fake
@@ -100,7 +91,7 @@ def _keep_inputs(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
 
 def _quotient_slopes(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
     x, by = ctx.saved_tensors
-    by_x = once(quotient(grad, by))
+    by_x = quotient(grad, by)
     lost = by_x * quotient(x, by)
     if lost.dim() > by.dim():
         lost = lost.sum(0)  # the components first, so that what is left is a sum over pixels like the others
@@ -173,7 +164,6 @@ def tell_compiler() -> None:
     register(nanobragg.sine_of_half_turns.default, polynomial_sine_of_half_turns)
     register(nanobragg.cosine_of_half_turns.default, lambda r, ops, _: polynomial_cosine_of_half_turns(r, ops))
     register_lowering(nanobragg.quotient.default, type_promotion_kind=None, broadcast=True)(_quotient_in_kernel)
-    register_lowering(nanobragg.once.default, type_promotion_kind=None)(_once_in_kernel)
     register_lowering(nanobragg.node.default, type_promotion_kind=None)(_node_in_kernel)
     kernel_block.tell_compiler()
     for name, instruction in (("minimum", "clamp_max"), ("maximum", "clamp_min")):
@@ -208,15 +198,6 @@ def _of_two(instruction: str) -> staticmethod[[Any, Any], str]:
     (If it is the first, the result is no number here, too.)
     """
     return staticmethod(lambda x, y: f"at::vec::{instruction}({x}, {y})")
-
-
-def _once_in_kernel(x: Any) -> Any:
-    """The place of which all operations are found again (see `_found_again`)."""
-    from torch._inductor.ir import Pointwise
-
-    return Pointwise.create(
-        device=x.get_device(), dtype=x.get_dtype(), inner_fn=x.make_loader(), ranges=list(x.get_size())
-    )
 
 
 def _found_again(load: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:

@@ -153,7 +153,7 @@ def structure_factor(
     first, weights = _first_node(table, base), [_lagrange(x) for x in (hkl - base).unbind()]
     margin, nearest = _margin(table, hkl), _node(table, hkl0[0], hkl0[1], hkl0[2])
     if kernel_ops.in_kernel:
-        first, meanwhile = kernel_ops.once(first), nearest if meanwhile is None else meanwhile
+        meanwhile = nearest if meanwhile is None else meanwhile
         total: Tensor = kernel_block.block_sum(
             table.F, first, nearest, margin, list(itertools.chain(*weights)), meanwhile
         )
