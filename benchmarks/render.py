@@ -1,9 +1,10 @@
 """Both programs on the same command lines, one after the other in one run: medians, ratios, peak memory.
 
-    python -m benchmarks.render [--only NAME ...] [--repeats 5]
+    python -m benchmarks.render [--only NAME ...] [--repeats 5] [--device cuda]
 
 The C program is timed as a process (its start-up is some milliseconds); the simulator in a process of its own, after
-one warm-up render, start-up and import left out. A step is one (pixel, sub-sample, source, φ, mosaic domain).
+one warm-up render, start-up and import left out. A step is one (pixel, sub-sample, source, φ, mosaic domain). With a
+CUDA device the simulator's memory is that of the device.
 """
 
 from __future__ import annotations
@@ -79,15 +80,18 @@ def time_c(binary: Path, work: Workload, folder: Path, repeats: int, threads: in
     return seconds, peak
 
 
-def time_py(work: Workload, folder: Path, repeats: int, threads: int, dtype: str) -> tuple[list[float], float]:
+def time_py(
+    work: Workload, folder: Path, repeats: int, threads: int, dtype: str, device: str
+) -> tuple[list[float], float]:
     words = [sys.executable, "-m", "benchmarks.render", "--child", json.dumps(work.argv), "--dtype", dtype]
+    words += ["--device", device]
     words += ["--folder", str(folder), "--repeats", str(repeats), "--threads", str(threads)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])
     return answer["seconds"], answer["peak_mib"]
 
 
-def child(argv: list[str], folder: Path, dtype: str, repeats: int, threads: int) -> None:
+def child(argv: list[str], folder: Path, dtype: str, repeats: int, threads: int, device: str) -> None:
     """The simulator's side: one warm-up, then the timed renders."""
     import torch
 
@@ -97,11 +101,16 @@ def child(argv: list[str], folder: Path, dtype: str, repeats: int, threads: int)
     seconds = []
     with torch.no_grad():
         experiment = Experiment.from_argv([*argv, "-dtype", dtype], folder=folder)
+        experiment = experiment.replace(device=torch.device(device))
         for _ in range(repeats + 1):
             begin = time.perf_counter()
             render(experiment)
+            if device != "cpu":
+                torch.cuda.synchronize()
             seconds.append(time.perf_counter() - begin)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if device != "cpu":
+        peak = torch.cuda.max_memory_allocated() / 2**20
     print(json.dumps({"seconds": seconds[1:], "peak_mib": peak}))
 
 
@@ -113,20 +122,30 @@ def cpu_model() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+def device_name(device: str) -> str:
+    import torch
+
+    return "the same" if device == "cpu" else torch.cuda.get_device_name(device)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="workloads whose name begins so")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--device", default="cpu", help="of the simulator: cpu (default) or cuda")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--dtype", default="float64", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(json.loads(options.child), options.folder, options.dtype, options.repeats, options.threads)
+        child(
+            json.loads(options.child), options.folder, options.dtype, options.repeats, options.threads, options.device
+        )
         return
     binary = build_c(load_programs().sides["C"]) / "nanoBragg"
-    print(f"{options.threads} threads, {cpu_model()}, {platform.system()}; medians of {options.repeats}\n")
+    where = f"{options.threads} threads, {cpu_model()}, {platform.system()}"
+    print(f"{where}; the simulator on {device_name(options.device)}; medians of {options.repeats}\n")
     print("| workload | C s | Msteps/s/core | C MiB | float64 s | ratio | MiB | float32 s | ratio | MiB |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory() as name:
@@ -141,7 +160,7 @@ def main() -> None:
                 f"| {work.name} | {c_median:.2f} | {work.steps / c_median / options.threads / 1e6:.1f} | {c_mib:.0f} |"
             )
             for dtype in ("float64", "float32"):
-                py, mib = time_py(work, folder, options.repeats, options.threads, dtype)
+                py, mib = time_py(work, folder, options.repeats, options.threads, dtype, options.device)
                 median = statistics.median(py)
                 row += f" {median:.2f} | {c_median / median:.1f} | {mib:.0f} |"
             print(row, flush=True)

@@ -140,16 +140,17 @@ class Experiment:
     def build(self, given: Given | None = None) -> Model:
         """Run every stage that does not depend on a pixel; `given` values stand in the place of computed ones.
 
-        In float64 whatever the experiment's dtype, into which the model is converted at the end, once: counts and
-        branches are decided as in the original, and the vectors of a float32 model are rounded but not worn.
+        In float64 on the CPU whatever the experiment's dtype and device, to which the model is converted at the end,
+        once: counts and branches are decided as in the original, the vectors of a float32 model are rounded but not
+        worn, those of a CUDA model are the same to the bit, and no device is asked a thousand small questions.
         """
         with one_thread():
-            model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.dtype))
+            model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.device, self.dtype))
         return model
 
     def _build(self, given: Given | None) -> Model:
         use = as_computed if given is None else given.run
-        like = torch.zeros((), dtype=torch.float64, device=self.device)
+        like = torch.zeros((), dtype=torch.float64)
 
         def t(value: units.Number) -> Tensor:
             return units.tensor(value, like)

@@ -43,9 +43,14 @@ ALLOWED = {
         '"floatimage_accumulated"',
     ): "a traced image value is stored in single precision, as in the original",
     ("experiment.py", "own = torch.tensor([plain(n) for n in cells]"): "counts are whole numbers in double precision",
-    ("experiment.py", "lambda tensor: tensor.to(self.dtype)"): "the set-up is in float64, converted once",
+    (
+        "experiment.py",
+        "lambda tensor: tensor.to(self.device, self.dtype)",
+    ): "the set-up is in float64 on the CPU, converted once",
     ("given.py", "torch.tensor(numbers, dtype=torch.float64)"): "numbers of another program's trace, then converted",
 }
+SET_UP = torch.zeros((), dtype=torch.float64)
+"""What an experiment is built in, whatever its own dtype and device."""
 OUTSIDE = "outside of the simulator"
 _CONVERSIONS = {"aten::_to_copy", "aten::to", "aten::type_as"}
 _ARITHMETIC = {"aten::add", "aten::sub", "aten::mul", "aten::div", "aten::pow", "aten::rsub", "aten::atan2"}
@@ -56,11 +61,13 @@ class PromotionError(RuntimeError):
 
 
 class Strict(TorchDispatchMode):
-    """The mode, for an experiment of that dtype (of several: any of them, but not together) and device."""
+    """The mode, for an experiment of that dtype and device; `also` others: any of them, but not two together."""
 
-    def __init__(self, dtype: torch.dtype, device: torch.device, *also: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, device: torch.device, also: Tensor | None = None) -> None:
         super().__init__()
-        self.dtype, self.device, self.dtypes = dtype, device, {dtype, *also}
+        self.dtype, self.device = dtype, device
+        self.dtypes = {dtype} if also is None else {dtype, also.dtype}
+        self.devices = {device} if also is None else {device, also.device}
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -94,7 +101,7 @@ class Strict(TorchDispatchMode):
 
     def _check_made(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
         for x in made:
-            is_ours = x.device == self.device and (x.dtype in self.dtypes or not x.is_floating_point())
+            is_ours = x.device in self.devices and (x.dtype in self.dtypes or not x.is_floating_point())
             if is_ours or any(x.dtype is g.dtype and x.device == g.device for g in given):
                 continue
             # A setting of another dtype is converted once; on the way back so is its gradient.
@@ -162,7 +169,7 @@ def strictly() -> Iterator[None]:
 
     def strict_build(self: Experiment, *args: Any, **kwargs: Any) -> Model:
         device = torch.empty((), dtype=self.dtype, device=self.device).device  # "cuda" is "cuda:0"
-        with Strict(torch.float64, device):  # the set-up's, whatever the experiment's
+        with Strict(SET_UP.dtype, SET_UP.device):
             model = build(self, *args, **kwargs)
         for name, tensor in tensors_of(model):
             # The range that was given, kept for the report.
@@ -181,7 +188,7 @@ def strictly() -> Iterator[None]:
     def under(function: Callable[..., Any]) -> Callable[..., Any]:
         def strict(outputs: Any, *args: Any, **kwargs: Any) -> Any:
             first = tree_leaves(outputs)[0]
-            with Strict(first.dtype, first.device, torch.float64):  # the set-up's
+            with Strict(first.dtype, first.device, SET_UP):
                 return function(outputs, *args, **kwargs)
 
         return strict

@@ -193,30 +193,6 @@ def test_single_precision_is_near_double() -> None:
     assert ((double - single).abs() <= 1e-3 * double.abs() + 1e-6 * double.max()).all()
 
 
-@pytest.mark.gpu_smoke
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu_smoke: no CUDA device here")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_cuda_gives_the_image_of_the_cpu(dtype: torch.dtype) -> None:
-    with torch.no_grad():
-        e = experiment(**RICH, dtype=dtype)
-        on_cpu, on_gpu = render(e), render(e.replace(device=torch.device("cuda")))
-    assert on_gpu.device.type == "cuda"
-    assert torch.allclose(on_gpu.cpu(), on_cpu, rtol=1e-9 if dtype == torch.float64 else 2e-3)
-    lines = list(trace(e.replace(device=torch.device("cuda")), [(4, 5)]).lines())
-    assert len(lines) == len(list(trace(e, [(4, 5)]).lines()))
-
-
-@pytest.mark.gpu_smoke
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu_smoke: no CUDA device here")
-def test_cuda_has_gradients() -> None:
-    cell = torch.tensor((70.0, 80.0, 90.0, 85.0, 95.0, 105.0), dtype=torch.float64, requires_grad=True)
-    gradients = [
-        torch.autograd.grad(render(experiment(**RICH, cell=cell, device=torch.device(d))).sum(), cell)[0]
-        for d in ("cpu", "cuda")
-    ]
-    assert torch.allclose(gradients[0], gradients[1], rtol=1e-7)
-
-
 @pytest.mark.parametrize(
     ("module", "name"),
     [
