@@ -17,13 +17,14 @@ from torch import Tensor
 from simulator import kernel_ops
 from simulator.fused import End, Ray, Sweep, Variant, Whole, inputs
 from simulator.fused_slopes import EndSlopes, RaySlopes, SweepSlopes, Weighed
+from simulator.kernel_library import KernelLibrary
 
 # Of the example; all may differ later.
 _PIXELS, _SUBSAMPLES, _SOURCES, _SLICES, _GRID = 4096, 5, 6, 8, (9, 10, 11)
 
 
 def compile_kernel(variant: Variant, out: str) -> None:
-    """Compile the kernel of a variant into the shared library `out`."""
+    """Compile the kernel of a variant into the shared library `out`, and load it once."""
     module = _MODULES[variant.kind](variant)
     example, dynamic = _example(variant)
     with torch.no_grad():
@@ -35,6 +36,9 @@ def compile_kernel(variant: Variant, out: str) -> None:
         (library,) = (name for name in members.namelist() if name.endswith(".so"))
         Path(out).write_bytes(members.read(library))
     Path(package).unlink()
+    # Some compilers' libraries crash here (one with a C++ library of its own inside, beside PyTorch's): this process,
+    # not the user's.
+    KernelLibrary(Path(out))
 
 
 _MODULES: dict[str, type[torch.nn.Module]] = {

@@ -23,16 +23,17 @@ struct BlockWeights {
   alignas(64) Index first[pixels], nearest[pixels];
 };
 
-template <typename Vector>
-static inline uint32_t negative(const Vector& x) {  // a bit for each number that is not at least 0
-  if constexpr (requires { x.zero_mask(); }) {
-    return (x >= Vector(0)).zero_mask();
-  } else {  // it is of several
-    constexpr int size = at::vec::Vectorized<typename Vector::value_type>::size();
-    uint32_t found = 0;
-    for (int n = 0; n < Vector::size() / size; n++) found |= negative(x[n]) << n * size;
-    return found;
-  }
+// A bit for each number that is not at least 0.
+template <typename T>
+static inline uint32_t negative(const at::vec::Vectorized<T>& x) {
+  return (x >= at::vec::Vectorized<T>(0)).zero_mask();
+}
+
+template <typename T, int vectors>
+static inline uint32_t negative(const at::vec::VectorizedN<T, vectors>& x) {
+  uint32_t found = 0;
+  for (int n = 0; n < vectors; n++) found |= negative(x[n]) << n * at::vec::Vectorized<T>::size();
+  return found;
 }
 
 template <typename Index, typename Value, typename... Values>

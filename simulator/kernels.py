@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,11 @@ def _compile(missing: Sequence[tuple[Variant, Path]]) -> None:
                 running.append(_compiler(made[first::at_once], environment))
             for process in running:
                 _, errors = process.communicate()
+                if process.returncode < 0:
+                    died_of = signal.Signals(-process.returncode).name
+                    raise KernelError(
+                        f"the kernel does not compile, or cannot be loaded: its process died of {died_of}"
+                    )
                 if process.returncode:
                     last = errors.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
                     raise KernelError(f"the kernel does not compile: {last[0]}")

@@ -154,6 +154,25 @@ def test_where_there_are_none_the_reason_is_said(
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["lock"]
 
 
+def test_a_library_that_crashes_does_not_take_the_program_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As those of a compiler that links a C++ library of its own into them."""
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    broken, crash = tmp_path / "g++", tmp_path / "crash.h"
+    trap = "__attribute__((constructor)) static void crash() { __builtin_trap(); }"
+    crash.write_text(f"#ifdef __cplusplus\n{trap}\n#endif\n")
+    broken.write_text(f'#!/bin/sh\nexec {compiler} -include {crash} "$@"\n')
+    broken.chmod(0o755)
+    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    monkeypatch.setenv("CXX", str(broken))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with caplog.at_level(logging.WARNING, "simulator"):
+        image = render(experiment())
+    assert torch.equal(image, render(experiment(), engine="eager"))
+    assert "cannot be loaded: its process died of SIG" in caplog.text
+
+
 def test_neither_import_nor_render_loads_the_compiler() -> None:
     program = (
         "import sys; from simulator import Experiment, render;"
