@@ -56,6 +56,7 @@ _SETTINGS = {
     "realize_opcount_threshold": 1_000_000,
     "realize_reads_threshold": 1_000_000,
     "realize_acc_reads_threshold": 1_000_000,
+    "cpp.max_horizontal_fusion_size": 64,
     "split_reductions": False,
     "assert_indirect_indexing": False,  # indices are clamped to the table
 }
@@ -78,7 +79,7 @@ def _example(variant: Variant) -> tuple[list[Tensor], list[dict[int, object]]]:
     sizes: dict[str, tuple[int, ...]] = dict.fromkeys(("slow", "fast", "I", "x", "y", "z", "weight"), (P,))
     sizes |= dict.fromkeys(("beam", "fdet", "sdet", "odet", "pix0", "cells", "incident", "E", "B"), (3,))
     sizes |= {"real_m": (K, 3, 3), "reciprocal_A": (3, 3), "F": grid, "grid": (3, 3)}
-    sizes |= dict.fromkeys(("by_h", "by_k", "by_l", "by_Na", "by_Nb", "by_Nc"), (K, P))
+    sizes |= dict.fromkeys(("by_h", "by_k", "by_l"), (K, P))
     sizes |= {"polar": (P,) if variant.polarization == "given" else (1,)}
     if variant.kind not in ("end", "end_slopes", "whole"):
         sources = S if variant.kind == "sweep" else 1

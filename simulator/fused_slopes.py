@@ -18,12 +18,9 @@ from simulator.fused import Beams, Ended, Placed, Variant, table, value
 class Weighed(NamedTuple):
     """What the slopes of a sweep need, of K slices of one sub-sample and source."""
 
-    by_h: Tensor  # (K, P), like the five after it: for what is found, so that no memory is asked for
+    by_h: Tensor  # (K, P), like the two after it: for what is found, so that no memory is asked for
     by_k: Tensor
     by_l: Tensor
-    by_Na: Tensor
-    by_Nb: Tensor
-    by_Nc: Tensor
     weight: Tensor  # (P,): the slope by the sum of a pixel's steps
     x: Tensor  # (P,): of q
     y: Tensor
@@ -35,13 +32,17 @@ class Weighed(NamedTuple):
 
 
 class SweepSlopes(torch.nn.Module):
-    """Writes the slopes of each step by its index and by the counts of cells, for block-shaped crystals."""
+    """Writes the slopes of each step by its index; makes those by real_m and by the counts of cells, each (K,).
+
+    For block-shaped crystals. First come the nine numbers of real_m in its order, then the three counts: each summed
+    over the pixels.
+    """
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
 
-    def forward(self, *tensors: Tensor) -> tuple[()]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """The fields of `Weighed`."""
         s = Weighed(*tensors)
         q = torch.stack((s.x, s.y, s.z))
@@ -56,9 +57,10 @@ class SweepSlopes(torch.nn.Module):
         with torch.enable_grad():
             F_latt_square = lattice.product([peaks.square_peak(r, N) for r, N in zip(each, counts, strict=True)])
             found = torch.autograd.grad(F_latt_square, [*each, *counts], s.weight * F_cell * F_cell)
-        for place, slope in zip((s.by_h, s.by_k, s.by_l, s.by_Na, s.by_Nb, s.by_Nc), found, strict=True):
+        for place, slope in zip((s.by_h, s.by_k, s.by_l), found, strict=False):
             place.copy_(slope)
-        return ()
+        by_real = [(slope * component).sum(-1) for slope in found[:3] for component in q]
+        return (*by_real, *(slope.sum(-1) for slope in found[3:]))
 
 
 PLACED = tuple(name for name in Placed._fields if name not in ("slow", "fast", "oversample"))

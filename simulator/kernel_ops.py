@@ -22,6 +22,7 @@ from simulator.kernel_sine import (
 
 _SCATTERED = "_load_or_store_non_contiguous"  # of the compiler's code generator
 _CREATE = "create"  # of its loops
+_FUSES = "_can_fuse_horizontal_impl"  # of its scheduler
 in_kernel = False
 """True in the process that compiles kernels."""
 
@@ -146,7 +147,7 @@ def tell_compiler() -> None:
     """Register all of this with the compiler (which this imports), and turn `in_kernel` on."""
     global in_kernel
     in_kernel = True
-    from torch._inductor.codegen.cpp import CppVecKernel, CppVecOverrides
+    from torch._inductor.codegen.cpp import CppScheduling, CppVecKernel, CppVecOverrides
     from torch._inductor.decomposition import decompositions
     from torch._inductor.ir import Pointwise
     from torch._inductor.lowering import make_pointwise, register_lowering
@@ -169,6 +170,7 @@ def tell_compiler() -> None:
     for name, instruction in (("minimum", "clamp_max"), ("maximum", "clamp_min")):
         setattr(CppVecOverrides, name, _of_two(instruction))
     setattr(CppVecKernel, _SCATTERED, _load_at_indices(getattr(CppVecKernel, _SCATTERED)))
+    setattr(CppScheduling, _FUSES, _either_way(getattr(CppScheduling, _FUSES)))
     setattr(Pointwise, _CREATE, _create_found_again(Pointwise.create))
     del decompositions[torch.ops.aten.stack.default]
     register_lowering(torch.ops.aten.stack.default, type_promotion_kind=None)(_stack_in_kernel)
@@ -228,6 +230,15 @@ def _create_found_again(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(*arguments, inner_fn=_found_again(inner_fn), **options)
 
     return create
+
+
+def _either_way(original: Callable[..., bool]) -> Callable[..., bool]:
+    """What of two loops can be one: a sum and what is stored of its terms can, whichever comes first."""
+
+    def fuses(scheduling: Any, first: Any, second: Any) -> bool:
+        return original(scheduling, first, second) or original(scheduling, second, first)
+
+    return fuses
 
 
 def _node_in_kernel(F: Any, at: Any) -> Any:

@@ -83,7 +83,6 @@ class _Again(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, job: _Job, *variables: Tensor) -> Tensor:
         ctx.job = job
-        ctx.count = len(variables)
 
         def fill(block: Flat, out: Tensor) -> None:
             places = job.coordinates(block)
@@ -105,24 +104,49 @@ class _Again(torch.autograd.Function):
                 "memory budget, so that one block holds them"
             )
         job: _Job = ctx.job
-        sizes = [len(block) for block in job.blocks]
+        if job.slopes is None:
+            return None, *_by_graphs(job, grad)
+        return None, *_by_kernels(job, job.slopes, grad, *ctx.saved_tensors)
 
-        def gradients(entry: tuple[Any, ...]) -> list[Tensor | None]:
-            block, weight, *known = entry
-            model, leaves = _with_leaves(job.model)
-            places = job.coordinates(block)
-            if job.slopes is None:
-                values = evaluation.evaluate(model, *places)
-            else:
-                values = job.slopes.connected(model, *places, *known)
-            if not values.requires_grad:
-                return [None for _ in leaves]
-            found: Sequence[Tensor | None] = torch.autograd.grad(values, leaves, weight, allow_unused=True)
-            return list(found)
 
-        totals: list[Tensor | None] = [None] * ctx.count
-        parts = [torch.split(whole, sizes) for whole in (grad, *ctx.saved_tensors)]
-        entries = list(zip(job.blocks, *parts, strict=True))
-        for found in each(gradients, entries, in_threads=job.in_threads, gradients=True):
-            totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
-        return None, *totals
+def _by_graphs(job: _Job, grad: Tensor) -> Sequence[Tensor | None]:
+    """By the model's variables, of slopes `grad` (n,) by the values: each block evaluated again."""
+
+    def gradients(entry: tuple[Flat, Tensor]) -> Sequence[Tensor | None]:
+        block, weight = entry
+        model, leaves = _with_leaves(job.model)
+        values = evaluation.evaluate(model, *job.coordinates(block))
+        if not values.requires_grad:
+            return [None for _ in leaves]
+        return torch.autograd.grad(values, leaves, weight, allow_unused=True)
+
+    return _totals(job, len(_variables(job.model)), gradients, grad)
+
+
+def _by_kernels(job: _Job, slopes: SlopeModel, grad: Tensor, values: Tensor) -> Sequence[Tensor | None]:
+    """The same by kernels, from the values (n,) of the way there; only what pixels are made of has a graph."""
+    with torch.enable_grad():
+        model, leaves = _with_leaves(job.model)
+        given = slopes.given(model)
+    fixed = [tensor.detach() for tensor in given]
+
+    def gradients(entry: tuple[Flat, Tensor, Tensor]) -> Sequence[Tensor | None]:
+        block, weight, known = entry
+        return slopes.slopes(weight, *job.coordinates(block), known, fixed)
+
+    by_given = _totals(job, len(given), gradients, grad, values)
+    made = [(tensor, slope) for tensor, slope in zip(given, by_given, strict=True) if tensor.requires_grad]
+    tensors, weights = [tensor for tensor, _ in made], [slope for _, slope in made]
+    return torch.autograd.grad(tensors, leaves, weights, allow_unused=True)
+
+
+def _totals(
+    job: _Job, count: int, slopes_of: Callable[[Any], Sequence[Tensor | None]], *parts: Tensor
+) -> list[Tensor | None]:
+    """The sums over all blocks of the `count` slopes of one and of its piece of each of the tensors (n,)."""
+    sizes = [len(block) for block in job.blocks]
+    entries = list(zip(job.blocks, *(torch.split(whole, sizes) for whole in parts), strict=True))
+    totals: list[Tensor | None] = [None] * count
+    for found in each(slopes_of, entries, in_threads=job.in_threads, gradients=job.slopes is None):
+        totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
+    return totals

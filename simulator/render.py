@@ -24,7 +24,7 @@ _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
 # What kernels read and write again and again of so many bytes of pixels stays in the second-level cache; a kernel that
 # takes each pixel once takes more of them, since calls cost a tenth of a millisecond, and so does the way back.
-_FUSED_BLOCK_BYTES, _LARGE_BLOCK_BYTES = 2**18, 2**20
+_FUSED_BLOCK_BYTES, _LARGE_BLOCK_BYTES = 2**18, 2**21
 
 
 def render(

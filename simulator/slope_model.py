@@ -1,4 +1,4 @@
-"""A model whose way back goes through kernels: pixels with a graph of one operation.
+"""A model whose way back goes through kernels.
 
 The values themselves are taken as known, from the way there, so that nothing is swept twice but for its slopes.
 Rounding need not be that of the way there: nothing is compared with it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ from simulator.kernels import Kernel, KernelError
 from simulator.settings import ENGINES
 from simulator.units import plain
 
-# So that the slopes of all steps at once, six numbers each, stay in the caches.
+# So that the slopes of all steps at once, three numbers each, stay in the caches.
 _STEPS_AT_ONCE, _SLICES_AT_ONCE = 65536, 64
 _LOG = logging.getLogger("simulator")
 
@@ -83,12 +82,12 @@ def _variants(model: Model) -> list[fused.Variant]:
     return [ray, end, sweep, *slopes]
 
 
-# The tensors that a pixel is made of, in the order in which autograd is given them.
+# The tensors that a pixel is made of, in order.
 _GIVEN = (*PLACED, "incidents", "wavelengths", "real_m", "cells", "background", *ENDED)
 
 
 class SlopeModel:
-    """Values of pixels by kernels, and the same values as a graph of one operation."""
+    """Values of pixels by kernels, and their slopes."""
 
     def __init__(self, values: FusedModel, found: Sequence[Kernel]) -> None:
         self._values = values
@@ -101,16 +100,12 @@ class SlopeModel:
         """Write the values (P,) of the pixels at (slow, fast) to `out`, without a graph."""
         self._values.evaluate(slow, fast, out=out)
 
-    def connected(self, model: Model, slow: Tensor, fast: Tensor, values: Tensor) -> Tensor:
-        """`values` (P,), connected to the tensors of `model`, which is the model with leaves of another graph."""
+    def given(self, model: Model) -> list[Tensor]:
+        """What the pixels of `model` are made of, connected to its tensors."""
         n = numbers(model)
-        given = [n.subs, *n.place, *n.beams, *n.crystal[:2], model.background, *n.scale, *n.sensor]
-        connected: Tensor = _Pixels.apply(self, slow, fast, values, *given)  # type: ignore[no-untyped-call]
-        return connected
+        return [n.subs, *n.place, *n.beams, *n.crystal[:2], model.background, *n.scale, *n.sensor]
 
-    def slopes(
-        self, grad: Tensor, slow: Tensor, fast: Tensor, values: Tensor, given: Sequence[Tensor], with_cells: bool
-    ) -> list[Tensor]:
+    def slopes(self, grad: Tensor, slow: Tensor, fast: Tensor, values: Tensor, given: Sequence[Tensor]) -> list[Tensor]:
         """By each of the tensors `given`, of slopes `grad` (P,) by the values (P,) of the pixels at (slow, fast)."""
         at = dict(zip(_GIVEN, given, strict=True))
         by = {name: torch.zeros_like(tensor) for name, tensor in at.items()}
@@ -137,7 +132,7 @@ class SlopeModel:
             for source in range(at["wavelengths"].shape[0]):
                 beam = [at[name][source : source + 1] for name in ("incidents", "wavelengths")]
                 q = self._ray([*placed(sub), *beam])
-                by_q = self._of_sweep(weight, q, at["real_m"], at["cells"], by, with_cells)
+                by_q = self._of_sweep(weight, q, at["real_m"], at["cells"], by)
                 *found, by_incident, by_wavelength = self._ray_slopes([*by_q.unbind(), *placed(sub), *beam])
                 add(PLACED, number, found)
                 by["incidents"][source] += by_incident[0]
@@ -145,57 +140,22 @@ class SlopeModel:
         return [by[name] for name in _GIVEN]
 
     def _of_sweep(
-        self,
-        weight: Tensor,
-        q: Sequence[Tensor],
-        real_m: Tensor,
-        cells: Tensor,
-        by: dict[str, Tensor],
-        with_cells: bool,
+        self, weight: Tensor, q: Sequence[Tensor], real_m: Tensor, cells: Tensor, by: dict[str, Tensor]
     ) -> Tensor:
         """By q (3, P), of slopes `weight` (P,) by the pixels' sums; those by `real_m` and `cells` are added to `by`."""
-        all_q = torch.stack(list(q))
-        by_q, ones = torch.zeros_like(all_q), torch.ones_like(weight)
+        by_q = weight.new_zeros(3, len(weight))
         for first in range(0, real_m.shape[0], _SLICES_AT_ONCE):
             real = real_m[first : first + _SLICES_AT_ONCE]
             rows = real.transpose(0, 1).reshape(-1, 3).T  # of a for all slices, then b and c
-            by_rows, by_counts = torch.zeros_like(rows), torch.zeros_like(rows[0])
+            by_real = by["real_m"][first : first + len(real)].view(-1, 9)
             size = min(max(_STEPS_AT_ONCE // len(real), 1), len(weight))
-            room = _room(weight, len(real), size)
-            split = (torch.split(whole, size, -1) for whole in (weight, *q, all_q, by_q, ones))
-            for part, x, y, z, q_part, by_q_part, one in zip(*split, strict=True):
+            room = weight.new_empty(3, len(real), size)
+            split = (torch.split(whole, size, -1) for whole in (weight, *q, by_q))
+            for part, x, y, z, by_q_part in zip(*split, strict=True):
                 if len(part) < size:  # the last
-                    room = _room(weight, len(real), len(part))
-                each, of_index, of_counts = room
-                self._sweep_slopes([*each, part, x, y, z, real, cells, *self._table])
-                by_q_part.addmm_(rows, of_index)
-                by_rows.addmm_(q_part, of_index.T)
-                if with_cells:
-                    by_counts.addmv_(of_counts, one)
-            by["real_m"][first : first + len(real)] += by_rows.T.reshape(3, -1, 3).transpose(0, 1)
-            by["cells"] += by_counts.reshape(3, -1).sum(1)
+                    room = weight.new_empty(3, len(real), len(part))
+                found = torch.stack(self._sweep_slopes([*room.unbind(), part, x, y, z, real, cells, *self._table]), 1)
+                by_q_part.addmm_(rows, room.view(-1, len(part)))
+                by_real += found[:, :9]
+                by["cells"] += found[:, 9:].sum(0)
         return by_q
-
-
-def _room(like: Tensor, slices: int, pixels: int) -> tuple[list[Tensor], Tensor, Tensor]:
-    """For the slopes of steps: six (slices, pixels); and as two (3 slices, pixels), of indices and of counts."""
-    found = like.new_empty(6, slices, pixels)
-    of_index, of_counts = found.view(2, 3 * slices, pixels).unbind()
-    return list(found.unbind()), of_index, of_counts
-
-
-class _Pixels(torch.autograd.Function):
-    """Known values of pixels, with their slopes by what they are made of."""
-
-    @staticmethod
-    def forward(ctx: Any, model: SlopeModel, slow: Tensor, fast: Tensor, values: Tensor, *given: Tensor) -> Tensor:
-        ctx.model = model
-        ctx.save_for_backward(slow, fast, values, *given)
-        return values.clone()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        slow, fast, values, *given = ctx.saved_tensors
-        with_cells = ctx.needs_input_grad[4 + _GIVEN.index("cells")]
-        return None, None, None, None, *ctx.model.slopes(grad, slow, fast, values, given, with_cells)
