@@ -18,7 +18,6 @@ from simulator.lattice import Count, Counts
 from simulator.random import Generator, Stream, axis_and_angle_factor, spread_angle
 from simulator.rotations import angles_from_umat, cross, dot, rotate_axis, rotate_umat, rotate_xyz, umat_from_axis
 from simulator.settings import CrystalSettings, Vector
-from simulator.units import plain
 
 # Below this a volume (Å⁻³) is no volume: it keeps a flat cell finite.
 SMALLEST_VOLUME = 1e-18
@@ -81,8 +80,8 @@ def _cosine(value: Tensor) -> Tensor:
 
 def crosses(rows: Tensor) -> Tensor:
     """b×c, c×a, a×b of three vectors as rows (..., 3, 3)."""
-    a, b, c = rows[..., 0, :], rows[..., 1, :], rows[..., 2, :]
-    return torch.stack((cross(b, c), cross(c, a), cross(a, b)), -2)
+    a, b, c = rows.unbind(-2)
+    return cross(torch.stack((b, c, a), -2), torch.stack((c, a, b), -2))
 
 
 def dual(rows: Tensor, smallest: float = SMALLEST_VOLUME) -> tuple[Tensor, Tensor]:
@@ -150,12 +149,17 @@ def in_metres(real_A: Tensor) -> Tensor:
     return (real_A / units.A_PER_M).permute(1, 2, 0)[..., None].contiguous()
 
 
+def plain_lengths(rows: Tensor) -> list[float]:
+    """The lengths of three vectors as rows (3, 3), for decisions only; see units.plain."""
+    return [math.hypot(*row) for row in rows.detach().tolist()]
+
+
 def cell_counts(settings: CrystalSettings, real_A: Tensor, beamsize_m: float) -> Counts:
     """(Na, Nb, Nc): from the sample sizes where given (y and z clipped to the beam), else as set; ≥ 1.
 
     A count that is a tensor, or no whole number, is a 0-dimensional tensor like `real_A`; the others are ints.
     """
-    lengths_m = [math.hypot(*(plain(x) for x in real_A[axis])) / units.A_PER_M for axis in range(3)]
+    lengths_m = [length / units.A_PER_M for length in plain_lengths(real_A)]
     sizes_mm = (settings.sample_x_mm, settings.sample_y_mm, settings.sample_z_mm)
     counts = [_count(number, real_A) for number in (settings.Na, settings.Nb, settings.Nc)]
     for axis, size_mm in enumerate(sizes_mm):
@@ -200,12 +204,14 @@ def mosaic_umats(spread_rad: units.Number, domains: int, seed: int, generator: G
         axis, factor = axis_and_angle_factor(stream)
         axes.append(axis)
         factors.append(factor if isinstance(spread_rad, Tensor) else spread_angle(spread_rad, factor))
+    identity = torch.eye(3, dtype=like.dtype, device=like.device)[None]
+    if domains == 1:
+        return identity
     angles = torch.tensor(factors, dtype=like.dtype, device=like.device)
     if isinstance(spread_rad, Tensor):
         angles = angles * units.tensor(spread_rad, like)
     umats = umat_from_axis(torch.tensor(axes, dtype=like.dtype, device=like.device), angles)
-    identity = torch.eye(3, dtype=like.dtype, device=like.device)
-    return torch.cat((identity[None], umats[1:]))
+    return torch.cat((identity, umats[1:]))
 
 
 def slices(cell: Cell, spindle: Tensor, phi_rad: Tensor, umats: Tensor | None) -> Cell:

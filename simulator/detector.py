@@ -111,15 +111,14 @@ def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> P
             # quirk custom-switch: no half-pixel shift, and Xbeam is the fast coordinate.
             Fclose, Sclose = Xbeam, Ybeam
 
-    odet_given = t(axes["odet_vector"])
-    beam, fdet, sdet, odet = (unit(t(axes[f"{name}_vector"])) for name in ("beam", "fdet", "sdet", "odet"))
-    beam = use("beam_vec", beam)
-    polar = use("polar_vec", unit(t(axes["polar_vector"])))
+    given = [t(axes[f"{name}_vector"]) for name in ("beam", "polar", "fdet", "sdet", "odet")]
+    beam, polar, fdet, sdet, odet = unit(torch.stack(given)).unbind()
+    beam, polar = use("beam_vec", beam), use("polar_vec", polar)
     spindle = use("spindle_vec", unit(t(axes["spindle_axis"])))
     twotheta_axis = use("twotheta_axis", t(axes["twotheta_axis"]))
     # Quirk of the original: a normal that is not of length 1 to the last bit counts for nothing. One that is made of
     # tensors is a variable, whose steps would always be off by that bit: it is taken as it is.
-    replaced = not _is_variable(axes["odet_vector"]) and plain(torch.sqrt(dot(odet_given, odet_given))) != 1.0
+    replaced = not _is_variable(axes["odet_vector"]) and plain(torch.sqrt(dot(given[-1], given[-1]))) != 1.0
     if replaced:
         odet = unit(cross(fdet, sdet))
     vertical = unit(cross(beam, polar))
@@ -141,8 +140,7 @@ def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> P
         return -Fclose * fdet - Sclose * sdet + close_distance * odet
 
     ratio, close_distance = lengths(rotate_xyz(odet, *tilts))
-    pix0 = tilt(corner(fdet, sdet, odet))
-    turned = tilt(fdet), tilt(sdet), tilt(odet)
+    pix0, *turned = tilt(torch.stack((corner(fdet, sdet, odet), fdet, sdet, odet))).unbind()
     fdet, sdet, odet = (use(f"{x}det_vec", axis) for x, axis in zip("fso", turned, strict=True))
     if odet is not turned[2]:
         ratio, close_distance = lengths(rotate_axis(odet, twotheta_axis, -twotheta))

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -246,7 +245,7 @@ class Experiment:
         return units.tensor(1.0 / units.um(d.thickness_um) if plain(d.thickness_um) > 0 else -1.0, like)
 
     def _oversample(self, cell: Cell, cells: Counts, place: Placement) -> tuple[int, int]:
-        lengths = [math.hypot(*(plain(x) for x in row)) for row in cell.real_A]
+        lengths = crystal.plain_lengths(cell.real_A)
         extent = max(plain(n) * length for n, length in zip(cells, lengths, strict=True)) / units.A_PER_M
         wavelength = plain(self.beam.wavelength_A) / units.A_PER_M
         recommended = sampling.recommended_oversample(extent, wavelength, plain(place.distance), plain(place.pixel))

@@ -53,10 +53,7 @@ def plain(value: Number) -> float:
     """The value as a Python float, for decisions only (counts, branches): no gradient passes through it."""
     import torch
 
-    if isinstance(value, torch.Tensor):
-        with torch.no_grad():
-            return float(value.clone())
-    return float(value)
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)
 
 
 def tensor(value: Number | Sequence[Number], like: torch.Tensor) -> torch.Tensor:
@@ -68,6 +65,15 @@ def tensor(value: Number | Sequence[Number], like: torch.Tensor) -> torch.Tensor
 
     if isinstance(value, torch.Tensor):
         return value.to(dtype=like.dtype, device=like.device)
-    if isinstance(value, float | int):
+    if not _has_tensor(value):
         return torch.tensor(value, dtype=like.dtype, device=like.device)
+    assert not isinstance(value, float | int)
     return torch.stack([tensor(entry, like) for entry in value])
+
+
+def _has_tensor(value: Number | Sequence[Number]) -> bool:
+    import torch
+
+    if isinstance(value, float | int):
+        return False
+    return isinstance(value, torch.Tensor) or any(_has_tensor(entry) for entry in value)
