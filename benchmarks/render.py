@@ -123,9 +123,11 @@ def cpu_model() -> str:
 
 
 def device_name(device: str) -> str:
-    import torch
+    if device == "cpu":
+        return "the same"
+    import torch  # not before: the memory of a process that is started from here counts this one's
 
-    return "the same" if device == "cpu" else torch.cuda.get_device_name(device)
+    return torch.cuda.get_device_name(device)
 
 
 def main() -> None:

@@ -92,9 +92,9 @@ def _flat_index(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
 
 def _lagrange(x: Tensor) -> list[Tensor]:
     """Weights of the nodes −1, 0, 1, 2 at x in [0, 1)."""
-    before, after, last = x + 1.0, x - 1.0, x - 2.0
-    outer, inner = x * after * (1 / 6), before * last * 0.5
-    return [-outer * last, inner * after, -inner * x, outer * before]
+    to_before, to_after, from_last = -1.0 - x, 1.0 - x, x - 2.0  # such that no product has to change its sign
+    outer, inner = x * to_after * (1 / 6), to_before * from_last * 0.5
+    return [outer * from_last, inner * to_after, inner * x, outer * to_before]
 
 
 def _first_node(table: Table, base: Tensor) -> Tensor:
