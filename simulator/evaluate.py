@@ -42,7 +42,7 @@ class Keep(Protocol):
     Values: subsample, source and pixel (P,) or (3, P) or (3,); step (K, P) or (3, K, P) or (K,) or (K, 3).
     """
 
-    def __call__(self, scope: str, name: str, loop: Loop, value: Tensor | int | None) -> None:
+    def __call__(self, scope: str, name: str, loop: Loop, value: Tensor | None) -> None:
         """Take one value."""
 
 

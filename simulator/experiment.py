@@ -149,7 +149,7 @@ class Experiment:
 
     def _build(self, given: Given | None) -> Model:
         use = as_computed if given is None else given.run
-        like = torch.zeros((), dtype=torch.float64)
+        like = torch.zeros((), dtype=torch.float64, device="cpu")
 
         def t(value: units.Number) -> Tensor:
             return units.tensor(value, like)
@@ -262,7 +262,7 @@ class Experiment:
 
 def _given_cells(cells: Counts, use: Use) -> Counts:
     """The counts of cells as another program has them: whole numbers."""
-    own = torch.tensor([plain(n) for n in cells], dtype=torch.float64)
+    own = torch.tensor([plain(n) for n in cells], dtype=torch.float64, device="cpu")
     given = use("N_cells", own)
     if given is own:
         return cells

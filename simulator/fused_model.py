@@ -78,9 +78,9 @@ def numbers(model: Model) -> Numbers:
         for layer, subS, subF in itertools.product(range(m.layers), n, n)
     ]
     if m.table is None:
-        table = [number(0.0).reshape(1, 1, 1), torch.zeros(3, 3, dtype=like.dtype)]
+        table = [number(0.0).reshape(1, 1, 1), like.new_zeros(3, 3)]
     else:
-        grid = torch.tensor([m.table.shape, m.table.lowest, m.table.highest], dtype=like.dtype)
+        grid = like.new_tensor([m.table.shape, m.table.lowest, m.table.highest])
         table = [m.table.F.contiguous(), grid]
     cells = torch.stack([N if isinstance(N, Tensor) else number(N) for N in m.cells])
     incident = m.sources.incident[0]
@@ -112,7 +112,7 @@ class FusedModel:
             self.numbers = n = numbers(model)
         self._subs, self._beams = n.subs, _cut(n.beams)
         self._place = _cut([n.oversample, *n.place])
-        dmin_m = torch.tensor(model.dmin_m, dtype=model.like.dtype)
+        dmin_m = model.like.new_tensor(model.dmin_m)
         self._swept = _cut([*n.crystal, *n.table, model.default_F, dmin_m])
         self._scale, self._sensor = _cut([n.steps, *n.scale]), _cut([n.last_layer, *n.sensor])
 
@@ -155,7 +155,7 @@ class FusedModel:
         """quirk first-value: the polarisation of the first source that is not beyond dmin, 0 if all are."""
         m = self.model
         polar_final = torch.zeros_like(slow)
-        seen = torch.zeros(slow.shape, dtype=torch.bool)
+        seen = torch.zeros_like(slow, dtype=torch.bool)
         for subS, subF, depth in (sub.unbind() for sub in self._subs):
             position = detector.pixel_position(m.place, slow, fast, (subS, subF), m.oversample, depth, m.curved)
             _, diffracted = detector.airpath(position)

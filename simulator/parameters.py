@@ -102,7 +102,7 @@ def _only_where(parameter: Parameter, applies: Callable[[Experiment], bool]) -> 
 
 def _listed(reflections: Reflections) -> tuple[Tensor, Tensor]:
     """(the grid, True where a structure factor is listed)."""
-    F = reflections.F if isinstance(reflections.F, Tensor) else torch.tensor(np.asarray(reflections.F))
+    F = reflections.F if isinstance(reflections.F, Tensor) else torch.tensor(np.asarray(reflections.F), device="cpu")
     return F, ~torch.isnan(F.detach())
 
 

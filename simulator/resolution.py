@@ -19,7 +19,7 @@ def finest_A(beam: BeamSettings, settings: DetectorSettings) -> float:
     Along the detector's edge the angle to a beam is largest, unless the beam comes back on it from behind.
     """
     with torch.no_grad():
-        place = detector.place(settings, torch.zeros((), dtype=torch.float64))
+        place = detector.place(settings, torch.zeros((), dtype=torch.float64, device="cpu"))
         directions = _edge(place, settings.curved)
         sources = build_sources(beam, place)
         finest = float("inf")
@@ -32,10 +32,10 @@ def finest_A(beam: BeamSettings, settings: DetectorSettings) -> float:
 def _edge(place: Placement, curved: bool) -> Tensor:
     """Unit vectors (n, 3) towards the outermost pixels' corners."""
     last_f, last_s = place.pixels_f, place.pixels_s
-    along_f = torch.arange(last_f + 1, dtype=torch.float64) - 0.5
-    along_s = torch.arange(last_s + 1, dtype=torch.float64) - 0.5
+    along_f = torch.arange(last_f + 1, dtype=torch.float64, device="cpu") - 0.5
+    along_s = torch.arange(last_s + 1, dtype=torch.float64, device="cpu") - 0.5
     fast = torch.cat((along_f, along_f, torch.full_like(along_s, -0.5), torch.full_like(along_s, last_f - 0.5)))
     slow = torch.cat((torch.full_like(along_f, -0.5), torch.full_like(along_f, last_s - 0.5), along_s, along_s))
-    nothing = torch.zeros((), dtype=torch.float64)
+    nothing = torch.zeros((), dtype=torch.float64, device="cpu")
     positions = detector.pixel_position(place, slow, fast, (0, 0), 1, nothing, curved).T
     return positions / torch.sqrt(dot(positions, positions))[:, None]

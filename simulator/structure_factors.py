@@ -49,7 +49,7 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
     if F.ndim != 3 or min(F.shape) < 1:
         raise ExperimentError(f"reflections have shape {tuple(F.shape)}, expected (h, k, l)")
     if isinstance(F, Tensor) or isinstance(default_F, Tensor):
-        F = torch.as_tensor(F).to(dtype=like.dtype, device=like.device)
+        F = torch.as_tensor(F, dtype=like.dtype, device=like.device)
         default = units.tensor(default_F, like)
         unlisted = torch.isnan(F)
         filled = torch.where(unlisted, default, torch.where(unlisted, torch.zeros_like(F), F))

@@ -39,12 +39,12 @@ class Trace:
         self.values: dict[tuple[str, str, Loop], list[Tensor]] = {}
         self.alone: list[Trace] = []
 
-    def keep(self, scope: str, name: str, loop: Loop, value: Tensor | int | None) -> None:
+    def keep(self, scope: str, name: str, loop: Loop, value: Tensor | None) -> None:
         """Take a value from `evaluate`; KeyError for a name that no trace has."""
         if (scope, name) not in _KNOWN and name != "resolved":
             raise KeyError(f"{scope} {name} is not in TRACE_NAMES")
         if value is not None:
-            self.values.setdefault((scope, name, loop), []).append(torch.as_tensor(value))
+            self.values.setdefault((scope, name, loop), []).append(value)
 
     def lines(self) -> Iterator[str]:
         """All lines: the run's, then pixel by pixel in the order asked for."""
@@ -78,7 +78,7 @@ class Trace:
             "Fclose_meters": p.Fclose,
             "Sclose_meters": p.Sclose,
             "V_cell_A3": c.volume_A3,
-            "N_cells": torch.tensor([plain(n) for n in m.cells], dtype=torch.float64),
+            "N_cells": torch.tensor([plain(n) for n in m.cells], dtype=torch.float64, device="cpu"),
         }
         for row, axis in enumerate("abc"):
             values[f"{axis}_star_A_inv"] = c.reciprocal_A[row]

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulator import Experiment, evaluate, render, scattering
+from simulator import Experiment, evaluate, render, scattering, trace
 from simulator.experiment import map_tensors
 from simulator.gradcheck.cases import CASES
 from simulator.gradcheck.check import jacobian, pixels_by, places
@@ -165,3 +165,15 @@ def test_reading_a_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scattering, "nearest", lambda hkl: original(hkl) if float(hkl.sum()) != 0.5 else hkl)
     with pytest.raises((NotImplementedError, RuntimeError)):
         evaluate.evaluate(*of_meta(experiment()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_default_device_of_the_user_changes_nothing(case: str) -> None:
+    """What is made without saying where would have no values here."""
+    e = CASES[case]().replace(detpixels_f=5, detpixels_s=4)
+    some = torch.tensor([[1, 2]])
+    image, few, lines = render(e), render(e, some), list(trace(e, [(1, 2)]).lines())
+    with torch.device("meta"):
+        assert torch.equal(render(e), image)
+        assert torch.equal(render(e, some), few)
+        assert list(trace(e, [(1, 2)]).lines()) == lines

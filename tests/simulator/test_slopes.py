@@ -111,3 +111,15 @@ def test_the_square_of_a_peak_has_the_slopes_of_its_formula() -> None:
     plain = (torch.sin(torch.pi * N * rest) / torch.sin(torch.pi * rest)) ** 2
     assert torch.allclose(peaks.square_peak(rest, N), plain, rtol=1e-12)
     assert peaks.square_peak(torch.zeros(1, dtype=torch.float64), N[1]).item() == pytest.approx(6.5**2)
+
+
+def test_a_default_device_of_the_user_changes_nothing() -> None:
+    distance = torch.tensor(100.0, dtype=torch.float64, requires_grad=True)
+    e = experiment(distance_mm=distance)
+    image = render(e, engine="kernel")
+    (slope,) = torch.autograd.grad(image.sum(), distance)
+    with torch.device("meta"):
+        again = render(e, engine="kernel")
+        (slope_again,) = torch.autograd.grad(again.sum(), distance)
+    assert torch.equal(again, image)
+    assert torch.equal(slope_again, slope)
