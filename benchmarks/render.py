@@ -125,9 +125,9 @@ def cpu_model() -> str:
 def device_name(device: str) -> str:
     if device == "cpu":
         return "the same"
-    import torch  # not before: the memory of a process that is started from here counts this one's
-
-    return torch.cuda.get_device_name(device)
+    # Not here: the memory of a process that is started from this one counts this one's.
+    program = f"import torch; print(torch.cuda.get_device_name({device!r}))"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main() -> None:

@@ -128,7 +128,7 @@ def _by_kernels(job: _Job, slopes: SlopeModel, grad: Tensor, values: Tensor) -> 
     with torch.enable_grad():
         model, leaves = _with_leaves(job.model)
         given = slopes.given(model)
-    fixed = [tensor.detach() for tensor in given]
+    fixed = [tensor.detach().contiguous() for tensor in given]  # as kernels take them
 
     def gradients(entry: tuple[Flat, Tensor, Tensor]) -> Sequence[Tensor | None]:
         block, weight, known = entry
