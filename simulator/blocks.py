@@ -61,8 +61,8 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def each(work: Callable[[S], T], blocks: Sequence[S], *, in_threads: bool, gradients: bool) -> Iterator[T]:
-    """The results in order, whatever the number of threads: as many as PyTorch would use, each computing alone.
+def each(work: Callable[[S], T], blocks: Sequence[S], *, device: torch.device, gradients: bool) -> Iterator[T]:
+    """The results in order, whatever the number of threads: on a CPU as many as PyTorch would use, each alone.
 
     PyTorch's own threads meet after every operation. On a machine that has other work they wait for each other more
     than they compute (50 times the time was seen); threads that share nothing only lose what the others take.
@@ -72,7 +72,7 @@ def each(work: Callable[[S], T], blocks: Sequence[S], *, in_threads: bool, gradi
         with torch.set_grad_enabled(gradients):
             return work(block)
 
-    if not in_threads:
+    if device.type != "cpu":
         yield from map(one, blocks)
         return
     threads = torch.get_num_threads()
@@ -100,8 +100,8 @@ def filled(
     sizes = [len(block) for block in blocks]
     values = torch.empty(sum(sizes), dtype=like.dtype, device=like.device)
     entries = list(zip(blocks, torch.split(values, sizes), strict=True))
-    done, in_threads = 0, like.device.type == "cpu"
-    for size, _ in zip(sizes, each(lambda e: fill(*e), entries, in_threads=in_threads, gradients=False), strict=True):
+    done = 0
+    for size, _ in zip(sizes, each(lambda e: fill(*e), entries, device=like.device, gradients=False), strict=True):
         done += size
         if progress is not None:
             progress(done / len(values))

@@ -19,7 +19,7 @@ from simulator.exact_root import root
 from simulator.given import Use, as_computed
 from simulator.rotations import cross, dot, rotate_axis, rotate_xyz, unit
 from simulator.sampling import pixel_count
-from simulator.settings import DetectorSettings, Vector
+from simulator.settings import DetectorSettings
 from simulator.units import plain
 
 _MOST_PIXELS = 2**31 - 1
@@ -118,7 +118,7 @@ def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> P
     twotheta_axis = use("twotheta_axis", t(axes["twotheta_axis"]))
     # Quirk of the original: a normal that is not of length 1 to the last bit counts for nothing. One that is made of
     # tensors is a variable, whose steps would always be off by that bit: it is taken as it is.
-    replaced = not _is_variable(axes["odet_vector"]) and plain(torch.sqrt(dot(given[-1], given[-1]))) != 1.0
+    replaced = not units.has_tensor(axes["odet_vector"]) and plain(torch.sqrt(dot(given[-1], given[-1]))) != 1.0
     if replaced:
         odet = unit(cross(fdet, sdet))
     vertical = unit(cross(beam, polar))
@@ -180,10 +180,6 @@ def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> P
         pixels_f=pixels_f,
         odet_was_replaced=replaced,
     )
-
-
-def _is_variable(vector: Vector) -> bool:
-    return isinstance(vector, Tensor) or any(isinstance(x, Tensor) for x in vector)
 
 
 def _given_or(value_mm: units.Number | None, default_m: Tensor, like: Tensor) -> Tensor:

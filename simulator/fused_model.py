@@ -68,10 +68,7 @@ class Numbers(NamedTuple):
 def numbers(model: Model) -> Numbers:
     """Connected to the model's tensors."""
     m, p, like = model, model.place, model.like
-
-    def number(value: float) -> Tensor:
-        return torch.tensor(value, dtype=like.dtype, device=like.device)
-
+    number = like.new_tensor
     n = range(m.oversample)
     subs = [
         torch.stack((number(subS), number(subF), m.layer_depth * layer))
@@ -110,11 +107,11 @@ class FusedModel:
         self._takes = sweep_variant(model).takes
         with torch.no_grad():
             self.numbers = n = numbers(model)
-        self._subs, self._beams = n.subs, _cut(n.beams)
-        self._place = _cut([n.oversample, *n.place])
+        self._subs, self._beams = n.subs, cut(n.beams)
+        self._place = cut([n.oversample, *n.place])
         dmin_m = model.like.new_tensor(model.dmin_m)
-        self._swept = _cut([*n.crystal, *n.table, model.default_F, dmin_m])
-        self._scale, self._sensor = _cut([n.steps, *n.scale]), _cut([n.last_layer, *n.sensor])
+        self._swept = cut([*n.crystal, *n.table, model.default_F, dmin_m])
+        self._scale, self._sensor = cut([n.steps, *n.scale]), cut([n.last_layer, *n.sensor])
 
     @property
     def is_whole(self) -> bool:
@@ -172,6 +169,6 @@ class FusedModel:
         return polar_final
 
 
-def _cut(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Without a graph and in one piece."""
+def cut(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Without a graph and in one piece each, as kernels take them."""
     return [tensor.detach().contiguous() for tensor in tensors]

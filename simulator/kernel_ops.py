@@ -102,40 +102,37 @@ def _quotient_slopes(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
 quotient.register_autograd(_quotient_slopes, setup_context=_keep_inputs)
 
 
-class _Root(torch.autograd.Function):
-    setup_context = staticmethod(_keep_inputs)
+def _sloped(
+    function: Callable[[Tensor], Tensor], slope: Callable[[Tensor, Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """The function, with `slope` making that by its input of that by its value, and of the input."""
 
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return torch.sqrt(x)
+    class Function(torch.autograd.Function):
+        setup_context = staticmethod(_keep_inputs)
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad / (2.0 * torch.sqrt(ctx.saved_tensors[0]))
+        @staticmethod
+        def forward(x: Tensor) -> Tensor:
+            return function(x)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return slope(grad, ctx.saved_tensors[0])
+
+    return Function.apply
 
 
-class _Exponential(torch.autograd.Function):
-    setup_context = staticmethod(_keep_inputs)
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return torch.exp(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad * torch.exp(ctx.saved_tensors[0])
+_root = _sloped(torch.sqrt, lambda grad, x: grad / (2.0 * torch.sqrt(x)))
+_exponential = _sloped(torch.exp, lambda grad, x: grad * torch.exp(x))
 
 
 def root(x: Tensor) -> Tensor:
     """√x in a kernel; see exact_root for others."""
-    value: Tensor = _Root.apply(x)  # type: ignore[no-untyped-call]
-    return value
+    return _root(x)
 
 
 def exponential(x: Tensor) -> Tensor:
     """eˣ."""
-    value: Tensor = _Exponential.apply(x) if in_kernel else torch.exp(x)  # type: ignore[no-untyped-call]
-    return value
+    return _exponential(x) if in_kernel else torch.exp(x)
 
 
 @node.register_fake

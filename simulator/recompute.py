@@ -18,6 +18,7 @@ from torch import Tensor
 from simulator import evaluate as evaluation
 from simulator.blocks import Flat, each, filled
 from simulator.experiment import Model, map_tensors
+from simulator.fused_model import cut
 from simulator.slope_model import SlopeModel
 
 Coordinates = Callable[[Flat], tuple[Tensor, Tensor]]
@@ -30,10 +31,6 @@ class _Job:
     coordinates: Coordinates
     progress: Callable[[float], None] | None
     slopes: SlopeModel | None
-
-    @property
-    def in_threads(self) -> bool:
-        return self.model.like.device.type == "cpu"
 
 
 def block_values(
@@ -128,7 +125,7 @@ def _by_kernels(job: _Job, slopes: SlopeModel, grad: Tensor, values: Tensor) -> 
     with torch.enable_grad():
         model, leaves = _with_leaves(job.model)
         given = slopes.given(model)
-    fixed = [tensor.detach().contiguous() for tensor in given]  # as kernels take them
+    fixed = cut(given)
 
     def gradients(entry: tuple[Flat, Tensor, Tensor]) -> Sequence[Tensor | None]:
         block, weight, known = entry
@@ -147,6 +144,6 @@ def _totals(
     sizes = [len(block) for block in job.blocks]
     entries = list(zip(job.blocks, *(torch.split(whole, sizes) for whole in parts), strict=True))
     totals: list[Tensor | None] = [None] * count
-    for found in each(slopes_of, entries, in_threads=job.in_threads, gradients=job.slopes is None):
+    for found in each(slopes_of, entries, device=job.model.like.device, gradients=job.slopes is None):
         totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
     return totals

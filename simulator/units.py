@@ -65,15 +65,16 @@ def tensor(value: Number | Sequence[Number], like: torch.Tensor) -> torch.Tensor
 
     if isinstance(value, torch.Tensor):
         return value.to(dtype=like.dtype, device=like.device)
-    if not _has_tensor(value):
+    if not has_tensor(value):
         return torch.tensor(value, dtype=like.dtype, device=like.device)
     assert not isinstance(value, float | int)
     return torch.stack([tensor(entry, like) for entry in value])
 
 
-def _has_tensor(value: Number | Sequence[Number]) -> bool:
+def has_tensor(value: Number | Sequence[Number]) -> bool:
+    """Is it made of tensors, so that gradients may pass through it?"""
     import torch
 
     if isinstance(value, float | int):
         return False
-    return isinstance(value, torch.Tensor) or any(_has_tensor(entry) for entry in value)
+    return isinstance(value, torch.Tensor) or any(has_tensor(entry) for entry in value)

@@ -30,17 +30,22 @@ from tests.simulator.test_golden import (
     faults_of_trace,
     supervisor,
 )
+from tests.simulator.test_strict import DTYPES, NO_GPU
 from tests.single_precision import MOST
 
 CUDA = torch.device("cuda")
-DTYPES = (torch.float64, torch.float32)
 GOLDEN_CASES = sorted(golden.golden_cases())
 
 
 def on_cuda(test: Any) -> Any:
     """A test of a CUDA device, skipped by name where there is none."""
-    skip = pytest.mark.skipif(not torch.cuda.is_available(), reason="gpu_smoke: no CUDA device here")
-    return pytest.mark.gpu_smoke(skip(test))
+    return pytest.mark.gpu_smoke(NO_GPU(test))
+
+
+def read_in_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that asks for a value."""
+    original = scattering.nearest
+    monkeypatch.setattr(scattering, "nearest", lambda hkl: original(hkl) if float(hkl.sum()) != 0.5 else hkl)
 
 
 @contextmanager
@@ -136,8 +141,7 @@ def test_no_block_waits_for_the_host(case: str, dtype: torch.dtype) -> None:
 
 @on_cuda
 def test_waiting_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = scattering.nearest
-    monkeypatch.setattr(scattering, "nearest", lambda hkl: original(hkl) if float(hkl.sum()) != 0.5 else hkl)
+    read_in_a_stage(monkeypatch)
     e = experiment(device=CUDA)
     model = e.build()
     with no_waiting(), pytest.raises(RuntimeError, match="synchroniz"):
@@ -161,8 +165,7 @@ def test_no_block_reads_a_value(case: str, dtype: torch.dtype) -> None:
 
 @pytest.mark.loose_dtypes
 def test_reading_a_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = scattering.nearest
-    monkeypatch.setattr(scattering, "nearest", lambda hkl: original(hkl) if float(hkl.sum()) != 0.5 else hkl)
+    read_in_a_stage(monkeypatch)
     with pytest.raises((NotImplementedError, RuntimeError)):
         evaluate.evaluate(*of_meta(experiment()))
 
