@@ -112,16 +112,16 @@ def generate(folder: Path, pixels: int, missing: int = 20) -> tuple[Path, Path]:
 READ_TEXT = """
 import sys
 from pathlib import Path
-from harness.trace import read_trace
-from harness.vocabulary import load_vocabulary
+from trace_parity.trace import read_trace
+from trace_parity.pair.vocabulary import load_vocabulary
 print(len(read_trace(Path(sys.argv[1]), "C", load_vocabulary()).rows))
 """
 
 READ_COLUMNS = """
 import sys
 from pathlib import Path
-from harness.columns import ColumnFile
-from harness.vocabulary import load_vocabulary
+from trace_parity.trace.parquet import ColumnFile
+from trace_parity.pair.vocabulary import load_vocabulary
 held = ColumnFile(Path(sys.argv[1]), "C", load_vocabulary())
 print(sum(len(held.group(i)["value"].to_numpy()) for i in range(len(held.groups))))
 """
@@ -155,7 +155,7 @@ def measure(command: list[str]) -> Taken:
 def peers(c: Path, py: Path, columns: Path) -> dict[str, list[str]]:
     """What is compared, by name."""
     logs = [str(c), str(py)]
-    compare = [sys.executable, "-m", "harness", "compare"]
+    compare = [sys.executable, "-m", "trace_parity", "compare"]
     found = {
         "trace-diff compare (streaming)": [*compare, *logs, "--stream"],
         "trace-diff compare, files of columns": [*compare, str(columns), str(columns), "--stream"],
@@ -194,7 +194,16 @@ def main() -> None:
             words = [sys.executable, __file__, "--generate", str(folder), "--pixels", str(asked.pixels)]
             subprocess.run(words, check=True)
         if not columns.exists():
-            words = [sys.executable, "-m", "harness", "compare", *map(str, logs), "--columns", str(columns), "--stream"]
+            words = [
+                sys.executable,
+                "-m",
+                "trace_parity",
+                "compare",
+                *map(str, logs),
+                "--columns",
+                str(columns),
+                "--stream",
+            ]
             measure(words)
         sizes = ", ".join(f"{path.name} {path.stat().st_size / 1e6:.0f} MB" for path in (*logs, columns))
         print(f"logs of {50 * asked.pixels} lines each: {sizes}")

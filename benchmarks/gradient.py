@@ -3,9 +3,9 @@
     python -m benchmarks.gradient [--budget-mb 256 ...] [--dtype float64] [--repeats 3] [--engine auto]
 
 The image is the supervisor case (6.2 megapixels, ten φ ticks). The gradient is that of its sum of squares by every
-crystal and detector parameter that `simulator.parameters` lists for it, in one backward pass. Each measurement runs in
-a process of its own. Processor time beside wall-clock time says what a shared machine took; peak memory is that of the
-process, PyTorch's libraries (some 250 MiB) with it.
+crystal and detector parameter that `nanobragg_torch.parameters` lists for it, in one backward pass. Each measurement
+runs in a process of its own. Processor time beside wall-clock time says what a shared machine took; peak memory is that
+of the process, PyTorch's libraries (some 250 MiB) with it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ NOT_CRYSTAL_OR_DETECTOR = {"structure_factors", "default_F", "flux", "fluence"}
 def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, with_F: bool, engine: str) -> None:
     """Forward without gradients, then forward and backward, timed; prints one JSON line."""
     import torch
-
-    from simulator import Experiment, render
-    from simulator.parameters import PARAMETERS
+    from nanobragg_torch import Experiment, render
+    from nanobragg_torch.parameters import PARAMETERS
 
     torch.set_num_threads(threads)
     argv = next(work.argv for work in workloads() if work.name == "supervisor")

@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.align import align
-from harness.blame_findings import Blame
-from harness.coverage import Contract
-from harness.result import CaseResult, compare
-from harness.trace import read_trace
-from harness.vocabulary import load_vocabulary
+from trace_parity.blame.findings import Blame
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.result.result import CaseResult, compare
+from trace_parity.trace import read_trace
+
 from tests.golden_inputs import write_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,9 +141,9 @@ def trace(side: str, programs: Path, inputs: Path, log: Path, words: str) -> Non
     if side == "C":
         command = [str(programs / "reference_c" / "build" / "nanoBragg-trace"), "-fix", "all"]
     else:
-        command = [sys.executable, "-m", "simulator"]
+        command = [sys.executable, "-m", "nanobragg_torch"]
     command += ["-trace_file", str(log), *words.split()]
-    environment = {**os.environ, "PYTHONPATH": str(programs), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(programs / "simulator"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=inputs, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{side} ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
@@ -161,7 +162,7 @@ def copy_sources(side: str, target: Path, base: Path | None = None) -> Path:
     name = "reference_c" if side == "C" else "simulator"
     skipped = shutil.ignore_patterns("__pycache__", "fuzz", *(["build"] if base is None else []))
     shutil.copytree((base or ROOT) / name, target / name, ignore=skipped)
-    return target / name / "src" if side == "C" else target / name
+    return target / name / ("src" if side == "C" else "nanobragg_torch")
 
 
 def try_fault(fault: Fault, work: Path) -> Outcome:

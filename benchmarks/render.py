@@ -22,9 +22,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.case import load_case, make_input
-from harness.programs import build_c, load_programs
-from traces.formula_reflections import synth
+from nanobragg.inputs.formula_reflections import synth
+from trace_parity.pair.case import load_case, make_input
+from trace_parity.run.launch import build_c, load_programs
 
 CELL = "-cell 70 80 90 85 95 105 -hkl synth.hkl -lambda 1.0 -Na 5 -Nb 6 -Nc 7 -distance 100"
 
@@ -94,8 +94,7 @@ def time_py(
 def child(argv: list[str], folder: Path, dtype: str, repeats: int, threads: int, device: str) -> None:
     """The simulator's side: one warm-up, then the timed renders."""
     import torch
-
-    from simulator import Experiment, render
+    from nanobragg_torch import Experiment, render
 
     torch.set_num_threads(threads)
     seconds = []

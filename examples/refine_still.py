@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from nanobragg_torch import Experiment, render
+from nanobragg_torch.settings import BeamSettings, CrystalSettings, DetectorSettings, Reflections
 from torch import Tensor
-
-from simulator import Experiment, render
-from simulator.settings import BeamSettings, CrystalSettings, DetectorSettings, Reflections
 
 TRUTH = {
     "misset_deg": (12.0, -25.0, 40.0),

@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from trace_parity.run.launch import build_c, load_programs
 
-from harness.programs import build_c, load_programs
 from tests.golden_inputs import write_inputs
 
 pytest_plugins = ["pytester"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from traces.formula_reflections import small, synth
+from nanobragg.inputs.formula_reflections import small, synth
 
 ORIENT_MAT = """0.00812000 0.00734000 -0.00412000
 -0.00851000 0.00911000 0.00203000

@@ -23,18 +23,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import nanobragg_torch
 import pytest
 import torch
+from nanobragg_torch import experiment as experiment_module
+from nanobragg_torch import trace as _trace_function  # noqa: F401  (its module is patched below)
+from nanobragg_torch.experiment import Experiment, Model
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import simulator
-from simulator import experiment as experiment_module
-from simulator import trace as _trace_function  # noqa: F401  (its module is patched below)
-from simulator.experiment import Experiment, Model
-
-PACKAGE = str(Path(simulator.__file__).parent)
+PACKAGE = str(Path(nanobragg_torch.__file__).parent)
 
 # Where the model itself asks for another type: file and a part of the source line, with the reason.
 ALLOWED = {
@@ -162,7 +161,7 @@ def tensors_of(value: Any) -> Iterator[tuple[str, Tensor]]:
 @contextmanager
 def strictly() -> Iterator[None]:
     """Every experiment that is built and every pixel that is evaluated, in whatever thread, is under `Strict`."""
-    evaluation = sys.modules["simulator.evaluate"]
+    evaluation = sys.modules["nanobragg_torch.rendering.evaluate"]
     build: Callable[..., Model] = Experiment.build
     evaluate: Callable[..., Tensor] = evaluation.evaluate  # type: ignore[attr-defined]
     grad, backward = torch.autograd.grad, torch.autograd.backward
@@ -196,7 +195,7 @@ def strictly() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment_module.Experiment, "build", strict_build)
         patch.setattr(evaluation, "evaluate", strict_evaluate)
-        patch.setattr(sys.modules["simulator.trace"], "evaluate", strict_evaluate)
+        patch.setattr(sys.modules["nanobragg_torch.rendering.trace"], "evaluate", strict_evaluate)
         patch.setattr(torch.autograd, "grad", under(grad))
         patch.setattr(torch.autograd, "backward", under(backward))
         yield

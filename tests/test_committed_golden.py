@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render, trace
 
-from simulator import Experiment, render, trace
 from tests.golden import (
     COMMITTED,
     MAIN_JOB,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from nanobragg_torch import Experiment
+from nanobragg_torch.config import resolved, to_json
+from trace_parity.run.preflight import differing_settings
 
-from harness.preflight import differing_settings
-from simulator import Experiment
-from simulator.config import resolved, to_json
 from tests.golden import committed_cases, golden_cases
 from tests.test_differential import draw
 
@@ -105,7 +105,7 @@ def test_dtype_is_no_setting(golden_folder: Path) -> None:
 
 def test_the_port_prints_and_stops(golden_folder: Path, tmp_path: Path) -> None:
     words = [*BASE, "-hkl", str(golden_folder / "small.hkl"), "-trace_pixel", "1", "1", "-trace_file", "t.log"]
-    command = [sys.executable, "-m", "simulator", *words, "-show_config", "-floatfile", "f.bin"]
+    command = [sys.executable, "-m", "nanobragg_torch", *words, "-show_config", "-floatfile", "f.bin"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, list(tmp_path.iterdir())) == (0, [])
     assert json.loads(done.stdout)["convention"] == "MOSFLM"

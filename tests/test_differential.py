@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render, trace
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.render.text_form import render as as_text
+from trace_parity.result.result import CaseResult, compare
+from trace_parity.run.launch import build_c, load_programs
+from trace_parity.trace import read_trace, read_trace_lines
 
-from harness.align import align
-from harness.coverage import Contract
-from harness.programs import build_c, load_programs
-from harness.render.text_form import render as as_text
-from harness.result import CaseResult, compare
-from harness.trace import read_trace, read_trace_lines
-from harness.vocabulary import load_vocabulary
-from simulator import Experiment, render, trace
 from tests.golden import image_faults
 from tests.golden_inputs import write_inputs
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from trace_parity.cli.main import COMMANDS
 
-from harness.cli import COMMANDS
 from tests.golden import COMMITTED, ROOT
 from tests.harness.conftest import as_py
 

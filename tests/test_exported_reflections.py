@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render
+from nanobragg_torch.io.xtal import main
+from trace_parity.run.launch import build_c, load_programs
 
-from harness.programs import build_c, load_programs
-from simulator import Experiment, render
-from simulator.io.xtal import main
 from tests.golden import image_faults
 from tests.simulator.crystals import structure
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from simulator.cli.flags import FLAGS, usage
+from nanobragg_torch.cli.flags import FLAGS, usage
+
 from tests.golden import ROOT
 
 ROW = re.compile(r"^\| `(-[^`]+)` \|", re.MULTILINE)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from trace_parity.pair.vocabulary import load_vocabulary
 
-from harness.vocabulary import load_vocabulary
 from tests.golden import ROOT
 
 
@@ -26,7 +26,11 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("package", "forbidden"),
-    [("harness", {"simulator", "torch"}), ("simulator", {"harness"}), ("traces", {"harness", "simulator", "torch"})],
+    [
+        ("harness", {"nanobragg_torch", "nanobragg", "torch"}),
+        ("simulator", {"trace_parity", "nanobragg"}),
+        ("traces", {"nanobragg_torch", "torch"}),
+    ],
 )
 def test_who_may_import_whom(package: str, forbidden: set[str]) -> None:
     files = sorted((ROOT / package).rglob("*.py"))
@@ -37,16 +41,16 @@ def test_who_may_import_whom(package: str, forbidden: set[str]) -> None:
 
 
 def test_the_command_line_starts_without_slow_libraries() -> None:
-    imported = "import sys, json, harness.cli, harness.commands.run, harness.commands.compare"
+    imported = "import sys, json, trace_parity.cli.main, trace_parity.cli.run, trace_parity.cli.compare"
     code = f"{imported}; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"numpy", "pandas", "deepdiff", "matplotlib", "pyarrow", "torch", "jinja2"} & set(modules)
 
 
 def test_the_port_starts_without_the_compiler_stack_and_the_extras() -> None:
-    code = "import sys, simulator, simulator.cli, json; print(json.dumps(sorted(sys.modules)))"
+    code = "import sys, simulator, nanobragg_torch.cli, json; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    assert "simulator.cli.run" in modules
+    assert "nanobragg_torch.cli.run" in modules
     assert not {"torch._inductor", "torch._dynamo", "triton", "gemmi", "fabio", "h5py"} & set(modules)
 
 
@@ -61,7 +65,7 @@ def test_the_c_probes_use_the_vocabulary() -> None:
 
 
 def test_the_port_s_emitter_uses_the_vocabulary() -> None:
-    from simulator.trace_lines import TRACE_NAMES
+    from nanobragg_torch.trace_lines import TRACE_NAMES
 
     assert list(TRACE_NAMES) == vocabulary_names()
 

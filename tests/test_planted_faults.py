@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from trace_parity.pair.vocabulary import load_vocabulary
 
 from benchmarks.planted_faults import DATA, SIDES, Fault, all_faults, copy_sources, together
-from harness.vocabulary import load_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("fault", all_faults(), ids=lambda fault: f"{fault.side} {fault.name}")
 def test_every_edit_finds_its_place(fault: Fault, sources: dict[str, Path], tmp_path: Path) -> None:
     for name in {edit.file for edit in fault.edits}:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(sources[fault.side] / name, tmp_path / name)
     for edit in fault.edits:
         before = (tmp_path / edit.file).read_text(encoding="utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.bundle import verify
-from harness.report_index import render_bundle
+from trace_parity.bundle.bundle import verify
+from trace_parity.bundle.report_index import render_bundle
+
 from tests.golden import ROOT
 
 

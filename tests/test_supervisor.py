@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trace_parity.bundle.bundle import find_bundles, verify
 
-from harness.bundle import find_bundles, verify
 from tests import tolerances as tol
 from tests.golden import COMMITTED, SHARED, SUPERVISOR, needs_shared, parse_trace, trace_faults
 
@@ -24,7 +24,7 @@ STEP = [f"spixel=685 fpixel=1039 thick_tic=0 subS=0 subF=0 source=0 phi_tic={i} 
 
 
 def trace_diff(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", *map(str, words)]
+    command = [sys.executable, "-m", "trace_parity", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_run_is_said(words: list[str], code: int, says: str, tmp_
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_run_leaves_nothing_that_looks_like_a_bundle(sig: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness", "run", "supervisor", "--threads", "1"]
+    command = [sys.executable, "-m", "trace_parity", "run", "supervisor", "--threads", "1"]
     for delay in (0.3, 1.5, 3.0, 5.0):
         started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         time.sleep(delay)

@@ -33,23 +33,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_carries_what_is_needed_and_nothing_built(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for name in (
-        "harness/render/report.html.j2",
-        "traces/vocabulary.toml",
-        "traces/quirks.toml",
-        "traces/programs.toml",
-        "traces/cases/supervisor.toml",
-        "reference_c/Makefile",
-        "reference_c/src/main.c",
-        "reference_c/src/trace_names.h",
-        "simulator/render.py",
+        "trace_parity/render/report.html.j2",
+        "nanobragg_torch/data/traces/nanobragg/vocabulary.toml",
+        "nanobragg_torch/data/traces/nanobragg/quirks.toml",
+        "nanobragg_torch/data/traces/nanobragg/pair.toml",
+        "nanobragg_torch/data/traces/nanobragg/cases/supervisor.toml",
+        "nanobragg_torch/data/reference_c/Makefile",
+        "nanobragg_torch/data/reference_c/src/main.c",
+        "nanobragg_torch/data/reference_c/src/trace_names.h",
+        "nanobragg_torch/rendering/render.py",
     ):
         assert name in names
     assert not [name for name in names if "/build/" in name or name.endswith((".o", ".pyc"))]
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
-        "harness",
-        "simulator",
-        "traces",
-        "reference_c",
+        "trace_parity",
+        "nanobragg_torch",
     }
 
 
@@ -64,12 +62,10 @@ def test_an_installed_copy_does_the_whole_job(wheel: Path, tmp_path: Path) -> No
         command = [sys.executable, *words]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    where = python(
-        "-c", "import harness, simulator, traces, reference_c; print(harness.__file__, reference_c.__file__)"
-    )
+    where = python("-c", "import trace_parity, nanobragg_torch; print(trace_parity.__file__, nanobragg_torch.__file__)")
     assert where.stdout.count(str(site)) == 2
-    done = python("-m", "harness", "run", "small.toml")
+    done = python("-m", "trace_parity", "run", "small.toml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(cache.glob("trace-diff/reference_c-*/build/nanoBragg"))
-    assert not (site / "reference_c" / "build").exists()
+    assert not (site / "nanobragg_torch" / "data" / "reference_c" / "build").exists()
     assert "nogit" in done.stderr.splitlines()[-1]

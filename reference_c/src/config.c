@@ -1,4 +1,4 @@
-/* The resolved settings as JSON. Names, order and units are those that the other program prints (simulator/config.py);
+/* The resolved settings as JSON. Names, order and units are those that the other program prints (simulator/nanobragg_torch/config.py);
  * a test holds both against each other. */
 #include "config.h"
 

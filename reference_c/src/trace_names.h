@@ -1,4 +1,4 @@
-/* Every traced quantity in order of evaluation: TRACE_NAME(scope, name, size). Follows traces/vocabulary.toml;
+/* Every traced quantity in order of evaluation: TRACE_NAME(scope, name, size). Follows traces/nanobragg/vocabulary.toml;
  * a test compares the two. Included with TRACE_NAME defined, as often as needed; therefore no include guard. */
 TRACE_NAME(run, beam_vec, 3)
 TRACE_NAME(run, polar_vec, 3)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.trace import read_trace_lines
 
-from harness.align import align
-from harness.coverage import Contract
-from harness.result import CaseResult, Result, compare
-from harness.trace import read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.golden import COMMITTED
 
 
@@ -59,7 +59,7 @@ def trace_diff(tmp_path: Path) -> Cli:
     """Run the command in a folder of its own."""
 
     def run(*words: object, cwd: Path | None = None, **kwargs: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "harness", *map(str, words)]
+        command = [sys.executable, "-m", "trace_parity", *map(str, words)]
         return subprocess.run(command, capture_output=True, text=True, cwd=cwd or tmp_path, check=False, **kwargs)  # type: ignore[call-overload,no-any-return]
 
     return run

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nanobragg.equations import STAGES
+from trace_parity.blame.attribution import Blame, blame_log, blame_pair
+from trace_parity.blame.equation import Domain, Equation, Form, Input, Values, evaluate
+from trace_parity.blame.log_values import Array, LogView, printed_digits
+from trace_parity.compare.align import align
+from trace_parity.compare.judge import judge
+from trace_parity.pair.domain import DOMAINS, domain_for
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.quirks.recognise import load_quirks
+from trace_parity.render import renderer
+from trace_parity.result.result import Result, plain
+from trace_parity.trace import TraceTable, read_trace, read_trace_lines
+from trace_parity.trace.precision import FULL_DIGITS
 
-from harness.align import align
-from harness.blame import Blame, blame_log, blame_pair
-from harness.blame_model import Domain, Equation, Form, Input, Values, evaluate
-from harness.blame_view import Array, LogView, printed_digits
-from harness.domains import DOMAINS, domain_for
-from harness.domains.nanobragg import STAGES
-from harness.judge import judge
-from harness.precision import FULL_DIGITS
-from harness.quirks import load_quirks
-from harness.render import renderer
-from harness.result import Result, plain
-from harness.trace import TraceTable, read_trace, read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.golden import GOLDEN, SUPERVISOR, needs_shared
 from tests.harness.conftest import Cli, as_py
 
@@ -106,7 +106,7 @@ def test_every_equation_stands_on_the_vocabulary(vocabulary: Vocabulary, domain:
 def test_a_stage_is_a_module_and_the_harness_asks_by_title(vocabulary: Vocabulary) -> None:
     assert list(DOMAINS) == [vocabulary.title]
     assert [e for stage in STAGES for e in stage.EQUATIONS]
-    assert not {"torch", "simulator"} & {name.partition(".")[0] for stage in STAGES for name in vars(stage)}
+    assert not {"torch", "nanobragg_torch"} & {name.partition(".")[0] for stage in STAGES for name in vars(stage)}
 
 
 # Rounding.
@@ -193,7 +193,7 @@ reason = "x"
 
 
 def spring() -> tuple[Vocabulary, Domain]:
-    from harness.vocabulary import parse_vocabulary
+    from trace_parity.pair.vocabulary import parse_vocabulary
 
     def entry(name: str, scope: str, depends: str) -> str:
         words = "".join(f"{d!r}," for d in depends.split())
@@ -222,7 +222,7 @@ def test_a_new_domain_is_a_vocabulary_and_a_list_of_equations() -> None:
 def test_the_engine_imports_no_domain() -> None:
     import subprocess
 
-    code = "import sys, harness.blame; print([m for m in sys.modules if m.startswith('harness.domains.')])"
+    code = "import sys, trace_parity.blame.attribution; print([m for m in sys.modules if 'equations' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from trace_parity.blame.attribution import Blame, blame_log
+from trace_parity.pair.domain import domain_for
+from trace_parity.pair.vocabulary import load_vocabulary
 
-from harness.blame import Blame, blame_log
-from harness.domains import domain_for
-from harness.vocabulary import load_vocabulary
 from tests.golden import COMMITTED
 from tests.harness.test_blame_faults import Program, blame, introduced, read, single
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from harness.align import align
-from harness.blame import Blame, BlameFinding, blame_log, blame_pair
-from harness.domains import domain_for
-from harness.judge import judge
-from harness.trace import TraceTable, read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.blame.attribution import Blame, BlameFinding, blame_log, blame_pair
+from trace_parity.compare.align import align
+from trace_parity.compare.judge import judge
+from trace_parity.pair.domain import domain_for
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.trace import TraceTable, read_trace_lines
 
 Fault = Callable[[Any, dict[str, Any]], Any]
 Faults = dict[str, Fault]

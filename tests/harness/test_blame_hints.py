@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.blame_hints import CONTRAST, Hint, Suspect, between_sides, hint_for
-from harness.blame_model import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
-from harness.blame_view import LogView
-from harness.domains import domain_for
-from harness.trace import read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
+from trace_parity.blame.hints import CONTRAST, Hint, Suspect, between_sides, hint_for
+from trace_parity.blame.log_values import LogView
+from trace_parity.pair.domain import domain_for
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.trace import read_trace_lines
 
 VOCABULARY = load_vocabulary()
 KEY = VOCABULARY.key({})

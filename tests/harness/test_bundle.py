@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from trace_parity.bundle.bundle import MANIFEST, bundle_folder, final_path, find_bundles, verify
+from trace_parity.errors import HarnessError
 
-from harness.bundle import MANIFEST, bundle_folder, final_path, find_bundles, verify
-from harness.errors import HarnessError
 from tests.harness.conftest import Cli
 
 RESULT = '{"schema": 1, "verdict": "parity", "headline": "all agree", "num_divergent": 0}'

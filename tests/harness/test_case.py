@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.case import load_case, parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
+from trace_parity.run.launch import load_programs
+from trace_parity.run.run_case import with_replacements
 
-from harness.case import load_case, parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
-from harness.errors import Exit, HarnessError
-from harness.programs import load_programs
-from harness.run import with_replacements
 from tests.harness.conftest import Cli
 
 MINIMAL = 'id = "x"\ntitle = "X"\nargv = ["-N", "5"]\npixels = [[1, 2]]\n'

@@ -6,14 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
+from trace_parity.compare.coverage import Contract
+from trace_parity.errors import HarnessError
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.result.result import Result
+from trace_parity.stream import stream_compare
+from trace_parity.trace import read_trace
+from trace_parity.trace.parquet import read_columns
 
-from harness.columns import read_columns
-from harness.coverage import Contract
-from harness.errors import HarnessError
-from harness.result import Result
-from harness.stream import stream_compare
-from harness.trace import read_trace
-from harness.vocabulary import load_vocabulary
 from tests.harness.conftest import Cli, as_py
 from tests.harness.test_stream import CASE, comparable, logs, mutate, text_of
 
@@ -22,7 +22,7 @@ pa = pytest.importorskip("pyarrow")
 
 @pytest.fixture(autouse=True)
 def no_blame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.result._blame", lambda *_: None)
+    monkeypatch.setattr("trace_parity.result.result._blame", lambda *_: None)
 
 
 def random_logs(folder: Path, seed: int) -> tuple[Path, Path]:

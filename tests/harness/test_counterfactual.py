@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-
-from harness.bundle import verify
-from harness.commands.inject import _text
-from harness.counterfactual import Counterfactual, bisect
-from harness.dependencies import downstream, inputs, upstream
-from harness.judge import VariableSummary
-from harness.vocabulary import Vocabulary
+from trace_parity.bundle.bundle import verify
+from trace_parity.cli.inject import _text
+from trace_parity.compare.judge import VariableSummary
+from trace_parity.pair.dependencies import downstream, inputs, upstream
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.run.counterfactual import Counterfactual, bisect
 
 MATRIX = "0.0081 0.0073 -0.0041\n-0.0085 0.0091 0.0020\n0.0061 0.0009 0.0095\n"
 WORDS = """-mat A.mat -lambda 1 -N 5 -distance 100 -detpixels 64 -pixel 0.4 -default_F 100 -phi 0 -osc 2 -phisteps 3
@@ -26,7 +25,7 @@ ROTATED = ["rot_a_angstroms", "rot_b_angstroms", "rot_c_angstroms"]
 
 
 def trace_diff(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", *map(str, words)]
+    command = [sys.executable, "-m", "trace_parity", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from trace_parity.cli.main import main
 
-from harness.cli import main
 from tests.golden import COMMITTED
 from tests.harness.conftest import as_py
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.matrix import Matrix, load_matrix
+from trace_parity.run import gate as gate_module
+from trace_parity.run.gate import Outcome, run_gate, worst
+from trace_parity.run.run_case import RunOptions
 
-from harness import gate as gate_module
-from harness.errors import Exit, HarnessError
-from harness.gate import Outcome, run_gate, worst
-from harness.matrix import Matrix, load_matrix
-from harness.run import RunOptions
 from tests.harness.conftest import Cli
 
 SMALL = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.run.given_images import parse_shape, shape_in_logs
 
-from harness.errors import Exit, HarnessError
-from harness.given_images import parse_shape, shape_in_logs
 from tests.harness.conftest import Cli, as_py
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from harness import gradcheck as port
-from harness.commands.gradcheck import gradcheck
-from harness.errors import Exit, HarnessError
+from trace_parity.cli.gradcheck import gradcheck
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.run import gradcheck as port
 
 ROW = {
     "case": "still", "parameter": "misset", "unit": "deg", "place": "near", "pixel": [2, 18], "component": "1",
@@ -22,7 +21,7 @@ ROW = {
 
 
 def trace_diff(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", "gradcheck", *words]
+    command = [sys.executable, "-m", "trace_parity", "gradcheck", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

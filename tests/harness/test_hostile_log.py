@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_parity.printable import visible
+from trace_parity.render import FORMATS
+from trace_parity.render.markdown_form import code, escape
 
-from harness.plain_text import visible
-from harness.render import FORMATS
-from harness.render.markdown_form import code, escape
 from tests.harness.conftest import Cli
 
 NAMES = (

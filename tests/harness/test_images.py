@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from harness.errors import Exit, HarnessError
-from harness.images import compare_images, read_image, write_previews
-from harness.vocabulary import load_vocabulary
+from trace_parity.compare.images import compare_images, read_image, write_previews
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.vocabulary import load_vocabulary
 
 RNG = np.random.default_rng(7)
 compare = functools.partial(compare_images, tolerance=load_vocabulary().image)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_parity.compare.coverage import Contract
+from trace_parity.compare.judge import ulp_distance
+from trace_parity.result.result import Result
 
-from harness.coverage import Contract
-from harness.judge import ulp_distance
-from harness.result import Result
 from tests.harness.conftest import as_py
 
 Compare = Callable[..., Result]

@@ -8,22 +8,30 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.compare.judge import judge
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.domain import domain_for
+from trace_parity.pair.quirk_ledger import (
+    DETERMINISTIC,
+    KINDS,
+    LOGGING,
+    STATE_LEAK,
+    Fallback,
+    load_quirks,
+    parse_ledger,
+)
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.quirks.recognise import find_quirks
+from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.trace import read_trace_lines
 
-from harness.align import align
-from harness.coverage import Contract
-from harness.domains import domain_for
-from harness.errors import Exit, HarnessError
-from harness.judge import judge
-from harness.ledger import DETERMINISTIC, KINDS, LOGGING, STATE_LEAK, Fallback, load_quirks, parse_ledger
-from harness.quirks import find_quirks
-from harness.result import CaseResult, Result, compare
-from harness.trace import read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.golden import GOLDEN, ROOT, SHARED, needs_shared
 from tests.harness.conftest import as_py
 
 LEDGER = {q.id: q for q in load_quirks()}
-TEXT = (ROOT / "traces" / "quirks.toml").read_text(encoding="utf-8")
+TEXT = (ROOT / "traces" / "nanobragg" / "quirks.toml").read_text(encoding="utf-8")
 IDS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 LEAKS = sorted(GOLDEN.glob("traces/*__state_leak.log")) if GOLDEN.is_dir() else []
 TODAY = date(2026, 12, 1)
@@ -32,7 +40,7 @@ TODAY = date(2026, 12, 1)
 def named_in_code() -> dict[str, set[str]]:
     """Each id that a comment calls a quirk, with the files of both programs where one does."""
     found: dict[str, set[str]] = {}
-    folders = (ROOT / "reference_c" / "src", ROOT / "simulator")
+    folders = (ROOT / "reference_c" / "src", ROOT / "simulator" / "nanobragg_torch")
     for path in [p for folder in folders for p in sorted(folder.rglob("*")) if p.suffix in (".c", ".h", ".py")]:
         text = re.sub(r"\n\s*(\*|#)?\s*", " ", path.read_text(encoding="utf-8"))
         for after in re.findall(r"[Qq]uirks?:? ((?:[^.;]|\.(?=\w)){0,200})", text):

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trace_parity.blame.attribution import blame_pair
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.compare.judge import judge
+from trace_parity.compare.sites import narrow
+from trace_parity.pair.domain import domain_for
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.result.result import Asked, CaseResult, Result, compare
+from trace_parity.stream import stream_compare
+from trace_parity.trace import read_trace, read_trace_lines
 
-from harness.align import align
-from harness.blame import blame_pair
-from harness.coverage import Contract
-from harness.domains import domain_for
-from harness.judge import judge
-from harness.looked import narrow
-from harness.result import Asked, CaseResult, Result, compare
-from harness.stream import stream_compare
-from harness.trace import read_trace, read_trace_lines
-from harness.vocabulary import load_vocabulary
 from tests.harness.conftest import Cli, as_py
 from tests.harness.test_blame_faults import TwoPixels, introduced
 

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from harness.errors import Exit, HarnessError
-from harness.picks import Pick, parse_picks, pick_pixels
-from harness.vocabulary import load_vocabulary
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.run.picks import Pick, parse_picks, pick_pixels
 
 TOLERANCE = load_vocabulary().image
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.trace.precision import FULL_DIGITS, hidden, printed_digits, with_precision
 
-from harness.precision import FULL_DIGITS, hidden, printed_digits, with_precision
-from harness.vocabulary import load_vocabulary
 from tests.golden import SHARED, needs_shared, parse_trace
 from tests.harness.conftest import Cli, as_py
 

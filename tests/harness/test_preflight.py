@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trace_parity.bundle.diff import diff_bundles
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.case import pasted_case
+from trace_parity.render import renderer
+from trace_parity.run import run_case as run_module
+from trace_parity.run.launch import Programs, load_programs
+from trace_parity.run.preflight import differing_settings
+from trace_parity.run.run_case import RunOptions, RunOutcome, run_case
 
-from harness import run as run_module
-from harness.bundle_diff import diff_bundles
-from harness.case import pasted_case
-from harness.errors import Exit, HarnessError
-from harness.preflight import differing_settings
-from harness.programs import Programs, load_programs
-from harness.render import renderer
-from harness.run import RunOptions, RunOutcome, run_case
 from tests.harness.conftest import Cli
 from tests.harness.snapshots.results import HOSTILE, with_quirk
 

@@ -4,16 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from nanobragg_torch.io.xtal import SUFFIXES, is_crystal_file
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.run import launch
+from trace_parity.run.launch import build_c, fill, load_programs, pixel_words, run_program
 
-from harness import programs
-from harness.errors import Exit, HarnessError
-from harness.programs import build_c, fill, load_programs, pixel_words, run_program
-from simulator.io.xtal import SUFFIXES, is_crystal_file
 from tests.harness.conftest import Cli
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs.shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
+    monkeypatch.setattr(launch.shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(HarnessError, match=r"cc is not installed.*install a C compiler and make") as caught:
         build_c(load_programs().sides["C"])
@@ -66,7 +66,7 @@ def test_a_file_that_one_program_cannot_read_is_refused_before_anything_runs(
     done = trace_diff("run", "--out", "out", "--pixel", "1", "1", "--", "-hkl", name, "-cell", "70", "-N", "5")
     assert done.returncode == Exit.USAGE
     assert f"the C reference does not read {name}" in done.stderr
-    assert f"python -m simulator.io.xtal {name} OUT.hkl" in done.stderr
+    assert f"python -m nanobragg_torch.io.xtal {name} OUT.hkl" in done.stderr
     assert "building" not in done.stderr
     assert not (tmp_path / "out").exists()
 

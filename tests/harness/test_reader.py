@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.trace import TraceTable, read_trace, read_trace_lines
 
-from harness.errors import Exit, HarnessError
-from harness.trace import TraceTable, read_trace, read_trace_lines
-from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.golden import SHARED, needs_shared
 
 

@@ -16,10 +16,10 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from trace_parity.render import FORMATS, renderer
+from trace_parity.render.html_form import render as render_page
+from trace_parity.render.html_form import script_json
 
-from harness.render import FORMATS, renderer
-from harness.render.html_form import render as render_page
-from harness.render.html_form import script_json
 from tests.harness.snapshots.results import HOSTILE, RESULTS, divergence, one_sided, result, with_quirk
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

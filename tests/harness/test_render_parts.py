@@ -9,21 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trace_parity.blame.attribution import Blame
+from trace_parity.pair.source_lines import find_source_lines, program_folder
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.render.graph import STATES, graph_svg, nodes_of
+from trace_parity.render.html_form import brief, phi_series, sort_key
+from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
+from trace_parity.render.svg import Plot, plot_svg
 
-from harness.blame import Blame
-from harness.render.graph import STATES, graph_svg, nodes_of
-from harness.render.html_form import brief, phi_series, sort_key
-from harness.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
-from harness.render.svg import Plot, plot_svg
-from harness.source_lines import find_source_lines, program_package
-from harness.vocabulary import load_vocabulary
 from tests.golden import ROOT
 from tests.harness.snapshots.results import blame, images, result, variable, with_quirk
 
 
 def test_every_variable_is_found_in_the_shipped_sources() -> None:
     names = [(v.scope.name, v.name) for v in load_vocabulary().variables]
-    found = find_source_lines({"C": "reference_c", "PY": "simulator"}, names)
+    found = find_source_lines({"C": ROOT / "reference_c", "PY": ROOT / "simulator" / "nanobragg_torch"}, names)
     for scope, name in names:
         line = found[f"{scope}.{name}"]["C"]
         assert "PROBE" in line.text
@@ -32,18 +32,20 @@ def test_every_variable_is_found_in_the_shipped_sources() -> None:
         assert text.strip().startswith(line.text[:100])
     in_port = [f"{scope}.{name}" for scope, name in names if "PY" in found[f"{scope}.{name}"]]
     assert len(in_port) > 0.9 * len(names)
-    assert found["step.rot_b_star_A_inv"]["PY"].path.startswith("simulator/")
+    assert found["step.rot_b_star_A_inv"]["PY"].path.startswith("nanobragg_torch/")
     assert "_star_A_inv" in found["step.rot_b_star_A_inv"]["PY"].text
 
 
 def test_a_package_that_is_not_there_has_no_lines() -> None:
-    assert find_source_lines({"C": "no_such_package"}, [("run", "beam_vec")]) == {}
+    assert find_source_lines({"C": Path("no_such_folder")}, [("run", "beam_vec")]) == {}
 
 
-def test_the_package_of_a_program() -> None:
-    assert program_package("reference_c", ("x",)) == "reference_c"
-    assert program_package(None, ("{python}", "-m", "simulator", "{args}")) == "simulator"
-    assert program_package(None, ("a_binary", "{args}")) is None
+def test_the_folder_of_a_program() -> None:
+    assert program_folder(Path("reference_c"), ("x",)) == Path("reference_c")
+    assert (
+        program_folder(None, ("{python}", "-m", "nanobragg_torch", "{args}")) == ROOT / "simulator" / "nanobragg_torch"
+    )
+    assert program_folder(None, ("a_binary", "{args}")) is None
 
 
 def decoded(data: bytes) -> tuple[int, int, bytes]:

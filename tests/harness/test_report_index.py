@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from trace_parity.bundle.bundle import verify, write_manifest
+from trace_parity.bundle.report_index import Entry, entries, newest_report, open_page, render_index, trends
+from trace_parity.errors import HarnessError
+from trace_parity.render import renderer
+from trace_parity.render.html_form import render
+from trace_parity.result.result import Result, to_json
+from trace_parity.result.result_json import read_result, result_from_json
 
-from harness.bundle import verify, write_manifest
-from harness.errors import HarnessError
-from harness.render import renderer
-from harness.render.html_form import render
-from harness.report_index import Entry, entries, newest_report, open_page, render_index, trends
-from harness.result import Result, to_json
-from harness.result_reader import read_result, result_from_json
 from tests.harness.conftest import Cli
 from tests.harness.snapshots.results import RESULTS, result, with_quirk
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trace_parity.bundle.report_index import render_index
+from trace_parity.render.html_form import render
+from trace_parity.render.pictures import pictures
 
-from harness.render.html_form import render
-from harness.render.pictures import pictures
-from harness.report_index import render_index
 from tests.harness.snapshots.results import HOSTILE, RESULTS
 from tests.harness.test_report_index import entry
 

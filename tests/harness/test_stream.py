@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.errors import HarnessError
+from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.stream import native, stream_compare
+from trace_parity.stream.engine import WatchList, join
+from trace_parity.stream.source import LogSource
+from trace_parity.trace import read_trace
 
-from harness.align import align
-from harness.coverage import Contract
-from harness.errors import HarnessError
-from harness.result import CaseResult, Result, compare
-from harness.stream import native, stream_compare
-from harness.stream.engine import WatchList, join
-from harness.stream.source import LogSource
-from harness.tolerances import global_rtol, parse_rules, with_rules
-from harness.trace import read_trace
-from harness.vocabulary import Vocabulary, load_vocabulary
 from tests.harness.conftest import Cli, as_py
 
 CASE = CaseResult("t", "t")
@@ -178,7 +178,7 @@ def comparable(result: Result, ignore: tuple[str, ...] = ()) -> Any:
 @pytest.fixture(autouse=True)
 def no_blame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blame is made by the comparison in memory in either case, and takes its time."""
-    monkeypatch.setattr("harness.result._blame", lambda *_: None)
+    monkeypatch.setattr("trace_parity.result.result._blame", lambda *_: None)
 
 
 WIDE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -308,7 +308,7 @@ def test_numbers_are_read_bit_for_bit_as_python_reads_them(x: float) -> None:
 @WIDE
 @given(st.from_regex(r"[-+]?(\d{0,30}\.?\d{0,30})([eE][-+]?\d{0,4})?|[-+]?(nan|inf|x)", fullmatch=True))
 def test_words_are_numbers_where_the_reader_takes_them_for_numbers(word: str) -> None:
-    from harness.trace.lines import _NUMBER
+    from trace_parity.trace.lines import _NUMBER
 
     if not word.isascii():
         return

@@ -3,15 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from trace_parity.cli.main import join_rules
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.tolerances import Rule, global_rtol, parse_rules, with_rules
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.trace import read_trace_lines
 
-from harness.align import align
-from harness.cli import join_rules
-from harness.coverage import Contract
-from harness.errors import Exit, HarnessError
-from harness.result import CaseResult, Result, compare
-from harness.tolerances import Rule, global_rtol, parse_rules, with_rules
-from harness.trace import read_trace_lines
-from harness.vocabulary import load_vocabulary
 from tests.harness.conftest import Cli, as_py
 
 CELLS = "N_cells 10 20 5"

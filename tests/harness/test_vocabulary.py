@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from trace_parity.errors import HarnessError
+from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary, load_vocabulary, parse_vocabulary
 
-from harness.errors import HarnessError
-from harness.vocabulary import ABSENT, Vocabulary, load_vocabulary, parse_vocabulary
 from tests.golden import SHARED, needs_shared
 
 STEP = {"spixel": 1, "fpixel": 2, "thick_tic": 0, "subS": 0, "subF": 0, "source": 0, "phi_tic": 3, "mos_tic": 0}
@@ -109,9 +110,8 @@ def test_keys_name_only_known_loops(vocabulary: Vocabulary) -> None:
     ],
 )
 def test_a_vocabulary_that_contradicts_itself_is_refused(old: str, new: str, says: str) -> None:
-    from importlib import resources
 
-    text = (resources.files("traces") / "vocabulary.toml").read_text(encoding="utf-8")
+    text = (shipped_pair() / "vocabulary.toml").read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(HarnessError, match=says):
         parse_vocabulary(text.replace(old, new, 1), "here.toml")

@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from trace_parity.compare.align import align
+from trace_parity.compare.coverage import Contract
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.trace import read_trace_lines
 
-from harness.align import align
-from harness.coverage import Contract
-from harness.errors import Exit, HarnessError
-from harness.result import CaseResult, Result, compare
-from harness.trace import read_trace_lines
-from harness.vocabulary import load_vocabulary
 from tests.golden import COMMITTED
 from tests.harness.conftest import as_py
 

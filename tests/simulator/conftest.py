@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nanobragg_torch.io import hkl
+from nanobragg_torch.rendering.blocks import one_thread
+from nanobragg_torch.settings import Reflections
 
-from simulator.blocks import one_thread
-from simulator.io import hkl
-from simulator.settings import Reflections
 from tests.strict import strictly
 
 

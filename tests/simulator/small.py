@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-from simulator import Experiment
-from simulator.settings import BeamSettings, CrystalSettings, DetectorSettings, Reflections, ScanSettings
+from nanobragg_torch import Experiment
+from nanobragg_torch.settings import BeamSettings, CrystalSettings, DetectorSettings, Reflections, ScanSettings
 
 CELL = (70.0, 80.0, 90.0, 85.0, 95.0, 105.0)
 

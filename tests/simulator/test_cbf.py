@@ -11,13 +11,13 @@ import numpy as np
 import pycbf
 import pytest
 import torch
+from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch.cli import main
+from nanobragg_torch.io.cbf import write_cbf
+from nanobragg_torch.io.direct_beam import direct_beam
+from nanobragg_torch.io.smv import read_smv
+from nanobragg_torch.stages.detector import pixel_position
 
-from simulator import Experiment, ExperimentError, render
-from simulator.cli import main
-from simulator.detector import pixel_position
-from simulator.io.cbf import write_cbf
-from simulator.io.direct_beam import direct_beam
-from simulator.io.smv import read_smv
 from tests.simulator.small import experiment
 
 WORDS = "-cell 70 80 90 85 95 105 -default_F 10 -N 5 -detpixels_f 11 -detpixels_s 9 -pixel 2 -oversample 1".split()

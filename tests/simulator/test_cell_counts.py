@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from nanobragg_torch import render, trace
+from nanobragg_torch.config import resolved
+from nanobragg_torch.settings import CrystalSettings
+from nanobragg_torch.stages import lattice, scattering
 from torch import Tensor
 
-from simulator import lattice, render, scattering, trace
-from simulator.config import resolved
-from simulator.settings import CrystalSettings
 from tests.simulator.small import CELL, experiment
 
 PIXELS = torch.tensor([[1, 2], [4, 8], [7, 3], [4, 5]])

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nanobragg_torch import Experiment, ExperimentError
+from nanobragg_torch.cli import main
+from nanobragg_torch.cli.parse import parse
+from nanobragg_torch.io import smv
 
-from simulator import Experiment, ExperimentError
-from simulator.cli import main
-from simulator.cli.parse import parse
-from simulator.io import smv
 from tests import golden
 
 BASE = "-cell 70 80 90 85 95 105 -default_F 10 -N 5 -detpixels 16 -pixel 1 -oversample 1".split()
@@ -220,7 +220,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_interrupt_leaves_nothing(folder: Path) -> None:
-    argv = [sys.executable, "-m", "simulator", *BASE, "-detpixels", "3000", "-osc", "1", "-phisteps", "50"]
+    argv = [sys.executable, "-m", "nanobragg_torch", *BASE, "-detpixels", "3000", "-osc", "1", "-phisteps", "50"]
     environment = {**os.environ, "PYTHONPATH": str(golden.ROOT)}
     before = files(folder)
     with subprocess.Popen(argv, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render, trace
+from nanobragg_torch.experiment import map_tensors
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.gradcheck.check import jacobian, pixels_by, places
+from nanobragg_torch.parameters import PARAMETERS
+from nanobragg_torch.rendering import evaluate
+from nanobragg_torch.stages import scattering
 from torch import Tensor
 
-from simulator import Experiment, evaluate, render, scattering, trace
-from simulator.experiment import map_tensors
-from simulator.gradcheck.cases import CASES
-from simulator.gradcheck.check import jacobian, pixels_by, places
-from simulator.parameters import PARAMETERS
 from tests import golden
 from tests import tolerances as tol
 from tests.golden import needs_shared

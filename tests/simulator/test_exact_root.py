@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
-from simulator.exact_root import root
+from nanobragg_torch.ops.exact_root import root
 
 
 def test_it_is_right_to_the_last_bit() -> None:

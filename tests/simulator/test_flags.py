@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from nanobragg_torch import Experiment
+from nanobragg_torch.cli.flags import FLAGS, find, usage
+from nanobragg_torch.cli.parse import parse
 
-from simulator import Experiment
-from simulator.cli.flags import FLAGS, find, usage
-from simulator.cli.parse import parse
 from tests import golden
 
 BASE = "-cell 70 80 90 85 95 105 -default_F 10 -N 5 -detpixels 16 -pixel 1 -oversample 1".split()

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nanobragg_torch import ExperimentError, trace
+from nanobragg_torch.cli import main
+from nanobragg_torch.io.trace_log import read_trace_log
+from nanobragg_torch.rendering.trace import Trace
+from nanobragg_torch.trace_lines import TRACE_NAMES
+from trace_parity.pair.dependencies import downstream, inputs
+from trace_parity.pair.vocabulary import load_vocabulary
 
-from harness.dependencies import downstream, inputs
-from harness.vocabulary import load_vocabulary
-from simulator import ExperimentError, trace
-from simulator.cli import main
-from simulator.io.trace_log import read_trace_log
-from simulator.trace import Trace
-from simulator.trace_lines import TRACE_NAMES
 from tests.simulator.small import experiment
 
 PIXELS = [(4, 5), (2, 7)]

@@ -9,8 +9,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render, trace
 
-from simulator import Experiment, render, trace
 from tests import golden
 from tests import tolerances as tol
 from tests.golden import needs_shared

@@ -11,13 +11,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from nanobragg_torch.gradcheck import series
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.gradcheck.check import Row, check
+from nanobragg_torch.parameters import BY_NAME, PARAMETERS
+from nanobragg_torch.stages import lattice, polarization
 from torch import Tensor
-
-from simulator import lattice, polarization
-from simulator.gradcheck import series
-from simulator.gradcheck.cases import CASES
-from simulator.gradcheck.check import Row, check
-from simulator.parameters import BY_NAME, PARAMETERS
 
 pytestmark = pytest.mark.loose_dtypes  # thousands of renders; test_gradcheck_strict.py does each once, strictly
 
@@ -145,7 +144,7 @@ def test_parameters_read_back_what_is_put() -> None:
 
 
 def test_the_program_lists_and_prints() -> None:
-    command = [sys.executable, "-m", "simulator.gradcheck"]
+    command = [sys.executable, "-m", "nanobragg_torch.gradcheck"]
     listed = json.loads(subprocess.run([*command, "--list"], capture_output=True, check=True).stdout)
     assert listed == {"cases": list(CASES), "parameters": list(BY_NAME)}
     words = ["--case", "still", "--parameter", "fluence"]

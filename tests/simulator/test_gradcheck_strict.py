@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-from simulator.gradcheck.cases import CASES
-from simulator.gradcheck.check import jacobian, pixels_by, places
-from simulator.parameters import PARAMETERS
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.gradcheck.check import jacobian, pixels_by, places
+from nanobragg_torch.parameters import PARAMETERS
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import render
+from nanobragg_torch.settings import Reflections
 from torch import Tensor
 
-from simulator import render
-from simulator.settings import Reflections
 from tests.simulator.small import CELL, experiment, reflections
 
 # Pixels off the beam, some of them near spots. They are small tests of a large function: four pixels, four steps.

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from nanobragg_torch import Experiment, render
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.gradcheck.check import jacobian, pixels_by
+from nanobragg_torch.parameters import BY_NAME, PARAMETERS
+from nanobragg_torch.settings import DetectorSettings
 from torch import Tensor
 
-from simulator import Experiment, render
-from simulator.gradcheck.cases import CASES
-from simulator.gradcheck.check import jacobian, pixels_by
-from simulator.parameters import BY_NAME, PARAMETERS
-from simulator.settings import DetectorSettings
 from tests.simulator.small import CELL, experiment
 
 SHAPES = ("square", "round", "gauss", "tophat")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.io import atomic, dump, hkl, mat, pgm, smv, source_list, text
 
-from simulator.errors import ExperimentError
-from simulator.io import atomic, dump, hkl, mat, pgm, smv, source_list, text
 from tests.simulator.small import reflections
 
 

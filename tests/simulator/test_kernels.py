@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch.kernels import cache
+from nanobragg_torch.kernels.stages_as_modules import Variant, variants
+from nanobragg_torch.ops import sine
+from nanobragg_torch.stages import lattice
 from torch import Tensor
 
-from simulator import Experiment, ExperimentError, kernel_sine, kernels, lattice, render
-from simulator.fused import Variant, variants
 from tests.simulator.small import experiment, reflections
 
 pytestmark = pytest.mark.skipif(
@@ -59,7 +62,7 @@ def _compiled() -> None:
         wanted |= dict.fromkeys(variants(experiment(**changes).build()))
     for changes in IN_SINGLE.values():
         wanted |= dict.fromkeys(variants(experiment(dtype=torch.float32, **changes).build()))
-    kernels.kernels(list(wanted))
+    cache.kernels(list(wanted))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,8 +84,8 @@ def test_single_precision_agrees(kind: str) -> None:
 
 
 def test_chosen_pixels_region_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["simulator.render"], "_FUSED_BLOCK_BYTES", 7 * 8)
-    monkeypatch.setattr(sys.modules["simulator.render"], "_SMALLEST_BLOCK", 7)
+    monkeypatch.setattr(sys.modules["nanobragg_torch.rendering.render"], "_FUSED_BLOCK_BYTES", 7 * 8)
+    monkeypatch.setattr(sys.modules["nanobragg_torch.rendering.render"], "_SMALLEST_BLOCK", 7)
     whole = render(experiment(**MANY), engine="kernel")
     pixels = torch.tensor([[3, 4], [0, 0], [5, 5]])
     assert torch.equal(render(experiment(**MANY), pixels, engine="kernel"), whole[pixels[:, 0], pixels[:, 1]])
@@ -92,7 +95,7 @@ def test_chosen_pixels_region_and_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_sweep_of_cases_compiles_nothing_more() -> None:
-    before = set(kernels.cache_folder().iterdir())
+    before = set(cache.cache_folder().iterdir())
     for changes in (
         {"phisteps": 9},
         {"mosaic_spread_deg": 0.5, "mosaic_domains": 3},
@@ -105,16 +108,16 @@ def test_a_sweep_of_cases_compiles_nothing_more() -> None:
         subject = experiment(**{**MANY, **changes})
         eager = render(subject, engine="eager")
         assert float((render(subject, engine="kernel") - eager).abs().max()) <= AGREEMENT * float(eager.max())
-    assert set(kernels.cache_folder().iterdir()) == before
+    assert set(cache.cache_folder().iterdir()) == before
 
 
 def test_work_decides_of_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
-    real = kernels.kernels
-    monkeypatch.setattr(kernels, "kernels", lambda wanted: taken.append(len(wanted)) or real(wanted))
+    real = cache.kernels
+    monkeypatch.setattr(cache, "kernels", lambda wanted: taken.append(len(wanted)) or real(wanted))
     render(experiment(**MANY))
     assert taken == []
-    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    monkeypatch.setattr("nanobragg_torch.kernels.forward.KERNEL_PAYS_FROM_STEPS", 10)
     render(experiment(**MANY))
     assert taken == [3]
     distance = torch.tensor(100.0, dtype=torch.float64, requires_grad=True)
@@ -126,7 +129,7 @@ def test_work_decides_of_gradients_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_replaced_stage_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    monkeypatch.setattr("nanobragg_torch.kernels.forward.KERNEL_PAYS_FROM_STEPS", 10)
     before = render(experiment(**MANY))
     product = lattice.product
     monkeypatch.setattr(lattice, "product", lambda factors: 2.0 * product(factors))
@@ -144,10 +147,10 @@ def test_where_there_are_none_the_reason_is_said(
         render(experiment(oversample_omega=True), engine="kernel")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("CXX", "/bin/false")
-    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    monkeypatch.setattr("nanobragg_torch.kernels.forward.KERNEL_PAYS_FROM_STEPS", 10)
     with pytest.raises(ExperimentError, match="engine is 'kernel', but the kernel does not compile"):
         render(experiment(**MANY), engine="kernel")
-    with caplog.at_level(logging.WARNING, "simulator"):
+    with caplog.at_level(logging.WARNING, "nanobragg_torch"):
         image = render(experiment(**MANY))
     assert torch.equal(image, render(experiment(**MANY), engine="eager"))
     assert "without compiled kernels" in caplog.text
@@ -164,10 +167,10 @@ def test_a_library_that_crashes_does_not_take_the_program_with_it(
     crash.write_text(f"#ifdef __cplusplus\n{trap}\n#endif\n")
     broken.write_text(f'#!/bin/sh\nexec {compiler} -include {crash} "$@"\n')
     broken.chmod(0o755)
-    monkeypatch.setattr("simulator.fused_model.KERNEL_PAYS_FROM_STEPS", 10)
+    monkeypatch.setattr("nanobragg_torch.kernels.forward.KERNEL_PAYS_FROM_STEPS", 10)
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with caplog.at_level(logging.WARNING, "simulator"):
+    with caplog.at_level(logging.WARNING, "nanobragg_torch"):
         image = render(experiment())
     assert torch.equal(image, render(experiment(), engine="eager"))
     assert "cannot be loaded: its process died of SIG" in caplog.text
@@ -222,33 +225,33 @@ def test_the_sine_is_exact_to_the_last_digits(largest: float) -> None:
     x = np.random.default_rng(1).uniform(-largest, largest, 200_000)
     exact = torch.sin(torch.tensor(x)).numpy()
     ulp = np.spacing(np.abs(exact))
-    assert np.max(np.abs(np.abs(kernel_sine.polynomial_sine(x, _NumPy)) - np.abs(exact)) / ulp) <= 2.0
+    assert np.max(np.abs(np.abs(sine.polynomial_sine(x, _NumPy)) - np.abs(exact)) / ulp) <= 2.0
 
 
 def test_the_sine_keeps_its_digits_beside_multiples_of_pi() -> None:
     n = np.arange(1, 20001)
     x = n * math.pi
     exact = np.sin(x)
-    assert np.max(np.abs(np.abs(kernel_sine.polynomial_sine(x, _NumPy) / exact) - 1.0)) <= 1e-12
+    assert np.max(np.abs(np.abs(sine.polynomial_sine(x, _NumPy) / exact) - 1.0)) <= 1e-12
 
 
 def test_the_sine_of_pi_in_single_precision() -> None:
     y = np.random.default_rng(2).uniform(-300.0, 300.0, 200_000).astype(np.float32)
     exact = np.sin(math.pi * (y.astype(np.float64) - np.round(y)) + math.pi * (np.round(y).astype(np.float64) % 2))
-    value = kernel_sine.polynomial_sine_of_pi(y, _NumPy)
+    value = sine.polynomial_sine_of_pi(y, _NumPy)
     assert value.dtype == np.float32
     assert np.max(np.abs(np.abs(value) - np.abs(exact)) / np.maximum(np.abs(exact), 1e-3)) <= 3e-7
 
 
 def test_sine_and_cosine_of_half_turns() -> None:
     r = np.linspace(-0.5, 0.5, 100_001)
-    sine = kernel_sine.polynomial_sine_of_half_turns(r, _NumPy, torch.float64)
-    cosine = kernel_sine.polynomial_cosine_of_half_turns(r, _NumPy)
-    assert np.max(np.abs(sine - np.sin(math.pi * r))) <= 5e-16
+    sines = sine.polynomial_sine_of_half_turns(r, _NumPy, torch.float64)
+    cosine = sine.polynomial_cosine_of_half_turns(r, _NumPy)
+    assert np.max(np.abs(sines - np.sin(math.pi * r))) <= 5e-16
     assert np.max(np.abs(cosine - np.cos(math.pi * r))) <= 5e-16
     tiny = np.array([1e-300, 1e-9, -1e-5])
     assert np.allclose(
-        kernel_sine.polynomial_sine_of_half_turns(tiny, _NumPy, torch.float64),
+        sine.polynomial_sine_of_half_turns(tiny, _NumPy, torch.float64),
         np.sin(math.pi * tiny),
         rtol=1e-15,
         atol=0,
@@ -257,7 +260,7 @@ def test_sine_and_cosine_of_half_turns() -> None:
 
 def test_the_second_run_of_the_program_compiles_nothing(tmp_path: Path) -> None:
     words = "-cell 70 80 90 90 90 90 -default_F 100 -N 5 -lambda 1 -distance 100 -detpixels 40 -oversample 1".split()
-    command = [sys.executable, "-m", "simulator", *words, "-engine", "kernel", "-floatfile", "out.bin", "-nopgm"]
+    command = [sys.executable, "-m", "nanobragg_torch", *words, "-engine", "kernel", "-floatfile", "out.bin", "-nopgm"]
     said = []
     for _ in range(2):
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
@@ -269,7 +272,7 @@ def test_the_second_run_of_the_program_compiles_nothing(tmp_path: Path) -> None:
 
 
 def test_a_kernel_runs_on_tensors_of_any_length() -> None:
-    _, sweep, _ = kernels.kernels(variants(experiment(**MANY).build()))
+    _, sweep, _ = cache.kernels(variants(experiment(**MANY).build()))
     model = experiment(**MANY).build()
     assert model.table is not None
     grid = torch.tensor([model.table.shape, model.table.lowest, model.table.highest], dtype=torch.float64)

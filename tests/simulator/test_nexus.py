@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch.cli import main
+from nanobragg_torch.io.nexus import write_nexus
+from nanobragg_torch.rotations import rotate_axis
+from nanobragg_torch.stages.detector import pixel_position
 
-from simulator import Experiment, ExperimentError, render
-from simulator.cli import main
-from simulator.detector import pixel_position
-from simulator.io.nexus import write_nexus
-from simulator.rotations import rotate_axis
 from tests.simulator.small import experiment
 from tests.simulator.test_cbf import GEOMETRIES, WORDS
 

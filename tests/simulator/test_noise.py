@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import pytest
-
-from simulator.noise import Poisson, log_gamma, noise_image
-from simulator.random import Generator, Stream, axis_and_angle_factor, powf, single, spread_angle
+from nanobragg_torch.stages.noise import Poisson, log_gamma, noise_image
+from nanobragg_torch.stages.random import Generator, Stream, axis_and_angle_factor, powf, single, spread_angle
 
 
 def test_the_minimal_standard() -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nanobragg_torch import Experiment
+from nanobragg_torch.cli import main
+from nanobragg_torch.cli.outputs import smv_header
+from nanobragg_torch.cli.report import report
+from nanobragg_torch.io import dump, smv
+from nanobragg_torch.rendering import statistics
 
-from simulator import Experiment, statistics
-from simulator.cli import main
-from simulator.cli.outputs import smv_header
-from simulator.cli.report import report
-from simulator.io import dump, smv
 from tests import golden
 from tests.golden import needs_shared
 

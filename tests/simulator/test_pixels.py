@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
+from nanobragg_torch.settings import Reflections
+from nanobragg_torch.stages import absorption, accumulate, lattice, polarization, scattering, structure_factors
 from torch import Tensor
 
-from simulator import absorption, accumulate, lattice, polarization, scattering, structure_factors
-from simulator.settings import Reflections
 from tests.simulator.small import reflections
 
 LIKE = torch.zeros((), dtype=torch.float64)

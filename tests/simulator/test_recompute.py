@@ -6,11 +6,12 @@ import gc
 
 import pytest
 import torch
+from nanobragg_torch import Experiment, render
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.parameters import PARAMETERS
+from nanobragg_torch.rendering import evaluate, recompute
+from nanobragg_torch.stages import accumulate, scattering
 from torch import Tensor
-
-from simulator import Experiment, accumulate, evaluate, recompute, render, scattering
-from simulator.gradcheck.cases import CASES
-from simulator.parameters import PARAMETERS
 
 
 def variable(case: str) -> tuple[Experiment, list[Tensor]]:

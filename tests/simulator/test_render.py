@@ -11,23 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-
-from simulator import (
-    ExperimentError,
+from nanobragg_torch import ExperimentError, render, trace
+from nanobragg_torch.rendering import evaluate as evaluation
+from nanobragg_torch.settings import Reflections
+from nanobragg_torch.stages import (
     absorption,
     accumulate,
     detector,
     lattice,
     polarization,
-    render,
     scattering,
     structure_factors,
-    trace,
 )
-from simulator import evaluate as evaluation
-from simulator.settings import Reflections
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
 from tests.simulator.small import experiment, reflections
 
 RICH: dict[str, Any] = {

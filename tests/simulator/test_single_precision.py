@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, render
+from nanobragg_torch.stages.structure_factors import Table, look_up
 
-from simulator import Experiment, render
-from simulator.structure_factors import Table, look_up
 from tests import golden
 from tests.golden import needs_shared
 from tests.simulator.small import experiment
@@ -63,7 +63,7 @@ def test_counts_are_those_of_double_precision() -> None:
 
 
 def test_factors_keep_their_sign_in_single_precision() -> None:
-    from simulator import lattice
+    from nanobragg_torch.stages import lattice
 
     hkl = torch.linspace(-9.3, 9.1, 3 * 40, dtype=torch.float64).reshape(3, 2, 20)
     for N in ((4, 5, 1), tuple(torch.tensor(n, dtype=torch.float64) for n in (4.0, 5.0, 6.5))):

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from nanobragg_torch import ExperimentError, render
+from nanobragg_torch.kernels import backward
+from nanobragg_torch.parameters import PARAMETERS
+from nanobragg_torch.stages import peaks
 from torch import Tensor
 
-from simulator import ExperimentError, peaks, render, slope_model
-from simulator.parameters import PARAMETERS
 from tests.simulator.small import experiment
 
 pytestmark = pytest.mark.skipif(
@@ -98,8 +100,8 @@ def test_there_are_first_derivatives_only() -> None:
 
 def test_they_do_not_depend_on_how_many_steps_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = gradients(KINDS["scan"], "kernel")
-    monkeypatch.setattr(slope_model, "_STEPS_AT_ONCE", 200)
-    monkeypatch.setattr(slope_model, "_SLICES_AT_ONCE", 2)
+    monkeypatch.setattr(backward, "_STEPS_AT_ONCE", 200)
+    monkeypatch.setattr(backward, "_SLICES_AT_ONCE", 2)
     for name, found in gradients(KINDS["scan"], "kernel").items():
         assert float((found - whole[name]).abs().max()) <= AGREEMENT * float(whole[name].abs().max()), name
 

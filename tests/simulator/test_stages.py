@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import rotations
+from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.settings import BeamSettings, CrystalSettings, DetectorSettings
+from nanobragg_torch.stages import crystal, detector, sampling, sources
 from torch import Tensor
 
-from simulator import crystal, detector, rotations, sampling, sources
-from simulator.errors import ExperimentError
-from simulator.settings import BeamSettings, CrystalSettings, DetectorSettings
 from tests import tolerances as tol
 from tests.simulator.small import CELL, experiment
 

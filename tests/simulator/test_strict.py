@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from nanobragg_torch import experiment as experiment_module
+from nanobragg_torch import render, trace
+from nanobragg_torch.gradcheck.cases import CASES
+from nanobragg_torch.parameters import PARAMETERS
+from nanobragg_torch.stages import accumulate, crystal, detector, lattice, polarization, scattering
 from torch import Tensor
 
-from simulator import accumulate, crystal, detector, lattice, polarization, render, scattering, trace
-from simulator import experiment as experiment_module
-from simulator.gradcheck.cases import CASES
-from simulator.parameters import PARAMETERS
 from tests.simulator.small import experiment
 from tests.strict import ALLOWED, PACKAGE, PromotionError, Strict
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch.io import smv
+from nanobragg_torch.io.experiment_toml import SECTIONS
+from nanobragg_torch.io.hkl import write_hkl
+from nanobragg_torch.settings import Reflections
 
-from simulator import Experiment, ExperimentError, render
-from simulator.io import smv
-from simulator.io.experiment_toml import SECTIONS
-from simulator.io.hkl import write_hkl
-from simulator.settings import Reflections
 from tests.golden import ROOT
 from tests.simulator.crystals import asymmetric_unit, structure, structure_factors, write_mtz
 from tests.simulator.small import reflections

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import ExperimentError, render, trace
+from nanobragg_torch.trace_lines import KEYS, TRACE_NAMES, line, prefix
 
-from simulator import ExperimentError, render, trace
-from simulator.trace_lines import KEYS, TRACE_NAMES, line, prefix
 from tests import tolerances as tol
 from tests.golden import parse_trace
 from tests.simulator.small import experiment

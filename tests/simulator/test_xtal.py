@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nanobragg_torch import Experiment, ExperimentError, progress, render
+from nanobragg_torch.cli import main as run
+from nanobragg_torch.cli.parse import parse
+from nanobragg_torch.io.hkl import read_hkl, write_hkl
+from nanobragg_torch.io.xtal import main, read_reflections
+from nanobragg_torch.settings import Reflections
+from nanobragg_torch.stages.detector import pixel_position
+from nanobragg_torch.stages.resolution import finest_A
 
-from simulator import Experiment, ExperimentError, progress, render
-from simulator.cli import main as run
-from simulator.cli.parse import parse
-from simulator.detector import pixel_position
-from simulator.io.hkl import read_hkl, write_hkl
-from simulator.io.xtal import main, read_reflections
-from simulator.resolution import finest_A
-from simulator.settings import Reflections
 from tests.simulator import small
 from tests.simulator.crystals import (
     CELLS,

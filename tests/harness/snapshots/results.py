@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.blame import Blame, BlameFinding
-from harness.coverage import Coverage
-from harness.images import ImageMetrics
-from harness.looked import Looked
-from harness.result import CaseResult, Divergence, LogResult, QuirkResult, Result, VariableResult
-from harness.source_lines import SourceLine
-from harness.waivers import Waiver
+from trace_parity.blame.attribution import Blame, BlameFinding
+from trace_parity.compare.coverage import Coverage
+from trace_parity.compare.images import ImageMetrics
+from trace_parity.compare.sites import Looked
+from trace_parity.pair.source_lines import SourceLine
+from trace_parity.quirks.waivers import Waiver
+from trace_parity.result.result import CaseResult, Divergence, LogResult, QuirkResult, Result, VariableResult
 
 HOSTILE = '"><img/onerror=alert(1)>`|</script><script>alert(2)</script>\x1b[2J\u202e##[error]@all'
 """What a log may hold as a name: it is any word."""

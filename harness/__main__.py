@@ -1,5 +1,0 @@
-"""`python -m harness` is `trace-diff`."""
-
-from harness.cli import main
-
-main()

@@ -1,6 +1,0 @@
-"""Traces: reading them from logs, holding them, writing them."""
-
-from harness.trace.reader import read_trace, read_trace_lines
-from harness.trace.table import Number, RowId, TraceTable, Unreadable
-
-__all__ = ["Number", "RowId", "TraceTable", "Unreadable", "read_trace", "read_trace_lines"]

@@ -1,0 +1,1 @@
+"""Which program breaks its own equation."""

@@ -1,0 +1,376 @@
+"""Which values are wrong when equations are broken: the fewest that explain all of them.
+
+A broken equation alone does not say whether its output is wrong or one of its inputs. A value is taken for wrong when
+putting the right one in its place makes every equation hold that it was broken with; what is right, one of the
+equations that make it says, or the other log, where that one obeys. Between the sides, values that are the same in both
+logs are believed first. Where several sets of values explain as much, all of them are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from trace_parity.blame.equation import Equation, Fitted, Outcome, fit, outputs
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.log_values import Array
+from trace_parity.pair.vocabulary import Key
+
+Place = tuple[str, Key]
+SAME = 1000
+"""Two programs that agree are apart by less than this many times the rounding of one value."""
+MOST_TRIED = 500
+"""Sets of values tried on one group of broken equations; past that their outputs are accused."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What should stand at a place, and how well that is known."""
+
+    value: Array
+    spread: Array
+
+
+World = Mapping[Place, Remedy]
+
+
+@dataclass(frozen=True)
+class Accused:
+    """A variable that is wrong at the places of `outcomes`.
+
+    `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
+    """
+
+    variable: str
+    equation: Equation
+    outcomes: tuple[Outcome, ...]
+    is_output: bool
+    instead: tuple[str, ...] = ()
+
+
+Guilty = Mapping[str, Sequence[Outcome]]
+"""Broken places by equation id."""
+
+
+def culprits(side: Side, guilty: Guilty) -> list[Accused]:
+    """Whom to accuse in one log of breaking equations."""
+    return _Search(side, None, guilty).accused()
+
+
+def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> tuple[list[Accused], list[Accused]]:
+    """The same of two logs, each with the other as a witness.
+
+    An equation that holds for some settings only accuses since the other side obeys it. If that side does so only with
+    values that are themselves wrong, or breaks the same equation elsewhere for sure, it is no witness.
+    """
+    searches = _Search(c, py, of_c), _Search(py, c, of_py)
+    found = [search.accused() for search in searches]
+    lost = [[a for a in found[n] if _has_no_witness(a, searches[1 - n])] for n in (0, 1)]
+    if lost[0] and lost[1]:  # each takes away the other's witness: the smaller explanation stays
+        size = [len({a.variable for a in accused}) for accused in found]
+        lost = [lost[n] if size[n] > size[1 - n] else [] for n in (0, 1)]
+    kept = [[a for a in found[n] if a not in lost[n]] for n in (0, 1)]
+    return kept[0], kept[1]
+
+
+def _has_no_witness(accused: Accused, other: _Search) -> bool:
+    is_always = accused.equation.conditional is True
+    is_sure = any(not o.conditional for o in accused.outcomes) if accused.is_output else not is_always
+    if is_sure or accused.equation.fallback_for:
+        return False
+    if any(c.equation is accused.equation and not all(o.conditional for o in c.outcomes) for c in other.cases):
+        return True
+    if not is_always:
+        return False
+    theirs = other.side.found[accused.equation.id]
+    held = tuple(o for o in theirs.outcomes.values() if o.ok and o.key in theirs.row)
+    fitted = other.fitted(_Case(accused.equation, held), other.world) if held else None
+    return fitted is not None and not fitted.fine.any(axis=0).any()
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One equation with the places at which it is broken."""
+
+    equation: Equation
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def output(self) -> str:
+        return self.equation.output
+
+
+class _Search:
+    def __init__(self, side: Side, other: Side | None, guilty: Guilty) -> None:
+        self.side, self.other = side, other
+        self.cases = cases = [_Case(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
+        self.world: World = {}
+        self.own: dict[str, dict[Place, Remedy]] = {}
+        self.others: dict[Place, Remedy] = {}
+        for case in cases:
+            world = self.own.setdefault(case.output, {})
+            for outcome in case.outcomes:
+                place = (case.output, outcome.key)
+                world.setdefault(place, Remedy(outcome.expected, outcome.allowed))
+                if remedy := self._of_the_other(place, case.equation, outcome.key):
+                    self.others[place] = remedy
+        self.fed: dict[str, dict[Place, Remedy]] = {}
+        self.backward: set[str] = set()
+        self.inputs = [self._inputs(case) for case in cases]
+
+    # What could be wrong.
+
+    def _inputs(self, case: _Case) -> set[str]:
+        """The inputs of a broken equation that may be wrong; what they should be goes to `fed`."""
+        found: set[str] = set()
+        evaluated = self.side.found[case.equation.id]
+        rows = [(o.key, evaluated.row[o.key]) for o in case.outcomes if o.key in evaluated.row]
+        for sources in evaluated.sources.values():
+            for key, n in rows:
+                place = sources[n]
+                if place is None or place[0] == case.output:
+                    continue
+                if place in self.own.get(place[0], {}):
+                    found.add(place[0])
+                elif remedy := self._remedy(place, case.equation, key):
+                    self.fed.setdefault(place[0], {})[place] = remedy
+                    found.add(place[0])
+        return found
+
+    def _remedy(self, place: Place, broken: Equation, key: Key) -> Remedy | None:
+        for equation in self.side.domain.equations:
+            if equation.backward and equation.output == place[0]:
+                outcome = self.side.found[equation.id].outcomes.get(place[1])
+                if outcome is not None and not outcome.ok:
+                    self.backward.add(place[0])
+                    return Remedy(outcome.expected, outcome.allowed)
+        return self._of_the_other(place, broken, key)
+
+    def _of_the_other(self, place: Place, broken: Equation, key: Key) -> Remedy | None:
+        """What the other log has there, if that is something else and fits the equation there."""
+        if self.other is None or self._is_same(place) is not False:
+            return None
+        obeys = self.other.found[broken.id].outcomes.get(key)
+        value = self.other.view.at(*place)
+        if value is None or obeys is None or not obeys.ok or not np.isfinite(value).all():
+            return None
+        return Remedy(value, self.other.view.uncertainty(place[0], value[None])[0])
+
+    def _is_same(self, place: Place) -> bool | None:
+        """Whether both logs have the same value there; None where the other has none."""
+        a = self.side.view.at(*place)
+        b = self.other.view.at(*place) if self.other is not None else None
+        if a is None or b is None or a.shape != b.shape:
+            return None
+        spread = self.side.view.uncertainty(place[0], a[None])[0]
+        with np.errstate(invalid="ignore"):
+            return bool(((np.abs(a - b) <= SAME * spread) | (a == b) | (np.isnan(a) & np.isnan(b))).all())
+
+    def _differs(self, variable: str) -> bool:
+        """Whether a variable is another one than in the other log at any place where it may be wrong."""
+        places = {**self.fed.get(variable, {}), **self.own.get(variable, {})}
+        return any(self._is_same(place) is not True for place in places)
+
+    # What a set of wrong values explains.
+
+    def _world(self, chosen: Iterable[str]) -> dict[Place, Remedy]:
+        """Everything in `chosen` put right, what follows from another of them once more."""
+        chosen = set(chosen)
+        world: dict[Place, Remedy] = {}
+        for variable in chosen:
+            world |= self.own.get(variable) or self.fed.get(variable, {})
+        for case in self.cases:
+            if case.output in chosen and (fitted := self.fitted(case, world)) is not None:
+                known = [form.name for form in fitted.forms]
+                for n, outcome in enumerate(case.outcomes):
+                    form = known.index(self.side.found[case.equation.id].form[outcome.key].name)
+                    world[(case.output, outcome.key)] = Remedy(fitted.expected[form][n], fitted.allowed[form][n])
+        return world
+
+    def fitted(self, case: _Case, world: World) -> Fitted | None:
+        """A broken equation in that world at its broken places; None where nothing of it is another there."""
+        found = self.side.found[case.equation.id]
+        keys = list(found.row)
+        values, spreads, changed = dict(found.values), dict(found.spreads), False
+        for label, sources in found.sources.items():
+            at = [
+                (n, world[place])
+                for n, place in enumerate(sources)
+                if place is not None and place in world and place != (case.output, keys[n])
+            ]
+            if at:
+                changed = True
+                values[label], spreads[label] = values[label].copy(), spreads[label].copy()
+                for n, remedy in at:
+                    values[label][n, : len(remedy.value)] = remedy.value
+                    spreads[label][n, : len(remedy.value)] = np.nan_to_num(remedy.spread, nan=0.0)
+        if not changed or found.equation is None:
+            return None
+        view = self.side.view
+        fitted = fit(found.equation, view, keys, outputs(found.equation, view, keys), values, spreads)
+        rows = [found.row[o.key] for o in case.outcomes]
+        return Fitted(
+            fitted.forms, [e[rows] for e in fitted.expected], [a[rows] for a in fitted.allowed], fitted.fine[:, rows]
+        )
+
+    def _holds(self, case: _Case, world: World, *, is_known: bool) -> np.ndarray:
+        """Where a broken equation holds in that world, or with the other log's values in place of what is wrong.
+
+        One that holds for some settings only accuses no one where an input is known to be wrong.
+        """
+        theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
+        holds = np.zeros(len(case.outcomes), dtype=bool)
+        for fitted in [self.fitted(case, w) for w in ([world, theirs] if self.others else [world])]:
+            if fitted is None:
+                return holds
+            holds |= fitted.fine.any(axis=0)
+        if is_known and case.equation.conditional is True and not case.equation.fallback_for:
+            found = self.side.found[case.equation.id]
+            for sources in found.sources.values():
+                holds |= np.array([sources[found.row[o.key]] in world for o in case.outcomes])
+        return holds
+
+    def _explained(self, case: _Case, chosen: set[str], world: World, *, is_known: bool) -> bool:
+        return case.output in chosen or bool(self._holds(case, world, is_known=is_known).all())
+
+    # The search.
+
+    def accused(self) -> list[Accused]:
+        chosen = {case.output for case, inputs in zip(self.cases, self.inputs, strict=True) if not inputs}
+        instead: dict[str, tuple[str, ...]] = {}
+        while True:
+            world = self._world(chosen)
+            rest = [n for n, case in enumerate(self.cases) if not self._explained(case, chosen, world, is_known=True)]
+            if not rest:
+                self.world = world
+                return self._found(chosen, world, instead)
+            sets = self._smallest(self._group(rest, chosen), chosen)
+            for one in sets:
+                for variable in one:
+                    others = [o for o in sets if variable not in o]
+                    instead[variable] = tuple(self._named(o) for o in others)
+            chosen |= set().union(*sets)
+
+    def _group(self, rest: list[int], chosen: set[str]) -> list[int]:
+        """Of the broken equations left those that hang together with the first."""
+        group, variables = [rest[0]], self._variables(rest[0], chosen)
+        grew = True
+        while grew:
+            more = [n for n in rest if n not in group and self._variables(n, chosen) & variables]
+            grew = bool(more)
+            for n in more:
+                group.append(n)
+                variables |= self._variables(n, chosen)
+        return sorted(group)
+
+    def _variables(self, n: int, chosen: set[str]) -> set[str]:
+        return ({self.cases[n].output} | self.inputs[n]) - chosen
+
+    def _smallest(self, group: list[int], chosen: set[str]) -> list[set[str]]:
+        """The smallest sets that explain the whole group."""
+        order = [v.id for v in self.side.view.vocabulary.variables]
+        pool = set().union(*(self._variables(n, chosen) for n in group))
+        everyone = sorted(pool, key=lambda v: order.index(v) if v in order else len(order))
+        suspects = [v for v in everyone if self._differs(v)] if self.other is not None else everyone
+        for few in [suspects, everyone] if suspects != everyone else [everyone]:
+            if sets := self._explaining(few, group, chosen):
+                most = max(self._vouched(one) for one in sets)
+                sets = [one for one in sets if self._vouched(one) == most]
+                return [one for one in sets if self._is_of_one_kind(one)] or sets
+        return [{self.cases[n].output for n in group} - chosen]
+
+    def _explaining(self, pool: list[str], group: list[int], chosen: set[str]) -> list[set[str]]:
+        tried = 0
+        for size in range(1, len(pool) + 1):
+            sets: list[set[str]] = []
+            for few in combinations(pool, size):
+                tried += 1
+                if tried > MOST_TRIED:
+                    return sets
+                with_them = chosen | set(few)
+                world = self._world(with_them)
+                explain = all(self._explained(self.cases[n], with_them, world, is_known=False) for n in group)
+                if explain and not self._is_in_use(set(few), world):
+                    sets.append(set(few))
+            if sets:
+                return sets
+        return []
+
+    def _is_in_use(self, few: set[str], world: World) -> bool:
+        """Whether an equation that holds does so only with the very values that would be wrong as inputs.
+
+        The program went on with them, so that what was not made from them is what is wrong. Not asked of inputs that
+        feed only what holds for some settings, which need not be made from them, and is the same in the other log.
+        """
+        fed = {v for v in few if v not in self.own and not self._feeds_settings_only(v)}
+        wrong = {place: remedy for place, remedy in world.items() if place[0] in fed}
+        if not wrong:
+            return False
+        guilty = {case.equation.id for case in self.cases}
+        for equation in self.side.domain.equations:
+            found = self.side.found[equation.id]
+            names = {place[0].rpartition(".")[2] for place in wrong}
+            if equation.backward or equation.id in guilty or equation.output.rpartition(".")[2] in names:
+                continue  # the same quantity once more is no use of it
+            held = tuple(o for o in found.outcomes.values() if o.ok and o.key in found.row)
+            fitted = self.fitted(_Case(equation, held), wrong) if held else None
+            if fitted is not None and not fitted.fine.any(axis=0).all():
+                return True
+        return False
+
+    def _feeds_settings_only(self, variable: str) -> bool:
+        pairs = zip(self.cases, self.inputs, strict=True)
+        fed = [case for case, inputs in pairs if variable in inputs]
+        return all(case.equation.conditional is True and not self._differs(case.output) for case in fed)
+
+    def _vouched(self, variables: set[str]) -> int:
+        """For how many the other log says what they should be: that it fits here too is no chance."""
+        return sum(1 for v in variables if v not in self.own and v not in self.backward)
+
+    def _is_of_one_kind(self, variables: set[str]) -> bool:
+        """All outputs of broken equations, or all inputs: half of each says the same as either."""
+        return not variables & self.own.keys() or variables <= self.own.keys()
+
+    def _named(self, variables: set[str]) -> str:
+        order = [v.id for v in self.side.view.vocabulary.variables]
+        return " and ".join(v.rpartition(".")[2] for v in sorted(variables, key=order.index))
+
+    # What came of it.
+
+    def _found(
+        self, chosen: set[str], world: dict[Place, Remedy], instead: Mapping[str, tuple[str, ...]]
+    ) -> list[Accused]:
+        found = []
+        for case in self.cases:
+            also = instead.get(case.output, ())
+            if case.output in chosen and (broken := case.outcomes if also else self._still_broken(case, world)):
+                found.append(Accused(case.output, case.equation, tuple(broken), True, also))
+        for variable in chosen - self.own.keys():
+            places = self.fed[variable]
+            case = next(c for c, i in zip(self.cases, self.inputs, strict=True) if variable in i)
+            outcomes = [self._as_outcome(place, remedy) for place, remedy in places.items()]
+            found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ())))
+        return found
+
+    def _still_broken(self, case: _Case, world: World) -> list[Outcome]:
+        """Without the places at which the equation holds once its inputs are put right; one place cannot clear another
+        that is itself cleared."""
+        holds = self._holds(case, world, is_known=True)
+        if not holds.any():
+            return list(case.outcomes)
+        found = self.side.found[case.equation.id]
+        kept: dict[Key, Outcome] = {}
+        for outcome, cleared in zip(case.outcomes, holds, strict=True):
+            sources = [s[found.row[outcome.key]] for s in found.sources.values()]
+            wrong = [p for p in sources if p is not None and p in world and p != (case.output, outcome.key)]
+            if not cleared or not any(p[0] != case.output or p[1] in kept for p in wrong):
+                kept[outcome.key] = outcome
+        return list(kept.values())
+
+    def _as_outcome(self, place: Place, remedy: Remedy) -> Outcome:
+        got = self.side.view.at(*place)
+        assert got is not None
+        return Outcome(place[1], got, remedy.value, remedy.spread, frozenset())

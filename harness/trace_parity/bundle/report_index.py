@@ -1,0 +1,181 @@
+"""reports/index.html: every bundle under a folder, by case and time, with the trend of each case."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from trace_parity.bundle.bundle import MANIFEST, find_bundles, load_result, verify, write_manifest
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.render.html_form import page
+from trace_parity.render.html_form import render as report_page
+from trace_parity.render.numbers import short
+from trace_parity.render.pictures import bundle_files
+from trace_parity.render.svg import sparkline
+from trace_parity.result.result_json import read_result
+
+INDEX = "index.html"
+MOST_RUNS = 40
+"""Points of a sparkline."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One bundle in the index; `href` is relative to the index."""
+
+    case: str
+    name: str
+    href: str
+    verdict: str
+    exit_code: int
+    headline: str
+    num_divergent: int
+    needed_rtol: float
+
+    @property
+    def time(self) -> str:
+        """`2025-10-08 21:24:59`, from the bundle's name; the name itself where it carries none."""
+        t = self.name
+        if len(t) < 16 or t[8] != "T" or t[15] != "Z":
+            return t
+        return f"{t[:4]}-{t[4:6]}-{t[6:8]} {t[9:11]}:{t[11:13]}:{t[13:15]}"
+
+    @property
+    def commit(self) -> str:
+        """What follows the time in the bundle's name."""
+        return self.name.partition("-")[2]
+
+
+@dataclass(frozen=True)
+class CaseTrend:
+    """The bundles of one case, oldest first, with their trend as an <svg> element."""
+
+    case: str
+    entries: tuple[Entry, ...]
+    spark: str
+
+    @property
+    def newest(self) -> Entry:
+        """The bundle that says how the case stands."""
+        return self.entries[-1]
+
+
+def entries(root: Path) -> list[Entry]:
+    """The bundles under `root`, oldest first. A bundle whose result has no exit code or tolerance shows as unknown."""
+    found = []
+    for info in find_bundles(root):
+        data = load_result(info.path)
+        needed = data.get("needed_rtol")
+        where = info.path.relative_to(root).as_posix()
+        page_name = "report.html" if (info.path / "report.html").is_file() else ""
+        found.append(
+            Entry(
+                info.case,
+                info.name,
+                quote(f"{where}/{page_name}"),
+                str(info.verdict),
+                int(data.get("exit_code", 1)),
+                str(info.headline),
+                int(info.num_divergent),
+                math.nan if needed is None else float(needed),
+            )
+        )
+    return found
+
+
+def trends(found: list[Entry]) -> list[CaseTrend]:
+    """The entries by case, cases by name."""
+    by_case: dict[str, list[Entry]] = {}
+    for entry in found:
+        by_case.setdefault(entry.case, []).append(entry)
+    return [CaseTrend(case, tuple(group), _spark(case, group)) for case, group in sorted(by_case.items())]
+
+
+def _spark(case: str, group: list[Entry]) -> str:
+    known = [e for e in group if not math.isnan(e.needed_rtol)][-MOST_RUNS:]
+    if not known:
+        return ""
+    label = f"worst relative difference of {case} over {len(known)} runs, {short(known[0].needed_rtol)} to "
+    label += f"{short(known[-1].needed_rtol)}"
+    return sparkline([e.needed_rtol for e in known], [e.exit_code == 0 for e in known], label)
+
+
+def render_index(found: list[Entry]) -> str:
+    """The page."""
+    return page(
+        "index.html.j2",
+        title="trace-diff: reports",
+        data={},
+        trends=trends(found),
+        newest_first=sorted(found, key=lambda e: (e.name, e.case), reverse=True),
+    )
+
+
+def write_index(root: Path) -> tuple[Path, int]:
+    """Write `root/index.html`; returns its path and how many bundles it lists. Raises HarnessError (exit 2)."""
+    found = entries(root)
+    target = root / INDEX
+    text = render_index(found)
+    partial = target.with_name(f".{INDEX}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(root), expected="a folder") from error
+    return target, len(found)
+
+
+def render_bundle(folder: Path) -> str:
+    """report.html of a bundle, made again from its result.json and pictures. Raises HarnessError (exit 5)."""
+    result = read_result(folder / "result.json")
+    return report_page(result, bundle_files(folder, result))
+
+
+def replace_report(folder: Path) -> Path:
+    """Put a newly made report.html into a bundle and into its manifest.
+
+    Raises HarnessError (exit 5) when any other file is not as it was written: a new manifest would hide that.
+    """
+    target = folder / "report.html"
+    faults = [fault for fault in verify(folder) if not fault.startswith("report.html: ")]
+    if faults:
+        raise HarnessError(
+            Exit.UNREADABLE,
+            f"not as it was written: {faults[0]}",
+            where=str(folder / MANIFEST),
+            hint="--out FILE writes the page elsewhere and leaves the bundle alone",
+        )
+    text = render_bundle(folder)
+    target.write_text(text, encoding="utf-8")
+    write_manifest(folder)
+    return target
+
+
+def newest_report(place: Path) -> Path:
+    """The page to open for a bundle, or of the newest bundle under a folder. Raises HarnessError (exit 5)."""
+    if (place / MANIFEST).is_file():
+        folder = place
+    else:
+        found = find_bundles(place)
+        if not found:
+            raise HarnessError(
+                Exit.UNREADABLE, "no bundle", where=str(place), hint="trace-diff run CASE leaves one under reports/"
+            )
+        folder = found[-1].path
+    report = folder / "report.html"
+    if not report.is_file():
+        raise HarnessError(Exit.UNREADABLE, "no report.html", where=str(folder), hint="trace-diff report render BUNDLE")
+    return report.resolve()
+
+
+def open_page(path: Path, environment: Mapping[str, str], platform: str, opener: Callable[[str], bool]) -> bool:
+    """Show a page in a browser where there is a display; says whether one was started."""
+    needs_display = platform.startswith(("linux", "freebsd"))
+    has_display = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if needs_display and not has_display:
+        return False
+    return opener(path.as_uri())

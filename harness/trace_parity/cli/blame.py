@@ -1,0 +1,93 @@
+"""`trace-diff blame`: which side breaks its own equation, from logs alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import blame_pixels_option
+from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.trace import TraceTable
+
+
+@click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be asked.")
+@click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
+@click.argument("py_log", metavar="[PY.log]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A further log of either side (each line says whose it is), repeatable.",
+)
+@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+)
+@blame_pixels_option
+@click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
+def blame(
+    log: Path,
+    py_log: Path | None,
+    also: tuple[Path, ...],
+    rtol: float | None,
+    form: str,
+    blame_pixels: int,
+    lenient: bool,
+) -> None:
+    """Evaluate the model's equations on the values that a log itself holds, in extended precision.
+
+    One LOG: whether it is consistent with itself. Two, C's and PY's: which side introduced a difference, what is
+    inherited from upstream, and what no equation explains.
+    """
+    from trace_parity.blame.attribution import blame_log, blame_pair
+    from trace_parity.compare.align import align
+    from trace_parity.compare.judge import judge
+    from trace_parity.compare.sites import narrow
+    from trace_parity.pair.domain import domain_for
+    from trace_parity.pair.vocabulary import load_vocabulary
+    from trace_parity.render.blame_text import text
+    from trace_parity.result.result import to_json
+
+    vocabulary = load_vocabulary()
+    domain = domain_for(vocabulary)
+    if domain is None:
+        raise HarnessError(Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}")
+
+    if py_log is None:
+        c = _read(log, also, "C", lenient)
+        only_py = "side" in c.notes
+        found = blame_log(_read(log, also, "PY", lenient) if only_py else c, vocabulary, domain)
+    else:
+        alignment = align(_read(log, also, "C", lenient), _read(py_log, also, "PY", lenient), vocabulary)
+        inside, judgement, looked = narrow(alignment, judge(alignment, rtol=rtol), most_pixels=blame_pixels)
+        found = blame_pair(inside, judgement, domain)
+        if looked is not None:
+            found = replace(found, missing=(str(looked), *found.missing))
+    click.echo(to_json(found) if form == "json" else text(found), nl=False)
+    code = Exit.NOTHING_TO_COMPARE if not found.equations_checked else Exit.DIVERGENCE if found.guilty else Exit.PARITY
+    raise SystemExit(int(code))
+
+
+def _read(path: Path, also: tuple[Path, ...], side: str, lenient: bool) -> TraceTable:
+    """One side's lines of a log and of the further ones, as if they were one log."""
+    from trace_parity.pair.vocabulary import load_vocabulary
+    from trace_parity.trace import read_trace, read_trace_lines
+
+    vocabulary = load_vocabulary()
+    table = read_trace(path, side, vocabulary, lenient=lenient)
+    if not also:
+        return table
+    for more in also:
+        read_trace(more, side, vocabulary, lenient=lenient)
+    texts = [p.read_text(encoding="utf-8", errors="replace") for p in (path, *also)]
+    lines = [line for text in texts for line in text.splitlines()]
+    merged = read_trace_lines([line + "\n" for line in lines], side, str(path), vocabulary)
+    if merged.unreadable and not lenient:
+        bad = merged.unreadable[0]
+        raise HarnessError(Exit.UNREADABLE, f"{bad.why}: {bad.text[:120]!r}", where=f"{path} with --also")
+    return merged

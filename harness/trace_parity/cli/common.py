@@ -1,0 +1,126 @@
+"""What several subcommands share: output forms, progress on standard error, option texts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import visible
+from trace_parity.render import FORMATS, renderer
+
+if TYPE_CHECKING:
+    from trace_parity.result.result import Result
+    from trace_parity.run.launch import Progress
+    from trace_parity.run.run_case import Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_options(command: F) -> F:
+    """--format, --rtol and --lenient, as every comparing command takes them."""
+    for option in (
+        click.option(
+            "--lenient", is_flag=True, help="Count and list unreadable trace lines instead of refusing the log."
+        ),
+        click.option(
+            "--rtol",
+            "rtol_words",
+            multiple=True,
+            metavar="RULE...",
+            help="Relative tolerance in place of each variable's own (whole numbers stay exact), and of chosen ones: "
+            "--rtol 1e-6 F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale that the variable is held "
+            "against, NAME:ulp=N a count of doubles.",
+        ),
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            metavar="FORMAT[:PATH]",
+            help=f"Output form, repeatable: {', '.join(FORMATS)}. Without a path to standard output. [default: text]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+waive_option = click.option(
+    "--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable."
+)
+blame_pixels_option = click.option(
+    "--blame-pixels",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many divergent pixels of logs of more than 200,000 numbers are held against the equations. Every "
+    "variable that diverges is looked at in one of them, however few.",
+)
+
+
+def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
+    """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work is done."""
+    parsed = []
+    for word in formats or ("text",):
+        form, _, path = word.partition(":")
+        if form not in FORMATS:
+            raise HarnessError(Exit.USAGE, f"no output form {form!r}", where="--format", expected=" or ".join(FORMATS))
+        parsed.append((form, Path(path) if path else None))
+    return parsed
+
+
+def note(text: str) -> None:
+    """A remark on standard error."""
+    click.echo(f"note: {visible(text)}", err=True)
+
+
+def emit(
+    result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Mapping[str, bytes] | None = None
+) -> None:
+    """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
+    for form, path in formats:
+        text = renderer(form)(result) if form != "html" or embedded is None else _page(result, embedded)
+        if path is None:
+            click.echo(text, nl=False)
+            continue
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
+
+
+def _page(result: Result, embedded: Mapping[str, bytes]) -> str:
+    from trace_parity.render.html_form import render
+
+    return render(result, embedded, in_bundle=False)
+
+
+@contextmanager
+def stages() -> Iterator[Stage]:
+    """Progress bars on standard error while programs run; plain lines where it is no terminal."""
+    if not sys.stderr.isatty():
+        yield _line_stage
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:36}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        @contextmanager
+        def bar_stage(title: str) -> Iterator[Callable[[int], None]]:
+            task = bars.add_task(title, total=None)
+            yield lambda percent: bars.update(task, total=100, completed=percent)
+            bars.update(task, total=100, completed=100)
+
+        yield bar_stage
+
+
+@contextmanager
+def _line_stage(title: str) -> Iterator[Progress]:
+    click.echo(f"{visible(title)} …", err=True)
+    yield lambda percent: None

@@ -1,0 +1,101 @@
+"""`trace-diff gate`: many cases, one exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from trace_parity.errors import Exit, HarnessError
+
+
+@click.command(
+    epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume (clean tree only)."
+)
+@click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the shipped one]")
+@click.option("--only", multiple=True, metavar="ID", help="Run this case of the matrix, repeatable.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Cases at a time."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/gate"),
+    show_default=True,
+    help="Folder for the bundles, gate.json and gate.junit.xml.",
+)
+@click.option("--against", type=click.Choice(["fixed", "unfixed"]), default="fixed", show_default=True)
+@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance in place of each variable's own.")
+@click.option(
+    "--waive",
+    multiple=True,
+    metavar="QUIRK",
+    help="Let this known quirk pass in the cases that show it; one that no case shows ends the gate with 7. "
+    "Repeatable.",
+)
+@click.option("--no-images", is_flag=True, help="Trace only; render no image.")
+@click.option(
+    "--preflight",
+    is_flag=True,
+    help="Compare the settings of both programs first, as `run` does; 1 to 2 s a case more.",
+)
+@click.option("--resume", is_flag=True, help="Take over the outcomes of the same commit from an earlier gate.")
+def gate(
+    matrix: Path | None,
+    only: tuple[str, ...],
+    jobs: int,
+    out: Path,
+    against: str,
+    rtol: float | None,
+    waive: tuple[str, ...],
+    no_images: bool,
+    preflight: bool,
+    resume: bool,
+) -> None:
+    """Run every case of a matrix through both programs; print a table, write one JUnit file.
+
+    One case that crashes does not lose the others.
+    """
+    from trace_parity.pair.matrix import Matrix, load_matrix
+    from trace_parity.quirks.recognise import load_quirks
+    from trace_parity.quirks.waivers import check_ids
+    from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table
+    from trace_parity.run.gate import Outcome, run_gate, stale_waivers, worst
+    from trace_parity.run.run_case import RunOptions
+
+    check_ids(waive, load_quirks())
+    loaded = load_matrix(matrix)
+    if unknown := set(only) - {case.id for case in loaded.cases}:
+        raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
+    chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not only or c.id in only))
+    options = RunOptions(
+        against=against,
+        out=out,
+        render_images=not no_images,
+        rtol=rtol,
+        waive=waive,
+        waive_unused=True,
+        together=True,
+        program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))},
+        asked_as=("trace-diff", *sys.argv[1:]),
+        preflight=preflight,
+    )
+    seen = 0
+
+    def tell(outcome: Outcome) -> None:
+        nonlocal seen
+        seen += 1
+        click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
+
+    outcomes = run_gate(chosen, options, jobs, resume=resume, on_outcome=tell)
+    (out / "gate.junit.xml").write_text(gate_junit(outcomes, "trace-diff gate"), encoding="utf-8")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as stream:
+            stream.write(gate_markdown(outcomes))
+    click.echo(gate_table(outcomes), nl=False)
+    stale = stale_waivers(outcomes, waive)
+    for quirk in stale:
+        click.echo(f"waiver {quirk}: its divergence shows in no case; remove the waiver")
+    raise SystemExit(int(worst(outcomes, stale)))

@@ -1,0 +1,87 @@
+"""`trace-diff gradcheck`: are the gradients of the port's image right?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.errors import Exit
+
+if TYPE_CHECKING:
+    from trace_parity.run.gradcheck import GradientRow
+
+
+@click.command(epilog="Exit codes: 0 every gradient holds, 1 one does not, 2 usage, 3 the port failed, 6 none checked.")
+@click.option("--case", "cases", multiple=True, help="What to check, repeatable; or all. [default: phi_rotation]")
+@click.option("--parameter", "parameters", multiple=True, help="With respect to what, repeatable. [default: all]")
+@click.option("--list", "is_list", is_flag=True, help="List cases and parameters.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+)
+def gradcheck(cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
+    """Hold the gradients of the PyTorch port against finite differences, near a Bragg peak and between peaks.
+
+    The error of central differences falls as the square of the step where the gradient is right (ok), or is that of
+    rounding at any step where the image is linear or quadratic in the parameter (exact); `none` is a pixel that does
+    not depend on it. torch.autograd.gradcheck must agree.
+    """
+    from trace_parity.cli.common import stages
+    from trace_parity.run import gradcheck as port
+
+    if is_list:
+        known_cases, known_parameters = port.names()
+        known = {"cases": known_cases, "parameters": known_parameters}
+        lines = [f"{kind}: {' '.join(entries)}" for kind, entries in known.items()]
+        click.echo(json.dumps(known) if form == "json" else "\n".join(lines))
+        return
+    with stages() as stage, stage("gradients") as progress:
+        rows = port.check(cases or ("phi_rotation",), parameters, progress)
+    wrong = [row for row in rows if not row.good]
+    if form == "json":
+        click.echo(json.dumps({"wrong": len(wrong), "rows": [dataclasses.asdict(row) for row in rows]}, indent=1))
+    else:
+        _table(rows)
+        click.echo(_summary(rows))
+    raise SystemExit(int(Exit.DIVERGENCE if wrong else Exit.PARITY))
+
+
+def _table(rows: list[GradientRow]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("parameter", "case", "place", "pixel", box=None, pad_edge=False, header_style="bold")
+    for title in ("analytic", "differences", "order"):
+        table.add_column(title, justify="right")
+    table.add_column("autograd")
+    table.add_column("verdict")
+    for row in rows:
+        name = row.parameter if row.components == 1 else f"{row.parameter}\\[{row.component}]"
+        style = {"wrong": "bold red", "none": "dim"}.get(row.verdict)
+        table.add_row(
+            name,
+            row.case,
+            row.place,
+            "{},{}".format(*row.pixel),
+            f"{row.analytic:.8g}",
+            f"{row.difference:.8g}",
+            "" if row.order is None else f"{row.order:.3f}",
+            "ok" if row.gradcheck else "fails",
+            row.verdict.upper() if row.verdict == "wrong" else row.verdict,
+            style=style,
+        )
+    console = Console()
+    if not console.is_terminal:  # piped, a table keeps its lines whole
+        console = Console(width=160)
+    console.print(table)
+
+
+def _summary(rows: list[GradientRow]) -> str:
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("ok", "exact", "none", "wrong")}
+    head = f"WRONG  {counts['wrong']} gradients" if counts["wrong"] else "HOLDS"
+    return (
+        f"{head}  {counts['ok']} fall as the square of the step, {counts['exact']} are exact, "
+        f"{counts['none']} do not depend, {counts['wrong']} are wrong"
+    )

@@ -1,0 +1,118 @@
+"""`trace-diff inject`: rerun the port with C's values of some variables; `--bisect` isolates the faults that way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.run.counterfactual import Bisection, Injection
+
+
+@click.command(
+    epilog="Exit codes: 0 everything after agrees, 1 it does not, 2 usage or another input file, 3 the port failed, "
+    "5 unreadable, 6 nothing was compared that comes after."
+)
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
+@click.option("--mat", type=click.Path(path_type=Path), help="The matrix file that the run was given.")
+@click.option("--hkl", type=click.Path(path_type=Path), help="The reflection file that the run was given.")
+@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
+)
+def inject(
+    bundle: Path,
+    names: tuple[str, ...],
+    is_bisect: bool,
+    mat: Path | None,
+    hkl: Path | None,
+    rtol: float | None,
+    form: str,
+) -> None:
+    """Put C's values of the variables NAME into the port, and see whether everything after them agrees then.
+
+    BUNDLE is a run that is there; of its two programs only the port is run again, and the bundle stays as it is. A name
+    that stands at several scopes is put in at each; `scope.NAME` means one of them.
+
+    \b
+    trace-diff inject BUNDLE F_cell
+    trace-diff inject BUNDLE rot_a_angstroms rot_b_angstroms rot_c_angstroms
+    trace-diff inject BUNDLE --bisect
+    """
+    from trace_parity.cli.common import stages
+    from trace_parity.pair.vocabulary import load_vocabulary
+    from trace_parity.result.result import to_json
+    from trace_parity.run import counterfactual as lab
+
+    if bool(names) == is_bisect:
+        raise HarnessError(
+            Exit.USAGE,
+            "both names and --bisect" if names else "nothing to put in",
+            expected="names of variables, or --bisect",
+        )
+    lab.known_ids(names, load_vocabulary())  # before anything is run
+    with (
+        stages() as stage,
+        lab.counterfactual(bundle, files={"mat": mat, "hkl": hkl}, rtol=rtol, stage=stage) as ready,
+    ):
+        found: Injection | Bisection = lab.bisect(ready) if is_bisect else lab.inject(ready, names)
+    click.echo(to_json(found) if form == "json" else _text(found), nl=False)
+    raise SystemExit(int(Exit.PARITY if found.agrees else Exit.DIVERGENCE))
+
+
+def _text(found: Injection | Bisection) -> str:
+    from trace_parity.run.counterfactual import Bisection
+
+    lines = _bisection(found) if isinstance(found, Bisection) else _injection(found)
+    return "\n".join(lines) + "\n"
+
+
+def _injection(found: Injection) -> list[str]:
+    names = ", ".join(found.names)
+    if not found.agrees:
+        verdict = f"STILL DIVERGES  with C's {names} not everything after agrees"
+    elif found.cured:
+        verdict = f"AGREES  with C's {names} everything after agrees"
+    else:
+        verdict = f"AGREES  everything after {names} agrees, but it did so without C's values"
+    lines = [verdict, f"  after     {', '.join(_last(i) for i in found.after)}"]
+    if found.cured:
+        lines.append(f"  cured     {', '.join(_last(i) for i in found.cured)}")
+    for title, after in (("still", True), ("elsewhere", False)):
+        rows = [v for v in found.variables if v.after is after and v.now]
+        for row in rows:
+            counts = f"{row.now} of {row.compared} numbers"
+            lines.append(f"  {title:9} {row.variable}: {counts} (without C's values: {row.before})")
+    lines.append(f"  reruns    {found.reruns}")
+    return lines
+
+
+def _bisection(found: Bisection) -> list[str]:
+    count = len(found.faults)
+    if not found.agrees:
+        head = f"NOT ISOLATED  {len(found.left)} variables diverge all the same: {', '.join(found.left)}"
+    elif not count:
+        head = "AGREES  nothing diverges, there is no fault to isolate"
+    else:
+        many = count > 1
+        head = f"ISOLATED  {count} fault{'s' * many}; with C's values of {'them' if many else 'it'} everything agrees"
+    lines = [head]
+    for fault in found.faults:
+        others = [_last(i) for i in fault.needed_for if i != fault.variable]
+        more = f"; without C's values of it {', '.join(others)} diverge too" if others else ""
+        lines.append(f"  {_last(fault.variable)}: its inputs agree and it does not{more}")
+    if found.stubborn:
+        names = ", ".join(_last(i) for i in found.stubborn)
+        lines.append(f"  {names}: differ even with C's values put in; the port changes them after that")
+    lines.append(f"  reruns    {found.reruns}")
+    return lines
+
+
+def _last(variable: str) -> str:
+    return variable.rpartition(".")[2]

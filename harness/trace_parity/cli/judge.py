@@ -1,0 +1,65 @@
+"""`trace-diff judge`: a stored comparison under another tolerance, without running anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from trace_parity.cli.common import blame_pixels_option, emit, output_options, parse_formats, waive_option
+
+
+@click.command(epilog="Exit codes as for `trace-diff run`.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@waive_option
+@blame_pixels_option
+@output_options
+def judge(
+    bundle: Path,
+    waive: tuple[str, ...],
+    blame_pixels: int,
+    rtol_words: tuple[str, ...],
+    formats: tuple[str, ...],
+    lenient: bool,
+) -> None:
+    """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
+    from trace_parity.compare.align import align
+    from trace_parity.compare.coverage import Contract
+    from trace_parity.compare.images import compare_images, read_image
+    from trace_parity.pair.case import parse_case
+    from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
+    from trace_parity.pair.vocabulary import load_vocabulary
+    from trace_parity.quirks.recognise import load_quirks
+    from trace_parity.quirks.waivers import check_ids
+    from trace_parity.result.result import compare
+    from trace_parity.result.result_json import read_result
+    from trace_parity.trace import read_trace
+    from trace_parity.trace.precision import with_precision
+
+    wanted = parse_formats(formats)
+    rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
+    vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
+    stored = read_result(bundle / "result.json")
+    logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}
+    vocabulary, precision = with_precision(vocabulary, logs)
+    tables = [read_trace(path, side, vocabulary, lenient=lenient) for side, path in logs.items()]
+    images = None
+    if stored.images is not None:
+        pair = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
+        images = compare_images(pair[0], pair[1], vocabulary.image, rtol)
+    case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
+    contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
+    result = compare(
+        align(tables[0], tables[1], vocabulary),
+        stored.case,
+        contract,
+        rtol=rtol,
+        images=images,
+        waive=waive,
+        blame_pixels=blame_pixels,
+        settings=stored.settings,
+    )
+    emit(replace(result, sources=stored.sources, precision=precision), wanted)
+    raise SystemExit(result.exit_code)

@@ -1,0 +1,111 @@
+"""The `trace-diff` command: finds the subcommand, turns errors into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from trace_parity import __version__
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import visible_lines
+
+COMMANDS = {
+    "run": "run both programs on one command line, compare, leave a bundle",
+    "compare": "compare two logs",
+    "blame": "which side breaks its own equation, in two logs or one",
+    "inject": "rerun the port with C's values of some variables; isolate the faults",
+    "judge": "judge a bundle again under another tolerance",
+    "phi": "per-φ table of two logs or of a bundle",
+    "bundle": "verify, list and show bundles",
+    "report": "render, index and open the reports of bundles",
+    "gate": "run a matrix of cases through both programs",
+    "cases": "list and show the shipped cases",
+    "gradcheck": "hold the port's gradients against finite differences",
+    "export": "export figures of a bundle",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is called, so that `--help` comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand's own module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"trace_parity.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table above, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trace-diff")
+def trace_diff() -> None:
+    """Find the first variable in which a port parts from its C original, and prove it.
+
+    \b
+    trace-diff run supervisor          both programs, compared, bundled
+    trace-diff compare C.log PY.log    two logs that you have
+
+    Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
+    6 nothing or one side only to compare, 7 a stale waiver.
+    """
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came: leave as from Ctrl-C, so that what is under way cleans up after itself."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise _TerminatedError
+
+
+def join_rules(words: Sequence[str]) -> list[str]:
+    """`--rtol 1e-6 F_latt:1e-9` with all rules in one word, so that they are not taken for other arguments."""
+    joined: list[str] = []
+    in_rules = False
+    for word in words:
+        if in_rules and _RULE.fullmatch(word):
+            joined[-1] += f" {word}"
+            continue
+        in_rules = bool(joined) and joined[-1] == "--rtol"
+        joined.append(word)
+    return joined
+
+
+_RULE = re.compile(r"[\w*?\[\]!]+:(?:(?:abs|ulp|rtol)=)?[-+.\deE]+")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        words = join_rules(sys.argv[1:] if argv is None else argv)
+        trace_diff.main(args=words, prog_name="trace-diff", standalone_mode=False)
+    except HarnessError as error:
+        click.echo(f"trace-diff: {visible_lines(str(error))}", err=True)
+        sys.exit(int(error.code))
+    except click.exceptions.Abort:
+        click.echo("trace-diff: interrupted; no bundle was left", err=True)
+        sys.exit(130)
+    except _TerminatedError:
+        click.echo("trace-diff: interrupted; no bundle was left", err=True)
+        sys.exit(143)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(Exit.USAGE))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,71 @@
+"""`trace-diff report`: the pages of bundles, made again, listed and opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def report() -> None:
+    """Render, index and open the reports of bundles."""
+
+
+@report.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the page here (- for standard output) and leave the bundle alone.",
+)
+def render(bundle: Path, out: Path | None) -> None:
+    """Make report.html of BUNDLE again from its result.json.
+
+    Without --out the page takes its place in the bundle and in the manifest, provided that no other file was changed.
+    """
+    from trace_parity.bundle.report_index import render_bundle, replace_report
+    from trace_parity.errors import Exit, HarnessError
+
+    if out is None:
+        click.echo(replace_report(bundle))
+        return
+    text = render_bundle(bundle)
+    if str(out) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(out)) from error
+    click.echo(out)
+
+
+@report.command()
+@click.argument("root", type=click.Path(path_type=Path), default=Path("reports"))
+def index(root: Path) -> None:
+    """Write ROOT/index.html (default: reports): all bundles by case and time, with the trend of each case."""
+    from trace_parity.bundle.report_index import write_index
+
+    path, count = write_index(root)
+    click.echo(f"{count} bundle{'s' if count != 1 else ''}", err=True)
+    click.echo(path)
+
+
+@report.command("open")
+@click.argument("place", type=click.Path(path_type=Path), default=Path("reports"), metavar="[BUNDLE|ROOT]")
+def open_newest(place: Path) -> None:
+    """Open the report of a bundle, or of the newest under a folder (default: reports), in the browser.
+
+    The path is printed in any case; where there is no display it is only printed.
+    """
+    import os
+    import sys
+    import webbrowser
+
+    from trace_parity.bundle.report_index import newest_report, open_page
+
+    path = newest_report(place)
+    click.echo(path)
+    if not open_page(path, os.environ, sys.platform, webbrowser.open):
+        click.echo("no browser was started: there is no display", err=True)

@@ -1,0 +1,151 @@
+"""`trace-diff run`: both programs on one command line, compared, with a bundle left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from trace_parity.cli.common import emit, output_options, parse_formats, stages, waive_option
+from trace_parity.errors import Exit, HarnessError
+
+
+class CommandWithPaste(click.Command):
+    """Everything behind `--` is a pasted command line and is not looked at."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put what stands behind `--` aside."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta["pasted"] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+
+@click.command(
+    cls=CommandWithPaste,
+    epilog="Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable, "
+    "6 nothing or one side only to compare, 7 a stale waiver.",
+)
+@click.argument("case", required=False, metavar="[CASE | -- COMMAND LINE]")
+@click.option(
+    "--pixel",
+    "pixels",
+    nargs=2,
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="SLOW FAST",
+    help="Pixel to trace, repeatable; in place of the case's own.",
+)
+@click.option(
+    "--pixels",
+    "picks",
+    metavar="PICKS",
+    help="Pick pixels off the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
+    "[default for a command line without --pixel: worst:2,brightest:1]",
+)
+@click.option("--mat", type=click.Path(path_type=Path), help="Use this matrix file in place of the case's.")
+@click.option("--hkl", type=click.Path(path_type=Path), help="Use this reflection file in place of the case's.")
+@click.option(
+    "--against",
+    type=click.Choice(["fixed", "unfixed"]),
+    default="fixed",
+    show_default=True,
+    help="The C reference with its state leaks repaired, or as the original is.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
+)
+@waive_option
+@click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
+@click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")
+@click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each program.")
+@output_options
+@click.pass_context
+def run(
+    ctx: click.Context,
+    case: str | None,
+    pixels: tuple[tuple[int, int], ...],
+    picks: str | None,
+    mat: Path | None,
+    hkl: Path | None,
+    against: str,
+    out: Path,
+    waive: tuple[str, ...],
+    no_images: bool,
+    no_preflight: bool,
+    device: str | None,
+    dtype: str | None,
+    threads: int | None,
+    rtol_words: tuple[str, ...],
+    formats: tuple[str, ...],
+    lenient: bool,
+) -> None:
+    """Run both programs on CASE or on a pasted command line, compare, and leave a bundle.
+
+    \b
+    trace-diff run supervisor
+    trace-diff run supervisor --mat A.mat --hkl scaled.hkl
+    trace-diff run --pixel 685 1039 -- -mat A.mat -hkl scaled.hkl -distance 231 …
+
+    The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
+    """
+    from trace_parity.pair.case import load_case, pasted_case, with_pixels
+    from trace_parity.pair.tolerances import global_rtol, parse_rules
+    from trace_parity.quirks.recognise import load_quirks
+    from trace_parity.quirks.waivers import check_ids
+    from trace_parity.run.launch import load_programs
+    from trace_parity.run.picks import DEFAULT_PICKS, parse_picks
+    from trace_parity.run.run_case import RunOptions, run_case, with_replacements
+
+    wanted = parse_formats(formats)
+    rules = parse_rules(rtol_words)
+    check_ids(waive, load_quirks())
+    argv: tuple[str, ...] = ctx.meta.get("pasted", ())
+    if case is None and not argv:
+        raise HarnessError(
+            Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"
+        )
+    if case is not None and argv:
+        raise HarnessError(
+            Exit.USAGE, f"both a case ({case}) and a command line", expected="one of them", hint="leave out the case"
+        )
+    if picks is not None and (pixels or no_images):
+        raise HarnessError(
+            Exit.USAGE,
+            "--pixels picks off the images, so it goes neither with --pixel nor with --no-images",
+            expected="one of them",
+        )
+    chosen = pasted_case(argv, pixels) if case is None else with_pixels(load_case(case), pixels)
+    if picks is None and not chosen.pixels:
+        if no_images:
+            raise HarnessError(Exit.USAGE, "no pixel to trace", expected="--pixel SLOW FAST, since there are no images")
+        picks = DEFAULT_PICKS
+    programs = load_programs()
+    chosen = with_replacements(chosen, programs, {"mat": mat, "hkl": hkl})
+    asked = {"device": device, "dtype": dtype, "threads": threads}
+    options = RunOptions(
+        against=against,
+        out=out,
+        render_images=not no_images,
+        rtol=global_rtol(rules),
+        rules=rules,
+        waive=waive,
+        lenient=lenient,
+        program_options={name: str(value) for name, value in asked.items() if value is not None},
+        asked_as=("trace-diff", *sys.argv[1:]),
+        picks=parse_picks(picks) if picks is not None else (),
+        preflight=not no_preflight,
+    )
+    with stages() as stage:
+        outcome = run_case(chosen, options, stage)
+    emit(outcome.result, wanted)
+    click.echo(f"bundle: {outcome.bundle}", err=True)
+    raise SystemExit(outcome.result.exit_code)

@@ -1,0 +1,1 @@
+"""What a pair of programs is: vocabulary, quirks, cases, programs, equations."""

@@ -1,0 +1,227 @@
+"""A case: a command line that both programs run, its input files, the pixels to trace, and what must come of it.
+
+Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a case of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from trace_parity.compare.coverage import Contract
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.find import shipped_pair
+
+Pixel = tuple[int, int]
+"""(slow, fast)."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """How an input file is made: its text, or a command that prints it.
+
+    In the command {python} is this interpreter and {pair} the pair's folder.
+    """
+
+    name: str
+    text: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case. `argv` is the command line without the program's name and without trace or output flags."""
+
+    id: str
+    title: str
+    argv: tuple[str, ...]
+    pixels: tuple[Pixel, ...]
+    description: str = ""
+    files: tuple[InputFile, ...] = ()
+    variables: tuple[str, ...] = ()
+    ticks: Mapping[str, int] = field(default_factory=dict)
+    expectation: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def contract(self) -> Contract:
+        """What must be compared before this case may be called parity."""
+        return Contract(self.variables, self.pixels, dict(self.ticks))
+
+
+def list_cases() -> list[Case]:
+    """The shipped cases, by id."""
+    folder = shipped_pair() / "cases"
+    found = [parse_case(f.read_text(encoding="utf-8"), f.name) for f in folder.iterdir() if f.name.endswith(".toml")]
+    return sorted(found, key=lambda case: case.id)
+
+
+def load_case(name: str) -> Case:
+    """A shipped case by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return parse_case(path.read_text(encoding="utf-8"), name)
+        except OSError as error:
+            raise HarnessError(Exit.USAGE, error.strerror or str(error), where=name) from error
+    cases = {case.id: case for case in list_cases()}
+    if name not in cases:
+        raise HarnessError(
+            Exit.USAGE,
+            f"no case {name!r}",
+            expected="one of " + ", ".join(cases),
+            hint="`trace-diff cases list` shows them; a path that ends in .toml is read as a case file",
+        )
+    return cases[name]
+
+
+def parse_case(text: str, where: str) -> Case:
+    """Read a case file; raises HarnessError (exit 2) with what is wrong in it."""
+    try:
+        data = tomllib.loads(text)
+        coverage = data.get("coverage", {})
+        case = Case(
+            id=data["id"],
+            title=data["title"],
+            argv=tuple(shlex.split(data["argv"]) if isinstance(data["argv"], str) else map(str, data["argv"])),
+            pixels=tuple((int(s), int(f)) for s, f in data["pixels"]),
+            description=data.get("description", "").strip(),
+            files=tuple(input_file(n, f) for n, f in data.get("files", {}).items()),
+            variables=tuple(coverage.get("variables", [])),
+            ticks=coverage.get("ticks", {}),
+            expectation=data.get("expectation", {}),
+            source=text,
+        )
+    except (KeyError, TypeError, ValueError, tomllib.TOMLDecodeError) as error:
+        raise HarnessError(Exit.USAGE, f"not a case file: {error!r}", where=where) from error
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", case.id):
+        raise HarnessError(Exit.USAGE, f"case id {case.id!r}", where=where, expected="letters, digits, _ . -")
+    if not case.pixels:
+        raise HarnessError(Exit.USAGE, "a case without pixels compares nothing", where=where)
+    return case
+
+
+def input_file(name: str, entry: Mapping[str, Any]) -> InputFile:
+    """An entry of a [files] table. Raises ValueError or KeyError when it is none."""
+    if Path(name).name != name:
+        raise ValueError(f"file {name!r}: a plain name is expected")
+    if "text" in entry:
+        return InputFile(name, text=entry["text"])
+    return InputFile(name, command=tuple(entry["command"]))
+
+
+def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:
+    """A case of a pasted command line; without pixels, those have to be picked off the images."""
+    words = list(argv)
+    if words and not words[0].startswith("-"):
+        words = words[1:]  # the program's own name, pasted along
+    digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
+    return Case(
+        f"pasted-{digest}", "a pasted command line", tuple(words), tuple(pixels), source=_case_toml(words, pixels)
+    )
+
+
+def _case_toml(argv: Sequence[str], pixels: Sequence[Pixel]) -> str:
+    """A pasted case as a case file would say it, so that it can be kept."""
+    words = ", ".join(json.dumps(word) for word in argv)
+    return (
+        f'id = "pasted"\ntitle = "a pasted command line"\nargv = [{words}]\n'
+        f"pixels = {json.dumps([list(p) for p in pixels])}\n"
+    )
+
+
+def with_pixels(case: Case, pixels: Sequence[Pixel]) -> Case:
+    """The case with other pixels traced."""
+    return replace(case, pixels=tuple(dict.fromkeys(pixels))) if pixels else case
+
+
+def with_flag_value(case: Case, flag: str, value: str) -> Case:
+    """The case with the word after `flag` replaced, or the flag added."""
+    words = list(case.argv)
+    if flag in words[:-1]:
+        words[words.index(flag) + 1] = value
+    else:
+        words += [flag, value]
+    return replace(case, argv=tuple(words))
+
+
+def without_outputs(case: Case, output_flags: Sequence[str], switches: Sequence[str] = ()) -> Case:
+    """The case without the flags that name output files, and without `switches`: both are a run's to decide."""
+    words: list[str] = []
+    skip = False
+    for word in case.argv:
+        if skip:
+            skip = False
+        elif word in output_flags:
+            skip = True
+        elif word in switches:
+            continue
+        else:
+            words.append(word)
+    return replace(case, argv=tuple(words))
+
+
+def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path, pantry: Path | None = None) -> Case:
+    """Put the case's files into `folder` and return the case with other input files named by absolute path.
+
+    A file that lies in `pantry` already is linked from there, not made again. Files that the command line no longer
+    names (because `--mat` put another in) are not made. Raises HarnessError: exit 5 for an input that is not there,
+    exit 3 when a generator fails.
+    """
+    own = {f.name: f for f in case.files}
+    words = list(case.argv)
+    for i, word in enumerate(words[:-1]):
+        if word not in input_flags:
+            continue
+        value = words[i + 1]
+        if value in own:
+            if pantry is not None and (pantry / value).is_file():
+                (folder / value).symlink_to(pantry / value)
+            else:
+                make_input(own[value], folder)
+            continue
+        path = (cwd / value).resolve()
+        if not path.is_file():
+            raise HarnessError(Exit.UNREADABLE, "no such file", where=value, hint=f"named after {word}")
+        words[i + 1] = str(path)
+    return replace(case, argv=tuple(words))
+
+
+def make_input(file: InputFile, folder: Path) -> None:
+    """Make one input file in `folder` unless it is there. Raises HarnessError (exit 3) when its generator fails."""
+    target = folder / file.name
+    if target.exists():
+        return
+    if file.text is not None:
+        target.write_text(file.text, encoding="utf-8")
+        return
+    places = {"{python}": sys.executable, "{pair}": str(shipped_pair())}
+    command = [re.sub(r"\{(?:python|pair)\}", lambda m: places[m[0]], word) for word in file.command]
+    with target.open("wb") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, cwd=folder, check=False)
+    if done.returncode:
+        raise HarnessError(
+            Exit.PROGRAM_FAILED,
+            f"its generator ended with exit code {done.returncode}: {done.stderr.decode(errors='replace').strip()}",
+            where=file.name,
+        )
+
+
+def input_hashes(case: Case, folder: Path, input_flags: Sequence[str]) -> dict[str, str]:
+    """sha256 of every input file that the command line names, by the name it has there (its last part)."""
+    hashes = {}
+    for i, word in enumerate(case.argv[:-1]):
+        if word in input_flags:
+            path = folder / case.argv[i + 1]
+            with path.open("rb") as stream:
+                hashes[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashes

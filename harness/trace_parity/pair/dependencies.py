@@ -1,0 +1,53 @@
+"""Which variable is computed from which: the graph that `depends_on` of the vocabulary spans, between ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from trace_parity.pair.vocabulary import Variable, Vocabulary
+
+Graph = Mapping[str, tuple[str, ...]]
+
+
+def inputs(vocabulary: Vocabulary) -> Graph:
+    """The ids that each variable is computed from directly, by its id."""
+    return {
+        v.id: tuple(u.id for name in v.depends_on for u in _meant(vocabulary, v, name)) for v in vocabulary.variables
+    }
+
+
+def _meant(vocabulary: Vocabulary, variable: Variable, name: str) -> list[Variable]:
+    """Of the variables of that name the one nearest around `variable`; else those in the loops inside it."""
+    others = [v for v in vocabulary.named(name) if v is not variable]
+    around = [v for v in others if set(v.scope.loops) <= set(variable.scope.loops)]
+    return [max(around, key=lambda v: len(v.scope.loops))] if around else others
+
+
+def downstream(graph: Graph, ids: Iterable[str]) -> set[str]:
+    """Everything that is computed from any of `ids`, directly or not; not they themselves."""
+    return _reached(_reversed(graph), ids)
+
+
+def upstream(graph: Graph, ids: Iterable[str]) -> set[str]:
+    """Everything that `ids` are computed from, directly or not; not they themselves."""
+    return _reached(graph, ids)
+
+
+def _reversed(graph: Graph) -> Graph:
+    users: dict[str, tuple[str, ...]] = {}
+    for variable, sources in graph.items():
+        for source in sources:
+            users[source] = (*users.get(source, ()), variable)
+    return users
+
+
+def _reached(graph: Graph, ids: Iterable[str]) -> set[str]:
+    start = set(ids)
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        for neighbour in graph.get(waiting.pop(), ()):
+            if neighbour not in found:
+                found.add(neighbour)
+                waiting.append(neighbour)
+    return found - start

@@ -1,0 +1,52 @@
+"""The gate's matrix: many small cases in one TOML file that share input files."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.case import Case, InputFile, input_file, load_case
+from trace_parity.pair.find import shipped_pair
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The cases of a gate, in the order of the file, and the file's name for messages."""
+
+    name: str
+    cases: tuple[Case, ...]
+
+
+def load_matrix(path: Path | None = None) -> Matrix:
+    """The matrix in `path`, by default the shipped one. Raises HarnessError (exit 2) with what is wrong in it."""
+    name = str(path or "matrix.toml")
+    try:
+        text = (path or shipped_pair() / "matrix.toml").read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+        files = tuple(input_file(n, f) for n, f in data.get("files", {}).items())
+        cases = tuple(_case(entry, data.get("defaults", {}), files) for entry in data["cases"])
+    except (OSError, KeyError, TypeError, ValueError) as error:  # TOMLDecodeError is a ValueError
+        raise HarnessError(Exit.USAGE, f"not a matrix: {error!r}", where=name) from error
+    ids = [case.id for case in cases]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise HarnessError(Exit.USAGE, f"case {twice[0]} stands twice", where=name)
+    if not cases:
+        raise HarnessError(Exit.USAGE, "no case: a gate of nothing lets everything through", where=name)
+    return Matrix(name, cases)
+
+
+def _case(entry: Mapping[str, Any], defaults: Mapping[str, str], files: tuple[InputFile, ...]) -> Case:
+    if "case" in entry:
+        return load_case(entry["case"])
+    words = shlex.split(entry["argv"].format(**defaults))
+    pixels = tuple((int(s), int(f)) for s, f in entry["pixels"])
+    if not pixels:
+        raise ValueError(f"{entry['id']}: no pixels")
+    named = tuple(f for f in files if f.name in words)
+    source = f'id = "{entry["id"]}"\nargv = {entry["argv"]!r}\npixels = {[list(p) for p in pixels]}\n'
+    return Case(entry["id"], entry.get("title", entry["id"]), tuple(words), pixels, files=named, source=source)

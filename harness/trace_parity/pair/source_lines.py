@@ -1,0 +1,111 @@
+"""Where each program prints a variable: file, line and text, found by searching the shipped sources for its name.
+
+Best effort: it reads source as text and knows no language. The line that prints a value stands beside the one that
+computes it, which is where a reader wants to look. A name that is found nowhere is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+SUFFIXES = {".c", ".h", ".py"}
+NEARBY = 12
+"""Lines below a name in which its scope may stand, as in a loop over (name, value) pairs."""
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """One line of source; the path begins with the name of the folder of the program's sources."""
+
+    path: str
+    line: int
+    text: str
+
+
+def find_source_lines(
+    folders: Mapping[str, Path], variables: Iterable[tuple[str, str]]
+) -> dict[str, dict[str, SourceLine]]:
+    """`{"scope.name": {side: line}}` for (scope, name) pairs; `folders` hold each side's sources."""
+    wanted = list(variables)
+    scopes = frozenset(scope for scope, _ in wanted)
+    found: dict[str, dict[str, SourceLine]] = {}
+    for side, folder in folders.items():
+        for variable, line in _search(list(_files(folder)), wanted, scopes):
+            found.setdefault(variable, {})[side] = line
+    return found
+
+
+def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:
+    """The folder of a program's sources: the one that its entry names, else that of the package after `-m`."""
+    words = list(command)
+    if source is not None or "-m" not in words[:-1]:
+        return source
+    spec = find_spec(words[words.index("-m") + 1].partition(".")[0])  # finds without importing
+    return next(map(Path, (spec.submodule_search_locations or ()) if spec else ()), None)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in SUFFIXES and path.is_file() and not {"build", "data"} & set(path.relative_to(folder).parts):
+            name = path.relative_to(folder.parent).as_posix()
+            yield name, path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _search(
+    files: list[tuple[str, list[str]]], wanted: list[tuple[str, str]], scopes: frozenset[str]
+) -> Iterator[tuple[str, SourceLine]]:
+    """The best line of each variable. Of equals the one in the file that prints most variables, then the first."""
+    candidates: dict[tuple[str, str], list[tuple[int, str, int, str]]] = {}
+    prints: Counter[str] = Counter()
+    for path, lines in files:
+        for index, text in enumerate(lines):
+            for scope, name in wanted if '"' in text or "(" in text else ():
+                if (name in text or 'f"' in text) and (score := _score(lines, index, scope, name, scopes)):
+                    candidates.setdefault((scope, name), []).append((score, path, index + 1, text.strip()[:160]))
+                    prints[path] += 1
+    for (scope, name), rated in candidates.items():
+        _, path, number, text = max(rated, key=lambda c: (c[0], prints[c[1]]))
+        yield f"{scope}.{name}", SourceLine(path, number, text)
+
+
+def _score(lines: list[str], index: int, scope: str, name: str, scopes: frozenset[str]) -> int:
+    """How much a line looks like the one that prints `name` of `scope`; 0 for not at all."""
+    text = lines[index]
+    mentioned = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
+    if not mentioned and not _spelled_in_parts(text, name):
+        return 0
+    if re.search(rf"\(\W*{re.escape(scope)}\W+{re.escape(name)}\W+\d+\W*\)", text):
+        return 0  # a table of names: (scope, name, size)
+    if re.match(r"\s*(#|//|/?\*|\"\"\")", text) or re.search(r"\b(if|elif|assert)\b.*[=!]=", text):
+        return 0
+    nearby = lines[index : index + 1 + NEARBY]
+    if any(_is_of(line, other) for other in scopes - {scope} for line in nearby[:1]):
+        return 0
+    here = 6 if _is_of(text, scope) else 0
+    if not here:
+        said = next((s for line in nearby for s in sorted(scopes) if f'"{s}"' in line), None)
+        if said not in (None, scope):
+            return 0
+        here = 3 if said else 0
+    called = re.search(rf"[A-Z]\w*\([^)]*\b{re.escape(name)}\s*,", text) is not None
+    quoted = f'"{name}"' in text or not mentioned
+    return here + 2 * (called or quoted) + mentioned if called or quoted else 0
+
+
+def _is_of(text: str, scope: str) -> bool:
+    """Whether a call on this line names the scope, as a string or as a bare argument."""
+    return re.search(rf"""[(,]\s*"?{scope}"?\s*,""", text) is not None
+
+
+def _spelled_in_parts(text: str, name: str) -> bool:
+    """Whether the line has a format string that can spell the name, as f"rot_{axis}_angstroms" does."""
+    for literal in re.findall(r'f"([^"]*\{[^"]*)"', text):
+        parts = [re.escape(part) for part in re.split(r"\{[^}]*\}", literal)]
+        if sum(map(len, parts)) > 4 and re.fullmatch(r"\w+".join(parts), name):
+            return True
+    return False

@@ -1,0 +1,143 @@
+"""pytest plugin: `--parity` collects a matrix as tests; `assert_parity` compares two traces in anyone's suite.
+
+Loaded by entry point into every pytest run, so it imports the harness only when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from trace_parity.pair.case import Case
+    from trace_parity.result.result import Result
+
+AssertParity = Callable[..., "Result"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--parity [MATRIX] and --parity-out DIR."""
+    group = parser.getgroup("trace parity")
+    group.addoption(
+        "--parity",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="MATRIX",
+        help="collect the cases of a matrix file (default: the shipped one) as tests",
+    )
+    group.addoption(
+        "--parity-out", default="reports/pytest", metavar="DIR", help="where the bundles go (default: reports/pytest)"
+    )
+
+
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add one test per case of the matrix."""
+    matrix = config.getoption("--parity")
+    if matrix is None:
+        return
+    from trace_parity.errors import HarnessError
+
+    try:
+        collector = ParityMatrix.from_parent(session, name="parity", nodeid="parity", matrix=matrix)
+        items.extend(collector.collect())
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+class ParityMatrix(pytest.Collector):
+    """The matrix as a collector."""
+
+    def __init__(self, matrix: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.matrix = matrix
+
+    def collect(self) -> Iterator[ParityItem]:
+        """One item per case."""
+        from trace_parity.pair.matrix import load_matrix
+
+        loaded = load_matrix(Path(self.matrix) if self.matrix else None)
+        for case in loaded.cases:
+            yield ParityItem.from_parent(self, name=case.id, case=case)
+
+
+class NotInParityError(Exception):
+    """A case whose programs do not agree; the message is the report."""
+
+
+class ParityItem(pytest.Item):
+    """One case: both programs are run and compared."""
+
+    def __init__(self, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+
+    def runtest(self) -> None:
+        """Fails with the text report when the verdict is not parity."""
+        from trace_parity.render import renderer
+        from trace_parity.run.run_case import RunOptions, run_case
+
+        out = Path(self.config.getoption("--parity-out"))
+        ran = run_case(self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
+        if ran.result.exit_code:
+            raise NotInParityError(f"{renderer('text')(ran.result)}bundle: {ran.bundle}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The report, not the harness's stack."""
+        from trace_parity.errors import HarnessError
+
+        if isinstance(excinfo.value, NotInParityError | HarnessError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """What a failure is headed with."""
+        return "parity", None, f"parity of {self.case.id}"
+
+
+@pytest.fixture
+def assert_parity() -> AssertParity:
+    """`assert_parity(c, py, rtol=None, case=None)`: fails with the report unless two traces are in parity.
+
+    `c` and `py` are logs: a Path, or a string with the text itself. `case` names a case whose contract must hold.
+    Returns the Result.
+    """
+
+    def check(c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None) -> Result:
+        from trace_parity.compare.align import align
+        from trace_parity.compare.coverage import Contract
+        from trace_parity.errors import HarnessError
+        from trace_parity.pair.case import load_case
+        from trace_parity.pair.vocabulary import load_vocabulary
+        from trace_parity.render import renderer
+        from trace_parity.result.result import CaseResult, compare
+
+        vocabulary = load_vocabulary()
+        try:
+            tables = [_table(log, side, vocabulary) for log, side in ((c, "C"), (py, "PY"))]
+            loaded = load_case(case) if case else None
+            contract = loaded.contract if loaded else Contract()
+            label = CaseResult(loaded.id if loaded else "assert_parity", "two traces")
+            result = compare(align(tables[0], tables[1], vocabulary), label, contract, rtol=rtol)
+        except HarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+        if result.exit_code:
+            pytest.fail(renderer("text")(result), pytrace=False)
+        return result
+
+    return check
+
+
+def _table(log: str | Path, side: str, vocabulary: Any) -> Any:
+    from trace_parity.errors import Exit, HarnessError
+    from trace_parity.trace import read_trace, read_trace_lines
+
+    if isinstance(log, Path):
+        return read_trace(log, side, vocabulary)
+    table = read_trace_lines(log.splitlines(keepends=True), side, f"<{side}>", vocabulary)
+    if table.unreadable:
+        raise HarnessError(Exit.UNREADABLE, str(table.unreadable[0]), where=f"<{side}>")
+    return table

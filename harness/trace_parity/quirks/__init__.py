@@ -1,0 +1,1 @@
+"""Known quirks: recognised in a comparison, and waived."""

@@ -1,0 +1,1 @@
+"""The finding of a comparison as one object."""

@@ -1,0 +1,402 @@
+"""Everything that a comparison found, as one object: renderers and result.json get this and nothing else.
+
+It holds no time, no absolute path and no duration: the same run twice gives the same result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from trace_parity.blame.findings import Blame
+from trace_parity.compare.align import Alignment
+from trace_parity.compare.coverage import Contract, Coverage, check_coverage
+from trace_parity.compare.images import ImageMetrics
+from trace_parity.compare.judge import Judged, Judgement, VariableSummary, judge
+from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, narrow
+from trace_parity.compare.tick_table import PhiRow, phi_rows
+from trace_parity.pair.source_lines import SourceLine
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.quirks.recognise import QuirkFinding, find_quirks, load_quirks, name_unexplained, quirks_of_blame
+from trace_parity.quirks.waivers import Waiver, apply_waivers
+from trace_parity.result.verdict import Verdict, images_differ, of_traces
+from trace_parity.trace.table import TraceTable
+
+SCHEMA = 1
+KEPT_DIVERGENCES = 1000
+"""How many divergent numbers are listed one by one; the count covers all, and both logs are in the bundle."""
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One number that differs."""
+
+    variable: str
+    scope: str
+    component: int | None
+    loops: dict[str, int]
+    place: str
+    status: str
+    c_value: float
+    py_value: float
+    c_text: str
+    py_text: str
+    c_line: int
+    py_line: int
+    abs_diff: float
+    rel_diff: float
+    ulp_diff: float
+    allowed: float
+    unit: str
+    description: str
+    depends_on: tuple[str, ...]
+    tolerance: str
+    quirk: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`rot_a_angstroms[1]`: the variable, with its component when it is a vector."""
+        return self.variable if self.component is None else f"{self.variable}[{self.component}]"
+
+
+@dataclass(frozen=True)
+class VariableResult:
+    """One variable over all its indices; the `worst_` fields are of its worst number."""
+
+    name: str
+    scope: str
+    unit: str
+    description: str
+    tolerance: str
+    compared: int
+    divergent: int
+    c_only: int
+    py_only: int
+    worst_c: float | None
+    worst_py: float | None
+    worst_abs: float | None
+    worst_rel: float | None
+    worst_ulp: float | None
+    worst_at: str
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """`match`, `divergent`, or `missing` when it stands on one side only at some place."""
+        if self.divergent:
+            return "divergent"
+        return "missing" if self.c_only or self.py_only else "match"
+
+
+@dataclass(frozen=True)
+class QuirkResult:
+    """A known quirk that the divergences show."""
+
+    id: str
+    kind: str
+    side: str
+    title: str
+    explanation: str
+    remedy: str
+    places: int
+    evidence: str
+    first_is_it: bool
+    downstream: int
+    largest: float | None = None  # relative, of the broken equations that show it
+    allowed: float | None = None  # what of that is still this quirk
+    owner: str = ""
+    expires: str = ""  # of a waiver
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class LogResult:
+    """What one log held."""
+
+    lines: int
+    trace_lines: int
+    numbers: int
+    aliased: dict[str, str]
+    unreadable: tuple[str, ...]
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What was run, or which logs were compared."""
+
+    id: str
+    title: str
+    argv: tuple[str, ...] = ()
+    against: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    expectation: dict[str, str] = field(default_factory=dict)
+    pixels: tuple[tuple[int, int], ...] = ()  # (slow, fast)
+    picked: tuple[str, ...] = ()  # why each pixel was picked; empty where the case names them
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole finding."""
+
+    schema: int
+    case: CaseResult
+    verdict: str
+    exit_code: int
+    headline: str
+    num_divergent: int
+    compared: int
+    rtol: float | None
+    needed_rtol: float
+    first_divergence: Divergence | None
+    coverage: Coverage
+    problems: tuple[str, ...]
+    quirks: tuple[QuirkResult, ...]
+    variables: tuple[VariableResult, ...]
+    divergences: tuple[Divergence, ...]
+    logs: dict[str, LogResult]
+    per_phi: tuple[PhiRow, ...]
+    images: ImageMetrics | None = None
+    sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
+    """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
+    precision: tuple[str, ...] = ()
+    """Which log prints fewer digits than a double has, and what that hides."""
+    blame: Blame | None = None
+    """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
+    settings: tuple[str, ...] = ()
+    """A line per setting that the two programs resolved differently; they stand before every number."""
+    waivers: tuple[Waiver, ...] = ()
+    """Quirks that were asked to pass, and what came of each."""
+    looked: Looked | None = None
+    """How much of the divergence quirks and blame were looked for in; none where that was all."""
+
+
+def compare(
+    alignment: Alignment,
+    case: CaseResult,
+    contract: Contract,
+    *,
+    rtol: float | None = None,
+    images: ImageMetrics | None = None,
+    waive: Sequence[str] = (),
+    today: date | None = None,
+    settings: Sequence[str] = (),
+    waive_unused: bool = False,
+    blame_pixels: int = PIXELS,
+    whole_numbers: int = WHOLE_NUMBERS,
+) -> Result:
+    """Judge an alignment under a contract and put all findings together.
+
+    `waive` names quirks that may pass, `waive_unused` says that they need not show; `today` is the
+    day their expiry is held against; `settings` says which settings differ; `blame_pixels` of
+    logs of more than `whole_numbers` are held against the equations.
+    """
+    judgement = judge(alignment, rtol=rtol)
+    coverage = check_coverage(alignment, contract)
+    inside, seen, looked = narrow(alignment, judgement, most_pixels=blame_pixels, whole_numbers=whole_numbers)
+    blame = _blame(inside, seen)
+    ledger = load_quirks()
+    findings = find_quirks(alignment, judgement, ledger)
+    if blame is not None:
+        blame = name_unexplained(blame, findings)
+        known = {f.quirk.id for f in findings}
+        named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
+        findings += tuple(f for f in named if f.quirk.id not in known)
+    divergences = _divergences(alignment, judgement, findings)
+    first = divergences[0] if divergences else None
+    verdict = of_traces(alignment, judgement, coverage, (first.name, first.place) if first else None, findings)
+    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings))
+    verdict, waivers = conclude(verdict, coverage, blame, looked, alignment.vocabulary, asked)
+    return Result(
+        schema=SCHEMA,
+        case=case,
+        verdict=verdict.name,
+        exit_code=int(verdict.code),
+        headline=verdict.headline,
+        num_divergent=judgement.num_divergent,
+        compared=coverage.compared,
+        rtol=rtol,
+        needed_rtol=judgement.needed_rtol,
+        first_divergence=first,
+        coverage=coverage,
+        problems=verdict.problems,
+        quirks=tuple(_quirk(f, blame) for f in findings),
+        variables=tuple(_variable(alignment, s) for s in judgement.summaries),
+        divergences=divergences,
+        logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
+        per_phi=tuple(phi_rows(alignment.c, alignment.py, alignment.vocabulary)),
+        images=images,
+        blame=blame,
+        settings=tuple(settings),
+        waivers=waivers,
+        looked=looked,
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands beside two traces: images, waivers (see `compare`), settings."""
+
+    images: ImageMetrics | None = None
+    waive: tuple[str, ...] = ()
+    waive_unused: bool = False
+    today: date | None = None
+    settings: tuple[str, ...] = ()
+
+
+def conclude(
+    verdict: Verdict,
+    coverage: Coverage,
+    blame: Blame | None,
+    looked: Looked | None,
+    vocabulary: Vocabulary,
+    asked: Asked,
+) -> tuple[Verdict, tuple[Waiver, ...]]:
+    """The verdict of two traces with all that stands beside them, the same for both comparisons."""
+    waivers: tuple[Waiver, ...] = ()
+    if looked is not None:
+        verdict = verdict.with_look(looked)
+    if asked.images is not None:
+        verdict = verdict.with_images(asked.images)
+    if asked.waive:
+        order = [variable.name for variable in vocabulary.variables]
+        today = asked.today or datetime.now(UTC).date()
+        waived = apply_waivers(
+            asked.waive, load_quirks(), blame, order, today, looked=looked, may_be_unused=asked.waive_unused
+        )
+        if asked.images is not None and (unseen := images_differ(asked.images)):  # equations are asked of traces alone
+            waived = dataclasses.replace(waived, left=(*waived.left, unseen))
+        verdict, waivers = verdict.with_waivers(waived, coverage), waived.waivers
+    if asked.settings:
+        verdict = verdict.with_settings(asked.settings)
+    return verdict, waivers
+
+
+def _blame(alignment: Alignment, judgement: Judgement) -> Blame | None:
+    """Who breaks its own equation, where something differs and the vocabulary's domain has equations."""
+    if judgement.first is None:
+        return None
+    from trace_parity.blame.attribution import blame_pair
+    from trace_parity.pair.domain import domain_for
+
+    domain = domain_for(alignment.vocabulary)
+    return blame_pair(alignment, judgement, domain) if domain is not None else None
+
+
+def _divergences(
+    alignment: Alignment, judgement: Judgement, findings: Sequence[QuirkFinding]
+) -> tuple[Divergence, ...]:
+    rows = [row for row in judgement.rows if row.status != "match"][:KEPT_DIVERGENCES]
+    first = _divergence(alignment, rows[0]) if rows else None
+    if first is None:
+        return ()
+    quirk = next((f.quirk.id for f in findings if f.first_is_it), None)
+    return (dataclasses.replace(first, quirk=quirk), *(_divergence(alignment, row) for row in rows[1:]))
+
+
+def _divergence(alignment: Alignment, judged: Judged) -> Divergence:
+    row, variable = judged.row, judged.row.variable
+    vocabulary = alignment.vocabulary
+    loops = {n: i for n, i in zip(vocabulary.loops, row.id.key, strict=True) if i >= 0}
+    return Divergence(
+        variable=variable.name,
+        scope=variable.scope.name,
+        component=row.id.component if variable.size != 1 and (variable.size or row.id.component) else None,
+        loops=loops,
+        place=vocabulary.describe(row.id.key),
+        status=judged.status,
+        c_value=row.c.value,
+        py_value=row.py.value,
+        c_text=row.c.text,
+        py_text=row.py.text,
+        c_line=row.c.line,
+        py_line=row.py.line,
+        abs_diff=judged.abs_diff,
+        rel_diff=judged.rel_diff,
+        ulp_diff=judged.ulp_diff,
+        allowed=judged.allowed,
+        unit=variable.unit,
+        description=variable.description,
+        depends_on=variable.depends_on,
+        tolerance=variable.tolerance.name,
+    )
+
+
+def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
+    variable, worst = summary.variable, summary.worst
+    row = worst.row if worst else None
+    return VariableResult(
+        name=variable.name,
+        scope=variable.scope.name,
+        unit=variable.unit,
+        description=variable.description,
+        tolerance=variable.tolerance.name,
+        compared=summary.compared,
+        divergent=summary.divergent,
+        c_only=summary.c_only,
+        py_only=summary.py_only,
+        worst_c=row.c.value if row else None,
+        worst_py=row.py.value if row else None,
+        worst_abs=worst.abs_diff if worst else None,
+        worst_rel=worst.rel_diff if worst else None,
+        worst_ulp=worst.ulp_diff if worst else None,
+        worst_at=alignment.vocabulary.describe(row.id.key) if row else "",
+        depends_on=variable.depends_on,
+    )
+
+
+def _quirk(finding: QuirkFinding, blame: Blame | None) -> QuirkResult:
+    q = finding.quirk
+    residuals = [f.residual for f in blame.findings if f.quirk == q.id] if blame is not None else []
+    return QuirkResult(
+        q.id,
+        q.kind,
+        q.side,
+        q.title,
+        q.explanation,
+        q.remedy,
+        finding.places,
+        finding.evidence,
+        finding.first_is_it,
+        finding.downstream,
+        max(residuals, default=None),
+        q.largest,
+        q.owner,
+        "" if q.expires is None else q.expires.isoformat(),
+        q.reference,
+    )
+
+
+def _log(table: TraceTable) -> LogResult:
+    return LogResult(
+        table.lines,
+        table.trace_lines,
+        len(table.rows),
+        dict(sorted(table.aliased.items())),
+        tuple(str(line) for line in table.unreadable),
+        dict(table.notes),
+    )
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def to_json(value: Any) -> str:
+    """Indented JSON, stable from run to run."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

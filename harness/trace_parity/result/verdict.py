@@ -1,0 +1,137 @@
+"""The verdict of a comparison: exit code, its name, a headline, and the problems that stand beside it.
+
+What is worse, or explains the rest, comes first: a log that was cut off, shapes that differ, a divergence, what is
+missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trace_parity.compare.align import Alignment, SizeMismatch
+from trace_parity.compare.coverage import Coverage, cut_off
+from trace_parity.compare.images import ImageMetrics
+from trace_parity.compare.judge import Judgement
+from trace_parity.compare.sites import Looked
+from trace_parity.errors import Exit
+from trace_parity.quirks.recognise import QuirkFinding
+from trace_parity.quirks.waivers import Waived
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a comparison ends."""
+
+    code: Exit
+    name: str
+    headline: str
+    problems: tuple[str, ...]
+
+    def _now(self, code: Exit, name: str, headline: str) -> Verdict:
+        return dataclasses.replace(self, code=code, name=name, headline=headline)
+
+    def with_images(self, images: ImageMetrics) -> Verdict:
+        """Traced pixels in parity do not pass two images that differ."""
+        if not images.pixels_beyond or self.code not in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
+            return self
+        slow, fast = images.max_abs_at
+        headline = f"the traced pixels agree, but {images_differ(images)}; trace the worst: --pixel {slow} {fast}"
+        return self._now(Exit.DIVERGENCE, "divergence", headline)
+
+    def with_look(self, looked: Looked) -> Verdict:
+        """Who is to blame was asked of some pixels only."""
+        if self.code != Exit.DIVERGENCE:
+            return self
+        return self._now(self.code, self.name, f"{self.headline}; {looked}")
+
+    def with_waivers(self, waived: Waived, coverage: Coverage) -> Verdict:
+        """Only a divergence can be waived, and only when nothing of it is left over; what is missing stays missing."""
+        verdict = self
+        if self.code == Exit.DIVERGENCE:
+            if not waived.explains_all:
+                left = "; ".join([*waived.left[:3], *waived.left[3:][-1:]]) or "no waiver fits"
+                return verdict._now(self.code, self.name, f"{self.headline}; left over after waivers: {left}")
+            headline = f"waived {', '.join(waived.seen)}: {self.headline}"
+            if not coverage.holds:
+                missing = f"{headline}; but not all was compared: {coverage.missing[0]}"
+                return verdict._now(Exit.NOTHING_TO_COMPARE, "incomplete", missing)
+            verdict = verdict._now(Exit.PARITY, "parity", headline)
+        if verdict.code == Exit.PARITY and waived.failing:
+            return verdict._now(Exit.STALE_WAIVER, "stale waiver", waived.failing[0])
+        return verdict
+
+    def with_settings(self, settings: Sequence[str]) -> Verdict:
+        """A setting that differs stands before the numbers behind it, and no waiver covers it."""
+        code, name = self.code, self.name
+        if code not in (Exit.SHAPE_MISMATCH, Exit.UNREADABLE):
+            code, name = Exit.DIVERGENCE, "divergence"
+        more = f" (and {len(settings) - 1} more)" if len(settings) > 1 else ""
+        return self._now(code, name, f"{settings[0]}{more}; {self.headline}")
+
+
+def images_differ(images: ImageMetrics) -> str:
+    """How many pixels of the images differ, in words; empty where none does."""
+    if not images.pixels_beyond:
+        return ""
+    total = images.shape[0] * images.shape[1]
+    lost = f", {images.not_finite} of them not finite" if images.not_finite else ""
+    return f"{images.pixels_beyond} of {total} pixels of the images differ{lost}"
+
+
+def of_traces(
+    alignment: Alignment,
+    judgement: Judgement,
+    coverage: Coverage,
+    first: tuple[str, str] | None,
+    findings: Sequence[QuirkFinding],
+) -> Verdict:
+    """The verdict of two traces; `first` is name and place of the first divergence."""
+    return of_counts(
+        coverage,
+        cut=cut_off(alignment),
+        mismatches=[_size_problem(alignment, m) for m in alignment.size_mismatches],
+        first=first,
+        quirk=next((f.quirk.id for f in findings if f.first_is_it), None),
+        num_divergent=judgement.num_divergent,
+        needed_rtol=judgement.needed_rtol,
+        numbers=(len(alignment.c.rows), len(alignment.py.rows)),
+    )
+
+
+def of_counts(
+    coverage: Coverage,
+    *,
+    cut: str | None,
+    mismatches: Sequence[str],
+    first: tuple[str, str] | None,
+    quirk: str | None,
+    num_divergent: int,
+    needed_rtol: float,
+    numbers: tuple[int, int],
+) -> Verdict:
+    """The same from what was counted: `numbers` are those of the C log and of the PY log, `quirk` is the first's."""
+    problems = (*mismatches, *coverage.missing)
+    if cut is not None:
+        return Verdict(Exit.UNREADABLE, "unreadable", cut, (cut, *problems))
+    if mismatches:
+        return Verdict(Exit.SHAPE_MISMATCH, "shapes differ", mismatches[0], problems)
+    if first is not None:
+        number = f"{num_divergent} of {coverage.compared} numbers differ"
+        known = "" if quirk is None else f": known quirk {quirk}"
+        return Verdict(Exit.DIVERGENCE, "divergence", f"first at {first[0]} ({first[1]}){known}; {number}", problems)
+    if coverage.compared == 0:
+        c, py = numbers
+        headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
+        return Verdict(Exit.NOTHING_TO_COMPARE, "nothing compared", headline, problems)
+    if not coverage.holds:
+        headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
+        return Verdict(Exit.NOTHING_TO_COMPARE, "incomplete", headline, problems)
+    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {needed_rtol:.2g} would do"
+    return Verdict(Exit.PARITY, "parity", headline, problems)
+
+
+def _size_problem(alignment: Alignment, mismatch: SizeMismatch) -> str:
+    where = alignment.vocabulary.describe(mismatch.id.key)
+    return f"{mismatch.variable.name}: {mismatch.c_size} numbers in C, {mismatch.py_size} in PY, at {where}"

@@ -1,0 +1,1 @@
+"""Running both programs and comparing what they leave."""

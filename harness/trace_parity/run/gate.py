@@ -1,0 +1,177 @@
+"""The gate: many cases through both programs, one verdict. What is done is kept, so that a broken-off gate goes on.
+
+State is one JSON file, rewritten whole after every case. An outcome is taken over on `resume` when the case, the
+options and the commit (with a clean tree) are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from trace_parity.bundle.provenance import git_state
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.case import Case, make_input
+from trace_parity.pair.matrix import Matrix
+from trace_parity.run.launch import build_c, end_programs, load_programs
+from trace_parity.run.run_case import RunOptions, run_case
+
+SEVERITY = (
+    Exit.PARITY,
+    Exit.STALE_WAIVER,
+    Exit.NOTHING_TO_COMPARE,
+    Exit.DIVERGENCE,
+    Exit.SHAPE_MISMATCH,
+    Exit.UNREADABLE,
+    Exit.PROGRAM_FAILED,
+    Exit.USAGE,
+)
+"""From best to worst; a gate ends with the worst of its cases."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one case. `bundle` is relative to the gate's folder, empty when there is none."""
+
+    case: str
+    exit_code: int
+    verdict: str
+    headline: str
+    compared: int
+    num_divergent: int
+    needed_rtol: float
+    bundle: str
+    key: str
+    waived: tuple[str, ...] = ()  # waivers that explain something
+
+
+def run_gate(
+    matrix: Matrix,
+    options: RunOptions,
+    jobs: int,
+    *,
+    resume: bool = False,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Every case's outcome, in the order of the matrix. One that crashes is an outcome like any other.
+
+    Raises HarnessError only when the reference program cannot be built or no case could be attempted at all.
+    """
+    build_c(load_programs().sides["C"])
+    options.out.mkdir(parents=True, exist_ok=True)
+    git = git_state(Path(__file__).resolve().parent)
+    keys = {case.id: _key(case, options, git) for case in matrix.cases}
+    done = _resumed(options.out, keys) if resume else {}
+    for outcome in done.values():
+        on_outcome(outcome)
+    left = [case for case in matrix.cases if case.id not in done]
+    with TemporaryDirectory(prefix="trace-diff-gate-") as pantry:
+        shared = replace(options, pantry=_stock(Path(pantry), left))
+        for outcome in _run_all(left, shared, jobs, keys):
+            done[outcome.case] = outcome
+            _save(options.out, done)
+            on_outcome(outcome)
+    return [done[case.id] for case in matrix.cases if case.id in done]
+
+
+def stale_waivers(outcomes: Sequence[Outcome], waive: Sequence[str]) -> list[str]:
+    """The waivers that no case of the gate needs any more."""
+    return [i for i in dict.fromkeys(waive) if not any(i in outcome.waived for outcome in outcomes)]
+
+
+def worst(outcomes: Sequence[Outcome], stale: Sequence[str] = ()) -> Exit:
+    """The exit code of the gate, `stale` its waivers without use; a gate without outcomes compared nothing."""
+    codes = [Exit(outcome.exit_code) for outcome in outcomes]
+    if codes and stale:
+        codes.append(Exit.STALE_WAIVER)
+    return max(codes, key=SEVERITY.index, default=Exit.NOTHING_TO_COMPARE)
+
+
+def _run_all(cases: Sequence[Case], options: RunOptions, jobs: int, keys: dict[str, str]) -> Iterator[Outcome]:
+    """Outcomes as they come. On an interrupt what is waiting is dropped and what runs is ended with its programs."""
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    pending: set[Future[Outcome]] = {pool.submit(_run_one, case, options, keys[case.id]) for case in cases}
+    try:
+        while pending:
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_programs()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _run_one(case: Case, options: RunOptions, key: str) -> Outcome:
+    try:
+        ran = run_case(case, options)
+    except HarnessError as error:
+        return Outcome(
+            case.id, int(error.code), error.code.name.lower().replace("_", " "), str(error), 0, 0, 0.0, "", key
+        )
+    r = ran.result
+    bundle = os.path.relpath(ran.bundle, options.out)
+    used = tuple(w.id for w in r.waivers if w.state in ("used", "expired"))
+    return Outcome(
+        case.id, r.exit_code, r.verdict, r.headline, r.compared, r.num_divergent, r.needed_rtol, bundle, key, used
+    )
+
+
+def _stock(pantry: Path, cases: Sequence[Case]) -> Path:
+    """Make the input files that more than one case names, once."""
+    files = {file.name: file for case in cases for file in case.files}
+    for name, file in files.items():
+        if sum(name in case.argv for case in cases) > 1:
+            make_input(file, pantry)
+    return pantry
+
+
+def _key(case: Case, options: RunOptions, git: dict[str, Any]) -> str:
+    """What an outcome depends on. With uncommitted changes nothing is known to be the same: the key is empty."""
+    if git["dirty"] or git["commit"] is None:
+        return ""
+    parts = (
+        git["commit"],
+        case.argv,
+        case.pixels,
+        options.against,
+        options.rtol,
+        sorted(options.program_options.items()),
+        options.preflight,
+        sorted(options.waive),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _state(out: Path) -> Path:
+    return out / "gate.json"
+
+
+def _save(out: Path, done: dict[str, Outcome]) -> None:
+    partial = _state(out).with_suffix(".json.partial")
+    partial.write_text(json.dumps([asdict(outcome) for outcome in done.values()], indent=1), encoding="utf-8")
+    partial.replace(_state(out))
+
+
+def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
+    """The kept outcomes that still hold. Raises HarnessError (exit 5) when the state file is no state file."""
+    path = _state(out)
+    if not path.exists():
+        return {}
+    try:
+        kept = [
+            Outcome(**{**entry, "waived": tuple(entry.get("waived", ()))})
+            for entry in json.loads(path.read_text(encoding="utf-8"))
+        ]
+    except (ValueError, TypeError) as error:
+        raise HarnessError(Exit.UNREADABLE, f"not the state of a gate: {error}", where=str(path)) from error
+    return {o.case: o for o in kept if o.key and keys.get(o.case) == o.key and o.exit_code != Exit.PROGRAM_FAILED}

@@ -1,0 +1,73 @@
+"""How many digits a log prints, and what that hides.
+
+`%.15g` does not carry all bits of a double: two programs that agree to the last bit differ by up to a unit of the last
+digit in such logs. What printing can hide is added to every tolerance, and said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from trace_parity.pair.vocabulary import Tolerance, Vocabulary
+
+FULL_DIGITS = 17
+"""A double printed with this many digits loses nothing."""
+SAMPLE_BYTES = 1 << 20
+"""How much of a log is looked at: the digits of a million characters are those of the rest."""
+ENOUGH_NUMBERS, ENOUGH_DIGITS = 20, 6
+"""Fewer numbers, or shorter ones, tell nothing of how the log was printed; they are then taken for exact."""
+
+_NUMBER = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?(?![\w.])")
+
+
+def significant_digits(number: str) -> int:
+    """Of a printed number without its sign and exponent; leading zeros do not count."""
+    return len(number.replace(".", "").lstrip("0"))
+
+
+def printed_digits(path: Path) -> int:
+    """The most significant digits that a number of the log at `path` shows; FULL_DIGITS where nothing tells.
+
+    A log that cannot be read as text (columns, a missing file) is taken for exact; reading it will say what is wrong.
+    """
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(SAMPLE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return FULL_DIGITS
+    lines = [line.partition(" ")[2] for line in text.split("\n")[:-1] if line.startswith(("TRACE_C", "TRACE_PY"))]
+    digits = [significant_digits(number) for line in lines for number in _NUMBER.findall(line)]
+    if len(digits) < ENOUGH_NUMBERS or max(digits) < ENOUGH_DIGITS:
+        return FULL_DIGITS
+    return min(max(digits), FULL_DIGITS)
+
+
+def hidden(digits: int) -> float:
+    """What printing with so many digits can hide, relative to the number: half a unit of the last digit."""
+    return 0.0 if digits >= FULL_DIGITS else 0.5 * 10.0 ** (1 - digits)
+
+
+def with_precision(vocabulary: Vocabulary, logs: Mapping[str, Path]) -> tuple[Vocabulary, tuple[str, ...]]:
+    """The vocabulary with every tolerance widened by what both logs' printing hides, and a line on each that does."""
+    digits = {side: printed_digits(path) for side, path in logs.items()}
+    extra = sum(hidden(d) for d in digits.values())
+    if not extra:
+        return vocabulary, ()
+
+    def widened(tolerance: Tolerance) -> Tolerance:
+        return dataclasses.replace(tolerance, hidden=extra)
+
+    wider = dataclasses.replace(
+        vocabulary,
+        tolerances={name: widened(tolerance) for name, tolerance in vocabulary.tolerances.items()},
+        variables=tuple(dataclasses.replace(v, tolerance=widened(v.tolerance)) for v in vocabulary.variables),
+    )
+    notes = tuple(
+        f"{side} prints {d} significant digits: every tolerance but exact ones is wider by {hidden(d):.1g} relative"
+        for side, d in digits.items()
+        if hidden(d)
+    )
+    return wider, notes

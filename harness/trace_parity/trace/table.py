@@ -1,0 +1,69 @@
+"""One side's trace: a number per (loop indices, variable, component), and what the log held besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from trace_parity.pair.vocabulary import Key, Variable
+
+
+class RowId(NamedTuple):
+    """What a row is known by. Never a line number, never how often a name occurred."""
+
+    key: Key
+    variable: str  # Variable.id
+    component: int
+
+
+class Number(NamedTuple):
+    """One printed number: its value, how it stood in the log, and on which line."""
+
+    value: float
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A line that begins like a trace line and does not parse."""
+
+    line: int
+    text: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.why}: {self.text[:120]}"
+
+
+@dataclass
+class TraceTable:
+    """What a reader found in one log.
+
+    `rows` is in the order of the log (judging does not use that order; telling a cut-off log does). `variables` has
+    every variable met, by id. `aliased` says which older names were met and what they were read as. `unterminated` is
+    true when the last line lacks its newline, as a log cut off in the middle of a write does.
+    """
+
+    side: str  # "C" or "PY"
+    path: str
+    rows: dict[RowId, Number] = field(default_factory=dict)
+    variables: dict[str, Variable] = field(default_factory=dict)
+    aliased: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    lines: int = 0
+    trace_lines: int = 0
+    unterminated: bool = False
+
+    def value(self, key: Key, variable: str, component: int = 0) -> float | None:
+        """The number at that row, or None."""
+        number = self.rows.get(RowId(key, variable, component))
+        return None if number is None else number.value
+
+    def vector(self, key: Key, variable: str) -> tuple[float, ...]:
+        """All components that stand at that row, in order; empty when there is none."""
+        values: list[float] = []
+        while (value := self.value(key, variable, len(values))) is not None:
+            values.append(value)
+        return tuple(values)

@@ -1,5 +1,0 @@
-"""The command line: the flags of the original, read by whole name, and the program around the simulation."""
-
-from simulator.cli.run import main
-
-__all__ = ["main"]

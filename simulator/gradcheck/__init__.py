@@ -1,1 +1,0 @@
-"""Checks of the image's gradients by finite differences: `python -m simulator.gradcheck`."""

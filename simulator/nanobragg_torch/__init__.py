@@ -1,0 +1,14 @@
+"""The diffraction of nanocrystals in PyTorch: settings in, images, traces and gradients out.
+
+from nanobragg_torch import Experiment, render, trace
+"""
+
+from __future__ import annotations
+
+from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.experiment import Experiment
+from nanobragg_torch.rendering.render import render
+from nanobragg_torch.rendering.trace import trace
+from nanobragg_torch.version import __version__
+
+__all__ = ["Experiment", "ExperimentError", "__version__", "render", "trace"]

@@ -1,0 +1,137 @@
+"""From words to an `Invocation`: splits the command line into flags and values, checks both, applies them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nanobragg_torch.cli import effects
+from nanobragg_torch.cli.effects import State, Value
+from nanobragg_torch.cli.flags import Flag, find, nearest
+from nanobragg_torch.cli.header import apply_header
+from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.io.text import as_float, leading_number
+from nanobragg_torch.progress import Progress
+
+if TYPE_CHECKING:
+    from nanobragg_torch.experiment import Experiment
+
+
+class UsageError(ExperimentError):
+    """The command line asks for nothing that could be simulated: the usage text helps."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A parsed command line: the experiment, and what to do with it."""
+
+    experiment: Experiment
+    outputs: effects.Outputs
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Word:
+    flag: Flag
+    name: str
+    values: list[Value] = field(default_factory=list)
+    after: tuple[str, ...] = ()  # the three words after the flag, for a quirk
+
+
+def split(argv: Sequence[str], warnings: list[str], lenient: bool) -> list[_Word]:
+    """Flags with their values, in order; ExperimentError names the flag and what it expected."""
+    words: list[_Word] = []
+    i = 0
+    while i < len(argv):
+        name = argv[i]
+        flag = find(name)
+        if flag is None:
+            close = nearest(name)
+            hint = f"; the nearest known ones are {', '.join(close)}" if close else ""
+            if not lenient:
+                raise ExperimentError(f"unknown flag {name}{hint}")
+            warnings.append(f"unknown flag {name} ignored{hint}")
+            i += 1
+            continue
+        word = _Word(flag, name, after=tuple(argv[i + 1 : i + 4]))
+        i += 1
+        for place, kind in enumerate(flag.takes):
+            may_end = place >= len(flag.takes) - flag.optional
+            if may_end and (i >= len(argv) or argv[i].startswith("-") or _starts_random(word)):
+                if (
+                    flag.key == "misset"
+                    and not _starts_random(word)
+                    and i < len(argv)
+                    and as_float(argv[i]) is not None
+                ):
+                    pass  # a negative angle is no flag
+                else:
+                    break
+            if i >= len(argv):
+                raise ExperimentError(f"{name} lacks a value, expected {_expected(flag)}")
+            word.values.append(_value(name, flag, kind, argv[i]))
+            i += 1
+        words.append(word)
+    return words
+
+
+def _starts_random(word: _Word) -> bool:
+    return word.flag.key == "misset" and bool(word.values) and str(word.values[0]).startswith("rand")
+
+
+def _expected(flag: Flag) -> str:
+    names = {"float": "number", "int": "whole number", "file": "file name", "word": "word"}
+    return " ".join(names[kind] for kind in flag.takes)
+
+
+def _value(name: str, flag: Flag, kind: str, text: str) -> Value:
+    if kind in ("file", "word"):
+        if find(text) is not None or text == "":
+            raise ExperimentError(f"{name} lacks a value, expected {_expected(flag)}, got {text or 'an empty word'}")
+        return text
+    number = as_float(text)
+    if number is None or number != number:
+        raise ExperimentError(f"{name} has the value {text!r}, expected {_expected(flag)}")
+    if kind == "int":
+        if number != int(number) if abs(number) < 1e18 else True:
+            raise ExperimentError(f"{name} has the value {text!r}, expected {_expected(flag)}")
+        return int(number)
+    if abs(number) == float("inf") and flag.key != "detector_abs":
+        raise ExperimentError(f"{name} has the value {text!r}, expected a finite number")
+    return number
+
+
+def parse(argv: Sequence[str], folder: Path, summing: Callable[[str], Progress] | None = None) -> Invocation:
+    """Read a command line (without the program's name); raises ExperimentError, `UsageError` where nothing is asked.
+
+    Headers are read first (mask, then image), so that flags win over them. `summing` gives what is told of the progress
+    of a sum over the atoms of a file, by its name.
+    """
+    warnings: list[str] = []
+    words = split(argv, warnings, lenient="--lenient" in argv or "-lenient" in argv)
+    state = State(folder=folder, warnings=warnings, summing=summing)
+    for word in words:
+        if word.flag.key == "misset" and not _starts_random(word):
+            numbers = [as_float(str(value)) for value in word.values]
+            if len(numbers) < 3 or None in numbers:
+                got = " ".join(str(value) for value in word.values)
+                raise ExperimentError(f"-misset has the value {got!r}, expected three numbers or random")
+            word.values = [float(number) for number in numbers if number is not None]
+    for key in ("mask", "img"):
+        for word in words:
+            if word.flag.key == key:
+                apply_header(state, key, word.name, str(word.values[0]))
+    for word in words:
+        if word.flag.key == "misset_seed":
+            # quirk misset-seed-clobbers: -misset_seed also sets the misset to the three words after it.
+            numbers3 = [leading_number(text) for text in (*word.after, "", "")[:3]]
+            effects.clobber_misset(state, (numbers3[0], numbers3[1], numbers3[2]))
+        effects.apply(state, word.flag.key, word.name, word.values)
+    if not state.has_orientation:
+        raise UsageError("nothing to simulate: no -mat and no -cell")
+    effects.finish(state)
+    if state.crystal.get("reflections") is None and state.crystal.get("default_F", 0.0) == 0:
+        raise UsageError("nothing to simulate: no -hkl, no dump file and default_F is 0")
+    return Invocation(state.experiment(), effects.Outputs(**state.outputs), tuple(state.warnings))

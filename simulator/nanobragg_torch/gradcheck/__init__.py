@@ -1,0 +1,1 @@
+"""Checks of the image's gradients by finite differences: `python -m nanobragg_torch.gradcheck`."""

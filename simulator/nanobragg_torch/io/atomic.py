@@ -1,0 +1,34 @@
+"""Files that appear whole or not at all: written under a temporary name beside their own, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from nanobragg_torch.errors import ExperimentError
+
+
+def write_bytes(path: Path, data: bytes, flag: str) -> None:
+    """Write `data` to `path`; ExperimentError names the flag and the file. An interrupt leaves no half file."""
+    temporary: Path | None = None
+    try:
+        if path.exists() and not path.is_file():  # /dev/null and the like cannot be renamed over
+            path.write_bytes(data)
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise ExperimentError(f"{flag}: cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()

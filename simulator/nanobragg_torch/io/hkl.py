@@ -1,0 +1,64 @@
+"""Reflection lists: text lines `h k l F`, read until a line is not four numbers; later duplicates win."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.io.atomic import write_bytes
+from nanobragg_torch.io.text import as_float, read_text
+from nanobragg_torch.settings import Reflections
+
+_LARGEST_GRID = 200_000_000
+
+
+def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
+    """The list on a grid over its own ranges, NaN where nothing is listed."""
+    rows = _rows(read_text(path, flag))
+    if rows.shape[0] == 0:
+        raise ExperimentError(f"{flag}: {path} holds no reflections, expected lines of `h k l F`")
+    try:
+        return on_grid(rows[:, :3].astype(np.int64), rows[:, 3])
+    except ExperimentError as error:
+        raise ExperimentError(f"{flag}: {path}: {error}") from None
+
+
+def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
+    """Amplitudes (n,) of integer indices (n, 3) on a grid over their ranges; the last of duplicates wins."""
+    low, high = indices.min(0), indices.max(0)
+    shape = high - low + 1
+    if int(np.prod(shape.astype(object))) > _LARGEST_GRID:
+        raise ExperimentError(f"the reflections span {shape.tolist()} indices, more than memory should hold")
+    grid = np.full(tuple(shape.tolist()), np.nan)
+    flat = np.ravel_multi_index(tuple((indices - low).T), grid.shape)
+    # The last of duplicates wins: the first from behind.
+    places, from_behind = np.unique(flat[::-1], return_index=True)
+    grid.reshape(-1)[places] = F[::-1][from_behind]
+    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
+
+
+def write_hkl(path: Path, reflections: Reflections, flag: str = "-hkl") -> None:
+    """Write what is listed, with the digits that bring every number back to the last bit."""
+    grid = np.asarray(reflections.F, dtype=np.float64)
+    listed = np.argwhere(~np.isnan(grid))
+    rows = zip((listed + np.array(reflections.lowest)).tolist(), grid[tuple(listed.T)].tolist(), strict=True)
+    write_bytes(path, "".join(f"{h} {k} {l} {F!r}\n" for (h, k, l), F in rows).encode(), flag)
+
+
+def _rows(text: str) -> np.ndarray:
+    words = text.split()
+    numbers: list[float] = []
+    try:
+        numbers = list(map(float, words))
+    except ValueError:
+        for word in words:
+            number = as_float(word)
+            if number is None:
+                break
+            numbers.append(number)
+    usable = len(numbers) - len(numbers) % 4
+    rows = np.array(numbers[:usable], dtype=np.float64).reshape(-1, 4)
+    good = np.isfinite(rows).all(1) & (np.abs(rows[:, :3]) < 1e6).all(1)
+    return rows if good.all() else rows[: int(np.argmin(good))]

@@ -1,0 +1,1 @@
+"""Operations that kernels and eager code share."""

@@ -1,0 +1,1 @@
+"""Images and traces: the stages put together for blocks of pixels."""

@@ -1,0 +1,1 @@
+"""The stages of the diffraction model, each a few functions on tensors."""

@@ -1,0 +1,33 @@
+"""The equations of the diffraction model over the variables of its traces: the third opinion on both programs.
+
+Written from the model's description alone, in extended precision, and from neither program: an equation says what a
+variable should be, given values that stand in the same log. The figures of the original obey every one of them.
+What no equation here covers, since the log does not hold what it would need: the settings themselves (cell, wavelength,
+fluence, detector position), the table of structure factors, Kahn's K and the sensor's thickness at a single place, and
+the size of a pixel at a single place.
+"""
+
+from __future__ import annotations
+
+import math
+
+from trace_parity.blame.equation import Domain
+
+from . import beam, crystal, geometry, scaling
+
+UNIT_FACTORS = (
+    (1e10, "Å for m or m for Å"),
+    (1e20, "Å² for m² or m² for Å²"),
+    (1e30, "Å³ for m³ or m³ for Å³"),
+    (1e3, "mm for m or m for mm"),
+    (1e6, "mm² for m² or m² for mm²"),
+    (math.pi / 180, "degrees for radians or radians for degrees"),
+    (2 * math.pi, "2π too many or too few"),
+    ((2 * math.pi) ** 2, "(2π)² too many or too few"),
+)
+"""A ratio that is one of these, or its inverse, smells of this."""
+
+STAGES = (geometry, beam, crystal, scaling)
+"""The modules of equations, in order of evaluation."""
+
+DOMAIN = Domain("nanoBragg", tuple(e for stage in STAGES for e in stage.EQUATIONS), UNIT_FACTORS)

@@ -1,0 +1,164 @@
+"""Equations of sensor, beam and scattering vector: model.md, sections 6 and 7 up to the polarisation factor."""
+
+from __future__ import annotations
+
+import numpy as np
+from trace_parity.blame.equation import Equation, Form, Input, Values, loop_index
+from trace_parity.blame.log_values import Array, LogView
+from trace_parity.pair.vocabulary import Key
+
+from .common import first_of_pixel, of_unit_length, simple
+from .vector_math import cross, dot, unit
+
+XRAY = (1e-13, 1e-7)
+"""Metres. What an X-ray wavelength can be: nothing that diffracts from crystals is outside, and Å read as m is."""
+
+
+def _capture_forms(view: LogView) -> tuple[Form, ...]:
+    layer = loop_index(view.vocabulary, "thick_tic")
+
+    def absorbing(x: Values) -> Array:
+        """x^t (1-x) with x = exp(-κ/ρ); κ = thickness step times μ, from the places of the first layer."""
+        t, rho = x["loops"][:, [layer]], dot(x["diffracted_vec"], x["odet_vec"])
+        own = -rho * np.log1p(-x["capture_fraction"])
+        fresh = np.isnan(x["first"]) | (x["first"] != x["capture_fraction"])
+        if fresh.sum() < 2:  # one place alone fits any κ
+            fresh = np.ones_like(fresh)
+        own = own[fresh & (t == 0) & (x["capture_fraction"] < 1) & (x["capture_fraction"] > 0)]
+        kappa = np.median(own) if len(own) > 1 or (len(own) and len(t) > 1) else np.nan
+        past = np.exp(-kappa / rho)
+        captured: Array = past**t * (x["one"] - past)
+        return captured
+
+    return (
+        Form("no sensor thickness", lambda x: np.ones_like(x["capture_fraction"])),
+        Form("absorbing layer", absorbing),
+        Form("first value of the layer", lambda x: x["first"]),
+    )
+
+
+def _first_of_layer(view: LogView, key: Key) -> Key | None:
+    layer = view.vocabulary.loops.index("thick_tic")
+    first = next(iter(view.keys_within("subsample.capture_fraction", key, layer + 1)), None)
+    return None if first == key else first
+
+
+CAPTURE = Equation(
+    "capture",
+    "capture_fraction = exp(-t·κ/ρ) - exp(-(t+1)·κ/ρ), ρ = diffracted·odet, one κ for all (no sensor: 1)",
+    "7",
+    "subsample.capture_fraction",
+    (
+        Input("subsample.capture_fraction", "capture_fraction"),
+        Input("diffracted_vec"),
+        Input("odet_vec"),
+        Input("subsample.capture_fraction", "first", _first_of_layer, np.nan),
+    ),
+    _capture_forms,
+    conditional=True,
+    needs_loops=("thick_tic",),
+)
+
+
+def _in_metres(x: Values) -> Array:
+    length = x["lambda_meters"]
+    fixed = np.where(length > XRAY[1], length * np.longdouble("1e-10"), length)
+    return np.where(length < XRAY[0], length * np.longdouble("1e10"), fixed)
+
+
+# Polarisation. K stands in no log; where a log shows it at two places or more, it must be the same.
+
+
+def kahn_factor(x: Values) -> Array:
+    """K that each place shows."""
+    cosine, psi = _angles(x)
+    k: Array = (1 + cosine**2 - 2 * x["polar"]) / (np.cos(2 * psi) * (1 - cosine**2))
+    return k
+
+
+def _angles(x: Values) -> tuple[Array, Array]:
+    i, d = x["incident_vec"], x["diffracted_vec"]
+    b = unit(cross(x["polar_vec"], i))
+    e = unit(cross(i, b))
+    return dot(i, d), -np.arctan2(dot(d, b), dot(d, e))
+
+
+def unpolarised(x: Values) -> Array:
+    """(1 + cos²2θ)/2."""
+    return (1 + dot(x["incident_vec"], x["diffracted_vec"]) ** 2) / 2
+
+
+def unpolarised_of_units(x: Values) -> Array:
+    """The same when the program makes unit vectors first: a faulty length of i is blamed on i, not on this."""
+    return (1 + dot(unit(x["incident_vec"]), unit(x["diffracted_vec"])) ** 2) / 2
+
+
+def _polar_forms(view: LogView) -> tuple[Form, ...]:
+    def kahn(x: Values) -> Array:
+        cosine, psi = _angles(x)
+        shown = kahn_factor(x)[np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])]
+        k = np.median(shown) if len(shown) > 1 else np.longdouble(np.nan)
+        factor: Array = (1 + cosine**2 - k * np.cos(2 * psi) * (1 - cosine**2)) / 2
+        return factor
+
+    return (
+        Form("unpolarised", unpolarised),
+        Form("unpolarised, of unit vectors", unpolarised_of_units),
+        Form("no polarisation", lambda x: np.ones_like(x["polar"])),
+        Form("Kahn factor", kahn),
+        Form("first value of the pixel", lambda x: x["first"]),
+    )
+
+
+def _perhaps_kahn(x: Values, got: Array) -> np.ndarray:
+    k = kahn_factor(x)
+    return np.asarray(~(np.abs(k) > 1))
+
+
+POLAR = Equation(
+    "polar",
+    "polar = (1 + cos²2θ - K·cos2ψ·sin²2θ)/2, cos2θ = incident·diffracted (unpolarised: K=0; -nopolar: 1)",
+    "7",
+    "source.polar",
+    (
+        Input("incident_vec"),
+        Input("diffracted_vec"),
+        Input("polar_vec", default=np.nan),
+        Input("source.polar", "polar"),
+        Input("source.polar", "first", first_of_pixel("source.polar", only_others=True), np.nan),
+    ),
+    _polar_forms,
+    conditional=_perhaps_kahn,
+)
+
+
+EQUATIONS: tuple[Equation, ...] = (
+    CAPTURE,
+    of_unit_length("source.incident_vec", "6"),
+    simple(
+        "incident_is_beam",
+        "incident = beam, for a single source on the axis",
+        "6",
+        "source.incident_vec",
+        "run.beam_vec",
+        lambda x: x["beam_vec"],
+        conditional=True,
+    ),
+    simple(
+        "lambda_in_metres",
+        f"lambda is an X-ray wavelength in metres, {XRAY[0]:g} to {XRAY[1]:g}",
+        "6",
+        "source.lambda_meters",
+        "lambda_meters",
+        _in_metres,
+    ),
+    simple(
+        "scattering",
+        "scattering_vec = (diffracted - incident)/lambda",
+        "7",
+        "source.scattering_vec_m_inv",
+        "diffracted_vec incident_vec lambda_meters",
+        lambda x: (x["diffracted_vec"] - x["incident_vec"]) / x["lambda_meters"],
+    ),
+    POLAR,
+)

@@ -1,0 +1,64 @@
+"""What the modules of equations share: vectors of unit length, equations of one form, the first value of a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trace_parity.blame.equation import Equation, Form, Input, Pick, Values
+from trace_parity.blame.log_values import Array, LogView
+from trace_parity.pair.vocabulary import Key
+
+from .vector_math import unit
+
+
+def of_unit_length(variable: str, section: str, fallback: tuple[str, ...] = ()) -> Equation:
+    """A vector that the model makes a unit vector."""
+    name = variable.rpartition(".")[2]
+    return Equation(
+        f"unit_{variable.replace('.', '_')}",
+        f"|{name}| = 1",
+        section,
+        variable,
+        (Input(variable, "v"),),
+        (Form("unit vector", lambda x: unit(x["v"])),),
+        fallback_for=fallback,
+    )
+
+
+def simple(
+    name: str,
+    text: str,
+    section: str,
+    output: str,
+    inputs: str,
+    function: Callable[[Values], Array],
+    *,
+    conditional: bool = False,
+    fallback_for: tuple[str, ...] = (),
+    backward: bool = False,
+) -> Equation:
+    """An equation of one form; `inputs` are ids or names, with spaces between."""
+    return Equation(
+        name,
+        text,
+        section,
+        output,
+        tuple(map(Input, inputs.split())),
+        (Form("as it stands", function),),
+        conditional=conditional,
+        fallback_for=fallback_for,
+        backward=backward,
+    )
+
+
+def first_of_pixel(variable: str, *, only_others: bool = False) -> Pick:
+    """Pick the first place of the pixel at which a variable stands; None there when `only_others`.
+
+    The first value met may stand for the whole pixel (quirk first-value).
+    """
+
+    def pick(view: LogView, key: Key) -> Key | None:
+        first = next(iter(view.keys_within(variable, key, 2)), None)
+        return None if only_others and first == key else first
+
+    return pick

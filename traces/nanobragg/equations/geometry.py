@@ -1,0 +1,317 @@
+"""Equations of the detector: model.md, section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from trace_parity.blame.equation import Equation, Form, Input, Values, loop_index
+from trace_parity.blame.log_values import Array, LogView
+
+from .common import first_of_pixel, of_unit_length, simple
+from .vector_math import cross, dot, norm, unit
+
+CURVED = 1e-12
+"""How close |P| must be to the detector's distance, relatively, for the detector to be taken as curved."""
+MISPLACED = 1e-9
+"""Positions that contradict each other by more than this tell no pixel size: the fault is theirs, not omega's."""
+UNIT_VECTORS = ("beam_vec", "polar_vec", "spindle_vec", "fdet_vec", "sdet_vec", "odet_vec")
+
+
+def carried(name: str) -> Equation:
+    """A value of the whole run that every sub-sample uses unchanged."""
+    return Equation(
+        f"carried_{name}",
+        f"{name} of the sub-sample is that of the run",
+        "4",
+        f"subsample.{name}",
+        (Input(f"run.{name}", "v"),),
+        (Form("the same", lambda x: x["v"]),),
+    )
+
+
+# A pixel's position. The pixel size stands in no log, but one number must explain three coordinates.
+
+
+def subsamples(view: LogView) -> int:
+    """Sub-samples per pixel edge, as the log shows them."""
+    place = view.vocabulary.loops.index("subF")
+    return 1 + max((key[place] for key in view.keys("subsample.pixel_pos_meters")), default=0)
+
+
+def _columns(view: LogView) -> tuple[int, int, int, int, int]:
+    s, f, t, ss, sf = (loop_index(view.vocabulary, n) for n in ("spixel", "fpixel", "thick_tic", "subS", "subF"))
+    return s, f, t, ss, sf
+
+
+def _in_pixels(view: LogView, x: Values, off: tuple[float, float, float] = (0.5, 0.5, 0.0)) -> tuple[Array, Array]:
+    """Where the sub-sample is from pix0 in units of a pixel, and (P - pix0) within the detector's plane."""
+    s, f, t, ss, sf = _columns(view)
+    n = subsamples(view)
+    loops = x["loops"]
+    fast = loops[:, [f]] + (loops[:, [sf]] + off[0]) / n + off[2]
+    slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[2]
+    from_corner = x["pixel_pos_meters"] - x["pix0_vector_meters"]
+    o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
+    inwards = np.where(np.isnan(x["odet_vec"]) | (dot(x["odet_vec"], o) == 0), o, x["odet_vec"])
+    deep = np.where(loops[:, [t]] > 0, dot(from_corner, o) / dot(inwards, o), 0)
+    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - deep * inwards
+
+
+def pixel_size(view: LogView, x: Values) -> Array:
+    """The pixel edge in metres that the positions of this log show; the median over all places."""
+    g, d = _in_pixels(view, x)
+    return np.median(dot(d, g) / dot(g, g)) * np.ones_like(g[:, :1])
+
+
+def _flat(view: LogView, off: tuple[float, float, float] = (0.5, 0.5, 0.0)) -> Form:
+    def position(x: Values) -> Array:
+        g, d = _in_pixels(view, x, off)
+        size = pixel_size(view, x) if off == (0.5, 0.5, 0.0) and len(g) > 2 else dot(d, g) / dot(g, g)
+        position: Array = x["pixel_pos_meters"] - d + size * g
+        return position
+
+    return Form("flat detector", position)
+
+
+def _position_forms(view: LogView) -> tuple[Form, ...]:
+    def curved(x: Values) -> Array:
+        p = x["pixel_pos_meters"]
+        close = np.abs(norm(p) - x["close_distance_meters"]) <= CURVED * x["close_distance_meters"]
+        return np.where(close, p * x["close_distance_meters"] / norm(p), np.nan)
+
+    return _flat(view), Form("curved detector", curved)
+
+
+def half_a_pixel(view: LogView) -> tuple[Form, ...]:
+    """Ways to miss the centre of a sub-sample."""
+    shifts = {
+        "half a sub-sample less on both axes": (0.0, 0.0, 0.0),
+        "half a sub-sample more on both axes": (1.0, 1.0, 0.0),
+        "half a sub-sample less on the fast axis": (0.0, 0.5, 0.0),
+        "half a sub-sample more on the fast axis": (1.0, 0.5, 0.0),
+        "half a sub-sample less on the slow axis": (0.5, 0.0, 0.0),
+        "half a sub-sample more on the slow axis": (0.5, 1.0, 0.0),
+        "a whole pixel more on both axes": (0.5, 0.5, 1.0),
+        "a whole pixel less on both axes": (0.5, 0.5, -1.0),
+    }
+    return tuple(Form(f"half a pixel: {name}", _flat(view, off).function) for name, off in shifts.items())
+
+
+_POSITION = (
+    *map(Input, "pixel_pos_meters pix0_vector_meters fdet_vec sdet_vec close_distance_meters".split()),
+    Input("odet_vec", default=np.nan),
+)
+
+PIXEL_POSITION = Equation(
+    "pixel_pos",
+    "pixel_pos = pix0 + p·(fpixel + (subF+½)/n)·fdet + p·(spixel + (subS+½)/n)·sdet + depth·odet, one p for all",
+    "4",
+    "subsample.pixel_pos_meters",
+    _POSITION,
+    _position_forms,
+    variants=half_a_pixel,
+    needs_loops=("spixel", "fpixel"),
+)
+IN_PLANE = Equation(
+    "pixel_in_plane",
+    "(pixel_pos - pix0)·(fdet × sdet) = 0 in the first layer",
+    "4",
+    "subsample.pixel_pos_meters",
+    _POSITION[:4],
+    (
+        Form(
+            "in the plane",
+            lambda x: (
+                x["pixel_pos_meters"]
+                - unit(cross(x["fdet_vec"], x["sdet_vec"]))
+                * dot(x["pixel_pos_meters"] - x["pix0_vector_meters"], unit(cross(x["fdet_vec"], x["sdet_vec"])))
+            ),
+        ),
+    ),
+    fallback_for=("pixel_pos",),
+)
+
+
+def _omega_forms(view: LogView) -> tuple[Form, ...]:
+    def fresh(x: Values) -> Array:
+        """With the pixel size of the positions; where those contradict each other, with one that all omegas share."""
+        g, d = _in_pixels(view, x)
+        size = pixel_size(view, x)
+        off = norm(d - size * g)
+        if (off > MISPLACED * norm(d)).any():
+            own = np.isnan(x["first"]) | (x["first"] != x["omega_pixel_sr"])
+            shown = x["omega_pixel_sr"] * x["R_distance_meters"] ** 3 / x["close_distance_meters"]
+            size = np.sqrt(np.median(shown[own]))
+        return _solid_angle(x, size)
+
+    def curved(x: Values) -> Array:
+        r, close = x["R_distance_meters"], x["close_distance_meters"]
+        edge = np.sqrt(np.median(x["omega_pixel_sr"] * r**3 / close))
+        return np.where(np.abs(r - close) <= CURVED * close, _solid_angle(x, edge), np.nan)
+
+    return (
+        Form("pixel area", fresh),
+        Form("point pixel", lambda x: 1 / x["R_distance_meters"] ** 2),
+        Form("curved detector", curved),
+        Form("first value of the pixel", lambda x: x["first"]),
+    )
+
+
+def _solid_angle(x: Values, edge: Array) -> Array:
+    angle: Array = edge**2 / x["R_distance_meters"] ** 3 * x["close_distance_meters"]
+    return angle
+
+
+OMEGA = Equation(
+    "omega",
+    "omega = p²/R² · close_distance/R, p the pixel size that the positions show (point pixel: 1/R²)",
+    "4",
+    "subsample.omega_pixel_sr",
+    (
+        *_POSITION,
+        Input("R_distance_meters"),
+        Input("subsample.omega_pixel_sr", "omega_pixel_sr"),
+        Input(
+            "subsample.omega_pixel_sr",
+            "first",
+            first_of_pixel("subsample.omega_pixel_sr", only_others=True),
+            np.nan,
+        ),
+    ),
+    _omega_forms,
+    needs_loops=("spixel", "fpixel"),
+)
+
+
+def _close_to_axis(x: Values) -> Array:
+    """±unit(fdet × sdet), whichever hand the detector has."""
+    o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
+    return np.where(dot(o, x["odet_vec"]) < 0, -o, o)
+
+
+def _towards_beam(axis: str) -> Callable[[Values], Array]:
+    return lambda x: dot(x[axis], x["distance_meters"] * x["beam_vec"] - x["pix0_vector_meters"])
+
+
+def _towards_foot(axis: str) -> Callable[[Values], Array]:
+    return lambda x: -dot(x["pix0_vector_meters"], x[axis])
+
+
+def _origin(x: Values) -> Array:
+    foot = x["Fclose_meters"] * x["fdet_vec"] + x["Sclose_meters"] * x["sdet_vec"]
+    origin: Array = x["close_distance_meters"] * x["odet_vec"] - foot
+    return origin
+
+
+def _distance_to_centre(x: Values) -> Array:
+    """How far along the beam the point (Fbeam, Sbeam) lies, as the detector's plane shows it; tilted detectors only."""
+    f, s, beam, pix0 = (x[n] for n in ("fdet_vec", "sdet_vec", "beam_vec", "pix0_vector_meters"))
+    along, across = dot(f, beam), dot(s, beam)
+    from_foot = along * (x["Fbeam_meters"] + dot(f, pix0)) + across * (x["Sbeam_meters"] + dot(s, pix0))
+    distance: Array = from_foot / (along**2 + across**2)
+    return distance
+
+
+EQUATIONS: tuple[Equation, ...] = (
+    *(of_unit_length(f"run.{name}", "4") for name in UNIT_VECTORS),
+    simple(
+        "odet_cross",
+        "odet = ±unit(fdet × sdet), when a named convention or the replacement of |odet| ≠ 1 made it",
+        "4",
+        "run.odet_vec",
+        "run.fdet_vec run.sdet_vec run.odet_vec",
+        _close_to_axis,
+        conditional=True,
+    ),
+    simple(
+        "distance",
+        "distance = close_distance / (beam·odet), without 2θ",
+        "4",
+        "run.distance_meters",
+        "run.close_distance_meters run.beam_vec run.odet_vec",
+        lambda x: x["close_distance_meters"] / dot(x["beam_vec"], x["odet_vec"]),
+        conditional=True,
+    ),
+    simple(
+        "close_distance",
+        "close_distance = pix0·odet",
+        "4",
+        "run.close_distance_meters",
+        "run.pix0_vector_meters run.odet_vec",
+        lambda x: dot(x["pix0_vector_meters"], x["odet_vec"]),
+    ),
+    *(
+        simple(
+            f"{axis}beam",
+            f"{axis}beam = {axis.lower()}det·(distance·beam - pix0), distance = close_distance/r",
+            "4",
+            f"run.{axis}beam_meters",
+            f"run.pix0_vector_meters run.{axis.lower()}det_vec run.distance_meters run.beam_vec",
+            _towards_beam(f"{axis.lower()}det_vec"),
+        )
+        for axis in "FS"
+    ),
+    *(
+        simple(
+            f"{axis}close",
+            f"{axis}close = -pix0·{axis.lower()}det",
+            "4",
+            f"run.{axis}close_meters",
+            f"run.pix0_vector_meters run.{axis.lower()}det_vec",
+            _towards_foot(f"{axis.lower()}det_vec"),
+        )
+        for axis in "FS"
+    ),
+    simple(
+        "origin",
+        "pix0 = close_distance·odet - Fclose·fdet - Sclose·sdet",
+        "4",
+        "run.pix0_vector_meters",
+        "run.close_distance_meters run.odet_vec run.Fclose_meters run.fdet_vec run.Sclose_meters run.sdet_vec",
+        _origin,
+        backward=True,
+    ),
+    simple(
+        "distance_to_centre",
+        "distance·beam = pix0 + Fbeam·fdet + Sbeam·sdet within the detector's plane",
+        "4",
+        "run.distance_meters",
+        "run.Fbeam_meters run.Sbeam_meters run.fdet_vec run.sdet_vec run.beam_vec run.pix0_vector_meters",
+        _distance_to_centre,
+        backward=True,
+    ),
+    *(carried(name) for name in ("pix0_vector_meters", "fdet_vec", "sdet_vec", "odet_vec", "close_distance_meters")),
+    *(of_unit_length(f"subsample.{name}", "4", (f"carried_{name}",)) for name in ("fdet_vec", "sdet_vec", "odet_vec")),
+    simple(
+        "close_distance_here",
+        "close_distance = pix0·odet",
+        "4",
+        "subsample.close_distance_meters",
+        "pix0_vector_meters odet_vec",
+        lambda x: dot(x["pix0_vector_meters"], x["odet_vec"]),
+        fallback_for=("carried_close_distance_meters",),
+    ),
+    PIXEL_POSITION,
+    IN_PLANE,
+    simple(
+        "R_distance",
+        "R = |pixel_pos|",
+        "4",
+        "subsample.R_distance_meters",
+        "pixel_pos_meters",
+        lambda x: norm(x["pixel_pos_meters"]),
+    ),
+    Equation(
+        "diffracted",
+        "diffracted = unit(pixel_pos)",
+        "4",
+        "subsample.diffracted_vec",
+        (Input("pixel_pos_meters"), Input("R_distance_meters", default=np.nan)),
+        (
+            Form("unit vector", lambda x: unit(x["pixel_pos_meters"])),
+            Form("divided by R", lambda x: x["pixel_pos_meters"] / x["R_distance_meters"]),
+        ),
+    ),
+    OMEGA,
+)
