@@ -1,0 +1,1 @@
+"""Traces from programs that print none: probes put into C by its syntax tree, into Python as it is imported."""

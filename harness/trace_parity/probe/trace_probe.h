@@ -1,0 +1,28 @@
+/* What an instrumented source calls. It includes nothing, so that it may come before the program's own feature macros. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern int trace_probe_on;
+extern int trace_probe_wants(int variable);
+extern int trace_probe_put(int variable, int size, ...);
+extern long trace_probe_push(int loop, long index);
+extern void trace_probe_pop(int loop, long before);
+#ifdef __cplusplus
+}
+#endif
+/* An iteration of a loop: left whichever way the program leaves it. */
+struct trace_probe_frame { int loop; long before; };
+/* Reached through functions: a parallel region with default(none) refuses to see a global. */
+static __inline__ __attribute__((unused)) int trace_probe_active(void) { return __builtin_expect(trace_probe_on, 0); }
+static __inline__ __attribute__((unused)) struct trace_probe_frame trace_probe_enter(int loop, long index)
+{
+    struct trace_probe_frame frame;
+    frame.loop = loop;
+    frame.before = 0;
+    if (trace_probe_active()) frame.before = trace_probe_push(loop, index);
+    return frame;
+}
+static __inline__ __attribute__((unused)) void trace_probe_leave(struct trace_probe_frame *frame)
+{
+    if (trace_probe_active()) trace_probe_pop(frame->loop, frame->before);
+}
