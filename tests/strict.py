@@ -38,7 +38,7 @@ PACKAGE = str(Path(nanobragg_torch.__file__).parent)
 # Where the model itself asks for another type: file and a part of the source line, with the reason.
 ALLOWED = {
     (
-        "evaluate.py",
+        "rendering/evaluate.py",
         '"floatimage_accumulated"',
     ): "a traced image value is stored in single precision, as in the original",
     ("experiment.py", "own = torch.tensor([plain(n) for n in cells]"): "counts are whole numbers in double precision",

@@ -5,6 +5,7 @@ Every error says what was wrong, where, what was expected, and gives a hint.
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -19,6 +20,12 @@ class Exit(IntEnum):
     UNREADABLE = 5
     NOTHING_TO_COMPARE = 6
     STALE_WAIVER = 7
+    INTERNAL = 70  # a fault of this program (EX_SOFTWARE of sysexits.h)
+    FILE_SYSTEM = 74  # full, read-only or failing (EX_IOERR)
+
+
+REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+"""Errors by which a file system refuses to write; what else goes wrong with a path is the user's to mend."""
 
 
 class HarnessError(Exception):
@@ -39,3 +46,9 @@ class HarnessError(Exception):
         if self.hint:
             text += f" (hint: {self.hint})"
         return text
+
+
+def cannot_write(error: OSError, where: object, hint: str = "") -> HarnessError:
+    """The error for a file that cannot be written: exit 74 where the file system refuses, else exit 2."""
+    code = Exit.FILE_SYSTEM if error.errno in REFUSALS else Exit.USAGE
+    return HarnessError(code, f"cannot be written: {error.strerror or error}", where=str(where), hint=hint)

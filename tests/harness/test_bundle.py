@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,15 +74,67 @@ def test_two_runs_of_one_second_do_not_overwrite_each_other(tmp_path: Path) -> N
 
 
 def test_what_a_killed_run_left_is_swept_and_never_listed(tmp_path: Path) -> None:
-    left = tmp_path / "case" / ".partial-name.999999999"
+    left = tmp_path / "case" / ".partial-name.0123abcd"
     left.mkdir(parents=True)
     (left / "result.json").write_text(RESULT)
     (left / MANIFEST).write_text("")
     assert find_bundles(tmp_path) == []
+    os.utime(left, (0, 0))
     with bundle_folder(tmp_path, "case", "other") as folder:
         (folder / "result.json").write_text(RESULT)
     assert not left.exists()
     assert [b.name for b in find_bundles(tmp_path)] == ["other"]
+
+
+def test_a_live_run_of_another_process_is_left_alone(tmp_path: Path) -> None:
+    """Process ids say nothing on a file system that several containers share: the lock does."""
+    code = """
+import sys, pathlib, os
+from trace_parity.bundle.bundle import bundle_folder
+with bundle_folder(pathlib.Path(sys.argv[1]), "case", "live") as folder:
+    print(folder.name, flush=True)
+    sys.stdin.readline()
+    os._exit(9) if sys.argv[2] == "killed" else (folder / "result.json").write_text("{}")
+"""
+
+    def start(end: str) -> tuple[subprocess.Popen[str], Path]:
+        words = [sys.executable, "-c", code, tmp_path, end]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        folder = tmp_path / "case" / process.stdout.readline().strip()
+        os.utime(folder, (0, 0))
+        return process, folder
+
+    for end in ("killed", "finished"):
+        process, folder = start(end)
+        with bundle_folder(tmp_path, "case", "other") as other:
+            (other / "result.json").write_text(RESULT)
+        assert folder.is_dir()
+        process.communicate("\n")
+        assert folder.is_dir() is (end == "killed")
+    with bundle_folder(tmp_path, "case", "last") as other:
+        (other / "result.json").write_text(RESULT)
+    assert sorted(p.name for p in (tmp_path / "case").iterdir()) == ["last", "live", "other", "other.2"]
+
+
+def test_only_regular_files_each_listed_once(bundle: Path, tmp_path: Path, trace_diff: Cli) -> None:
+    outside = tmp_path / "outside.log"
+    log = bundle / "traces" / "c.log"
+    outside.write_bytes(log.read_bytes())
+    log.unlink()
+    log.symlink_to(outside)
+    (bundle / "dangling").symlink_to("nowhere")
+    (bundle / "folder").symlink_to(tmp_path)
+    os.mkfifo(bundle / "pipe")
+    with (bundle / MANIFEST).open("a") as stream:
+        stream.write(f"{'0' * 64}  result.json\n")
+    assert set(verify(bundle)) == {
+        "result.json: listed 2 times in the manifest",
+        "result.json: changed since the bundle was written",
+        "traces/c.log: not a regular file",
+        *(f"{name}: not in the manifest" for name in ("dangling", "folder", "pipe")),
+    }
+    assert trace_diff("bundle", "verify", bundle).returncode == 5
 
 
 def test_list_and_show(bundle: Path, trace_diff: Cli) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from trace_parity.bundle.bundle import verify
+from trace_parity.bundle.bundle import verify, write_manifest
 from trace_parity.cli.inject import _text
 from trace_parity.compare.judge import VariableSummary
 from trace_parity.pair.dependencies import downstream, inputs, upstream
@@ -105,6 +105,7 @@ def test_faults_in_two_places_are_both_isolated(leaky: Path, folder: Path, tmp_p
 
     names = "fluence_photons_per_m2|I_pixel_final|floatimage_accumulated"
     log.write_text(re.sub(rf"(: (?:{names})) (\S+)", double, log.read_text()))
+    write_manifest(bundle)
     done = trace_diff("inject", bundle, "--bisect", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
@@ -160,6 +161,23 @@ def test_a_bundle_that_cannot_be_read(leaky: Path, folder: Path, tmp_path: Path)
     shutil.copytree(leaky, bundle, dirs_exist_ok=True)
     (bundle / "case.toml").unlink()
     assert trace_diff("inject", bundle, "F_latt", cwd=folder).returncode == 5
+
+
+def test_a_changed_bundle_is_refused_before_anything_runs(leaky: Path, folder: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "changed"
+    shutil.copytree(leaky, bundle)
+    with (bundle / "case.toml").open("a") as stream:
+        stream.write('\n[files."A.mat"]\ncommand = ["touch", "ran"]\n')
+    done = trace_diff("inject", bundle, "F_latt", cwd=folder)
+    assert done.returncode == 5
+    assert "case.toml: changed since the bundle was written" in done.stderr
+    write_manifest(bundle)  # whoever changes a bundle can hash it again
+    done = trace_diff("inject", bundle, "F_latt", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the bundle makes A.mat by a command of its own: touch ran" in done.stderr
+    done = trace_diff("inject", bundle, "F_latt", "--trust-bundle", cwd=tmp_path)
+    assert done.returncode == 2  # the command is run, and what it makes is another file than the run had
+    assert "A.mat: not what the bundle was made with" in done.stderr
 
 
 def test_the_graph_between_scopes(vocabulary: Vocabulary) -> None:

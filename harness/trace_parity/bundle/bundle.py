@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import stat
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trace_parity.errors import Exit, HarnessError
+from trace_parity.errors import Exit, HarnessError, cannot_write
+from trace_parity.files import owned_folder, sweep, write_whole
 
 MANIFEST = "manifest-sha256.txt"
 PARTIAL = ".partial-"
@@ -25,23 +27,23 @@ PARTIAL = ".partial-"
 def bundle_folder(root: Path, case_id: str, name: str) -> Iterator[Path]:
     """A folder to fill. On leaving without an exception it is sealed and renamed to its final name, else removed.
 
-    Raises HarnessError (exit 2) when `root` cannot be written. The final path is told by `final_path` of the folder.
+    Raises HarnessError when `root` cannot be written: exit 74 where the file system refuses, else exit 2.
+    `final_path` of the folder is the final path.
     """
     parent = root / case_id
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        partial = parent / f"{PARTIAL}{name}.{os.getpid()}"
-        partial.mkdir()
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise HarnessError(Exit.USAGE, what, where=str(parent), expected="a folder to write to") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            sweep(parent, PARTIAL)
+            partial = stack.enter_context(owned_folder(parent, PARTIAL, name))
+        except OSError as error:
+            raise cannot_write(error, parent, "--out names the folder for bundles") from error
         yield partial
-        write_manifest(partial)
-        _rename(partial, parent / name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            write_manifest(partial)
+            _rename(partial, parent / name)
+        except OSError as error:
+            raise cannot_write(error, parent) from error
 
 
 def final_path(partial: Path) -> Path:
@@ -65,56 +67,76 @@ def _rename(partial: Path, final: Path) -> None:
     partial.rename(_free(final))
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what killed runs left: partial folders whose process is gone."""
-    for left in parent.glob(f"{PARTIAL}*"):
-        pid = left.name.rpartition(".")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            shutil.rmtree(left, ignore_errors=True)
-
-
 def write_manifest(folder: Path) -> None:
     """`manifest-sha256.txt` over every other file, in the form that `sha256sum -c` reads."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in _files(folder)]
-    (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
+    names = sorted(name for name, is_regular in _entries(folder) if is_regular)
+    write_whole(folder / MANIFEST, "".join(f"{_sha256(folder / name)}  {name}\n" for name in names))
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a bundle: changed, missing and unlisted files; empty when it is as it was written.
+    """What is wrong with a bundle: changed, missing, doubly listed and unlisted entries; empty when it is as written.
 
-    Raises HarnessError (exit 5) when there is no readable manifest.
+    A bundle holds regular files only: a link, a FIFO or a device is a fault, whatever it leads to. Raises HarnessError
+    (exit 5) when there is no readable manifest.
     """
-    listed = _read_manifest(folder)
-    faults = []
-    for name, digest in listed.items():
-        path = folder / name
-        if not path.is_file():
+    entries = _read_manifest(folder)
+    there = dict(_entries(folder))
+    counts = Counter(name for name, _ in entries)
+    faults = [f"{name}: listed {count} times in the manifest" for name, count in counts.items() if count > 1]
+    for name, digest in dict(entries).items():
+        if name not in there:
             faults.append(f"{name}: missing")
-        elif _sha256(path) != digest:
+        elif not there[name]:
+            faults.append(f"{name}: not a regular file")
+        elif _sha256(folder / name) != digest:
             faults.append(f"{name}: changed since the bundle was written")
-    return faults + [f"{name}: not in the manifest" for name in _files(folder) if name not in listed]
+    return faults + [f"{name}: not in the manifest" for name in there if name not in counts]
 
 
-def _read_manifest(folder: Path) -> dict[str, str]:
+def check_whole(folder: Path) -> None:
+    """Raises HarnessError (exit 5) for a bundle that is not as it was written."""
+    if faults := verify(folder):
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise HarnessError(
+            Exit.UNREADABLE,
+            f"not as it was written: {faults[0]}{more}",
+            where=str(folder),
+            hint=f"trace-diff bundle verify {folder} lists all of them",
+        )
+
+
+def _read_manifest(folder: Path) -> list[tuple[str, str]]:
+    path = folder / MANIFEST
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise HarnessError(Exit.UNREADABLE, "not a regular file", where=str(path), expected="a bundle")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise HarnessError(
-            Exit.UNREADABLE, error.strerror or str(error), where=str(folder / MANIFEST), expected="a bundle"
+            Exit.UNREADABLE, error.strerror or str(error), where=str(path), expected="a bundle"
         ) from error
-    listed = {}
+    except UnicodeDecodeError as error:
+        raise HarnessError(Exit.UNREADABLE, "not a manifest: no text", where=str(path)) from error
+    listed = []
     for number, line in enumerate(text.splitlines(), start=1):
         digest, gap, name = line.partition("  ")
         if not gap or len(digest) != 64 or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise HarnessError(Exit.UNREADABLE, "not a manifest line", where=f"{folder / MANIFEST}:{number}")
-        listed[name] = digest
+            raise HarnessError(Exit.UNREADABLE, "not a manifest line", where=f"{path}:{number}")
+        listed.append((name, digest))
     if not listed:
-        raise HarnessError(Exit.UNREADABLE, "the manifest is empty", where=str(folder / MANIFEST))
+        raise HarnessError(Exit.UNREADABLE, "the manifest is empty", where=str(path))
     return listed
 
 
-def _files(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Everything in a folder but its manifest and plain subfolders: (name, whether it is a regular file)."""
+    for place, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(place, name)
+            mode = path.lstat().st_mode
+            relative = path.relative_to(folder).as_posix()
+            if not stat.S_ISDIR(mode) and relative != MANIFEST:
+                yield relative, stat.S_ISREG(mode)
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 from trace_parity.bundle.bundle import MANIFEST, find_bundles, load_result, verify, write_manifest
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import write_whole
 from trace_parity.render.html_form import page
 from trace_parity.render.html_form import render as report_page
 from trace_parity.render.numbers import short
@@ -120,12 +120,7 @@ def write_index(root: Path) -> tuple[Path, int]:
     found = entries(root)
     target = root / INDEX
     text = render_index(found)
-    partial = target.with_name(f".{INDEX}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(root), expected="a folder") from error
+    write_whole(target, text)
     return target, len(found)
 
 
@@ -150,7 +145,7 @@ def replace_report(folder: Path) -> Path:
             hint="--out FILE writes the page elsewhere and leaves the bundle alone",
         )
     text = render_bundle(folder)
-    target.write_text(text, encoding="utf-8")
+    write_whole(target, text)
     write_manifest(folder)
     return target
 

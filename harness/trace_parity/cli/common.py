@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import write_whole
 from trace_parity.printable import visible
 from trace_parity.render import FORMATS, renderer
 
@@ -87,10 +88,7 @@ def emit(
         if path is None:
             click.echo(text, nl=False)
             continue
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
+        write_whole(path, text)
 
 
 def _page(result: Result, embedded: Mapping[str, bytes]) -> str:

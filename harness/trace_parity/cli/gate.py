@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import write_whole
 
 
 @click.command(
@@ -89,8 +91,13 @@ def gate(
         seen += 1
         click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
 
-    outcomes = run_gate(chosen, options, jobs, resume=resume, on_outcome=tell)
-    (out / "gate.junit.xml").write_text(gate_junit(outcomes, "trace-diff gate"), encoding="utf-8")
+    try:
+        outcomes = run_gate(chosen, options, jobs, resume=resume, on_outcome=tell)
+    except BaseException as error:
+        words = shlex.join(["trace-diff", *sys.argv[1:], *([] if resume else ["--resume"])])
+        error.add_note(f"{seen} of {len(chosen.cases)} cases are kept in {out}; to go on: {words}")
+        raise
+    write_whole(out / "gate.junit.xml", gate_junit(outcomes, "trace-diff gate"))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
             stream.write(gate_markdown(outcomes))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
 @click.option("--mat", type=click.Path(path_type=Path), help="The matrix file that the run was given.")
 @click.option("--hkl", type=click.Path(path_type=Path), help="The reflection file that the run was given.")
+@click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
@@ -32,6 +33,7 @@ def inject(
     is_bisect: bool,
     mat: Path | None,
     hkl: Path | None,
+    trust_bundle: bool,
     rtol: float | None,
     form: str,
 ) -> None:
@@ -59,7 +61,9 @@ def inject(
     lab.known_ids(names, load_vocabulary())  # before anything is run
     with (
         stages() as stage,
-        lab.counterfactual(bundle, files={"mat": mat, "hkl": hkl}, rtol=rtol, stage=stage) as ready,
+        lab.counterfactual(
+            bundle, files={"mat": mat, "hkl": hkl}, rtol=rtol, is_trusted=trust_bundle, stage=stage
+        ) as ready,
     ):
         found: Injection | Bisection = lab.bisect(ready) if is_bisect else lab.inject(ready, names)
     click.echo(to_json(found) if form == "json" else _text(found), nl=False)

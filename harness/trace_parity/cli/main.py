@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 import click
 
 from trace_parity import __version__
-from trace_parity.errors import Exit, HarnessError
-from trace_parity.printable import visible_lines
+from trace_parity.cli.ending import TerminatedError, ending
 
 COMMANDS = {
     "run": "run both programs on one command line, compare, leave a bundle",
@@ -60,16 +62,12 @@ def trace_diff() -> None:
     trace-diff compare C.log PY.log    two logs that you have
 
     Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
-    6 nothing or one side only to compare, 7 a stale waiver.
+    6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 a file system that refuses.
     """
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM came: leave as from Ctrl-C, so that what is under way cleans up after itself."""
-
-
 def _terminate(signum: int, frame: object) -> None:
-    raise _TerminatedError
+    raise TerminatedError
 
 
 def join_rules(words: Sequence[str]) -> list[str]:
@@ -89,23 +87,34 @@ _RULE = re.compile(r"[\w*?\[\]!]+:(?:(?:abs|ulp|rtol)=)?[-+.\deE]+")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit: one exit code per way to end, a few lines on standard error at most."""
     signal.signal(signal.SIGTERM, _terminate)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        words = join_rules(sys.argv[1:] if argv is None else argv)
+        code = _run(join_rules(words))
+        sys.stdout.flush()
+    except BaseException as error:
+        code, lines = ending(error, words)
+        _silence(sys.stdout)
+        for line in lines:
+            with contextlib.suppress(OSError):
+                click.echo(line, err=True)
+    sys.exit(code)
+
+
+def _run(words: Sequence[str]) -> int:
+    stdout, stderr = sys.stdout, sys.stderr
+    try:
         trace_diff.main(args=words, prog_name="trace-diff", standalone_mode=False)
-    except HarnessError as error:
-        click.echo(f"trace-diff: {visible_lines(str(error))}", err=True)
-        sys.exit(int(error.code))
-    except click.exceptions.Abort:
-        click.echo("trace-diff: interrupted; no bundle was left", err=True)
-        sys.exit(130)
-    except _TerminatedError:
-        click.echo("trace-diff: interrupted; no bundle was left", err=True)
-        sys.exit(143)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(int(Exit.USAGE))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as error:
+        if sys.stdout is not stdout:  # click wraps it for a closed pipe and exits with 1, which means divergence here
+            sys.stdout, sys.stderr = stdout, stderr
+            raise BrokenPipeError from error
+        return error.code if isinstance(error.code, int) else 0
+    return 0
+
+
+def _silence(stream: TextIO) -> None:
+    """Point a stream that cannot be written at nothing, so that the interpreter's own flush at the end is quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -25,7 +25,7 @@ def render(bundle: Path, out: Path | None) -> None:
     Without --out the page takes its place in the bundle and in the manifest, provided that no other file was changed.
     """
     from trace_parity.bundle.report_index import render_bundle, replace_report
-    from trace_parity.errors import Exit, HarnessError
+    from trace_parity.files import write_whole
 
     if out is None:
         click.echo(replace_report(bundle))
@@ -34,10 +34,7 @@ def render(bundle: Path, out: Path | None) -> None:
     if str(out) == "-":
         click.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(out)) from error
+    write_whole(out, text)
     click.echo(out)
 
 

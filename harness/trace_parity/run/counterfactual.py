@@ -7,17 +7,28 @@ run: its trace is that of the bundle.
 
 from __future__ import annotations
 
-import tempfile
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trace_parity.bundle.bundle import check_whole
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import VariableSummary, judge
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import Case, input_hashes, parse_case, place_inputs, with_pixels, without_outputs
+from trace_parity.files import scratch_folder
+from trace_parity.pair.case import (
+    Case,
+    input_hashes,
+    list_cases,
+    parse_case,
+    place_inputs,
+    with_pixels,
+    without_outputs,
+)
 from trace_parity.pair.dependencies import downstream, inputs, upstream
+from trace_parity.pair.matrix import load_matrix
 from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
 from trace_parity.result.result import CaseResult
 from trace_parity.result.result_json import read_result
@@ -127,14 +138,19 @@ def counterfactual(
     *,
     files: dict[str, Path | None] | None = None,
     rtol: float | None = None,
+    is_trusted: bool = False,
     stage: Stage = silent,
     cwd: Path | None = None,
 ) -> Iterator[Counterfactual]:
     """Make the inputs of the bundle's run again in a folder of its own and read its C trace.
 
+    A bundle may come from somebody else. Its hashes are checked first, and a command of its case that makes an input
+    file is run only if the installed pair has the same command, or if the bundle `is_trusted`.
+
     `files` as for `with_replacements`: what the run was given by --mat and --hkl. Raises HarnessError: exit 5 where the
     bundle or an input cannot be read, exit 2 where an input is not the one that the bundle was made with.
     """
+    check_whole(bundle)
     stored = read_result(bundle / "result.json").case
     try:
         text = (bundle / "case.toml").read_text(encoding="utf-8")
@@ -146,13 +162,28 @@ def counterfactual(
         raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
     case = with_pixels(parse_case(text, str(bundle / "case.toml")), stored.pixels)
     case = without_outputs(with_replacements(case, programs, files or {}), programs.output_flags, programs.switches)
+    if not is_trusted:
+        _check_commands(case, bundle / "case.toml")
     c_log = (bundle / "traces" / "c.log").resolve()
     c = read_trace(c_log, "C", vocabulary)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder("inject") as folder:
         placed = place_inputs(case, folder, programs.input_flags, cwd or Path.cwd())
         _check_inputs(input_hashes(placed, folder, programs.input_flags), stored)
         yield Counterfactual(side, programs, placed, stored, c_log, folder, vocabulary, c, rtol, stage)
+
+
+def _check_commands(case: Case, where: Path) -> None:
+    """HarnessError (exit 2) for a command that the installed pair's cases do not have."""
+    own = {file.command for known in (*list_cases(), *load_matrix().cases) for file in known.files}
+    for file in case.files:
+        if file.command and file.command not in own:
+            raise HarnessError(
+                Exit.USAGE,
+                f"the bundle makes {file.name} by a command of its own: {shlex.join(file.command)}",
+                where=str(where),
+                expected="a command of the installed pair's cases",
+                hint="--trust-bundle runs it",
+            )
 
 
 def _check_inputs(hashes: dict[str, str], stored: CaseResult) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from trace_parity.bundle.provenance import git_state
-from trace_parity.errors import Exit, HarnessError
+from trace_parity.errors import Exit, HarnessError, cannot_write
+from trace_parity.files import scratch_folder, write_whole
 from trace_parity.pair.case import Case, make_input
 from trace_parity.pair.matrix import Matrix
 from trace_parity.run.launch import build_c, end_programs, load_programs
@@ -32,6 +32,8 @@ SEVERITY = (
     Exit.UNREADABLE,
     Exit.PROGRAM_FAILED,
     Exit.USAGE,
+    Exit.FILE_SYSTEM,
+    Exit.INTERNAL,
 )
 """From best to worst; a gate ends with the worst of its cases."""
 
@@ -65,15 +67,18 @@ def run_gate(
     Raises HarnessError only when the reference program cannot be built or no case could be attempted at all.
     """
     build_c(load_programs().sides["C"])
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(error, options.out, "--out names the folder for bundles") from error
     git = git_state(Path(__file__).resolve().parent)
     keys = {case.id: _key(case, options, git) for case in matrix.cases}
     done = _resumed(options.out, keys) if resume else {}
     for outcome in done.values():
         on_outcome(outcome)
     left = [case for case in matrix.cases if case.id not in done]
-    with TemporaryDirectory(prefix="trace-diff-gate-") as pantry:
-        shared = replace(options, pantry=_stock(Path(pantry), left))
+    with scratch_folder("gate") as pantry:
+        shared = replace(options, pantry=_stock(pantry, left))
         for outcome in _run_all(left, shared, jobs, keys):
             done[outcome.case] = outcome
             _save(options.out, done)
@@ -157,9 +162,7 @@ def _state(out: Path) -> Path:
 
 
 def _save(out: Path, done: dict[str, Outcome]) -> None:
-    partial = _state(out).with_suffix(".json.partial")
-    partial.write_text(json.dumps([asdict(outcome) for outcome in done.values()], indent=1), encoding="utf-8")
-    partial.replace(_state(out))
+    write_whole(_state(out), json.dumps([asdict(outcome) for outcome in done.values()], indent=1))
 
 
 def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:

@@ -6,13 +6,13 @@ The numbers come from `python -m nanobragg_torch.gradcheck`; here they are asked
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import scratch_folder
 from trace_parity.run.launch import Progress, python, run_program
 
 PROGRAM = ("-m", "nanobragg_torch.gradcheck")
@@ -73,8 +73,8 @@ def _row(entry: dict[str, Any]) -> GradientRow:
 
 
 def _run(words: Sequence[str], label: str, progress: Progress | None) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="trace-diff-") as folder:
-        ran = run_program([python(), *PROGRAM, *words], Path.cwd(), Path(folder) / "gradcheck", label, progress)
+    with scratch_folder("gradcheck") as folder:
+        ran = run_program([python(), *PROGRAM, *words], Path.cwd(), folder / "gradcheck", label, progress)
         text = ran.stdout.read_text(encoding="utf-8")
     try:
         answer: dict[str, Any] = json.loads(text)

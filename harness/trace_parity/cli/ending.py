@@ -1,0 +1,78 @@
+"""How the command ends when an exception ends it: the exit code and the lines for standard error."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shlex
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from trace_parity import __version__
+from trace_parity.errors import Exit, HarnessError, cannot_write
+from trace_parity.printable import visible, visible_lines
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+PIPE_CLOSED = 128 + signal.SIGPIPE
+
+
+class TerminatedError(BaseException):
+    """SIGTERM came: end as after Ctrl-C, so that what is under way cleans up."""
+
+
+def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
+    """Exit code and message of an exception that reached the top; `words` are the command line."""
+    notes = [*getattr(error, "__notes__", ()), *getattr(error.__cause__, "__notes__", ())]
+    if isinstance(error, HarnessError):
+        return int(error.code), [f"trace-diff: {visible_lines(str(error))}", *map(visible, notes)]
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt | TerminatedError):
+        kept = notes or ["no bundle was left"]
+        code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
+        return code, [f"trace-diff: interrupted; {visible(kept[0])}"]
+    if isinstance(error, click.ClickException):
+        error.show()
+        return int(Exit.USAGE), []
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED, []
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+        where = error.filename or "standard output"
+        return int(Exit.FILE_SYSTEM), [
+            f"trace-diff: {visible_lines(str(cannot_write(error, where)))}",
+            *map(visible, notes),
+        ]
+    return int(Exit.INTERNAL), [_internal(error, words), *map(visible, notes)]
+
+
+def _internal(error: BaseException, words: Sequence[str]) -> str:
+    what = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    log = _write_log(error, words)
+    report = f"please report it with the log {log}" if log else "no log could be written; its traceback is above"
+    return f"trace-diff: internal error: {visible(what)} ({report})"
+
+
+def _write_log(error: BaseException, words: Sequence[str]) -> Path | None:
+    """The traceback in a file of the user's cache, or of the temporary folder; None where neither can be written."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    head = f"trace-diff {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    text = "\n".join([head, shlex.join(["trace-diff", *words]), "", *traceback.format_exception(error)])
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or tempfile.gettempdir()) / ".cache")
+    for folder in (cache / "trace-diff" / "errors", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f"trace-diff-{stamp}-", suffix=".log", dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
+                stream.write(text)
+        except OSError:
+            continue
+        return Path(name)
+    print(text, file=sys.stderr)
+    return None

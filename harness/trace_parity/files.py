@@ -1,0 +1,121 @@
+"""Files that appear whole or not at all, and scratch folders that a later command removes if their owner was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from trace_parity.errors import cannot_write
+
+LOCK = ".lock-"
+DAY_S = 86400.0
+"""A scratch folder without a lock file is left by a killed process when it is older than this."""
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name and rename it: a reader sees the old content or the new one, never a part.
+
+    A device or a pipe is written to directly. Raises HarnessError: exit 74 where the file system refuses, exit 2 where
+    the path is wrong; no partial file is left.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        _replace(path.resolve(), data)
+    except OSError as error:
+        raise cannot_write(error, path) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:60]}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def owned_folder(parent: Path, prefix: str, name: str = "") -> Iterator[Path]:
+    """A new folder `<prefix><name>.<random>` in `parent`, removed on leaving if it is still there.
+
+    A lock file beside it is held for as long: `sweep` of another process, container or host that shares the file system
+    takes a folder for abandoned only when it gets that lock. Raises OSError when the folder cannot be made.
+    """
+    folder = parent / f"{prefix}{name}.{secrets.token_hex(4)}"
+    lock = parent / f"{LOCK}{folder.name.lstrip('.')}"
+    with lock.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                lock.unlink()
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove the folders of `owned_folder` whose owner is gone, and lock files without a folder."""
+    for folder in parent.glob(f"{prefix}*"):
+        lock = parent / f"{LOCK}{folder.name.lstrip('.')}"
+        with suppress(OSError):
+            if _is_abandoned(folder, lock):
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+    for lock in parent.glob(f"{LOCK}{prefix.lstrip('.')}*"):
+        with suppress(OSError):
+            if time.time() - lock.stat().st_mtime > DAY_S and _is_free(lock):
+                lock.unlink()
+
+
+def _is_abandoned(folder: Path, lock: Path) -> bool:
+    if lock.exists():
+        return _is_free(lock)
+    return time.time() - folder.stat().st_mtime > DAY_S
+
+
+def _is_free(lock: Path) -> bool:
+    with lock.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def scratch_folder(purpose: str) -> Iterator[Path]:
+    """A folder for temporary files, in the system's temporary folder; those of killed processes are removed first."""
+    parent, prefix = Path(tempfile.gettempdir()), f"trace-diff-{purpose}-{os.getuid()}"
+    try:
+        sweep(parent, prefix)
+        with owned_folder(parent, prefix) as folder:
+            folder.chmod(0o700)
+            yield folder
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)).parent != parent:
+            raise
+        raise cannot_write(error, error.filename, "TMPDIR names another folder") from error

@@ -1,0 +1,161 @@
+"""A full disk, a closed pipe, a fault of the command itself: each ends in one line and its own exit code."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from trace_parity.cli import main as command_line
+from trace_parity.cli.ending import TerminatedError, ending
+from trace_parity.errors import Exit
+
+C_LOG = "TRACE_C: beam_vec 1 0 0\nTRACE_C: polar_vec 0 0 1\n"
+NO_SPACE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* Every write to a file whose path holds $FULL_UNDER fails with ENOSPC once $FULL_AFTER bytes are written. */
+ssize_t write(int fd, const void *data, size_t size) {
+    static ssize_t (*real)(int, const void *, size_t);
+    static long left = -1;
+    char link[64], path[4096];
+    if (!real) real = dlsym(RTLD_NEXT, "write");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    const char *under = getenv("FULL_UNDER");
+    if (n > 0 && under && (path[n] = 0, strstr(path, under))) {
+        if (left < 0) left = atol(getenv("FULL_AFTER"));
+        if ((long)size > left) { errno = ENOSPC; return -1; }
+        left -= size;
+    }
+    return real(fd, data, size);
+}
+"""
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "work"
+    path.mkdir()
+    (path / "c.log").write_text(C_LOG)
+    (path / "py.log").write_text(C_LOG.replace("TRACE_C", "TRACE_PY").replace("0 0 1\n", "0 0 1.5\n"))
+    return path
+
+
+@pytest.fixture
+def trace_diff(folder: Path) -> Command:
+    def run(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "trace_parity", *map(str, words)]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.run(command, cwd=folder, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+def only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 4096, 16384, 30000])
+def test_a_file_that_cannot_grow(size: int, folder: Path, trace_diff: Command) -> None:
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # noqa: E731
+    done = trace_diff("compare", "c.log", "py.log", "--format", "html:page.html", preexec_fn=limit)
+    assert (done.returncode, only_line(done.stderr)) == (
+        74,
+        "trace-diff: page.html: cannot be written: File too large",
+    )
+    assert sorted(p.name for p in folder.iterdir()) == ["c.log", "py.log"]
+
+
+@pytest.mark.parametrize("left", [0, 1000, 20000])
+def test_a_full_disk(left: int, folder: Path, tmp_path: Path, trace_diff: Command) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler for the library that plays a full disk")
+    (tmp_path / "full.c").write_text(NO_SPACE)
+    library = tmp_path / "full.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, tmp_path / "full.c", "-ldl"], check=True)
+    (folder / "page.html").write_text("the page of yesterday")
+    full = {"LD_PRELOAD": str(library), "FULL_UNDER": str(folder), "FULL_AFTER": str(left)}
+    done = trace_diff("compare", "c.log", "py.log", "--format", "html:page.html", env=os.environ | full)
+    assert (done.returncode, only_line(done.stderr)) == (
+        74,
+        "trace-diff: page.html: cannot be written: No space left on device",
+    )
+    assert (folder / "page.html").read_text() == "the page of yesterday"
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_full_device_on_standard_output(trace_diff: Command) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = trace_diff("compare", "c.log", "py.log", stdout=full)
+    assert (done.returncode, only_line(done.stderr)) == (
+        74,
+        "trace-diff: standard output: cannot be written: No space left on device",
+    )
+
+
+def test_a_closed_pipe_is_no_divergence(trace_diff: Command) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    for words in (["compare", "c.log", "py.log"], ["cases", "list"], ["--help"]):
+        done = trace_diff(*words, stdout=writing)
+        assert (done.returncode, done.stderr) == (141, ""), words
+    os.close(writing)
+
+
+def test_a_closed_pipe_under_much_output(folder: Path) -> None:
+    command = f"{sys.executable} -m trace_parity compare c.log py.log --format html | head -c 1 >/dev/null; "
+    command += 'echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("1", "141")  # 1 is the verdict: it was all written before the reader left
+    assert done.stderr == ""
+
+
+def test_a_fault_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(command_line.trace_diff, "main", lambda **_: {}["planted\x1b[31m"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["compare", "c.log"])
+    assert ended.value.code == Exit.INTERNAL == 70
+    line = only_line(capsys.readouterr().err)
+    (log,) = (tmp_path / "trace-diff" / "errors").iterdir()
+    assert line.startswith("trace-diff: internal error: KeyError: ")
+    assert str(log) in line
+    assert "\x1b" not in line
+    text = log.read_text()
+    assert "trace-diff compare c.log" in text
+    assert "Traceback" in text
+
+
+def test_no_home_and_no_cache(folder: Path, trace_diff: Command) -> None:
+    """As an ordinary user would find it: neither folder can be made, /dev/null is no folder for root either."""
+    where = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache"}
+    done = trace_diff("compare", "c.log", "py.log", env=os.environ | where)
+    assert done.returncode == 1, done.stderr
+    done = trace_diff("compare", "c.log", "py.log", env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 1, done.stderr
+
+
+def test_an_interrupt_says_what_is_kept() -> None:
+    kept = KeyboardInterrupt()
+    kept.add_note("3 of 9 cases are kept in reports/gate; to go on: trace-diff gate --resume")
+    assert ending(kept, [])[1] == [
+        "trace-diff: interrupted; 3 of 9 cases are kept in reports/gate; to go on: trace-diff gate --resume"
+    ]
+    assert ending(KeyboardInterrupt(), []) == (130, ["trace-diff: interrupted; no bundle was left"])
+    assert ending(TerminatedError(), [])[0] == 143
