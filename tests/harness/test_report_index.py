@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,28 @@ def test_the_index(trace_diff: Cli, reports: Path) -> None:
         ("other", 6, 0.0),
         ("toy", 1, 0.33),
     ]
-    assert [(t.case, t.newest.verdict) for t in trends(found)] == [("other", "incomplete"), ("toy", "divergence")]
+    assert [(t.case, t.newest.verdict) for t in trends(found)] == [
+        ("other", "incomplete"),
+        ("toy", "parity"),  # against the repaired reference
+        ("toy", "divergence"),  # against the original: no point of the same line
+    ]
+
+
+def test_a_trend_joins_runs_of_one_setting_only() -> None:
+    runs = [replace(entry("a", day, 0.1), setting=setting) for day, setting in ((1, "x"), (2, "y"), (3, "x"))]
+    assert [[e.name[6:8] for e in trend.entries] for trend in trends(runs)] == [["01", "03"], ["02"]]
+
+
+def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "toy" / "20261102T101112Z-abd"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(to_json(RESULTS["waived"]()))
+    write_manifest(folder)
+    (found,) = entries(tmp_path)
+    assert (found.exit_code, found.is_waived) == (0, True)
+    assert found.verdict == "parity, waived: phi-carryover"
+    assert "parity, waived: phi-carryover" in trace_diff("bundle", "list", tmp_path).stdout
+    assert '<span class="chip inherited">~</span> parity, waived' in render_index([found])
 
 
 def test_the_index_of_nothing(trace_diff: Cli, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat
 from collections import Counter
@@ -146,7 +147,7 @@ def _sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """A line of `bundle list`."""
+    """What lists of bundles show. `against` is the variant of the reference, `waived` the quirks that passed."""
 
     path: Path
     case: str
@@ -154,30 +155,50 @@ class BundleInfo:
     verdict: str
     headline: str
     num_divergent: int
+    exit_code: int
+    needed_rtol: float  # not a number where the result does not have it
+    against: str
+    waived: tuple[str, ...]
+    setting: str  # equal for runs of one case that can be compared: same reference, pixels and options
+
+    @property
+    def ended(self) -> str:
+        """The verdict; a run that passed by waivers is not shown as plain parity."""
+        return f"{self.verdict}, waived: {', '.join(self.waived)}" if self.waived else self.verdict
 
 
 def find_bundles(root: Path) -> list[BundleInfo]:
     """The whole bundles under `root`, oldest first. Half-written ones have no manifest or a hidden name."""
     found = []
-    for manifest in sorted(root.glob(f"*/*/{MANIFEST}")):
+    for manifest in root.glob(f"*/*/{MANIFEST}"):
         folder = manifest.parent
         if folder.name.startswith("."):
             continue
         try:
-            result = load_result(folder)
+            found.append(_info(folder, load_result(folder)))
         except HarnessError:
             continue
-        found.append(
-            BundleInfo(
-                folder,
-                folder.parent.name,
-                folder.name,
-                result["verdict"],
-                result["headline"],
-                result["num_divergent"],
-            )
-        )
     return sorted(found, key=lambda b: (b.name, b.case))
+
+
+def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
+    case, needed = result.get("case"), result.get("needed_rtol")
+    case = case if isinstance(case, dict) else {}
+    against = str(case.get("against", ""))
+    waivers = result.get("waivers") or ()
+    return BundleInfo(
+        folder,
+        folder.parent.name,
+        folder.name,
+        str(result["verdict"]),
+        str(result["headline"]),
+        int(result["num_divergent"]),
+        int(result.get("exit_code", 1)),
+        math.nan if needed is None else float(needed),
+        against,
+        tuple(str(w.get("id")) for w in waivers if w.get("state") in ("used", "expired")),
+        repr((against, case.get("pixels"), case.get("options"))),
+    )
 
 
 def load_result(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from trace_parity.bundle.bundle import MANIFEST, find_bundles, load_result, verify, write_manifest
+from trace_parity.bundle.bundle import MANIFEST, find_bundles, verify, write_manifest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 from trace_parity.render.html_form import page
@@ -35,6 +35,9 @@ class Entry:
     headline: str
     num_divergent: int
     needed_rtol: float
+    against: str = ""
+    is_waived: bool = False
+    setting: str = ""
 
     @property
     def time(self) -> str:
@@ -68,8 +71,6 @@ def entries(root: Path) -> list[Entry]:
     """The bundles under `root`, oldest first. A bundle whose result has no exit code or tolerance shows as unknown."""
     found = []
     for info in find_bundles(root):
-        data = load_result(info.path)
-        needed = data.get("needed_rtol")
         where = info.path.relative_to(root).as_posix()
         page_name = "report.html" if (info.path / "report.html").is_file() else ""
         found.append(
@@ -77,22 +78,25 @@ def entries(root: Path) -> list[Entry]:
                 info.case,
                 info.name,
                 quote(f"{where}/{page_name}"),
-                str(info.verdict),
-                int(data.get("exit_code", 1)),
-                str(info.headline),
-                int(info.num_divergent),
-                math.nan if needed is None else float(needed),
+                info.ended,
+                info.exit_code,
+                info.headline,
+                info.num_divergent,
+                info.needed_rtol,
+                info.against,
+                bool(info.waived),
+                info.setting,
             )
         )
     return found
 
 
 def trends(found: list[Entry]) -> list[CaseTrend]:
-    """The entries by case, cases by name."""
-    by_case: dict[str, list[Entry]] = {}
+    """The entries by case, reference, pixels and options: runs that differ in these make no line together."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in found:
-        by_case.setdefault(entry.case, []).append(entry)
-    return [CaseTrend(case, tuple(group), _spark(case, group)) for case, group in sorted(by_case.items())]
+        groups.setdefault((entry.case, entry.setting), []).append(entry)
+    return [CaseTrend(case, tuple(group), _spark(case, group)) for (case, _), group in sorted(groups.items())]
 
 
 def _spark(case: str, group: list[Entry]) -> str:

@@ -54,7 +54,7 @@ def list_bundles(root: Path) -> None:
     if not found:
         click.echo(f"no bundles under {root}", err=True)
     for info in found:
-        cells = (info.case, info.name, info.verdict, f"{info.num_divergent} divergent", info.path)
+        cells = (info.case, info.name, info.ended, f"{info.num_divergent} divergent", info.against, info.path)
         click.echo("\t".join(visible(str(cell)) for cell in cells))
 
 
