@@ -8,34 +8,24 @@ faults: one that lies downstream of another still breaks its own equation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from trace_parity.blame.culprits import Accused, culprits, culprits_of_both
-from trace_parity.blame.equation import Domain, Equation, Input, Outcome
+from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import Blame, BlameFinding
-from trace_parity.blame.hints import Hint, between_sides
+from trace_parity.blame.hints import Hint
+from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement
-from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
+from trace_parity.pair.vocabulary import Key, Vocabulary
 from trace_parity.quirks.recognise import blamed_quirk, load_quirks
 from trace_parity.trace.table import TraceTable
 
 __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
-
-EXPLAINED = 8
-"""Places of one variable whose inputs are looked at one by one; others that stand alike are taken as these."""
-NAMED_INPUTS = 4
-"""How many differing inputs, or missing lines, a finding lists."""
-
-
-@dataclass(frozen=True)
-class _Placed:
-    order: tuple[object, ...]
-    finding: BlameFinding
 
 
 @np.errstate(all="ignore")  # a log may hold NaN and infinity
@@ -49,11 +39,6 @@ def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blam
     return _blame(placed, [side])
 
 
-def asked(domain: Domain) -> list[Equation]:
-    """The equations that accuse someone when they are broken."""
-    return [e for e in domain.equations if not e.backward]
-
-
 @np.errstate(all="ignore")
 def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
     """Who introduced what, who inherited what, and what no equation explains."""
@@ -62,19 +47,19 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     differing = _differing(judgement)
     guilty = {e.id: _guilty(e, c, py, differing) for e in asked(domain)}
     _without_settled(guilty, domain)
-    placed: list[_Placed] = []
+    placed: list[Placed] = []
     settled: set[tuple[str, Key]] = set()
     by_side = [{i: found[name] for i, found in guilty.items()} for name in ("C", "PY")]
-    for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_of_both(c, py, *by_side), strict=True):
+    culprits_found = culprits_of_both(c, py, *by_side)
+    for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
         for accused in all_accused:
             placed.append(_accusation("introduced", name, accused, side))
             settled |= {(accused.variable, o.key) for o in accused.outcomes}
-    for equation in asked(domain):
-        if alike := guilty[equation.id]["both"]:
-            accused = Accused(equation.output, equation, tuple(alike), True)
-            placed.append(_accusation("self-inconsistent", "both", accused, c))
-            settled |= {(equation.output, o.key) for o in alike}
-    placed += _unsettled(differing, settled, c, py, domain, vocabulary)
+    for accused in culprits(c, {i: found["both"] for i, found in guilty.items()}):
+        placed.append(_accusation("self-inconsistent", "both", accused, c))
+        settled |= {(accused.variable, o.key) for o in accused.outcomes}
+    cleared = dict(zip(("C", "PY"), culprits_found.cleared, strict=True))
+    placed += unsettled(differing, settled, Sides(c, py, cleared))
     return _blame(placed, [c, py])
 
 
@@ -133,7 +118,7 @@ def _alike(a: Outcome, b: Outcome) -> bool:
     return abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
-def _accusation(kind: str, name: str, accused: Accused, side: Side) -> _Placed:
+def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
     vocabulary, equation = side.view.vocabulary, accused.equation
     variable = side.view.variables[accused.variable]
     first = min(accused.outcomes, key=lambda o: vocabulary.order(variable, o.key, 0))
@@ -142,6 +127,9 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> _Placed:
         hint = side.hint(equation, accused.outcomes)
     else:
         hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
+    text = hint.text if hint else ""
+    if accused.manner == "probe":
+        text = (hint.if_printed if hint else "") or ": ".join(["printed wrong, used right", *([text] if text else [])])
     finding = BlameFinding(
         kind=kind,
         side=name,
@@ -154,12 +142,13 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> _Placed:
         place=vocabulary.describe(first.key),
         residual=worst.residual,
         allowed=worst.permitted,
-        hint=hint.text if hint else "",
+        hint=text,
         missing=(),
         quirk=_quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else "",
         instead=accused.instead,
+        manner=accused.manner,
     )
-    return _Placed(vocabulary.order(variable, first.key, 0), finding)
+    return Placed(vocabulary.order(variable, first.key, 0), finding)
 
 
 def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: Side) -> str:
@@ -172,137 +161,7 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
     return blamed_quirk(load_quirks(), equation.id, name, kind, lambda variable: [at(variable, o.key) for o in broken])
 
 
-def _unsettled(
-    differing: dict[tuple[str, Key], Judged],
-    settled: set[tuple[str, Key]],
-    c: Side,
-    py: Side,
-    domain: Domain,
-    vocabulary: Vocabulary,
-) -> Iterable[_Placed]:
-    """What differs although no one broke an equation there: one finding per variable and kind."""
-    groups: dict[tuple[str, str], list[tuple[Judged, BlameFinding]]] = {}
-    alike: dict[tuple[object, ...], list[BlameFinding]] = {}
-    for (variable, key), judged in differing.items():
-        if (variable, key) in settled:
-            continue
-        equations = [e for e in asked(domain) if e.output == variable]
-        told = alike.setdefault((variable, *(_standing(e, s, key) for e in equations for s in (c, py))), [])
-        if len(told) < EXPLAINED:
-            told.append(_explain(judged, equations, c, py, domain, vocabulary))
-        groups.setdefault((variable, told[-1].kind), []).append((judged, told[-1]))
-    for members in groups.values():
-        first, finding = members[0]
-        worst = max(members, key=lambda m: m[0].rel_diff)[0]
-        scale = worst.abs_diff / worst.rel_diff if worst.rel_diff and np.isfinite(worst.rel_diff) else 1.0
-        values = {**finding.__dict__, "count": len(members)}
-        values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
-        values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
-        order = vocabulary.order(first.row.variable, first.row.id.key, 0)
-        yield _Placed(order, BlameFinding(**values))
-
-
-def _standing(equation: Equation, side: Side, key: Key) -> object:
-    """How an equation stands at a place: what is missing, or which forms are obeyed."""
-    found = side.found[equation.id]
-    outcome = found.outcomes.get(key)
-    return found.missing.get(key) if outcome is None else outcome.forms
-
-
-def _explain(
-    judged: Judged, equations: list[Equation], c: Side, py: Side, domain: Domain, vocabulary: Vocabulary
-) -> BlameFinding:
-    """Inherited or unexplained, for one number. A side that obeys is cleared though the other cannot be asked."""
-    key, variable = judged.row.id.key, judged.row.variable
-    asked = [(e, s) for e in equations for s in (c, py) if key in s.found[e.id].outcomes]
-    obeyed = {s.name for e, s in asked if s.found[e.id].outcomes[key].ok}
-    unasked = [(e, s) for e in equations for s in (c, py) if key in s.found[e.id].missing and s.name not in obeyed]
-    missing = _by_line((s.name, w) for e, s in unasked for w in s.found[e.id].missing[key])
-    equation = next((e for e, s in asked if s.found[e.id].outcomes[key].ok), equations[0] if equations else None)
-    kind, hint = "unexplained", ""
-    if equation is not None and obeyed:
-        kind, hint = _inherited(equation, equations, key, c, py, obeyed)
-    if not hint:
-        values = [s.view.at(variable.id, key) for s in (c, py)]
-        hint = between_sides(values[0], values[1], domain)
-    if not hint and not equations:
-        hint = "no equation makes it: a setting of the run, or data"
-    return BlameFinding(
-        kind=kind,
-        side="both",
-        variable=variable.name,
-        scope=variable.scope.name,
-        equation=equation.id if equation else "",
-        equation_text=equation.text if equation else "",
-        section=equation.section if equation else "",
-        count=1,
-        place=vocabulary.describe(key),
-        residual=judged.rel_diff,
-        allowed=0.0,
-        hint=hint,
-        missing=missing,
-    )
-
-
-def _by_line(lacks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """`F_latt_b (C, PY)`: each missing line with the sides that lack it; loop indices only where nothing else lacks."""
-    sides: dict[str, list[str]] = {}
-    for side, line in lacks:
-        if side not in sides.setdefault(line, []):
-            sides[line].append(side)
-    lines = [line for line in sides if "(loop index)" not in line] or list(sides)
-    return tuple(f"{line} ({', '.join(sides[line])})" for line in lines)
-
-
-def _inherited(
-    equation: Equation, equations: list[Equation], key: Key, c: Side, py: Side, obeyed: set[str]
-) -> tuple[str, str]:
-    forms = [s.found[equation.id].outcomes[key].forms for s in (c, py) if key in s.found[equation.id].outcomes]
-    if len(forms) == 2 and not forms[0] & forms[1]:
-        names = [" or ".join(sorted(f)) or "neither form" for f in forms]
-        return "unexplained", f"C follows '{names[0]}', PY '{names[1]}': a setting differs"
-    inputs = _differing_inputs([equation], key, c, py) or _differing_inputs(equations, key, c, py)
-    if not inputs:
-        return "unexplained", "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
-    has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
-    unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
-    caveat = f"; {unasked} could not be asked" if unasked else ""
-    return "inherited", f"from {', '.join(inputs)}{caveat}"
-
-
-def _differing_inputs(equations: list[Equation], key: Key, c: Side, py: Side) -> list[str]:
-    """Inputs that differ between the sides by more than their rounding, with how much (relative)."""
-    found: dict[str, str] = {}
-    for equation in equations:
-        for wanted in equation.inputs:
-            differs = _difference(wanted, equation.output, key, c, py)
-            if differs is not None:
-                found.setdefault(differs[0], f"{differs[0]} ({differs[1]:.2g})")
-    return list(found.values())[:NAMED_INPUTS]
-
-
-def _difference(wanted: Input, output: str, key: Key, c: Side, py: Side) -> tuple[str, float] | None:
-    """Name and relative difference of an input that differs; None where it does not, or stands in one log only."""
-    where = [wanted.pick(s.view, key) if wanted.pick else key for s in (c, py)]
-    places = [s.view.find(wanted.ref, k) if k is not None else None for s, k in zip((c, py), where, strict=True)]
-    if None in places:
-        places = [s.view.find(wanted.ref, (ABSENT,) * len(key)) for s in (c, py)]
-    if places[0] is None or places[1] is None or (output == places[0][0] and places[0][1] == key):
-        return None
-    a, b = c.view.at(*places[0]), py.view.at(*places[1])
-    if a is None or b is None or a.shape != b.shape:
-        return None
-    spread = c.view.uncertainty(places[0][0], a) + py.view.uncertainty(places[1][0], b)
-    name = places[0][0].rpartition(".")[2]
-    if (np.isnan(a) != np.isnan(b)).any():
-        return name, float("nan")
-    if not (np.abs(a - b) > spread).any():
-        return None
-    size = float(np.sqrt(np.nansum(np.maximum(a * a, b * b)))) or 1.0
-    return name, float(np.nanmax(np.abs(a - b), initial=0)) / size
-
-
-def _blame(placed: list[_Placed], sides: list[Side]) -> Blame:
+def _blame(placed: list[Placed], sides: list[Side]) -> Blame:
     ordered = sorted(placed, key=lambda p: p.order)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(

@@ -16,25 +16,15 @@ import numpy as np
 
 from trace_parity.blame.equation import Equation, Fitted, Outcome, fit, outputs
 from trace_parity.blame.evaluated_log import Side
-from trace_parity.blame.log_values import Array
+from trace_parity.blame.remedies import Place, Remedy, Witness, World
+from trace_parity.blame.use import Manner, manner_of
 from trace_parity.pair.vocabulary import Key
 
-Place = tuple[str, Key]
-SAME = 1000
-"""Two programs that agree are apart by less than this many times the rounding of one value."""
 MOST_TRIED = 500
 """Sets of values tried on one group of broken equations; past that their outputs are accused."""
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """What should stand at a place, and how well that is known."""
-
-    value: Array
-    spread: Array
-
-
-World = Mapping[Place, Remedy]
+SLACK = 1e-3
+"""With another log's value in place of a wrong one, an equation may miss by this part of what it missed by: the two
+programs differ a little in what that value was made from."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,7 @@ class Accused:
     """A variable that is wrong at the places of `outcomes`.
 
     `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
+    `manner`: whether the value was only printed wrong.
     """
 
     variable: str
@@ -49,6 +40,11 @@ class Accused:
     outcomes: tuple[Outcome, ...]
     is_output: bool
     instead: tuple[str, ...] = ()
+    manner: Manner = ""
+
+
+Cleared = frozenset[tuple[str, Key]]
+"""Broken equations, by id and key, that hold once what else is wrong is put right."""
 
 
 Guilty = Mapping[str, Sequence[Outcome]]
@@ -60,7 +56,15 @@ def culprits(side: Side, guilty: Guilty) -> list[Accused]:
     return _Search(side, None, guilty).accused()
 
 
-def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> tuple[list[Accused], list[Accused]]:
+@dataclass(frozen=True)
+class Found:
+    """Whom to accuse in each of two logs, and what that clears."""
+
+    accused: tuple[list[Accused], list[Accused]]
+    cleared: tuple[Cleared, Cleared]
+
+
+def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> Found:
     """The same of two logs, each with the other as a witness.
 
     An equation that holds for some settings only accuses since the other side obeys it. If that side does so only with
@@ -73,7 +77,7 @@ def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> tuple[li
         size = [len({a.variable for a in accused}) for accused in found]
         lost = [lost[n] if size[n] > size[1 - n] else [] for n in (0, 1)]
     kept = [[a for a in found[n] if a not in lost[n]] for n in (0, 1)]
-    return kept[0], kept[1]
+    return Found((kept[0], kept[1]), (searches[0].cleared, searches[1].cleared))
 
 
 def _has_no_witness(accused: Accused, other: _Search) -> bool:
@@ -106,8 +110,11 @@ class _Case:
 class _Search:
     def __init__(self, side: Side, other: Side | None, guilty: Guilty) -> None:
         self.side, self.other = side, other
+        self.witness = Witness(side, other)
+        self.slack = 0.0
         self.cases = cases = [_Case(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
         self.world: World = {}
+        self.cleared: Cleared = frozenset()
         self.own: dict[str, dict[Place, Remedy]] = {}
         self.others: dict[Place, Remedy] = {}
         for case in cases:
@@ -115,7 +122,7 @@ class _Search:
             for outcome in case.outcomes:
                 place = (case.output, outcome.key)
                 world.setdefault(place, Remedy(outcome.expected, outcome.allowed))
-                if remedy := self._of_the_other(place, case.equation, outcome.key):
+                if remedy := self.witness.remedy(place, case.equation, outcome.key):
                     self.others[place] = remedy
         self.fed: dict[str, dict[Place, Remedy]] = {}
         self.backward: set[str] = set()
@@ -147,32 +154,12 @@ class _Search:
                 if outcome is not None and not outcome.ok:
                     self.backward.add(place[0])
                     return Remedy(outcome.expected, outcome.allowed)
-        return self._of_the_other(place, broken, key)
-
-    def _of_the_other(self, place: Place, broken: Equation, key: Key) -> Remedy | None:
-        """What the other log has there, if that is something else and fits the equation there."""
-        if self.other is None or self._is_same(place) is not False:
-            return None
-        obeys = self.other.found[broken.id].outcomes.get(key)
-        value = self.other.view.at(*place)
-        if value is None or obeys is None or not obeys.ok or not np.isfinite(value).all():
-            return None
-        return Remedy(value, self.other.view.uncertainty(place[0], value[None])[0])
-
-    def _is_same(self, place: Place) -> bool | None:
-        """Whether both logs have the same value there; None where the other has none."""
-        a = self.side.view.at(*place)
-        b = self.other.view.at(*place) if self.other is not None else None
-        if a is None or b is None or a.shape != b.shape:
-            return None
-        spread = self.side.view.uncertainty(place[0], a[None])[0]
-        with np.errstate(invalid="ignore"):
-            return bool(((np.abs(a - b) <= SAME * spread) | (a == b) | (np.isnan(a) & np.isnan(b))).all())
+        return self.witness.remedy(place, broken, key)
 
     def _differs(self, variable: str) -> bool:
         """Whether a variable is another one than in the other log at any place where it may be wrong."""
         places = {**self.fed.get(variable, {}), **self.own.get(variable, {})}
-        return any(self._is_same(place) is not True for place in places)
+        return any(not self.witness.confirms(place, remedy) for place, remedy in places.items())
 
     # What a set of wrong values explains.
 
@@ -227,11 +214,25 @@ class _Search:
             if fitted is None:
                 return holds
             holds |= fitted.fine.any(axis=0)
+            if self.slack:
+                holds |= self._nearly(case, fitted)
         if is_known and case.equation.conditional is True and not case.equation.fallback_for:
             found = self.side.found[case.equation.id]
             for sources in found.sources.values():
                 holds |= np.array([sources[found.row[o.key]] in world for o in case.outcomes])
         return holds
+
+    def _nearly(self, case: _Case, fitted: Fitted) -> np.ndarray:
+        """Where what is left of a miss is no more than the two logs are apart there anyway."""
+        near = np.zeros(len(case.outcomes), dtype=bool)
+        for expected, allowed in zip(fitted.expected, fitted.allowed, strict=True):
+            for n, outcome in enumerate(case.outcomes):
+                apart = self.witness.apart(case.output, outcome.key)
+                if apart is not None:
+                    left, missed = np.abs(outcome.got - expected[n]), np.abs(outcome.got - outcome.expected)
+                    known = np.minimum(np.max(apart), self.slack * np.max(missed))
+                    near[n] |= bool((left <= allowed[n] + 2 * known).all())
+        return near
 
     def _explained(self, case: _Case, chosen: set[str], world: World, *, is_known: bool) -> bool:
         return case.output in chosen or bool(self._holds(case, world, is_known=is_known).all())
@@ -275,11 +276,15 @@ class _Search:
         pool = set().union(*(self._variables(n, chosen) for n in group))
         everyone = sorted(pool, key=lambda v: order.index(v) if v in order else len(order))
         suspects = [v for v in everyone if self._differs(v)] if self.other is not None else everyone
-        for few in [suspects, everyone] if suspects != everyone else [everyone]:
+        tries = [(suspects, 0.0), (suspects, SLACK), (everyone, 0.0)] if suspects != everyone else [(everyone, 0.0)]
+        before = self.slack
+        for few, slack in tries:
+            self.slack = max(before, slack)
             if sets := self._explaining(few, group, chosen):
                 most = max(self._vouched(one) for one in sets)
                 sets = [one for one in sets if self._vouched(one) == most]
                 return [one for one in sets if self._is_of_one_kind(one)] or sets
+        self.slack = before
         return [{self.cases[n].output for n in group} - chosen]
 
     def _explaining(self, pool: list[str], group: list[int], chosen: set[str]) -> list[set[str]]:
@@ -343,17 +348,26 @@ class _Search:
     def _found(
         self, chosen: set[str], world: dict[Place, Remedy], instead: Mapping[str, tuple[str, ...]]
     ) -> list[Accused]:
-        found = []
+        found, cleared = [], set()
         for case in self.cases:
             also = instead.get(case.output, ())
-            if case.output in chosen and (broken := case.outcomes if also else self._still_broken(case, world)):
-                found.append(Accused(case.output, case.equation, tuple(broken), True, also))
+            broken = case.outcomes if also else self._still_broken(case, world)
+            if case.output in chosen and broken:
+                manner = manner_of({case.output}, world, self.side, self._refit)
+                found.append(Accused(case.output, case.equation, tuple(broken), True, also, manner))
+            still = {o.key for o in broken} if case.output in chosen else set()
+            cleared |= {(case.equation.id, o.key) for o in case.outcomes if o.key not in still}
+        self.cleared = frozenset(cleared)
         for variable in chosen - self.own.keys():
             places = self.fed[variable]
             case = next(c for c, i in zip(self.cases, self.inputs, strict=True) if variable in i)
             outcomes = [self._as_outcome(place, remedy) for place, remedy in places.items()]
-            found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ())))
+            manner = manner_of({variable}, world, self.side, self._refit)
+            found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ()), manner))
         return found
+
+    def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> Fitted | None:
+        return self.fitted(_Case(equation, outcomes), world)
 
     def _still_broken(self, case: _Case, world: World) -> list[Outcome]:
         """Without the places at which the equation holds once its inputs are put right; one place cannot clear another

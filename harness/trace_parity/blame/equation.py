@@ -44,10 +44,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Form:
-    """One way in which an equation may be obeyed, as (places, components); NaN where it does not apply."""
+    """One way in which an equation may be obeyed, as (places, components); NaN where it does not apply.
+
+    `spread`, of (values, uncertainties of the inputs): how far these carry the result; by default each input is moved.
+    """
 
     name: str
     function: Callable[[Values], Array]
+    spread: Callable[[Values, Values], Array] | None = None
 
 
 Forms = tuple[Form, ...] | Callable[[LogView], tuple[Form, ...]]
@@ -91,6 +95,11 @@ class Domain:
     equations: tuple[Equation, ...]
     unit_factors: tuple[tuple[float, str], ...] = ()
     angles: tuple[str, ...] = ()
+
+
+def asked(domain: Domain) -> list[Equation]:
+    """The equations that accuse someone when they are broken."""
+    return [e for e in domain.equations if not e.backward]
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,7 @@ def evaluate(equation: Equation, view: LogView) -> Evaluated:
     got = outputs(equation, view, keys)
     found.spreads = {i.label: _spread(view, i, found, equation.exact) for i in equation.inputs}
     found.spreads["one"] = view.uncertainty("", found.values["one"])
-    _judge(equation, view, found, keys, got)
+    judge_rows(equation, view, found, keys, got)
     return found
 
 
@@ -229,7 +238,8 @@ def _spread(view: LogView, wanted: Input, found: Evaluated, exact: bool) -> Arra
     return spread
 
 
-def _judge(equation: Equation, view: LogView, found: Evaluated, keys: list[Key], got: Array) -> None:
+def judge_rows(equation: Equation, view: LogView, found: Evaluated, keys: list[Key], got: Array) -> None:
+    """Whether `got` at `keys` is what the gathered values of `found` give; fills in its outcomes and forms."""
     fitted = fit(equation, view, keys, got, found.values, found.spreads)
     unsure = _unsure(equation, found.values, got)
     for n, key in enumerate(keys):
@@ -276,6 +286,8 @@ def fit(
 
 def propagate(form: Form, values: Values, spreads: Mapping[str, Array], value: Array) -> Array:
     """How far the uncertainty of the inputs can carry the result, component by component of each input."""
+    if form.spread is not None:
+        return form.spread(values, spreads)
     total = np.zeros_like(value)
     for label, spread in spreads.items():
         for component in range(spread.shape[1]):

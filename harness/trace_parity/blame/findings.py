@@ -12,6 +12,8 @@ class BlameFinding:
     kind: introduced, inherited, unexplained, or self-inconsistent (one log alone, or both alike). `residual` and
     `allowed` are relative, at the worst place; `count` places, the first of which is `place`. `instead`: variables that
     would explain as much if they were wrong; each of these sets has findings of its own, and one of them is innocent.
+    manner: "probe" where the value is only printed wrong and what follows behaves as if it were right, "computation"
+    where the program went on with it, empty where nothing tells.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class BlameFinding:
     missing: tuple[str, ...]
     quirk: str = ""
     instead: tuple[str, ...] = ()
+    manner: str = ""
 
 
 @dataclass(frozen=True)

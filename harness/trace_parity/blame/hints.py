@@ -33,11 +33,12 @@ PLACES = 3
 
 @dataclass(frozen=True)
 class Hint:
-    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, float32, turned, length, variant or
-    input."""
+    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, float32, turned, length, zero, variant
+    or input. `if_printed`: the words for a value that is only printed so."""
 
     kind: str
     text: str
+    if_printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,13 +195,24 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
     def changed(change: Change) -> Guess:
         return lambda o: change(o.expected)
 
+    yield Hint("zero", "zero, which it is not: never set"), changed(np.zeros_like)
     yield Hint("sign", "the sign is wrong"), changed(np.negative)
     for factor, smell in suspect.domain.unit_factors:
         for power in (factor, 1 / factor):
             word = f"too large by a factor of {power:.6g}" if power > 1 else f"too small by a factor of {1 / power:.6g}"
-            yield Hint("scale", f"{word}: {smell}"), changed(partial(np.multiply, power))
+            yield (
+                Hint("scale", f"{word}: {smell}", _units(smell, power == factor)),
+                changed(partial(np.multiply, power)),
+            )
     for hint, change in _rearranged():
         yield hint, changed(change)
+
+
+def _units(smell: str, is_larger: bool) -> str:
+    """`Å for m or m for Å` as a fault of the print: a number times the factor is in Å, and was meant in m."""
+    first, found, second = smell.partition(" or ")[0].partition(" for ")
+    printed, used = (first, second) if is_larger else (second, first)
+    return f"printed in {printed}, used in {used}" if found else ""
 
 
 def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array | None:

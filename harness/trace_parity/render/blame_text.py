@@ -29,6 +29,8 @@ def headline(blame: Blame) -> str:
 def say(finding: BlameFinding) -> list[str]:
     """A finding in two to five lines."""
     who = {"introduced": f"introduced by {finding.side}", "self-inconsistent": f"inconsistent in {finding.side}"}
+    if finding.manner == "probe":
+        who = {kind: f"{word}, in print only" for kind, word in who.items()}
     where = finding.place if finding.count == 1 else f"{finding.count} places, first {finding.place}"
     lines = [f"{finding.variable}: {who.get(finding.kind, finding.kind)}  ({where})"]
     if finding.kind in who:

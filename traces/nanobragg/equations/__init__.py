@@ -21,11 +21,11 @@ UNIT_FACTORS = (
     (1e30, "Å³ for m³ or m³ for Å³"),
     (1e3, "mm for m or m for mm"),
     (1e6, "mm² for m² or m² for mm²"),
-    (math.pi / 180, "degrees for radians or radians for degrees"),
+    (180 / math.pi, "degrees for radians or radians for degrees"),
     (2 * math.pi, "2π too many or too few"),
     ((2 * math.pi) ** 2, "(2π)² too many or too few"),
 )
-"""A ratio that is one of these, or its inverse, smells of this."""
+"""A ratio that is one of these, or its inverse, smells of this. `A for B`: the number in A is this times that in B."""
 
 STAGES = (geometry, beam, crystal, scaling)
 """The modules of equations, in order of evaluation."""

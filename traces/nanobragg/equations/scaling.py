@@ -10,12 +10,13 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from trace_parity.blame.equation import Equation, Evaluated, Form, Input, Outcome, Pick, Values, evaluate
+from trace_parity.blame.equation import Equation, Form, Input, Pick, Values, evaluate
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.vocabulary import Key
 
 from .beam import unpolarised, unpolarised_of_units
 from .common import first_of_pixel
+from .sums import sum_of_steps
 
 FLAGGED = {"capture_fraction": "oversample_thick", "polar": "oversample_polar", "omega_pixel_sr": "oversample_omega"}
 """Factor of a step to the flag that multiplies it into the running sum."""
@@ -48,14 +49,14 @@ def shown_flags(view: LogView) -> list[Factors]:
     possible = flags_of(view)
     if len(possible) == 1:
         return possible
-    cached: list[Factors] | None = view.__dict__.get("_flags")
+    cached: list[Factors] | None = view.memo.get("flags")
     if cached is None:
         names = {_named(f): f for f in possible}
         outcomes = evaluate(RUNNING, view).outcomes.values()
         counts = {name: sum(name in o.forms for o in outcomes) for name in names}
         most = max(counts.values(), default=0)
         cached = [names[max(counts, key=lambda n: counts[n])]] if most else possible
-        view.__dict__["_flags"] = cached
+        view.memo["flags"] = cached
     return cached
 
 
@@ -65,14 +66,14 @@ def _previous_step(view: LogView, key: Key) -> Key | None:
 
 
 def _steps_before(view: LogView) -> dict[Key, Key | None]:
-    cached: dict[Key, Key | None] | None = view.__dict__.get("_steps_before")
+    cached: dict[Key, Key | None] | None = view.memo.get("steps_before")
     if cached is None:
         keys = view.keys("step.I_running")
         cached = {
             key: earlier if earlier and earlier[:2] == key[:2] else None
             for earlier, key in zip([(), *keys], keys, strict=False)
         }
-        view.__dict__["_steps_before"] = cached
+        view.memo["steps_before"] = cached
     return cached
 
 
@@ -136,47 +137,6 @@ def _first_of_last_layer(view: LogView, key: Key) -> Key | None:
     layer = view.vocabulary.loops.index("thick_tic")
     keys = view.keys_within("subsample.capture_fraction", key, 2)
     return next((k for k in keys if k[layer] == keys[-1][layer]), None)
-
-
-def sum_of_steps(view: LogView, equation: Equation) -> Evaluated:
-    """Σ F_cell²·F_latt² over all steps of the pixel, for logs without running sum; one F_cell may stand for all."""
-    found = Evaluated()
-    tick = view.vocabulary.loops.index("phi_tic")
-    for key in view.keys(equation.output):
-        got = view.at(equation.output, key)
-        places = view.keys_within("step.F_latt", key, 2)
-        places = [k for k in places if k[tick] >= 0] or places
-        count = view.find("steps", key)
-        steps = view.at(*count) if count is not None else None
-        cells = [view.find("F_cell", k) or view.find("F_cell", key) for k in places]
-        lacking = _lacking(places, cells, steps)
-        if lacking or got is None:
-            found.missing[key] = lacking
-            continue
-        expected, allowed = got * 0, view.uncertainty(equation.output, got[None])[0]
-        for place, cell in zip(places, cells, strict=True):
-            f, latt = (view.at(*at) if at else None for at in (cell, ("step.F_latt", place)))
-            assert f is not None
-            assert latt is not None
-            expected = expected + (f * latt) ** 2
-            allowed = allowed + 2 * abs(f * latt) * (
-                abs(f) * view.uncertainty("step.F_latt", latt[None])[0]
-                + abs(latt) * view.uncertainty("step.F_cell", f[None])[0]
-            )
-        names = frozenset({"plain sum"}) if (np.abs(got - expected) <= allowed).all() else frozenset()
-        found.outcomes[key] = Outcome(key, got, expected, allowed, names, bool((got > expected).any()))
-    return found
-
-
-def _lacking(places: list[Key], cells: list[tuple[str, Key] | None], steps: Array | None) -> tuple[str, ...]:
-    if steps is None:
-        return ("steps",)
-    lacking = []
-    if len(places) != steps[0]:
-        lacking.append(f"F_latt ({len(places)} of {int(steps[0])} steps are in the log)")
-    if not cells or None in cells:
-        lacking.append("F_cell")
-    return tuple(lacking)
 
 
 def _steps_forms(view: LogView) -> tuple[Form, ...]:

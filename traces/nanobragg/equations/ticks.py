@@ -144,7 +144,7 @@ Turned = dict[Key, tuple[Array, Array, Array, np.ndarray]]
 
 
 def _turned(view: LogView, keys: list[Key]) -> Turned:
-    cache: dict[tuple[Key, ...], Turned] = view.__dict__.setdefault("_turned", {})
+    cache: dict[tuple[Key, ...], Turned] = view.memo.setdefault("turned", {})
     if tuple(keys) not in cache:
         cache[tuple(keys)] = _turn_all(view, keys)
     return cache[tuple(keys)]

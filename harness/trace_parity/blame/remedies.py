@@ -1,0 +1,111 @@
+"""What should have been printed at a place, as the other log and the unit factors of a domain tell it.
+
+A printed value that is the other log's times a unit factor, or with its axes swapped, is put right by undoing exactly
+that: the small difference that the two programs have anyway stays in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+
+from trace_parity.blame.equation import Equation
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.log_values import Array
+from trace_parity.pair.vocabulary import Key
+
+Place = tuple[str, Key]
+SAME = 1000
+"""Two programs that agree are apart by less than this many times the rounding of one value."""
+AGREES = 1e-2
+"""The other log confirms a value that is apart from its own by less than this part of what it would be wrong by."""
+LIKE = 1e-2
+"""How close, relatively, a value with a known mistake undone must come to the other log's."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What should be printed at a place, and how well that is known."""
+
+    value: Array
+    spread: Array
+
+
+World = Mapping[Place, Remedy]
+
+
+class Witness:
+    """What the other log says about the places of one."""
+
+    def __init__(self, side: Side, other: Side | None) -> None:
+        self.side, self.other = side, other
+
+    def remedy(self, place: Place, broken: Equation, key: Key) -> Remedy | None:
+        """What the other log has there, if that is something else and fits the equation there."""
+        if self.other is None or self.is_same(place) is not False:
+            return None
+        obeys = self.other.found[broken.id].outcomes.get(key)
+        value = self.other.view.at(*place)
+        if value is None or obeys is None or not obeys.ok or not np.isfinite(value).all():
+            return None
+        undone = self._undone(place, value)
+        if undone is not None:
+            return Remedy(undone, self.side.view.uncertainty(place[0], undone[None])[0])
+        return Remedy(value, self.other.view.uncertainty(place[0], value[None])[0])
+
+    def is_same(self, place: Place) -> bool | None:
+        """Whether both logs have the same value there; None where the other has none."""
+        a = self.side.view.at(*place)
+        b = self.other.view.at(*place) if self.other is not None else None
+        if a is None or b is None or a.shape != b.shape:
+            return None
+        spread = self.side.view.uncertainty(place[0], a[None])[0]
+        with np.errstate(invalid="ignore"):
+            return bool(((np.abs(a - b) <= SAME * spread) | (a == b) | (np.isnan(a) & np.isnan(b))).all())
+
+    def confirms(self, place: Place, remedy: Remedy) -> bool:
+        """Whether the other log has the same there, or next to the same for what the value would be wrong by."""
+        same = self.is_same(place)
+        a = self.side.view.at(*place)
+        b = self.other.view.at(*place) if self.other is not None else None
+        if same is not False or a is None or b is None:
+            return same is True
+        with np.errstate(all="ignore"):
+            return bool(_size(a - b) <= AGREES * _size(remedy.value - a))
+
+    def apart(self, variable: str, key: Key) -> Array | None:
+        """How far the two logs are apart at a place, component by component."""
+        a = self.side.view.at(variable, key)
+        b = self.other.view.at(variable, key) if self.other is not None else None
+        return None if a is None or b is None or a.shape != b.shape else np.abs(a - b)
+
+    def _undone(self, place: Place, theirs: Array) -> Array | None:
+        """Own value with a known mistake undone, if that makes it like the other log's."""
+        own = self.side.view.at(*place)
+        if own is None or own.shape != theirs.shape or _like(own, theirs):
+            return None
+        factors = [power for factor, _ in self.side.domain.unit_factors for power in (factor, 1 / factor)]
+        return next((changed for changed in _changes(own, factors) if _like(changed, theirs)), None)
+
+
+def _size(v: Array) -> float:
+    return float(np.sqrt(np.nansum(v * v)))
+
+
+def _like(a: Array, b: Array) -> bool:
+    return bool(np.isfinite(a).all()) and _size(b) > 0 and _size(a - b) <= LIKE * _size(b)
+
+
+def _changes(own: Array, factors: list[float]) -> Iterator[Array]:
+    yield -own
+    for factor in factors:
+        yield own * factor
+    if len(own) == 3:
+        for order in permutations(range(3)):
+            for signs in product((1, -1), repeat=3):
+                yield own[list(order)] * np.array(signs)
+    if len(own) == 9:
+        yield own.reshape(3, 3).T.reshape(9)

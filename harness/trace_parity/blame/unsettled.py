@@ -1,0 +1,181 @@
+"""What differs although no one broke an equation there: inherited from upstream, or unexplained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trace_parity.blame.culprits import Cleared
+from trace_parity.blame.equation import Domain, Equation, Input, asked
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.hints import between_sides
+from trace_parity.compare.judge import Judged
+from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
+
+EXPLAINED = 8
+"""Places of one variable whose inputs are looked at one by one; others that stand alike are taken as these."""
+NAMED_INPUTS = 4
+"""How many differing inputs, or missing lines, a finding lists."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A finding and where it comes in the order of evaluation."""
+
+    order: tuple[object, ...]
+    finding: BlameFinding
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both evaluated logs, and what is cleared on each by putting right what is accused."""
+
+    c: Side
+    py: Side
+    cleared: dict[str, Cleared]
+
+    @property
+    def both(self) -> tuple[Side, Side]:
+        """C, then PY."""
+        return self.c, self.py
+
+    @property
+    def domain(self) -> Domain:
+        """The equations of both."""
+        return self.c.domain
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The variables of both."""
+        return self.c.view.vocabulary
+
+    def is_cleared(self, side: Side, equation: Equation, key: Key) -> bool:
+        """Whether a broken equation holds once what is accused is put right."""
+        return (equation.id, key) in self.cleared[side.name]
+
+
+def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, Key]], pair: Sides) -> Iterable[Placed]:
+    """What differs although no one broke an equation there: one finding per variable and kind."""
+    groups: dict[tuple[str, str], list[tuple[Judged, BlameFinding]]] = {}
+    alike: dict[tuple[object, ...], list[BlameFinding]] = {}
+    for (variable, key), judged in differing.items():
+        if (variable, key) in settled:
+            continue
+        equations = [e for e in asked(pair.domain) if e.output == variable]
+        told = alike.setdefault((variable, *(_standing(e, s, key, pair) for e in equations for s in pair.both)), [])
+        if len(told) < EXPLAINED:
+            told.append(_explain(judged, equations, pair))
+        groups.setdefault((variable, told[-1].kind), []).append((judged, told[-1]))
+    for members in groups.values():
+        first, finding = members[0]
+        worst = max(members, key=lambda m: m[0].rel_diff)[0]
+        scale = worst.abs_diff / worst.rel_diff if worst.rel_diff and np.isfinite(worst.rel_diff) else 1.0
+        values = {**finding.__dict__, "count": len(members)}
+        values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
+        values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
+        order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
+        yield Placed(order, BlameFinding(**values))
+
+
+def _standing(equation: Equation, side: Side, key: Key, pair: Sides) -> object:
+    """How an equation stands at a place: what is missing, or which forms are obeyed."""
+    found = side.found[equation.id]
+    outcome = found.outcomes.get(key)
+    return found.missing.get(key) if outcome is None else (outcome.forms, pair.is_cleared(side, equation, key))
+
+
+def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFinding:
+    """Inherited or unexplained, for one number. A side that obeys is cleared though the other cannot be asked."""
+    key, variable = judged.row.id.key, judged.row.variable
+    known = [(e, s) for e in equations for s in pair.both if key in s.found[e.id].outcomes]
+    holding = [(e, s) for e, s in known if s.found[e.id].outcomes[key].ok or pair.is_cleared(s, e, key)]
+    obeyed = {s.name for _, s in holding}
+    unasked = [(e, s) for e in equations for s in pair.both if key in s.found[e.id].missing and s.name not in obeyed]
+    missing = _by_line((s.name, w) for e, s in unasked for w in s.found[e.id].missing[key])
+    equation = holding[0][0] if holding else equations[0] if equations else None
+    kind, hint = "unexplained", ""
+    if equation is not None and obeyed:
+        kind, hint = _inherited(equation, equations, key, pair, obeyed)
+    if not hint:
+        values = [s.view.at(variable.id, key) for s in pair.both]
+        hint = between_sides(values[0], values[1], pair.domain)
+    if not hint and not equations:
+        hint = "no equation makes it: a setting of the run, or data"
+    return BlameFinding(
+        kind=kind,
+        side="both",
+        variable=variable.name,
+        scope=variable.scope.name,
+        equation=equation.id if equation else "",
+        equation_text=equation.text if equation else "",
+        section=equation.section if equation else "",
+        count=1,
+        place=pair.vocabulary.describe(key),
+        residual=judged.rel_diff,
+        allowed=0.0,
+        hint=hint,
+        missing=missing,
+    )
+
+
+def _by_line(lacks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """`F_latt_b (C, PY)`: each missing line with the sides that lack it; loop indices only where nothing else lacks."""
+    sides: dict[str, list[str]] = {}
+    for side, line in lacks:
+        if side not in sides.setdefault(line, []):
+            sides[line].append(side)
+    lines = [line for line in sides if "(loop index)" not in line] or list(sides)
+    return tuple(f"{line} ({', '.join(sides[line])})" for line in lines)
+
+
+def _inherited(
+    equation: Equation, equations: list[Equation], key: Key, pair: Sides, obeyed: set[str]
+) -> tuple[str, str]:
+    c, py = pair.both
+    is_cleared = any(pair.is_cleared(s, equation, key) for s in pair.both)
+    forms = [s.found[equation.id].outcomes[key].forms for s in (c, py) if key in s.found[equation.id].outcomes]
+    if len(forms) == 2 and not forms[0] & forms[1] and not is_cleared:
+        names = [" or ".join(sorted(f)) or "neither form" for f in forms]
+        return "unexplained", f"C follows '{names[0]}', PY '{names[1]}': a setting differs"
+    inputs = _differing_inputs([equation], key, c, py) or _differing_inputs(equations, key, c, py)
+    if not inputs:
+        return "unexplained", "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
+    has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
+    unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
+    caveat = f"; {unasked} could not be asked" if unasked else ""
+    return "inherited", f"from {', '.join(inputs)}{caveat}"
+
+
+def _differing_inputs(equations: list[Equation], key: Key, c: Side, py: Side) -> list[str]:
+    """Inputs that differ between the sides by more than their rounding, with how much (relative)."""
+    found: dict[str, str] = {}
+    for equation in equations:
+        for wanted in equation.inputs:
+            differs = _difference(wanted, equation.output, key, c, py)
+            if differs is not None:
+                found.setdefault(differs[0], f"{differs[0]} ({differs[1]:.2g})")
+    return list(found.values())[:NAMED_INPUTS]
+
+
+def _difference(wanted: Input, output: str, key: Key, c: Side, py: Side) -> tuple[str, float] | None:
+    """Name and relative difference of an input that differs; None where it does not, or stands in one log only."""
+    where = [wanted.pick(s.view, key) if wanted.pick else key for s in (c, py)]
+    places = [s.view.find(wanted.ref, k) if k is not None else None for s, k in zip((c, py), where, strict=True)]
+    if None in places:
+        places = [s.view.find(wanted.ref, (ABSENT,) * len(key)) for s in (c, py)]
+    if places[0] is None or places[1] is None or (output == places[0][0] and places[0][1] == key):
+        return None
+    a, b = c.view.at(*places[0]), py.view.at(*places[1])
+    if a is None or b is None or a.shape != b.shape:
+        return None
+    spread = c.view.uncertainty(places[0][0], a) + py.view.uncertainty(places[1][0], b)
+    name = places[0][0].rpartition(".")[2]
+    if (np.isnan(a) != np.isnan(b)).any():
+        return name, float("nan")
+    if not (np.abs(a - b) > spread).any():
+        return None
+    size = float(np.sqrt(np.nansum(np.maximum(a * a, b * b)))) or 1.0
+    return name, float(np.nanmax(np.abs(a - b), initial=0)) / size

@@ -1,0 +1,51 @@
+"""Whether a wrong value was computed with, or only printed wrong.
+
+What uses a value tells: where equations downstream hold with the printed number, the program went on with it; where
+they hold only with what should have been printed, the print alone is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Literal
+
+import numpy as np
+
+from trace_parity.blame.equation import Equation, Fitted, Outcome
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.remedies import World
+
+Manner = Literal["probe", "computation", ""]
+"""Empty where nothing in the log tells."""
+Refit = Callable[[Equation, tuple[Outcome, ...], World], Fitted | None]
+
+
+def manner_of(variables: Collection[str], world: World, side: Side, refit: Refit) -> Manner:
+    """How the values of `variables`, which are wrong together, are wrong; `world` has the right ones of everything."""
+    wrong = {place: remedy for place, remedy in world.items() if place[0] in variables}
+    rest = {place: remedy for place, remedy in world.items() if place[0] not in variables}
+    names = {variable.rpartition(".")[2] for variable in variables}
+    printed = right = 0
+    for equation in side.domain.equations:
+        if equation.backward or equation.output.rpartition(".")[2] in names or equation.output in variables:
+            continue
+        found = side.found[equation.id]
+        uses = tuple(
+            outcome
+            for key, outcome in found.outcomes.items()
+            if key in found.row and any(sources[found.row[key]] in wrong for sources in found.sources.values())
+        )
+        if not uses:
+            continue
+        with_right, with_printed = refit(equation, uses, world), refit(equation, uses, rest)
+        if with_right is None:
+            continue
+        fine = [bool(n) for n in np.atleast_1d(with_right.fine.any(axis=0))]
+        as_printed = [o.ok for o in uses]
+        if with_printed is not None:
+            as_printed = [bool(n) for n in np.atleast_1d(with_printed.fine.any(axis=0))]
+        printed += sum(p and not r for p, r in zip(as_printed, fine, strict=True))
+        right += sum(r and not p for p, r in zip(as_printed, fine, strict=True))
+    if right and not printed:
+        return "probe"
+    return "computation" if printed and not right else ""
