@@ -112,9 +112,10 @@ def generate(folder: Path, pixels: int, missing: int = 20) -> tuple[Path, Path]:
 READ_TEXT = """
 import sys
 from pathlib import Path
+from trace_parity.pair.find import shipped
 from trace_parity.trace import read_trace
 from trace_parity.pair.vocabulary import load_vocabulary
-print(len(read_trace(Path(sys.argv[1]), "C", load_vocabulary()).rows))
+print(len(read_trace(Path(sys.argv[1]), "C", shipped().vocabulary).rows))
 """
 
 READ_COLUMNS = """
@@ -122,7 +123,7 @@ import sys
 from pathlib import Path
 from trace_parity.trace.parquet import ColumnFile
 from trace_parity.pair.vocabulary import load_vocabulary
-held = ColumnFile(Path(sys.argv[1]), "C", load_vocabulary())
+held = ColumnFile(Path(sys.argv[1]), "C", shipped().vocabulary)
 print(sum(len(held.group(i)["value"].to_numpy()) for i in range(len(held.groups))))
 """
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from trace_parity.blame.findings import Blame
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.result.result import CaseResult, compare
 from trace_parity.trace import read_trace
 
@@ -151,7 +151,7 @@ def trace(side: str, programs: Path, inputs: Path, log: Path, words: str) -> Non
 
 def blamed(c: Path, py: Path) -> tuple[Blame | None, str]:
     """What blame says of two logs, and the variable that diverges first."""
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     alignment = align(read_trace(c, "C", vocabulary), read_trace(py, "PY", vocabulary), vocabulary)
     result = compare(alignment, CaseResult("planted", "a planted fault"), Contract())
     return result.blame, result.first_divergence.variable if result.first_divergence else ""

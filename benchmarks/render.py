@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nanobragg.inputs.formula_reflections import synth
-from trace_parity.pair.case import load_case, make_input
-from trace_parity.run.launch import build_c, load_programs
+from trace_parity.pair.case import make_input
+from trace_parity.pair.find import shipped
+from trace_parity.run.launch import build_program
 
 CELL = "-cell 70 80 90 85 95 105 -hkl synth.hkl -lambda 1.0 -Na 5 -Nb 6 -Nc 7 -distance 100"
 
@@ -37,7 +38,7 @@ class Workload:
 
 
 def workloads() -> list[Workload]:
-    supervisor = [word for word in load_case("supervisor").argv if word != "-nonoise"]
+    supervisor = [word for word in shipped().case("supervisor").argv if word != "-nonoise"]
     big = "-detpixels 2048 -pixel 0.05"
     small = "-detpixels 512 -pixel 0.1"
     return [
@@ -61,7 +62,7 @@ def workloads() -> list[Workload]:
 
 def make_inputs(folder: Path) -> None:
     (folder / "synth.hkl").write_text(synth())
-    for file in load_case("supervisor").files:
+    for file in shipped().case("supervisor").files:
         make_input(file, folder)
 
 
@@ -144,7 +145,7 @@ def main() -> None:
             json.loads(options.child), options.folder, options.dtype, options.repeats, options.threads, options.device
         )
         return
-    binary = build_c(load_programs().sides["C"]) / "nanoBragg"
+    binary = build_program(shipped().programs.sides["C"]) / "nanoBragg"
     where = f"{options.threads} threads, {cpu_model()}, {platform.system()}"
     print(f"{where}; the simulator on {device_name(options.device)}; medians of {options.repeats}\n")
     print("| workload | C s | Msteps/s/core | C MiB | float64 s | ratio | MiB | float32 s | ratio | MiB |")

@@ -4,7 +4,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from trace_parity.run.launch import build_c, load_programs
+from trace_parity.pair.find import shipped
+from trace_parity.run.launch import build_program
 
 from tests.golden_inputs import write_inputs
 
@@ -16,7 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def c_build() -> Path:
     """The folder of the built reference programs."""
-    return build_c(load_programs().sides["C"])
+    return build_program(shipped().programs.sides["C"])
 
 
 @pytest.fixture(scope="session")

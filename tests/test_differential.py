@@ -17,10 +17,10 @@ import torch
 from nanobragg_torch import Experiment, render, trace
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.render.text_form import render as as_text
 from trace_parity.result.result import CaseResult, compare
-from trace_parity.run.launch import build_c, load_programs
+from trace_parity.run.launch import build_program
 from trace_parity.trace import read_trace, read_trace_lines
 
 from tests.golden import image_faults
@@ -128,9 +128,9 @@ def differences(words: list[str], pixel: tuple[int, int], folder: Path, build: P
     golden = np.fromfile(folder / "c.bin", "<f4").reshape(image.shape)
     if not np.array_equal(image, golden, equal_nan=True) and (faults := image_faults(image, golden)):
         return faults
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     tables = [read_trace(folder / "c.log", "C", vocabulary), read_trace_lines(lines, "PY", "py", vocabulary)]
-    result = compare(align(*tables, vocabulary), CaseResult("x", "x"), Contract())
+    result = compare(align(*tables, vocabulary), CaseResult("x", "x"), Contract(), pair=shipped())
     return "" if result.exit_code == 0 else as_text(result)
 
 
@@ -142,7 +142,7 @@ def test_both_programs_agree_on_a_command_line_drawn_at_random(seed: int, golden
 
 def main() -> None:
     first, last = (int(word) for word in sys.argv[1:3])
-    build = build_c(load_programs().sides["C"])
+    build = build_program(shipped().programs.sides["C"])
     folder = Path(sys.argv[3])
     write_inputs(folder)
     bad = 0

@@ -10,7 +10,8 @@ import pytest
 import torch
 from nanobragg_torch import Experiment, render
 from nanobragg_torch.io.xtal import main
-from trace_parity.run.launch import build_c, load_programs
+from trace_parity.pair.find import shipped
+from trace_parity.run.launch import build_program
 
 from tests.golden import image_faults
 from tests.simulator.crystals import structure
@@ -20,7 +21,7 @@ WORDS = "-N 8 -detpixels 64 -pixel 1 -distance 60 -lambda 1.5 -misset 10 20 30 -
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    return build_c(load_programs().sides["C"]) / "nanoBragg"
+    return build_program(shipped().programs.sides["C"]) / "nanoBragg"
 
 
 @pytest.mark.parametrize("more", [["-nointerpolate"], ["-interpolate"]], ids=["nearest", "interpolated"])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 
 from tests.golden import ROOT
 
@@ -55,7 +55,7 @@ def test_the_port_starts_without_the_compiler_stack_and_the_extras() -> None:
 
 
 def vocabulary_names() -> list[tuple[str, str, int]]:
-    return [(v.scope.name, v.name, v.size) for v in load_vocabulary().variables]
+    return [(v.scope.name, v.name, v.size) for v in shipped().vocabulary.variables]
 
 
 def test_the_c_probes_use_the_vocabulary() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 
 from benchmarks.planted_faults import DATA, SIDES, Fault, all_faults, copy_sources, together
 
@@ -29,7 +29,7 @@ def test_every_edit_finds_its_place(fault: Fault, sources: dict[str, Path], tmp_
         assert after != before
         if fault.side == "PY":
             compile(after, edit.file, "exec")
-    assert set(fault.expected) <= {v.name for v in load_vocabulary().variables}
+    assert set(fault.expected) <= {v.name for v in shipped().vocabulary.variables}
 
 
 def test_each_fault_is_there_once_and_the_groups_are_whole() -> None:

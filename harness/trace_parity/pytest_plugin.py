@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from trace_parity.pair.case import Case
+    from trace_parity.pair.pair import Pair
     from trace_parity.result.result import Result
 
 AssertParity = Callable[..., "Result"]
@@ -30,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="collect the cases of a matrix file (default: the shipped one) as tests",
     )
     group.addoption(
+        "--parity-pair",
+        metavar="DIR|NAME",
+        help="the pair (default: the nearest pair.toml, else the installed)",
+    )
+    group.addoption(
         "--parity-out", default="reports/pytest", metavar="DIR", help="where the bundles go (default: reports/pytest)"
     )
 
@@ -42,7 +48,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     from trace_parity.errors import HarnessError
 
     try:
-        collector = ParityMatrix.from_parent(session, name="parity", nodeid="parity", matrix=matrix)
+        collector = ParityMatrix.from_parent(
+            session, name="parity", nodeid="parity", matrix=matrix, pair=config.getoption("--parity-pair")
+        )
         items.extend(collector.collect())
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
@@ -51,17 +59,18 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 class ParityMatrix(pytest.Collector):
     """The matrix as a collector."""
 
-    def __init__(self, matrix: str, **kwargs: Any) -> None:
+    def __init__(self, matrix: str, pair: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.matrix = matrix
+        self.matrix, self.pair = matrix, pair
 
     def collect(self) -> Iterator[ParityItem]:
         """One item per case."""
-        from trace_parity.pair.matrix import load_matrix
+        from trace_parity.pair.find import find_pair
 
-        loaded = load_matrix(Path(self.matrix) if self.matrix else None)
+        pair = find_pair(self.pair)
+        loaded = pair.matrix(Path(self.matrix) if self.matrix else None)
         for case in loaded.cases:
-            yield ParityItem.from_parent(self, name=case.id, case=case)
+            yield ParityItem.from_parent(self, name=case.id, pair=pair, case=case)
 
 
 class NotInParityError(Exception):
@@ -71,9 +80,9 @@ class NotInParityError(Exception):
 class ParityItem(pytest.Item):
     """One case: both programs are run and compared."""
 
-    def __init__(self, case: Case, **kwargs: Any) -> None:
+    def __init__(self, pair: Pair, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.case = case
+        self.pair, self.case = pair, case
 
     def runtest(self) -> None:
         """Fails with the text report when the verdict is not parity."""
@@ -81,7 +90,7 @@ class ParityItem(pytest.Item):
         from trace_parity.run.run_case import RunOptions, run_case
 
         out = Path(self.config.getoption("--parity-out"))
-        ran = run_case(self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
+        ran = run_case(self.pair, self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
         if ran.result.exit_code:
             raise NotInParityError(f"{renderer('text')(ran.result)}bundle: {ran.bundle}")
 
@@ -99,29 +108,32 @@ class ParityItem(pytest.Item):
 
 
 @pytest.fixture
-def assert_parity() -> AssertParity:
-    """`assert_parity(c, py, rtol=None, case=None)`: fails with the report unless two traces are in parity.
+def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
+    """`assert_parity(c, py, rtol=None, case=None, pair=None)`: fails with the report unless two traces are in parity.
 
     `c` and `py` are logs: a Path, or a string with the text itself. `case` names a case whose contract must hold.
-    Returns the Result.
+    `pair` is a folder or the name of a pair, by default that of
+    --parity-pair. Returns the Result.
     """
 
-    def check(c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None) -> Result:
+    def check(
+        c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None, pair: str | None = None
+    ) -> Result:
         from trace_parity.compare.align import align
         from trace_parity.compare.coverage import Contract
         from trace_parity.errors import HarnessError
-        from trace_parity.pair.case import load_case
-        from trace_parity.pair.vocabulary import load_vocabulary
+        from trace_parity.pair.find import find_pair
         from trace_parity.render import renderer
         from trace_parity.result.result import CaseResult, compare
 
-        vocabulary = load_vocabulary()
         try:
+            of_pair = find_pair(pair or request.config.getoption("--parity-pair"))
+            vocabulary = of_pair.vocabulary
             tables = [_table(log, side, vocabulary) for log, side in ((c, "C"), (py, "PY"))]
-            loaded = load_case(case) if case else None
+            loaded = of_pair.case(case) if case else None
             contract = loaded.contract if loaded else Contract()
             label = CaseResult(loaded.id if loaded else "assert_parity", "two traces")
-            result = compare(align(tables[0], tables[1], vocabulary), label, contract, rtol=rtol)
+            result = compare(align(tables[0], tables[1], vocabulary), label, contract, pair=of_pair, rtol=rtol)
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
         if result.exit_code:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.trace import read_trace_lines
 
@@ -17,7 +18,7 @@ from tests.golden import COMMITTED
 
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
-    return load_vocabulary()
+    return shipped().vocabulary
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def compare_texts(vocabulary: Vocabulary) -> Callable[..., Result]:
             for text, side in ((c, "C"), (py, "PY"))
         ]
         alignment = align(tables[0], tables[1], vocabulary)
-        return compare(alignment, CaseResult("t", "t"), contract or Contract(), rtol=rtol)
+        return compare(alignment, CaseResult("t", "t"), contract or Contract(), pair=shipped(), rtol=rtol)
 
     return run
 

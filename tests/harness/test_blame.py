@@ -15,9 +15,8 @@ from trace_parity.blame.equation import Domain, Equation, Form, Input, Values, e
 from trace_parity.blame.log_values import Array, LogView, printed_digits
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
-from trace_parity.pair.domain import DOMAINS, domain_for
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
-from trace_parity.quirks.recognise import load_quirks
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.render import renderer
 from trace_parity.result.result import Result, plain
 from trace_parity.trace import TraceTable, read_trace, read_trace_lines
@@ -34,17 +33,17 @@ TURNING = {f"rot_{axis}_angstroms" for axis in "abc"}
 
 @pytest.fixture(scope="module")
 def domain(vocabulary: Vocabulary) -> Domain:
-    found = domain_for(vocabulary)
+    found = shipped().domain
     assert found is not None
     return found
 
 
 def read(text: str, side: str = "C") -> TraceTable:
-    return read_trace_lines(text.splitlines(keepends=True), side, side, load_vocabulary())
+    return read_trace_lines(text.splitlines(keepends=True), side, side, shipped().vocabulary)
 
 
 def both(c: str, py: str, domain: Domain) -> Blame:
-    alignment = align(read(c), read(py, "PY"), load_vocabulary())
+    alignment = align(read(c), read(py, "PY"), shipped().vocabulary)
     return blame_pair(alignment, judge(alignment), domain)
 
 
@@ -100,11 +99,10 @@ def test_every_equation_stands_on_the_vocabulary(vocabulary: Vocabulary, domain:
         assert set(equation.fallback_for) <= {e.id for e in domain.equations}
         assert all(loop in vocabulary.loops for loop in equation.needs_loops)
     known = {e.id for e in domain.equations}
-    assert all(set(q.blame.equations) <= known for q in load_quirks() if q.blame is not None)
+    assert all(set(q.blame.equations) <= known for q in shipped().quirks if q.blame is not None)
 
 
-def test_a_stage_is_a_module_and_the_harness_asks_by_title(vocabulary: Vocabulary) -> None:
-    assert list(DOMAINS) == [vocabulary.title]
+def test_a_stage_is_a_module_without_torch() -> None:
     assert [e for stage in STAGES for e in stage.EQUATIONS]
     assert not {"torch", "nanobragg_torch"} & {name.partition(".")[0] for stage in STAGES for name in vars(stage)}
 
@@ -170,7 +168,7 @@ def test_a_missing_line_is_named(domain: Domain) -> None:
 
 
 def test_a_component_that_is_missing_is_named() -> None:
-    view = LogView(read("TRACE_C_ROT phi_tic=1 bp_y=0.7 phi_deg=0.1\n"), load_vocabulary())
+    view = LogView(read("TRACE_C_ROT phi_tic=1 bp_y=0.7 phi_deg=0.1\n"), shipped().vocabulary)
     key = view.vocabulary.key({"phi_tic": 1})
     assert view.holes("step.rot_b_angstroms", key) == (0, 2)
 
@@ -216,7 +214,6 @@ def test_a_new_domain_is_a_vocabulary_and_a_list_of_equations() -> None:
     table = read_trace_lines(log.splitlines(keepends=True), "C", "c", vocabulary)
     (finding,) = blame_log(table, vocabulary, domain).findings
     assert (finding.variable, finding.place, finding.count, finding.hint) == ("force", "step=1", 1, "the sign is wrong")
-    assert domain_for(vocabulary) is None
 
 
 def test_the_engine_imports_no_domain() -> None:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame, blame_log
-from trace_parity.pair.domain import domain_for
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 
 from tests.golden import COMMITTED
 from tests.harness.test_blame_faults import Program, blame, introduced, read, single
@@ -36,8 +35,8 @@ def printed(text: str, names: str, change: Change, where: str = "") -> str:
 
 
 def alone(text: str) -> Blame:
-    vocabulary = load_vocabulary()
-    domain = domain_for(vocabulary)
+    vocabulary = shipped().vocabulary
+    domain = shipped().domain
     assert domain is not None
     return blame_log(read(text, "C"), vocabulary, domain)
 

@@ -16,8 +16,8 @@ import pytest
 from trace_parity.blame.attribution import Blame, BlameFinding, blame_log, blame_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
-from trace_parity.pair.domain import domain_for
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace import TraceTable, read_trace_lines
 
 Fault = Callable[[Any, dict[str, Any]], Any]
@@ -191,13 +191,13 @@ def good() -> str:
 
 
 def read(text: str, side: str) -> TraceTable:
-    return read_trace_lines(text.splitlines(keepends=True), side, side, load_vocabulary())
+    return read_trace_lines(text.splitlines(keepends=True), side, side, shipped().vocabulary)
 
 
 def blame(c: str, py: str) -> Blame:
-    vocabulary: Vocabulary = load_vocabulary()
+    vocabulary: Vocabulary = shipped().vocabulary
     alignment = align(read(c, "C"), read(py, "PY"), vocabulary)
-    domain = domain_for(vocabulary)
+    domain = shipped().domain
     assert domain is not None
     return blame_pair(alignment, judge(alignment), domain)
 
@@ -299,7 +299,7 @@ def test_nothing_is_blamed_where_nothing_is_wrong(good: str, vocabulary: Vocabul
     assert found.findings == ()
     assert not found.missing
     assert found.equations_checked > 50
-    domain = domain_for(vocabulary)
+    domain = shipped().domain
     assert domain is not None
     assert blame_log(read(good, "C"), vocabulary, domain).findings == ()
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
 from trace_parity.blame.hints import CONTRAST, Hint, Suspect, between_sides, hint_for
 from trace_parity.blame.log_values import LogView
-from trace_parity.pair.domain import domain_for
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace import read_trace_lines
 
-VOCABULARY = load_vocabulary()
+VOCABULARY = shipped().vocabulary
 KEY = VOCABULARY.key({})
 WANTED = (0.3, -1.7, 2.9)
 
 
 def domain() -> Domain:
-    found = domain_for(VOCABULARY)
+    found = shipped().domain
     assert found is not None
     return found
 

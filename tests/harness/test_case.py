@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import load_case, parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
-from trace_parity.run.launch import load_programs
-from trace_parity.run.run_case import with_replacements
+from trace_parity.pair.case import parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
+from trace_parity.pair.find import shipped
+from trace_parity.run.run_case import with_options
 
 from tests.harness.conftest import Cli
 
@@ -37,9 +37,9 @@ def test_a_case_file_that_is_none_is_refused(text: str, says: str) -> None:
 
 
 def test_the_supervisor_case_makes_its_inputs(tmp_path: Path) -> None:
-    case = load_case("supervisor")
+    case = shipped().case("supervisor")
     assert case.pixels == ((685, 1039),)
-    placed = place_inputs(case, tmp_path, load_programs().input_flags, tmp_path)
+    placed = place_inputs(case, tmp_path, shipped().programs.input_flags, tmp_path)
     assert placed.argv == case.argv
     assert len((tmp_path / "A.mat").read_text().split()) == 9
     lines = (tmp_path / "scaled.hkl").read_text().splitlines()
@@ -55,8 +55,8 @@ def test_files_put_in_replace_the_case_s_own(tmp_path: Path) -> None:
     mine.write_text("1 2 3 4\n")
     work = tmp_path / "work"
     work.mkdir()
-    programs = load_programs()
-    case = with_replacements(load_case("supervisor"), programs, {"mat": None, "hkl": Path("mine.hkl")})
+    programs = shipped().programs
+    case = with_options(shipped().case("supervisor"), programs, {"mat": None, "hkl": "mine.hkl"})
     placed = place_inputs(case, work, programs.input_flags, tmp_path)
     assert placed.argv[placed.argv.index("-hkl") + 1] == str(mine)
     assert sorted(p.name for p in work.iterdir()) == ["A.mat"]
@@ -67,7 +67,7 @@ def test_files_put_in_replace_the_case_s_own(tmp_path: Path) -> None:
 def test_a_pasted_command_line() -> None:
     case = pasted_case(["./nanoBragg", "-N", "5", "-floatfile", "out.bin", "-cell", "70"], [(1, 2)])
     assert case.argv == ("-N", "5", "-floatfile", "out.bin", "-cell", "70")
-    assert without_outputs(case, load_programs().output_flags).argv == ("-N", "5", "-cell", "70")
+    assert without_outputs(case, shipped().programs.output_flags).argv == ("-N", "5", "-cell", "70")
     assert parse_case(case.source, "pasted").argv == case.argv
 
 

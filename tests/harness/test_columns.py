@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trace_parity.compare.coverage import Contract
 from trace_parity.errors import HarnessError
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.result.result import Result
 from trace_parity.stream import stream_compare
 from trace_parity.trace import read_trace
@@ -41,7 +41,7 @@ def compared_in(result: Result) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_columns_hold_what_the_logs_hold(tmp_path: Path, seed: int) -> None:
-    vocabulary, file = load_vocabulary(), tmp_path / "rows.parquet"
+    vocabulary, file = shipped().vocabulary, tmp_path / "rows.parquet"
     paths = random_logs(tmp_path, seed)
     try:
         text = stream_compare(*paths, vocabulary, CASE, Contract(), lenient=True, columns=file, piece=500)
@@ -88,7 +88,7 @@ def test_a_file_that_holds_no_columns_is_refused(tmp_path: Path, trace_diff: Cli
         assert done.returncode == 5
         assert f"{name}: no file of columns" in done.stderr
     with pytest.raises(HarnessError):
-        read_columns(tmp_path / "none.parquet", "C", load_vocabulary())
+        read_columns(tmp_path / "none.parquet", "C", shipped().vocabulary)
 
 
 def test_columns_of_columns_are_refused(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.matrix import Matrix, load_matrix
+from trace_parity.pair.find import shipped
+from trace_parity.pair.matrix import Matrix
 from trace_parity.run import gate as gate_module
 from trace_parity.run.gate import Outcome, run_gate, worst
 from trace_parity.run.run_case import RunOptions
@@ -39,7 +40,7 @@ def outcome(code: int) -> Outcome:
 
 
 def test_the_shipped_matrix_is_wide_enough() -> None:
-    matrix = load_matrix()
+    matrix = shipped().matrix()
     assert len(matrix.cases) >= 40
     assert all(case.pixels for case in matrix.cases)
 
@@ -58,7 +59,7 @@ def test_a_matrix_that_is_none_is_refused(text: str, says: str, tmp_path: Path) 
     path = tmp_path / "m.toml"
     path.write_text(text)
     with pytest.raises(HarnessError, match=says) as caught:
-        load_matrix(path)
+        shipped().matrix(path)
     assert caught.value.code == Exit.USAGE
 
 
@@ -85,7 +86,7 @@ def test_one_crashed_case_does_not_lose_the_others(trace_diff: Cli, tmp_path: Pa
 def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.toml"
     path.write_text(MATRIX)
-    matrix = Matrix("m", tuple(c for c in load_matrix(path).cases if c.id != "crashes"))
+    matrix = Matrix("m", tuple(c for c in shipped().matrix(path).cases if c.id != "crashes"))
     monkeypatch.setattr(gate_module, "git_state", lambda folder: {"dirty": False, "commit": "abc"})
     options = RunOptions(out=tmp_path / "out", render_images=False)
 
@@ -93,14 +94,16 @@ def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_gate(matrix, options, 1, on_outcome=stop)
+        run_gate(shipped(), matrix, options, 1, on_outcome=stop)
     ran: list[str] = []
     real = gate_module._run_one
-    monkeypatch.setattr(gate_module, "_run_one", lambda case, *rest: ran.append(case.id) or real(case, *rest))
-    assert [o.exit_code for o in run_gate(matrix, options, 1, resume=True)] == [0, 0]
+    monkeypatch.setattr(
+        gate_module, "_run_one", lambda pair, case, *rest: ran.append(case.id) or real(pair, case, *rest)
+    )
+    assert [o.exit_code for o in run_gate(shipped(), matrix, options, 1, resume=True)] == [0, 0]
     assert ran == ["matrix"]
     ran.clear()
-    run_gate(matrix, RunOptions(out=tmp_path / "out", render_images=False, rtol=1e-9), 1, resume=True)
+    run_gate(shipped(), matrix, RunOptions(out=tmp_path / "out", render_images=False, rtol=1e-9), 1, resume=True)
     assert ran == ["good", "matrix"]  # another tolerance is another question
 
 

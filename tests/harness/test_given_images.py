@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.find import shipped
 from trace_parity.run.given_images import parse_shape, shape_in_logs
 
 from tests.harness.conftest import Cli, as_py
@@ -35,11 +36,11 @@ def test_shapes() -> None:
 
 def test_the_shape_that_the_logs_name(inputs: Path) -> None:
     c, py = inputs / "c.log", inputs / "py.log"
-    assert shape_in_logs([py]) is None
-    assert shape_in_logs([c, py, inputs / "none.log"]) == (8, 12)
+    assert shape_in_logs([py], shipped().programs) is None
+    assert shape_in_logs([c, py, inputs / "none.log"], shipped().programs) == (8, 12)
     py.write_text("(12x9 pixels)\n")
     with pytest.raises(HarnessError, match="different sizes") as caught:
-        shape_in_logs([c, py])
+        shape_in_logs([c, py], shipped().programs)
     assert caught.value.code == Exit.SHAPE_MISMATCH
 
 

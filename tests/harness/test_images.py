@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from trace_parity.compare.images import compare_images, read_image, write_previews
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 
 RNG = np.random.default_rng(7)
-compare = functools.partial(compare_images, tolerance=load_vocabulary().image)
+compare = functools.partial(compare_images, tolerance=shipped().vocabulary.image)
 
 
 def test_metrics_of_two_images() -> None:

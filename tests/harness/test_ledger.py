@@ -12,7 +12,7 @@ from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.compare.judge import judge
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.domain import domain_for
+from trace_parity.pair.find import shipped
 from trace_parity.pair.quirk_ledger import (
     DETERMINISTIC,
     KINDS,
@@ -22,7 +22,7 @@ from trace_parity.pair.quirk_ledger import (
     load_quirks,
     parse_ledger,
 )
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.quirks.recognise import find_quirks
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.trace import read_trace_lines
@@ -30,7 +30,7 @@ from trace_parity.trace import read_trace_lines
 from tests.golden import GOLDEN, ROOT, SHARED, needs_shared
 from tests.harness.conftest import as_py
 
-LEDGER = {q.id: q for q in load_quirks()}
+LEDGER = {q.id: q for q in shipped().quirks}
 TEXT = (ROOT / "traces" / "nanobragg" / "quirks.toml").read_text(encoding="utf-8")
 IDS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 LEAKS = sorted(GOLDEN.glob("traces/*__state_leak.log")) if GOLDEN.is_dir() else []
@@ -79,7 +79,7 @@ def test_every_quirk_of_the_specification_is_in_the_ledger() -> None:
 
 def test_what_it_selects_exists(vocabulary: Vocabulary) -> None:
     names = {v.name for v in vocabulary.variables}
-    domain = domain_for(vocabulary)
+    domain = shipped().domain
     assert domain is not None
     equations = {e.id for e in domain.equations}
     for quirk in LEDGER.values():
@@ -174,9 +174,11 @@ def test_a_ledger_of_ones_own(tmp_path: Path) -> None:
 
 
 def result(c: str, py: str, waive: tuple[str, ...] = ()) -> Result:
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     tables = [read_trace_lines(t.splitlines(keepends=True), s, s, vocabulary) for s, t in (("C", c), ("PY", as_py(py)))]
-    return compare(align(*tables, vocabulary), CaseResult("t", "t"), Contract(), waive=waive, today=TODAY)
+    return compare(
+        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), waive=waive, today=TODAY
+    )
 
 
 @needs_shared

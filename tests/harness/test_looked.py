@@ -12,8 +12,7 @@ from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.compare.judge import judge
 from trace_parity.compare.sites import narrow
-from trace_parity.pair.domain import domain_for
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.result.result import Asked, CaseResult, Result, compare
 from trace_parity.stream import stream_compare
 from trace_parity.trace import read_trace, read_trace_lines
@@ -21,7 +20,7 @@ from trace_parity.trace import read_trace, read_trace_lines
 from tests.harness.conftest import Cli, as_py
 from tests.harness.test_blame_faults import TwoPixels, introduced
 
-VOCABULARY = load_vocabulary()
+VOCABULARY = shipped().vocabulary
 CASE = CaseResult("t", "t")
 
 
@@ -34,7 +33,7 @@ def test_pixels_that_agree_are_not_looked_at() -> None:
     tables = [read_trace_lines(text.splitlines(keepends=True), s, s, VOCABULARY) for s, text in texts.items()]
     alignment = align(tables[0], tables[1], VOCABULARY)
     judgement = judge(alignment)
-    domain = domain_for(VOCABULARY)
+    domain = shipped().domain
     assert domain is not None
     whole = blame_pair(alignment, judgement, domain)
     inside, seen, looked = narrow(alignment, judgement, whole_numbers=8000)

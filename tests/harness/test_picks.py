@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.run.picks import Pick, parse_picks, pick_pixels
 
-TOLERANCE = load_vocabulary().image
+TOLERANCE = shipped().vocabulary.image
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.trace.precision import FULL_DIGITS, hidden, printed_digits, with_precision
 
 from tests.golden import SHARED, needs_shared, parse_trace
@@ -58,7 +58,7 @@ def test_a_short_print_is_no_divergence(
 def test_exact_numbers_stay_exact(tmp_path: Path, supervisor_log: str) -> None:
     path = tmp_path / "c.log"
     path.write_text(reprinted(supervisor_log, "%g"))
-    vocabulary, notes = with_precision(load_vocabulary(), {"C": path, "PY": path})
+    vocabulary, notes = with_precision(shipped().vocabulary, {"C": path, "PY": path})
     assert len(notes) == 2
     assert vocabulary.named("steps")[0].tolerance.under(None) == (0.0, 0.0)
     assert vocabulary.named("distance_meters")[0].tolerance.under(None)[0] == pytest.approx(1e-6 + 1e-5)

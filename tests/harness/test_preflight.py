@@ -11,9 +11,9 @@ import pytest
 from trace_parity.bundle.diff import diff_bundles
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import pasted_case
+from trace_parity.pair.find import shipped
 from trace_parity.render import renderer
-from trace_parity.run import run_case as run_module
-from trace_parity.run.launch import Programs, load_programs
+from trace_parity.run.launch import Programs
 from trace_parity.run.preflight import differing_settings
 from trace_parity.run.run_case import RunOptions, RunOutcome, run_case
 
@@ -25,22 +25,21 @@ Runner = Callable[..., RunOutcome]
 
 
 @pytest.fixture
-def run_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
+def run_with(tmp_path: Path) -> Runner:
     """Run a small case with another `config` command of the port, or its words of a trace."""
 
     def run(config: tuple[str, ...] | None = None, trace: tuple[str, ...] = (), **options: object) -> RunOutcome:
-        programs = load_programs()
+        programs = shipped().programs
         py = programs.sides["PY"]
         py = replace(py, config=py.config if config is None else config, trace=(*py.trace, *trace))
         changed: Programs = replace(programs, sides={**programs.sides, "PY": py})
-        monkeypatch.setattr(run_module, "load_programs", lambda: changed)
         chosen = RunOptions(out=tmp_path / "reports", render_images=False, **options)  # type: ignore[arg-type]
-        return run_case(pasted_case(SMALL.split(), [(8, 8)]), chosen)
+        return run_case(shipped().with_programs(changed), pasted_case(SMALL.split(), [(8, 8)]), chosen)
 
     return run
 
 
-CONFIG = load_programs().sides["PY"].config
+CONFIG = shipped().programs.sides["PY"].config
 
 
 def test_a_setting_that_differs_is_named_before_the_traces(run_with: Runner, trace_diff: Cli) -> None:

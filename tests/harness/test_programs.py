@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from nanobragg_torch.io.xtal import SUFFIXES, is_crystal_file
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.find import shipped
 from trace_parity.run import launch
-from trace_parity.run.launch import build_c, fill, load_programs, pixel_words, run_program
+from trace_parity.run.launch import build_program, fill, focus_words, run_program
 
 from tests.harness.conftest import Cli
 
@@ -16,15 +17,15 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(launch.shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(HarnessError, match=r"cc is not installed.*install a C compiler and make") as caught:
-        build_c(load_programs().sides["C"])
+        build_program(shipped().programs.sides["C"])
     assert caught.value.code == Exit.PROGRAM_FAILED
 
 
 def test_a_command_is_filled_from_its_template() -> None:
-    template = ("{build}/prog", "{args}", "{fix}", "-o", "{trace}")
-    words = fill(template, {"args": ["-N", "5"], "fix": []}, {"build": "b", "trace": "t.log"})
+    template = ("{build}/prog", "{args}", "{against}", "-o", "{trace}")
+    words = fill(template, {"args": ["-N", "5"], "against": []}, {"build": "b", "trace": "t.log"})
     assert words == ["b/prog", "-N", "5", "-o", "t.log"]
-    assert pixel_words(load_programs(), [(1, 2), (3, 4)]) == ["-trace_pixel", "1", "2", "-trace_pixel", "3", "4"]
+    assert focus_words(shipped().programs, [(1, 2), (3, 4)]) == ["-trace_pixel", "1", "2", "-trace_pixel", "3", "4"]
 
 
 def python(code: str) -> list[str]:
@@ -72,6 +73,6 @@ def test_a_file_that_one_program_cannot_read_is_refused_before_anything_runs(
 
 
 def test_what_the_c_program_does_not_read_is_what_the_port_alone_reads() -> None:
-    (unread,) = load_programs().sides["C"].unread
+    (unread,) = shipped().programs.sides["C"].unread
     assert {suffix: is_crystal_file(Path(f"x{suffix}")) for suffix in unread.suffixes} == dict.fromkeys(SUFFIXES, True)
     assert unread.among(["-N", "5", "-hkl", "P1.hkl", "-img", "x.mtz"]) is None

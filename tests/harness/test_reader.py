@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace import TraceTable, read_trace, read_trace_lines
 
 from tests.golden import SHARED, needs_shared
 
 
 def read(text: str, side: str = "C") -> TraceTable:
-    return read_trace_lines(text.splitlines(keepends=True), side, "log", load_vocabulary())
+    return read_trace_lines(text.splitlines(keepends=True), side, "log", shipped().vocabulary)
 
 
 def only(table: TraceTable) -> dict[str, tuple[float, ...]]:

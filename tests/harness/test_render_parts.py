@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame
+from trace_parity.pair.find import shipped
 from trace_parity.pair.source_lines import find_source_lines, program_folder
-from trace_parity.pair.vocabulary import load_vocabulary
 from trace_parity.render.graph import STATES, graph_svg, nodes_of
 from trace_parity.render.html_form import brief, phi_series, sort_key
 from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
@@ -22,7 +22,7 @@ from tests.harness.snapshots.results import blame, images, result, variable, wit
 
 
 def test_every_variable_is_found_in_the_shipped_sources() -> None:
-    names = [(v.scope.name, v.name) for v in load_vocabulary().variables]
+    names = [(v.scope.name, v.name) for v in shipped().vocabulary.variables]
     found = find_source_lines({"C": ROOT / "reference_c", "PY": ROOT / "simulator" / "nanobragg_torch"}, names)
     for scope, name in names:
         line = found[f"{scope}.{name}"]["C"]
@@ -130,7 +130,7 @@ def test_the_graph_tells_introduced_from_inherited() -> None:
 
 
 def test_boxes_of_the_graph_do_not_overlap() -> None:
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     nodes = nodes_of(
         result(variables=tuple(variable(v.name, v.scope.name, depends_on=v.depends_on) for v in vocabulary.variables))
     )

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.errors import HarnessError
+from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.stream import native, stream_compare
 from trace_parity.stream.engine import WatchList, join
@@ -162,7 +163,9 @@ def in_memory(
 ) -> Result:
     """`whole`: look at all of it closely, else as at large logs."""
     c, py = (read_trace(path, s, vocabulary, lenient=True) for path, s in zip(paths, ("C", "PY"), strict=True))
-    return compare(align(c, py, vocabulary), CASE, contract, rtol=rtol, whole_numbers=10**9 if whole else -1)
+    return compare(
+        align(c, py, vocabulary), CASE, contract, pair=shipped(), rtol=rtol, whole_numbers=10**9 if whole else -1
+    )
 
 
 def comparable(result: Result, ignore: tuple[str, ...] = ()) -> Any:
@@ -214,19 +217,21 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
         for _ in range(count):
             blocks = mutate(blocks, rng, side)
         path.write_bytes(text_of(blocks, rng))
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     wanted = comparable(in_memory(paths, vocabulary, contract, rtol, whole))
     options: dict[str, Any] = {"rtol": rtol, "lenient": True, "piece": piece, "block_limit": block_limit}
-    found = stream_compare(*paths, vocabulary, CASE, contract, **options, whole_limit=10**9 if whole else -1)
+    found = stream_compare(
+        *paths, vocabulary, CASE, contract, pair=shipped(), **options, whole_limit=10**9 if whole else -1
+    )
     for name, value in comparable(found, () if whole else ("per_phi", "quirks", "blame")).items():
         assert value == wanted[name], name
 
 
 def both(c: Path, py: Path, **options: Any) -> tuple[Result, Result]:
     """The comparison in memory and the streaming one."""
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     wanted = in_memory((c, py), vocabulary, Contract(), None, options.get("whole_limit") != -1)
-    return wanted, stream_compare(c, py, vocabulary, CASE, Contract(), lenient=True, **options)
+    return wanted, stream_compare(c, py, vocabulary, CASE, Contract(), pair=shipped(), lenient=True, **options)
 
 
 def write(path: Path, blocks: list[Lines]) -> Path:
@@ -251,9 +256,9 @@ def test_tolerances_asked_for_by_name_hold(tmp_path: Path, words: str) -> None:
     c, py = logs(random.Random(8), 6)
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", py)
     rules = parse_rules([words])
-    vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
+    vocabulary, rtol = with_rules(shipped().vocabulary, rules), global_rtol(rules)
     wanted = in_memory(paths, vocabulary, Contract(), rtol, whole=False)
-    found = stream_compare(*paths, vocabulary, CASE, Contract(), rtol=rtol, whole_limit=-1)
+    found = stream_compare(*paths, vocabulary, CASE, Contract(), pair=shipped(), rtol=rtol, whole_limit=-1)
     assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
 
 
@@ -286,8 +291,8 @@ def test_an_unreadable_line_is_refused_as_in_memory(tmp_path: Path) -> None:
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", [*py, ["TRACE_PY: steps ten", "TRACE_PY: x"]])
     said = []
     for compared in (
-        lambda: read_trace(paths[1], "PY", load_vocabulary()),
-        lambda: stream_compare(*paths, load_vocabulary(), CASE, Contract()),
+        lambda: read_trace(paths[1], "PY", shipped().vocabulary),
+        lambda: stream_compare(*paths, shipped().vocabulary, CASE, Contract()),
     ):
         with pytest.raises(HarnessError) as caught:
             compared()
@@ -425,7 +430,7 @@ def test_few_rows_are_held_at_a_time(tmp_path: Path) -> None:
     sources = [
         LogSource(write(tmp_path / name, blocks), side) for side, (name, blocks) in enumerate((("c", c), ("p", py)))
     ]
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     with join(sources, vocabulary, WatchList(Contract(), vocabulary), piece=2000) as joined:
         waited = joined.most_waiting()
         rows = sum(joined.registry.lib.ts_side_of(joined.registry.context, side).contents.numbers for side in (0, 1))

@@ -7,8 +7,8 @@ from trace_parity.cli.main import join_rules
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import Rule, global_rtol, parse_rules, with_rules
-from trace_parity.pair.vocabulary import load_vocabulary
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.trace import read_trace_lines
 
@@ -19,12 +19,14 @@ CELLS = "N_cells 10 20 5"
 
 def judged(name: str, c: str, py: str, *words: str) -> Result:
     rules = parse_rules(words)
-    vocabulary = with_rules(load_vocabulary(), rules)
+    vocabulary = with_rules(shipped().vocabulary, rules)
     tables = [
         read_trace_lines([f"TRACE_{side}: {CELLS}\n", f"TRACE_{side}: {name} {value}\n"], side, side, vocabulary)
         for side, value in (("C", c), ("PY", py))
     ]
-    return compare(align(*tables, vocabulary), CaseResult("t", "t"), Contract(), rtol=global_rtol(rules))
+    return compare(
+        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), rtol=global_rtol(rules)
+    )
 
 
 def test_the_language() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from trace_parity.errors import HarnessError
-from trace_parity.pair.find import shipped_pair
-from trace_parity.pair.vocabulary import ABSENT, Vocabulary, load_vocabulary, parse_vocabulary
+from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary, parse_vocabulary
 
 from tests.golden import SHARED, needs_shared
 
@@ -111,11 +111,11 @@ def test_keys_name_only_known_loops(vocabulary: Vocabulary) -> None:
 )
 def test_a_vocabulary_that_contradicts_itself_is_refused(old: str, new: str, says: str) -> None:
 
-    text = (shipped_pair() / "vocabulary.toml").read_text(encoding="utf-8")
+    text = (shipped().folder / "vocabulary.toml").read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(HarnessError, match=says):
         parse_vocabulary(text.replace(old, new, 1), "here.toml")
 
 
 def test_the_shipped_one_is_loaded_by_default() -> None:
-    assert load_vocabulary().title == "nanoBragg"
+    assert shipped().vocabulary.title == "nanoBragg"

@@ -6,7 +6,7 @@ import pytest
 from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.trace import read_trace_lines
 
@@ -19,12 +19,14 @@ TODAY = date(2026, 12, 1)
 
 
 def result(c: str, py: str, waive: tuple[str, ...], today: date = TODAY) -> Result:
-    vocabulary = load_vocabulary()
+    vocabulary = shipped().vocabulary
     tables = [
         read_trace_lines(text.splitlines(keepends=True), side, side, vocabulary)
         for side, text in (("C", c), ("PY", as_py(py)))
     ]
-    return compare(align(*tables, vocabulary), CaseResult("t", "t"), Contract(), waive=waive, today=today)
+    return compare(
+        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), waive=waive, today=today
+    )
 
 
 def test_a_waived_quirk_passes_and_is_named() -> None:

@@ -14,7 +14,7 @@ from nanobragg_torch.io.trace_log import read_trace_log
 from nanobragg_torch.rendering.trace import Trace
 from nanobragg_torch.trace_lines import TRACE_NAMES
 from trace_parity.pair.dependencies import downstream, inputs
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 
 from tests.simulator.small import experiment
 
@@ -116,7 +116,7 @@ def test_one_value_by_itself(name: str, tmp_path: Path) -> None:
     assert tuple(trace(experiment(**LOOPS), PIXELS, given=own).lines()) == lines
     given = read_trace_log(log_of(lines, tmp_path, changed=name), [name])
     changed = changed_ids(trace(experiment(**LOOPS), PIXELS, given=given), lines)
-    graph = inputs(load_vocabulary())
+    graph = inputs(shipped().vocabulary)
     later = downstream(graph, [name])
     assert name in changed
     assert changed - {name} <= later | ALSO.get(name, set())

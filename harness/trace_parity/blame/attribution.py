@@ -22,7 +22,7 @@ from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement
 from trace_parity.pair.vocabulary import Key, Vocabulary
-from trace_parity.quirks.recognise import blamed_quirk, load_quirks
+from trace_parity.quirks.recognise import blamed_quirk
 from trace_parity.trace.table import TraceTable
 
 __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
@@ -158,7 +158,9 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
         return None if value is None else float(value[0])
 
     kind = hint.kind if hint else ""
-    return blamed_quirk(load_quirks(), equation.id, name, kind, lambda variable: [at(variable, o.key) for o in broken])
+    return blamed_quirk(
+        side.domain.quirks, equation.id, name, kind, lambda variable: [at(variable, o.key) for o in broken]
+    )
 
 
 def _blame(placed: list[Placed], sides: list[Side]) -> Blame:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trace_parity.blame.log_values import ROUNDINGS, Array, LogView
+from trace_parity.pair.quirk_ledger import Quirk
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 
 Values = Mapping[str, Array]
@@ -89,12 +90,13 @@ class Equation:
 
 @dataclass(frozen=True)
 class Domain:
-    """The equations of one kind of simulation, and the factors between units that people mix up in it."""
+    """The equations of one pair, the factors between units that people mix up in it, and its known quirks."""
 
     title: str
     equations: tuple[Equation, ...]
     unit_factors: tuple[tuple[float, str], ...] = ()
     angles: tuple[str, ...] = ()
+    quirks: tuple[Quirk, ...] = ()
 
 
 def asked(domain: Domain) -> list[Equation]:

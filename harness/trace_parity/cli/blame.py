@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option
+from trace_parity.cli.common import blame_pixels_option, pair_option
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+    from trace_parity.pair.vocabulary import Vocabulary
     from trace_parity.trace import TraceTable
 
 
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@pair_option
 @blame_pixels_option
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
 def blame(
+    pair: Pair,
     log: Path,
     py_log: Path | None,
     also: tuple[Path, ...],
@@ -48,22 +52,23 @@ def blame(
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
-    from trace_parity.pair.domain import domain_for
-    from trace_parity.pair.vocabulary import load_vocabulary
     from trace_parity.render.blame_text import text
     from trace_parity.result.result import to_json
 
-    vocabulary = load_vocabulary()
-    domain = domain_for(vocabulary)
+    vocabulary, domain = pair.vocabulary, pair.domain
     if domain is None:
-        raise HarnessError(Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}")
+        raise HarnessError(
+            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=pair.where
+        )
 
     if py_log is None:
-        c = _read(log, also, "C", lenient)
+        c = _read(log, also, vocabulary, "C", lenient)
         only_py = "side" in c.notes
-        found = blame_log(_read(log, also, "PY", lenient) if only_py else c, vocabulary, domain)
+        found = blame_log(_read(log, also, vocabulary, "PY", lenient) if only_py else c, vocabulary, domain)
     else:
-        alignment = align(_read(log, also, "C", lenient), _read(py_log, also, "PY", lenient), vocabulary)
+        alignment = align(
+            _read(log, also, vocabulary, "C", lenient), _read(py_log, also, vocabulary, "PY", lenient), vocabulary
+        )
         inside, judgement, looked = narrow(alignment, judge(alignment, rtol=rtol), most_pixels=blame_pixels)
         found = blame_pair(inside, judgement, domain)
         if looked is not None:
@@ -73,12 +78,10 @@ def blame(
     raise SystemExit(int(code))
 
 
-def _read(path: Path, also: tuple[Path, ...], side: str, lenient: bool) -> TraceTable:
+def _read(path: Path, also: tuple[Path, ...], vocabulary: Vocabulary, side: str, lenient: bool) -> TraceTable:
     """One side's lines of a log and of the further ones, as if they were one log."""
-    from trace_parity.pair.vocabulary import load_vocabulary
     from trace_parity.trace import read_trace, read_trace_lines
 
-    vocabulary = load_vocabulary()
     table = read_trace(path, side, vocabulary, lenient=lenient)
     if not also:
         return table

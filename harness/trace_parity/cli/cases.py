@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import click
+
+from trace_parity.cli.common import pair_option
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 @click.group()
 def cases() -> None:
-    """List and show the shipped cases."""
+    """List and show the cases of the pair."""
 
 
 @cases.command("list")
-def list_all() -> None:
+@pair_option
+def list_all(pair: Pair) -> None:
     """One line per case: id, pixels, title."""
-    from trace_parity.pair.case import list_cases
-
-    for case in list_cases():
+    for case in pair.cases():
         pixels = " ".join(f"({slow},{fast})" for slow, fast in case.pixels)
         click.echo(f"{case.id}\t{pixels}\t{case.title}")
 
 
 @cases.command()
 @click.argument("name", metavar="CASE")
-def show(name: str) -> None:
+@pair_option
+def show(name: str, pair: Pair) -> None:
     """Print a case: its command line, pixels, files and what it asks for."""
-    from trace_parity.pair.case import load_case
-
-    case = load_case(name)
+    case = pair.case(name)
     lines = [f"{case.id}: {case.title}", "", case.description, "", f"command line: {shlex.join(case.argv)}"]
     lines.append("pixels (slow, fast): " + " ".join(f"({s}, {f})" for s, f in case.pixels))
     for file in case.files:

@@ -16,6 +16,7 @@ from trace_parity.printable import visible
 from trace_parity.render import FORMATS, renderer
 
 if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
     from trace_parity.result.result import Result
     from trace_parity.run.launch import Progress
     from trace_parity.run.run_case import Stage
@@ -50,6 +51,19 @@ def output_options(command: F) -> F:
     return command
 
 
+def _found_pair(ctx: click.Context, param: click.Parameter, value: str | None) -> Pair:
+    from trace_parity.pair.find import find_pair
+
+    return find_pair(value)
+
+
+pair_option = click.option(
+    "--pair",
+    metavar="DIR|NAME",
+    callback=_found_pair,
+    help="The pair: a folder with a pair.toml, or the name of an installed one. [default: the nearest pair.toml "
+    "upwards from here, else the installed pair]",
+)
 waive_option = click.option(
     "--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable."
 )

@@ -15,13 +15,14 @@ from trace_parity.cli.common import (
     emit,
     note,
     output_options,
+    pair_option,
     parse_formats,
     waive_option,
 )
 
 if TYPE_CHECKING:
     from trace_parity.compare.coverage import Contract
-    from trace_parity.pair.case import Case
+    from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
     from trace_parity.result.result import Asked, CaseResult, Result
 
@@ -49,10 +50,12 @@ _PATH = click.Path(path_type=Path)
     metavar="PATH.parquet",
     help="Write all rows of both logs here too, in columns; `compare` takes that file in place of a log.",
 )
+@pair_option
 @waive_option
 @blame_pixels_option
 @output_options
 def compare(
+    pair: Pair,
     c_log: Path,
     py_log: Path,
     case_name: str | None,
@@ -73,19 +76,17 @@ def compare(
     """
     from trace_parity.compare.images import compare_images
     from trace_parity.pair.tolerances import global_rtol, parse_rules
-    from trace_parity.pair.vocabulary import load_vocabulary
-    from trace_parity.quirks.recognise import load_quirks
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.result import Asked
     from trace_parity.run.given_images import embedded, read_images, with_pixels_of_traces
 
     wanted, rules = parse_formats(formats), parse_rules(rtol_words)
-    check_ids(waive, load_quirks())
-    case, contract = _label(case_name, c_log, py_log)
-    given = read_images(c_image, py_image, shape, (c_log, py_log))
-    tolerance, rtol = load_vocabulary().image, global_rtol(rules)
+    check_ids(waive, pair.quirks)
+    case, contract = _label(pair, case_name, c_log, py_log)
+    given = read_images(pair, c_image, py_image, shape, (c_log, py_log))
+    tolerance, rtol = pair.vocabulary.image, global_rtol(rules)
     metrics = None if given is None else compare_images(given.c, given.py, tolerance, rtol)
-    job = _Job(c_log, py_log, case, contract, rules, lenient, columns, Asked(metrics, waive), blame_pixels)
+    job = _Job(pair, c_log, py_log, case, contract, rules, lenient, columns, Asked(metrics, waive), blame_pixels)
     result = with_pixels_of_traces(_compare(job, stream))
     asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     beside = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, given) if given else {})}
@@ -93,16 +94,14 @@ def compare(
     raise SystemExit(result.exit_code)
 
 
-def _label(case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult, Contract]:
+def _label(pair: Pair, case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult, Contract]:
     from trace_parity.compare.coverage import Contract
     from trace_parity.printable import visible
     from trace_parity.result.result import CaseResult
 
     if case_name is None:
         return CaseResult("compare", f"{visible(c_log.name)} against {visible(py_log.name)}"), Contract()
-    from trace_parity.pair.case import load_case
-
-    case: Case = load_case(case_name)
+    case = pair.case(case_name)
     return CaseResult(case.id, case.title), case.contract
 
 
@@ -110,6 +109,7 @@ def _label(case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult
 class _Job:
     """What is compared, and how."""
 
+    pair: Pair
     c_log: Path
     py_log: Path
     label: CaseResult
@@ -125,11 +125,10 @@ def _compare(job: _Job, stream: bool | None) -> Result:
     """Streaming where the logs are large or it is asked for, in memory else; both find the same."""
     from trace_parity.cli.common import stages
     from trace_parity.pair.tolerances import global_rtol, with_rules
-    from trace_parity.pair.vocabulary import load_vocabulary
     from trace_parity.stream import NoCompilerError, UnsuitableError, is_large, stream_compare, with_note
     from trace_parity.trace.precision import with_precision
 
-    vocabulary, rtol, why_not = with_rules(load_vocabulary(), job.rules), global_rtol(job.rules), ""
+    vocabulary, rtol, why_not = with_rules(job.pair.vocabulary, job.rules), global_rtol(job.rules), ""
     vocabulary, precision = with_precision(vocabulary, {"C": job.c_log, "PY": job.py_log})
     if stream or (stream is None and is_large(job.c_log, job.py_log)):
         try:
@@ -140,6 +139,7 @@ def _compare(job: _Job, stream: bool | None) -> Result:
                     vocabulary,
                     job.label,
                     job.contract,
+                    pair=job.pair,
                     rtol=rtol,
                     lenient=job.lenient,
                     progress=progress,
@@ -164,6 +164,7 @@ def _compare(job: _Job, stream: bool | None) -> Result:
         align(tables[0], tables[1], vocabulary),
         job.label,
         job.contract,
+        pair=job.pair,
         rtol=rtol,
         images=job.asked.images,
         waive=job.asked.waive,

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from trace_parity.cli.common import pair_option
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 @click.group()
@@ -14,13 +20,12 @@ def export() -> None:
 
 @export.command("rot-star")
 @click.argument("bundle", type=click.Path(path_type=Path))
-def rot_star(bundle: Path) -> None:
+@pair_option
+def rot_star(bundle: Path, pair: Pair) -> None:
     """CSV of the rotated reciprocal vectors per φ and mosaic tick, both sides, every digit, to standard output."""
     from trace_parity.pair.domain import import_from
-    from trace_parity.pair.find import shipped_pair
-    from trace_parity.pair.vocabulary import load_vocabulary
     from trace_parity.trace import read_trace
 
-    vocabulary = load_vocabulary()
+    vocabulary = pair.vocabulary
     tables = [read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary) for side in ("C", "PY")]
-    click.echo(import_from(shipped_pair(), "rot_star").rot_star_csv(tables[0], tables[1], vocabulary), nl=False)
+    click.echo(import_from(pair.folder, "rot_star").rot_star_csv(tables[0], tables[1], vocabulary), nl=False)

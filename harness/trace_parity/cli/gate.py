@@ -6,11 +6,16 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli.common import pair_option
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 @click.command(
@@ -28,7 +33,7 @@ from trace_parity.files import write_whole
     show_default=True,
     help="Folder for the bundles, gate.json and gate.junit.xml.",
 )
-@click.option("--against", type=click.Choice(["fixed", "unfixed"]), default="fixed", show_default=True)
+@click.option("--against", default="", metavar="VARIANT", help="Variant of the programs. [default: the pair's first]")
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance in place of each variable's own.")
 @click.option(
     "--waive",
@@ -44,7 +49,9 @@ from trace_parity.files import write_whole
     help="Compare the settings of both programs first, as `run` does; 1 to 2 s a case more.",
 )
 @click.option("--resume", is_flag=True, help="Take over the outcomes of the same commit from an earlier gate.")
+@pair_option
 def gate(
+    pair: Pair,
     matrix: Path | None,
     only: tuple[str, ...],
     jobs: int,
@@ -60,15 +67,14 @@ def gate(
 
     One case that crashes does not lose the others.
     """
-    from trace_parity.pair.matrix import Matrix, load_matrix
-    from trace_parity.quirks.recognise import load_quirks
+    from trace_parity.pair.matrix import Matrix
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table
     from trace_parity.run.gate import Outcome, run_gate, stale_waivers, worst
     from trace_parity.run.run_case import RunOptions
 
-    check_ids(waive, load_quirks())
-    loaded = load_matrix(matrix)
+    check_ids(waive, pair.quirks)
+    loaded = pair.matrix(matrix)
     if unknown := set(only) - {case.id for case in loaded.cases}:
         raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not only or c.id in only))
@@ -92,7 +98,7 @@ def gate(
         click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
 
     try:
-        outcomes = run_gate(chosen, options, jobs, resume=resume, on_outcome=tell)
+        outcomes = run_gate(pair, chosen, options, jobs, resume=resume, on_outcome=tell)
     except BaseException as error:
         words = shlex.join(["trace-diff", *sys.argv[1:], *([] if resume else ["--resume"])])
         error.add_note(f"{seen} of {len(chosen.cases)} cases are kept in {out}; to go on: {words}")

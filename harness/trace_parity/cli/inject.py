@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli.common import pair_option
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
     from trace_parity.run.counterfactual import Bisection, Injection
 
 
@@ -20,19 +22,21 @@ if TYPE_CHECKING:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
-@click.option("--mat", type=click.Path(path_type=Path), help="The matrix file that the run was given.")
-@click.option("--hkl", type=click.Path(path_type=Path), help="The reflection file that the run was given.")
+@click.option("--mat", type=click.Path(), help="The matrix file that the run was given.")
+@click.option("--hkl", type=click.Path(), help="The reflection file that the run was given.")
 @click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@pair_option
 def inject(
+    pair: Pair,
     bundle: Path,
     names: tuple[str, ...],
     is_bisect: bool,
-    mat: Path | None,
-    hkl: Path | None,
+    mat: str | None,
+    hkl: str | None,
     trust_bundle: bool,
     rtol: float | None,
     form: str,
@@ -48,7 +52,6 @@ def inject(
     trace-diff inject BUNDLE --bisect
     """
     from trace_parity.cli.common import stages
-    from trace_parity.pair.vocabulary import load_vocabulary
     from trace_parity.result.result import to_json
     from trace_parity.run import counterfactual as lab
 
@@ -58,12 +61,11 @@ def inject(
             "both names and --bisect" if names else "nothing to put in",
             expected="names of variables, or --bisect",
         )
-    lab.known_ids(names, load_vocabulary())  # before anything is run
+    lab.known_ids(names, pair.vocabulary)  # before anything is run
+    files = {"mat": mat, "hkl": hkl}
     with (
         stages() as stage,
-        lab.counterfactual(
-            bundle, files={"mat": mat, "hkl": hkl}, rtol=rtol, is_trusted=trust_bundle, stage=stage
-        ) as ready,
+        lab.counterfactual(pair, bundle, files=files, rtol=rtol, is_trusted=trust_bundle, stage=stage) as ready,
     ):
         found: Injection | Bisection = lab.bisect(ready) if is_bisect else lab.inject(ready, names)
     click.echo(to_json(found) if form == "json" else _text(found), nl=False)

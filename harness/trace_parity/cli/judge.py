@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, emit, output_options, parse_formats, waive_option
+from trace_parity.cli.common import blame_pixels_option, emit, output_options, pair_option, parse_formats, waive_option
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("bundle", type=click.Path(path_type=Path))
+@pair_option
 @waive_option
 @blame_pixels_option
 @output_options
 def judge(
+    pair: Pair,
     bundle: Path,
     waive: tuple[str, ...],
     blame_pixels: int,
@@ -29,8 +35,6 @@ def judge(
     from trace_parity.compare.images import compare_images, read_image
     from trace_parity.pair.case import parse_case
     from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
-    from trace_parity.pair.vocabulary import load_vocabulary
-    from trace_parity.quirks.recognise import load_quirks
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.result import compare
     from trace_parity.result.result_json import read_result
@@ -39,22 +43,23 @@ def judge(
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
-    check_ids(waive, load_quirks())
-    vocabulary, rtol = with_rules(load_vocabulary(), rules), global_rtol(rules)
+    check_ids(waive, pair.quirks)
+    vocabulary, rtol = with_rules(pair.vocabulary, rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")
     logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}
     vocabulary, precision = with_precision(vocabulary, logs)
     tables = [read_trace(path, side, vocabulary, lenient=lenient) for side, path in logs.items()]
     images = None
     if stored.images is not None:
-        pair = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
-        images = compare_images(pair[0], pair[1], vocabulary.image, rtol)
+        both = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
+        images = compare_images(both[0], both[1], vocabulary.image, rtol)
     case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
     contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
     result = compare(
         align(tables[0], tables[1], vocabulary),
         stored.case,
         contract,
+        pair=pair,
         rtol=rtol,
         images=images,
         waive=waive,

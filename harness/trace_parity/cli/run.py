@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import emit, output_options, parse_formats, stages, waive_option
+from trace_parity.cli.common import emit, output_options, pair_option, parse_formats, stages, waive_option
 from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 class CommandWithPaste(click.Command):
@@ -45,14 +49,13 @@ class CommandWithPaste(click.Command):
     help="Pick pixels off the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
     "[default for a command line without --pixel: worst:2,brightest:1]",
 )
-@click.option("--mat", type=click.Path(path_type=Path), help="Use this matrix file in place of the case's.")
-@click.option("--hkl", type=click.Path(path_type=Path), help="Use this reflection file in place of the case's.")
+@click.option("--mat", type=click.Path(), help="Use this matrix file in place of the case's.")
+@click.option("--hkl", type=click.Path(), help="Use this reflection file in place of the case's.")
 @click.option(
     "--against",
-    type=click.Choice(["fixed", "unfixed"]),
-    default="fixed",
-    show_default=True,
-    help="The C reference with its state leaks repaired, or as the original is.",
+    default="",
+    metavar="VARIANT",
+    help="Variant of the programs, such as fixed or unfixed. [default: the pair's first]",
 )
 @click.option(
     "--out",
@@ -61,6 +64,7 @@ class CommandWithPaste(click.Command):
     show_default=True,
     help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
 )
+@pair_option
 @waive_option
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
 @click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")
@@ -71,11 +75,12 @@ class CommandWithPaste(click.Command):
 @click.pass_context
 def run(
     ctx: click.Context,
+    pair: Pair,
     case: str | None,
     pixels: tuple[tuple[int, int], ...],
     picks: str | None,
-    mat: Path | None,
-    hkl: Path | None,
+    mat: str | None,
+    hkl: str | None,
     against: str,
     out: Path,
     waive: tuple[str, ...],
@@ -97,17 +102,15 @@ def run(
 
     The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
     """
-    from trace_parity.pair.case import load_case, pasted_case, with_pixels
+    from trace_parity.pair.case import pasted_case, with_pixels
     from trace_parity.pair.tolerances import global_rtol, parse_rules
-    from trace_parity.quirks.recognise import load_quirks
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.run.launch import load_programs
     from trace_parity.run.picks import DEFAULT_PICKS, parse_picks
-    from trace_parity.run.run_case import RunOptions, run_case, with_replacements
+    from trace_parity.run.run_case import RunOptions, run_case, with_options
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
-    check_ids(waive, load_quirks())
+    check_ids(waive, pair.quirks)
     argv: tuple[str, ...] = ctx.meta.get("pasted", ())
     if case is None and not argv:
         raise HarnessError(
@@ -123,13 +126,12 @@ def run(
             "--pixels picks off the images, so it goes neither with --pixel nor with --no-images",
             expected="one of them",
         )
-    chosen = pasted_case(argv, pixels) if case is None else with_pixels(load_case(case), pixels)
+    chosen = pasted_case(argv, pixels) if case is None else with_pixels(pair.case(case), pixels)
     if picks is None and not chosen.pixels:
         if no_images:
             raise HarnessError(Exit.USAGE, "no pixel to trace", expected="--pixel SLOW FAST, since there are no images")
         picks = DEFAULT_PICKS
-    programs = load_programs()
-    chosen = with_replacements(chosen, programs, {"mat": mat, "hkl": hkl})
+    chosen = with_options(chosen, pair.programs, {"mat": mat, "hkl": hkl})
     asked = {"device": device, "dtype": dtype, "threads": threads}
     options = RunOptions(
         against=against,
@@ -145,7 +147,7 @@ def run(
         preflight=not no_preflight,
     )
     with stages() as stage:
-        outcome = run_case(chosen, options, stage)
+        outcome = run_case(pair, chosen, options, stage)
     emit(outcome.result, wanted)
     click.echo(f"bundle: {outcome.bundle}", err=True)
     raise SystemExit(outcome.result.exit_code)

@@ -15,11 +15,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.toml_table import nearest, read_text
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 Pixel = tuple[int, int]
 """(slow, fast)."""
@@ -35,6 +38,7 @@ class InputFile:
     name: str
     text: str | None = None
     command: tuple[str, ...] = ()
+    pair: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -58,34 +62,32 @@ class Case:
         return Contract(self.variables, self.pixels, dict(self.ticks))
 
 
-def list_cases() -> list[Case]:
-    """The shipped cases, by id."""
-    folder = shipped_pair() / "cases"
-    found = [parse_case(f.read_text(encoding="utf-8"), f.name) for f in folder.iterdir() if f.name.endswith(".toml")]
+def list_cases(folder: Path, pair: Path) -> list[Case]:
+    """The cases in a folder, by id; `pair` is the folder of the pair that has them."""
+    found = [parse_case(read_text(f), str(f), pair) for f in folder.glob("*.toml")]
     return sorted(found, key=lambda case: case.id)
 
 
-def load_case(name: str) -> Case:
-    """A shipped case by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
+def load_case(name: str, pair: Pair) -> Case:
+    """A case of a pair by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
     path = Path(name)
     if path.suffix == ".toml":
-        try:
-            return parse_case(path.read_text(encoding="utf-8"), name)
-        except OSError as error:
-            raise HarnessError(Exit.USAGE, error.strerror or str(error), where=name) from error
-    cases = {case.id: case for case in list_cases()}
+        return parse_case(read_text(path), name, pair.folder)
+    cases = {case.id: case for case in pair.cases()}
     if name not in cases:
         raise HarnessError(
             Exit.USAGE,
             f"no case {name!r}",
-            expected="one of " + ", ".join(cases),
-            hint="`trace-diff cases list` shows them; a path that ends in .toml is read as a case file",
+            where=pair.where,
+            expected="one of " + ", ".join(cases) if cases else "a case file, since the pair has no cases",
+            hint=nearest(name, cases)
+            or "`trace-diff cases list` shows them; a path that ends in .toml is read as a case file",
         )
     return cases[name]
 
 
-def parse_case(text: str, where: str) -> Case:
-    """Read a case file; raises HarnessError (exit 2) with what is wrong in it."""
+def parse_case(text: str, where: str, pair: Path = Path()) -> Case:
+    """Read a case file of the pair in that folder; raises HarnessError (exit 2) with what is wrong in it."""
     try:
         data = tomllib.loads(text)
         coverage = data.get("coverage", {})
@@ -95,7 +97,7 @@ def parse_case(text: str, where: str) -> Case:
             argv=tuple(shlex.split(data["argv"]) if isinstance(data["argv"], str) else map(str, data["argv"])),
             pixels=tuple((int(s), int(f)) for s, f in data["pixels"]),
             description=data.get("description", "").strip(),
-            files=tuple(input_file(n, f) for n, f in data.get("files", {}).items()),
+            files=tuple(input_file(n, f, pair) for n, f in data.get("files", {}).items()),
             variables=tuple(coverage.get("variables", [])),
             ticks=coverage.get("ticks", {}),
             expectation=data.get("expectation", {}),
@@ -110,13 +112,13 @@ def parse_case(text: str, where: str) -> Case:
     return case
 
 
-def input_file(name: str, entry: Mapping[str, Any]) -> InputFile:
+def input_file(name: str, entry: Mapping[str, Any], pair: Path = Path()) -> InputFile:
     """An entry of a [files] table. Raises ValueError or KeyError when it is none."""
     if Path(name).name != name:
         raise ValueError(f"file {name!r}: a plain name is expected")
     if "text" in entry:
-        return InputFile(name, text=entry["text"])
-    return InputFile(name, command=tuple(entry["command"]))
+        return InputFile(name, text=entry["text"], pair=pair)
+    return InputFile(name, command=tuple(entry["command"]), pair=pair)
 
 
 def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:
@@ -204,7 +206,7 @@ def make_input(file: InputFile, folder: Path) -> None:
     if file.text is not None:
         target.write_text(file.text, encoding="utf-8")
         return
-    places = {"{python}": sys.executable, "{pair}": str(shipped_pair())}
+    places = {"{python}": sys.executable, "{pair}": str(file.pair.resolve())}
     command = [re.sub(r"\{(?:python|pair)\}", lambda m: places[m[0]], word) for word in file.command]
     with target.open("wb") as stream:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, cwd=folder, check=False)

@@ -1,35 +1,40 @@
-"""The equations of each kind of simulation. A new one is a module here and a line in `DOMAINS`.
-
-The harness asks by the title of the vocabulary and knows nothing else of what is simulated.
-"""
+"""The equations of a pair: a module or package in its folder, imported when they are asked for."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from trace_parity.blame.equation import Domain
-from trace_parity.pair.find import shipped_pair
-from trace_parity.pair.vocabulary import Vocabulary
-
-DOMAINS = {"nanoBragg": "equations"}
-"""Title of a vocabulary to the package in the pair's folder that has `DOMAIN`; imported when asked for."""
+from trace_parity.errors import Exit, HarnessError
 
 
-def domain_for(vocabulary: Vocabulary) -> Domain | None:
-    """The equations that belong to a vocabulary, or None."""
-    module = DOMAINS.get(vocabulary.title)
-    if module is None:
-        return None
-    domain: Domain = import_from(shipped_pair(), module).DOMAIN
-    return domain
+def import_domain(folder: Path, place: str, where: str) -> Domain:
+    """The Domain that `place` names: `equations.py:DOMAIN`, or `equations:DOMAIN` for a package.
+
+    Raises HarnessError (exit 2) when there is no such module or it has no such Domain.
+    """
+    name, _, attribute = place.partition(":")
+    try:
+        found = getattr(import_from(folder, name.removesuffix(".py")), attribute or "DOMAIN")
+    except Exception as error:  # whatever a user's module raises
+        raise HarnessError(
+            Exit.USAGE, f"equations: {place!r} cannot be imported: {error!r}", where=where, expected="FILE.py:NAME"
+        ) from error
+    if not isinstance(found, Domain):
+        raise HarnessError(
+            Exit.USAGE, f"equations: {place!r} is {type(found).__name__}", where=where, expected="a Domain"
+        )
+    return found
 
 
 def import_from(folder: Path, name: str) -> ModuleType:
     """The module or package `name` in a pair's folder, under a name that no other pair's module has."""
-    full = f"trace_parity_pair_{folder.name}_{name}"
+    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    full = f"trace_parity_pair_{digest}_{name}"
     if full in sys.modules:
         return sys.modules[full]
     package = folder / name / "__init__.py"
@@ -40,5 +45,9 @@ def import_from(folder: Path, name: str) -> ModuleType:
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[full] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[full]
+        raise
     return module

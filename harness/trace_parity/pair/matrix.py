@@ -7,11 +7,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, InputFile, input_file, load_case
-from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.toml_table import read_text
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,14 @@ class Matrix:
     cases: tuple[Case, ...]
 
 
-def load_matrix(path: Path | None = None) -> Matrix:
-    """The matrix in `path`, by default the shipped one. Raises HarnessError (exit 2) with what is wrong in it."""
-    name = str(path or "matrix.toml")
+def load_matrix(path: Path, pair: Pair) -> Matrix:
+    """The matrix in `path`; `pair` has the cases that it names. Raises HarnessError (exit 2)."""
+    name = str(path)
     try:
-        text = (path or shipped_pair() / "matrix.toml").read_text(encoding="utf-8")
-        data = tomllib.loads(text)
-        files = tuple(input_file(n, f) for n, f in data.get("files", {}).items())
-        cases = tuple(_case(entry, data.get("defaults", {}), files) for entry in data["cases"])
-    except (OSError, KeyError, TypeError, ValueError) as error:  # TOMLDecodeError is a ValueError
+        data = tomllib.loads(read_text(path))
+        files = tuple(input_file(n, f, pair.folder) for n, f in data.get("files", {}).items())
+        cases = tuple(_case(entry, data.get("defaults", {}), files, pair) for entry in data["cases"])
+    except (KeyError, TypeError, ValueError) as error:  # TOMLDecodeError is a ValueError
         raise HarnessError(Exit.USAGE, f"not a matrix: {error!r}", where=name) from error
     ids = [case.id for case in cases]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
@@ -40,9 +42,9 @@ def load_matrix(path: Path | None = None) -> Matrix:
     return Matrix(name, cases)
 
 
-def _case(entry: Mapping[str, Any], defaults: Mapping[str, str], files: tuple[InputFile, ...]) -> Case:
+def _case(entry: Mapping[str, Any], defaults: Mapping[str, str], files: tuple[InputFile, ...], pair: Pair) -> Case:
     if "case" in entry:
-        return load_case(entry["case"])
+        return load_case(entry["case"], pair)
     words = shlex.split(entry["argv"].format(**defaults))
     pixels = tuple((int(s), int(f)) for s, f in entry["pixels"])
     if not pixels:

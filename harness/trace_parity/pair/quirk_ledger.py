@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.toml_table import read_text
 
 STATE_LEAK, LOGGING, DETERMINISTIC = "state leak", "logging", "deterministic"
 KINDS = {
@@ -91,10 +91,9 @@ class Quirk:
         return self.signature is not None or self.blame is not None
 
 
-def load_quirks(path: Path | None = None) -> tuple[Quirk, ...]:
-    """The ledger in `path`, by default the shipped one."""
-    text = (path or shipped_pair() / "quirks.toml").read_text(encoding="utf-8")
-    return parse_ledger(text, str(path or "quirks.toml"))
+def load_quirks(path: Path) -> tuple[Quirk, ...]:
+    """The ledger in `path`. Raises HarnessError (exit 2) as `parse_ledger` does, or when it cannot be read."""
+    return parse_ledger(read_text(path), str(path))
 
 
 def parse_ledger(text: str, where: str) -> tuple[Quirk, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.toml_table import read_text
 
 ABSENT = -1
 """Loop index of a loop that a row does not sit in."""
@@ -199,10 +199,9 @@ class Vocabulary:
         return " ".join(words) or "the whole run"
 
 
-def load_vocabulary(path: Path | None = None) -> Vocabulary:
-    """The vocabulary in `path`, by default the shipped one."""
-    text = (path or shipped_pair() / "vocabulary.toml").read_text(encoding="utf-8")
-    return parse_vocabulary(text, str(path or "vocabulary.toml"))
+def load_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary in `path`."""
+    return parse_vocabulary(read_text(path), str(path))
 
 
 def parse_vocabulary(text: str, where: str) -> Vocabulary:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement
-from trace_parity.pair.quirk_ledger import Fallback, Quirk, Stale, load_quirks
+from trace_parity.pair.quirk_ledger import Fallback, Quirk, Stale
 from trace_parity.pair.vocabulary import Key, Variable, Vocabulary
 from trace_parity.trace.precision import significant_digits
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trace_parity.blame.findings import Blame, BlameFinding
 
 
-__all__ = ["Quirk", "QuirkFinding", "blamed_quirk", "find_quirks", "load_quirks", "name_unexplained", "quirks_of_blame"]
+__all__ = ["Quirk", "QuirkFinding", "blamed_quirk", "find_quirks", "name_unexplained", "quirks_of_blame"]
 
 
 @dataclass(frozen=True)

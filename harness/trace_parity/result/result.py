@@ -20,9 +20,11 @@ from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary, judge
 from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, narrow
 from trace_parity.compare.tick_table import PhiRow, phi_rows
+from trace_parity.pair.pair import Pair
+from trace_parity.pair.quirk_ledger import Quirk
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.pair.vocabulary import Vocabulary
-from trace_parity.quirks.recognise import QuirkFinding, find_quirks, load_quirks, name_unexplained, quirks_of_blame
+from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waiver, apply_waivers
 from trace_parity.result.verdict import Verdict, images_differ, of_traces
 from trace_parity.trace.table import TraceTable
@@ -182,6 +184,7 @@ def compare(
     case: CaseResult,
     contract: Contract,
     *,
+    pair: Pair | None = None,
     rtol: float | None = None,
     images: ImageMetrics | None = None,
     waive: Sequence[str] = (),
@@ -193,15 +196,16 @@ def compare(
 ) -> Result:
     """Judge an alignment under a contract and put all findings together.
 
-    `waive` names quirks that may pass, `waive_unused` says that they need not show; `today` is the
-    day their expiry is held against; `settings` says which settings differ; `blame_pixels` of
-    logs of more than `whole_numbers` are held against the equations.
+    `pair` has the ledger of quirks and the equations, none without it. `waive` names quirks that
+    may pass, `waive_unused` says that they need not show; `today` is the day their expiry is held
+    against; `settings` says which settings differ; `blame_pixels` of logs of more than
+    `whole_numbers` are held against the equations.
     """
     judgement = judge(alignment, rtol=rtol)
     coverage = check_coverage(alignment, contract)
     inside, seen, looked = narrow(alignment, judgement, most_pixels=blame_pixels, whole_numbers=whole_numbers)
-    blame = _blame(inside, seen)
-    ledger = load_quirks()
+    blame = _blame(inside, seen, pair)
+    ledger = pair.quirks if pair is not None else ()
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
         blame = name_unexplained(blame, findings)
@@ -211,7 +215,7 @@ def compare(
     divergences = _divergences(alignment, judgement, findings)
     first = divergences[0] if divergences else None
     verdict = of_traces(alignment, judgement, coverage, (first.name, first.place) if first else None, findings)
-    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings))
+    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings), ledger)
     verdict, waivers = conclude(verdict, coverage, blame, looked, alignment.vocabulary, asked)
     return Result(
         schema=SCHEMA,
@@ -241,13 +245,14 @@ def compare(
 
 @dataclass(frozen=True)
 class Asked:
-    """What stands beside two traces: images, waivers (see `compare`), settings."""
+    """What stands beside two traces: images, waivers (see `compare`), settings, the ledger of quirks."""
 
     images: ImageMetrics | None = None
     waive: tuple[str, ...] = ()
     waive_unused: bool = False
     today: date | None = None
     settings: tuple[str, ...] = ()
+    quirks: tuple[Quirk, ...] = ()
 
 
 def conclude(
@@ -268,7 +273,7 @@ def conclude(
         order = [variable.name for variable in vocabulary.variables]
         today = asked.today or datetime.now(UTC).date()
         waived = apply_waivers(
-            asked.waive, load_quirks(), blame, order, today, looked=looked, may_be_unused=asked.waive_unused
+            asked.waive, asked.quirks, blame, order, today, looked=looked, may_be_unused=asked.waive_unused
         )
         if asked.images is not None and (unseen := images_differ(asked.images)):  # equations are asked of traces alone
             waived = dataclasses.replace(waived, left=(*waived.left, unseen))
@@ -278,15 +283,13 @@ def conclude(
     return verdict, waivers
 
 
-def _blame(alignment: Alignment, judgement: Judgement) -> Blame | None:
-    """Who breaks its own equation, where something differs and the vocabulary's domain has equations."""
-    if judgement.first is None:
+def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Blame | None:
+    """Who breaks its own equation, where something differs and the pair has equations."""
+    if judgement.first is None or pair is None or pair.domain is None:
         return None
     from trace_parity.blame.attribution import blame_pair
-    from trace_parity.pair.domain import domain_for
 
-    domain = domain_for(alignment.vocabulary)
-    return blame_pair(alignment, judgement, domain) if domain is not None else None
+    return blame_pair(alignment, judgement, pair.domain)
 
 
 def _divergences(

@@ -8,7 +8,7 @@ run: its trace is that of the bundle.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,19 +21,19 @@ from trace_parity.files import scratch_folder
 from trace_parity.pair.case import (
     Case,
     input_hashes,
-    list_cases,
     parse_case,
     place_inputs,
     with_pixels,
     without_outputs,
 )
 from trace_parity.pair.dependencies import downstream, inputs, upstream
-from trace_parity.pair.matrix import load_matrix
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.pair import Pair
+from trace_parity.pair.programs import FILE, STDOUT, Program, Programs
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult
 from trace_parity.result.result_json import read_result
-from trace_parity.run.launch import Programs, Side, fill, load_programs, pixel_words, python, run_program
-from trace_parity.run.run_case import Stage, silent, with_replacements
+from trace_parity.run.launch import fill, focus_words, places, run_program
+from trace_parity.run.run_case import Stage, silent, with_options
 from trace_parity.trace import TraceTable, read_trace
 
 
@@ -89,7 +89,7 @@ class Bisection:
 class Counterfactual:
     """The port, ready to be run again with C's values put in."""
 
-    side: Side
+    side: Program
     programs: Programs
     case: Case
     stored: CaseResult
@@ -121,22 +121,26 @@ class Counterfactual:
             options += [w.format(names=",".join(sorted(ids)), log=self.c_log) for w in self.side.inject]
         words = {
             "args": self.case.argv,
-            "fix": (),
+            "against": self.side.against.get(self.stored.against, ()),
             "options": options,
-            "pixels": pixel_words(self.programs, self.case.pixels),
+            "focus": focus_words(self.programs, self.case.pixels),
         }
-        command = fill(self.side.trace, words, {"python": python(), "trace": str(target)})
+        command = fill(self.side.trace, words, {**places(self.side), "work": str(self.folder), "trace": str(target)})
         title = f"{self.side.title} traces" + (f" with C's {', '.join(names_of(ids))}" if ids else "")
         with self.stage(title) as progress:
-            run_program(command, self.folder, target.with_suffix(""), title, progress)
+            cwd = self.folder if self.side.cwd == "{work}" else self.side.folder / self.side.cwd
+            ran = run_program(command, cwd, target.with_suffix(""), title, progress, self.side.env)
+        if self.side.trace_from != FILE:
+            return ran.stdout if self.side.trace_from == STDOUT else ran.stderr
         return target
 
 
 @contextmanager
 def counterfactual(
+    pair: Pair,
     bundle: Path,
     *,
-    files: dict[str, Path | None] | None = None,
+    files: Mapping[str, str | None] | None = None,
     rtol: float | None = None,
     is_trusted: bool = False,
     stage: Stage = silent,
@@ -147,7 +151,7 @@ def counterfactual(
     A bundle may come from somebody else. Its hashes are checked first, and a command of its case that makes an input
     file is run only if the installed pair has the same command, or if the bundle `is_trusted`.
 
-    `files` as for `with_replacements`: what the run was given by --mat and --hkl. Raises HarnessError: exit 5 where the
+    `files` as for `with_options`: what the run was given by the pair's options. Raises HarnessError: exit 5 where the
     bundle or an input cannot be read, exit 2 where an input is not the one that the bundle was made with.
     """
     check_whole(bundle)
@@ -156,14 +160,14 @@ def counterfactual(
         text = (bundle / "case.toml").read_text(encoding="utf-8")
     except OSError as error:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(bundle / "case.toml")) from error
-    programs, vocabulary = load_programs(), load_vocabulary()
+    programs, vocabulary = pair.programs, pair.vocabulary
     side = programs.sides["PY"]
     if not side.inject:
         raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
-    case = with_pixels(parse_case(text, str(bundle / "case.toml")), stored.pixels)
-    case = without_outputs(with_replacements(case, programs, files or {}), programs.output_flags, programs.switches)
+    case = with_pixels(parse_case(text, str(bundle / "case.toml"), pair.folder), stored.pixels)
+    case = without_outputs(with_options(case, programs, files or {}), programs.output_flags, programs.switches)
     if not is_trusted:
-        _check_commands(case, bundle / "case.toml")
+        _check_commands(pair, case, bundle / "case.toml")
     c_log = (bundle / "traces" / "c.log").resolve()
     c = read_trace(c_log, "C", vocabulary)
     with scratch_folder("inject") as folder:
@@ -172,9 +176,10 @@ def counterfactual(
         yield Counterfactual(side, programs, placed, stored, c_log, folder, vocabulary, c, rtol, stage)
 
 
-def _check_commands(case: Case, where: Path) -> None:
+def _check_commands(pair: Pair, case: Case, where: Path) -> None:
     """HarnessError (exit 2) for a command that the installed pair's cases do not have."""
-    own = {file.command for known in (*list_cases(), *load_matrix().cases) for file in known.files}
+    cases = [*pair.cases(), *(pair.matrix().cases if pair.file("matrix") else ())]
+    own = {file.command for known in cases for file in known.files}
     for file in case.files:
         if file.command and file.command not in own:
             raise HarnessError(
@@ -194,7 +199,7 @@ def _check_inputs(hashes: dict[str, str], stored: CaseResult) -> None:
         Exit.USAGE,
         f"{', '.join(strange) or 'an input file'}: not what the bundle was made with",
         expected=", ".join(f"{name} of sha256 {digest[:12]}…" for name, digest in stored.inputs.items()) or "no file",
-        hint="--mat and --hkl name the files that the run was given",
+        hint="name the files that the run was given with the same options",
     )
 
 

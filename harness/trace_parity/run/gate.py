@@ -20,7 +20,8 @@ from trace_parity.errors import Exit, HarnessError, cannot_write
 from trace_parity.files import scratch_folder, write_whole
 from trace_parity.pair.case import Case, make_input
 from trace_parity.pair.matrix import Matrix
-from trace_parity.run.launch import build_c, end_programs, load_programs
+from trace_parity.pair.pair import Pair
+from trace_parity.run.launch import build_program, end_programs
 from trace_parity.run.run_case import RunOptions, run_case
 
 SEVERITY = (
@@ -55,6 +56,7 @@ class Outcome:
 
 
 def run_gate(
+    pair: Pair,
     matrix: Matrix,
     options: RunOptions,
     jobs: int,
@@ -66,7 +68,8 @@ def run_gate(
 
     Raises HarnessError only when the reference program cannot be built or no case could be attempted at all.
     """
-    build_c(load_programs().sides["C"])
+    for program in pair.programs.sides.values():
+        build_program(program)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -79,7 +82,7 @@ def run_gate(
     left = [case for case in matrix.cases if case.id not in done]
     with scratch_folder("gate") as pantry:
         shared = replace(options, pantry=_stock(pantry, left))
-        for outcome in _run_all(left, shared, jobs, keys):
+        for outcome in _run_all(pair, left, shared, jobs, keys):
             done[outcome.case] = outcome
             _save(options.out, done)
             on_outcome(outcome)
@@ -99,10 +102,12 @@ def worst(outcomes: Sequence[Outcome], stale: Sequence[str] = ()) -> Exit:
     return max(codes, key=SEVERITY.index, default=Exit.NOTHING_TO_COMPARE)
 
 
-def _run_all(cases: Sequence[Case], options: RunOptions, jobs: int, keys: dict[str, str]) -> Iterator[Outcome]:
+def _run_all(
+    pair: Pair, cases: Sequence[Case], options: RunOptions, jobs: int, keys: dict[str, str]
+) -> Iterator[Outcome]:
     """Outcomes as they come. On an interrupt what is waiting is dropped and what runs is ended with its programs."""
     pool = ThreadPoolExecutor(max_workers=jobs)
-    pending: set[Future[Outcome]] = {pool.submit(_run_one, case, options, keys[case.id]) for case in cases}
+    pending: set[Future[Outcome]] = {pool.submit(_run_one, pair, case, options, keys[case.id]) for case in cases}
     try:
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -116,9 +121,9 @@ def _run_all(cases: Sequence[Case], options: RunOptions, jobs: int, keys: dict[s
         pool.shutdown()
 
 
-def _run_one(case: Case, options: RunOptions, key: str) -> Outcome:
+def _run_one(pair: Pair, case: Case, options: RunOptions, key: str) -> Outcome:
     try:
-        ran = run_case(case, options)
+        ran = run_case(pair, case, options)
     except HarnessError as error:
         return Outcome(
             case.id, int(error.code), error.code.name.lower().replace("_", " "), str(error), 0, 0, 0.0, "", key

@@ -12,12 +12,14 @@ from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.compare.images import Image
+    from trace_parity.pair.pair import Pair
+    from trace_parity.pair.programs import Programs
     from trace_parity.result.result import Result
 
 Shape = tuple[int, int]
 """(slow, fast)."""
 HEAD_BYTES = 1 << 20
-"""How much of a log is searched for the detector's size: programs print it before they begin."""
+"""How much of a log is searched for the image's size: programs print it before they begin."""
 MOST_MARKED = 7
 """Traced pixels that the page marks and shows at full resolution."""
 
@@ -38,11 +40,9 @@ def parse_shape(text: str) -> Shape:
     return int(match[1]), int(match[2])
 
 
-def shape_in_logs(logs: Iterable[Path]) -> Shape | None:
+def shape_in_logs(logs: Iterable[Path], programs: Programs) -> Shape | None:
     """The size that a program printed into one of the logs. Raises HarnessError (exit 4) when they name two sizes."""
-    from trace_parity.run.launch import load_programs
-
-    programs, found = load_programs(), {}
+    found = {}
     for log in logs:
         try:
             with log.open("rb") as stream:
@@ -52,11 +52,13 @@ def shape_in_logs(logs: Iterable[Path]) -> Shape | None:
         if (shape := programs.find_shape(head)) is not None:
             found[log.name] = shape
     if len(set(found.values())) > 1:
-        raise HarnessError(Exit.SHAPE_MISMATCH, f"the logs name different sizes of the detector (slow, fast): {found}")
+        raise HarnessError(Exit.SHAPE_MISMATCH, f"the logs name different sizes of the image (slow, fast): {found}")
     return next(iter(found.values()), None)
 
 
-def read_images(c: Path | None, py: Path | None, shape: str | None, logs: Iterable[Path]) -> GivenImages | None:
+def read_images(
+    pair: Pair, c: Path | None, py: Path | None, shape: str | None, logs: Iterable[Path]
+) -> GivenImages | None:
     """Both images; None when none is named.
 
     Raises HarnessError: exit 2 for one image without the other or when nothing says the shape, exit 4 when a file has
@@ -73,14 +75,14 @@ def read_images(c: Path | None, py: Path | None, shape: str | None, logs: Iterab
         raise HarnessError(Exit.USAGE, "one image only", where=lacking, expected="both, or neither")
     from trace_parity.compare.images import read_image
 
-    size = parse_shape(shape) if shape is not None else shape_in_logs(logs)
+    size = parse_shape(shape) if shape is not None else shape_in_logs(logs, pair.programs)
     if size is None:
         raise HarnessError(
             Exit.USAGE,
             "nothing says the shape of the images",
             where="--shape",
             expected="SLOW,FAST in pixels",
-            hint="a float image has no header; the logs did not print the detector's size either",
+            hint="a float image has no header; the logs did not print the image's size either",
         )
     return GivenImages(read_image(c, size), read_image(py, size))
 

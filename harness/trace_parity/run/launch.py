@@ -1,78 +1,26 @@
-"""Find or build the two programs, and run them with their progress shown."""
+"""Build the two programs, and run them with their progress shown."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Pixel
-from trace_parity.pair.find import shipped_pair
+from trace_parity.pair.programs import Program, Programs
 
 _PROGRESS = re.compile(rb"^\s*(\d+)% done")
 Progress = Callable[[int], None]
 """Called with whole percents while a program runs."""
-
-
-@dataclass(frozen=True)
-class Unread:
-    """Files that a program cannot read: those after `flag` with one of the suffixes, .gz after it or not."""
-
-    flag: str
-    suffixes: tuple[str, ...]
-    hint: str
-
-    def among(self, argv: Sequence[str]) -> str | None:
-        """The first such file that a command line names."""
-        named = (value for word, value in pairwise(argv) if word == self.flag)
-        return next((n for n in named if n.lower().removesuffix(".gz").endswith(self.suffixes)), None)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One program: what it is called and how it is run."""
-
-    name: str  # "C" or "PY"
-    title: str
-    source: str | None
-    fix: Mapping[str, Sequence[str]]
-    options: Mapping[str, Sequence[str]]
-    trace: tuple[str, ...]
-    render: tuple[str, ...]
-    inject: tuple[str, ...] = ()  # options of a trace that goes on from given values; empty where it cannot
-    config: tuple[str, ...] = ()  # prints the settings as JSON; empty where the program cannot
-    together: tuple[str, ...] = ()  # traces and renders in one process; empty where it had better not
-    unread: tuple[Unread, ...] = ()
-
-
-@dataclass(frozen=True)
-class Programs:
-    """Both programs and what they share."""
-
-    sides: Mapping[str, Side]
-    input_flags: tuple[str, ...]
-    output_flags: tuple[str, ...]
-    switches: tuple[str, ...]
-    replace: Mapping[str, str]
-    pixel: tuple[str, ...]
-    shape: re.Pattern[str]
-
-    def find_shape(self, output: str) -> tuple[int, int] | None:
-        """The detector's (slow, fast) size that a program printed."""
-        match = self.shape.search(output)
-        return (int(match["slow"]), int(match["fast"])) if match else None
 
 
 @dataclass(frozen=True)
@@ -83,51 +31,6 @@ class Ran:
     returncode: int
     stdout: Path
     stderr: Path
-
-
-def load_programs() -> Programs:
-    """The shipped pair, from `pair.toml`."""
-    data = tomllib.loads((shipped_pair() / "pair.toml").read_text(encoding="utf-8"))
-    common = data["common"]
-    return Programs(
-        sides={name: _side(name, data[name]) for name in ("C", "PY")},
-        input_flags=tuple(common["input_flags"]),
-        output_flags=tuple(common["output_flags"]),
-        switches=tuple(common["switches"]),
-        replace=common["replace"],
-        pixel=tuple(common["pixel"]),
-        shape=re.compile(common["shape"]),
-    )
-
-
-def _side(name: str, entry: Mapping[str, Any]) -> Side:
-    return Side(
-        name,
-        entry["title"],
-        entry.get("source"),
-        entry.get("fix", {}),
-        entry.get("options", {}),
-        tuple(entry["trace"]),
-        tuple(entry["render"]),
-        tuple(entry.get("inject", ())),
-        tuple(entry.get("config", ())),
-        tuple(entry.get("together", ())),
-        tuple(Unread(u["flag"], tuple(u["suffixes"]), u["hint"]) for u in entry.get("unread", ())),
-    )
-
-
-def check_readable(programs: Programs, argv: Sequence[str]) -> None:
-    """HarnessError (exit 2) for an input file that one of the programs cannot read."""
-    for side in programs.sides.values():
-        for unread in side.unread:
-            if file := unread.among(argv):
-                raise HarnessError(
-                    Exit.USAGE,
-                    f"the {side.title} does not read {file}",
-                    where=unread.flag,
-                    expected="a file that both programs read",
-                    hint=unread.hint.format(file=shlex.quote(file)),
-                )
 
 
 def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> list[str]:
@@ -141,54 +44,80 @@ def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Map
     return command
 
 
-def pixel_words(programs: Programs, pixels: Sequence[Pixel]) -> list[str]:
-    """The flags that ask for these pixels."""
-    return [word.format(slow=slow, fast=fast) for slow, fast in pixels for word in programs.pixel]
+def focus_words(programs: Programs, pixels: Sequence[Pixel]) -> list[str]:
+    """The words that ask for these places."""
+    return [word.format(slow=slow, fast=fast) for slow, fast in pixels for word in programs.focus_words]
 
 
-def source_folder(side: Side) -> Path | None:
-    """The folder of a program's sources, where its entry names one, relative to the pair's folder."""
-    return None if side.source is None else (shipped_pair() / side.source).resolve()
+def build_program(program: Program, on_output: Callable[[str], None] | None = None) -> Path:
+    """The folder {build} of a program, which is built first where its entry says how.
 
-
-def build_c(side: Side, on_output: Callable[[str], None] | None = None) -> Path:
-    """The folder with the built C program; builds it first when its sources are newer.
-
-    In a checkout that is `<source>/build`; an installed package builds a copy under the user's cache, once per version
-    of the sources. Raises HarnessError (exit 3) when there is no compiler or the build fails.
+    Raises HarnessError (exit 3) when a tool is not installed or the build fails.
     """
-    source = source_folder(side)
-    assert source is not None
-    for tool in ("make", os.environ.get("CC", "cc")):
+    folder = build_folder(program)
+    if not program.build:
+        return folder / "build"
+    where = f"building the {program.title}"
+    command = fill(program.build, {}, places(program))
+    has_c = program.source_folder is not None and any(program.source_folder.rglob("*.c"))
+    tools = [command[0], os.environ.get("CC", "cc")] if has_c else [command[0]]
+    for tool in tools:
         if shutil.which(tool.split()[0]) is None:
-            raise HarnessError(
-                Exit.PROGRAM_FAILED,
-                f"{tool} is not installed",
-                where="building the C reference",
-                hint="install a C compiler and make, e.g. `apt-get install gcc make`, or set CC",
-            )
-    folder = source if os.access(source, os.W_OK) and (source.parent / "pyproject.toml").exists() else _copy(source)
+            raise HarnessError(Exit.PROGRAM_FAILED, f"{tool} is not installed", where=where, hint=program.build_hint)
     with _locked(folder):
-        done = subprocess.run(["make", "-C", str(folder)], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if on_output is not None:
         on_output(done.stdout)
     if done.returncode:
         tail = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise HarnessError(Exit.PROGRAM_FAILED, f"make failed:\n{tail}", where="building the C reference")
+        raise HarnessError(Exit.PROGRAM_FAILED, f"{command[0]} failed:\n{tail}", where=where)
     return folder / "build"
+
+
+def places(program: Program) -> dict[str, str]:
+    """What {source}, {build}, {pair} and {python} are in a program's commands."""
+    folder = build_folder(program)
+    names = {"source": folder, "build": folder / "build", "pair": program.folder}
+    return {**{name: str(path) for name, path in names.items()}, "python": python()}
+
+
+def build_folder(program: Program) -> Path:
+    """Where a program is built: its sources, or, for an installed package, their copy under the user's cache.
+
+    The copy is named by the contents of the sources, so that each version is built once.
+    """
+    source = program.source_folder
+    if source is None:
+        return program.folder
+    is_installed = {"site-packages", "dist-packages"} & set(source.parts)
+    return _copy(source) if program.build and (is_installed or not os.access(source, os.W_OK)) else source
+
+
+def source_files(source: Path) -> list[Path]:
+    """The files that a program is built from."""
+    return sorted(
+        p
+        for p in source.rglob("*")
+        if p.is_file()
+        and "build" not in p.relative_to(source).parts
+        and "__pycache__" not in p.parts
+        and not any(part.startswith(".") for part in p.relative_to(source).parts)
+    )
+
+
+def digest_of(source: Path) -> str:
+    """sha256 over names and contents of a folder's sources."""
+    digest = hashlib.sha256()
+    for path in source_files(source):
+        digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _copy(source: Path) -> Path:
     """The sources under the user's cache, in a folder named by their contents."""
-    files = sorted(
-        p for p in source.rglob("*") if p.is_file() and "build" not in p.parts and p.suffix in {".c", ".h", ""}
-    )
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "trace-diff" / f"{source.name}-{digest.hexdigest()[:16]}"
-    for path in files:
+    folder = cache / "trace-diff" / f"{source.name}-{digest_of(source)[:16]}"
+    for path in source_files(source):
         target = folder / path.relative_to(source)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +141,14 @@ class _locked:
         self.stream.close()
 
 
-def run_program(command: Sequence[str], cwd: Path, output: Path, label: str, progress: Progress | None = None) -> Ran:
+def run_program(
+    command: Sequence[str],
+    cwd: Path,
+    output: Path,
+    label: str,
+    progress: Progress | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Ran:
     """Run one program to its end, its progress streamed from standard error.
 
     `output` is the stem of the two files that keep what it prints. The program is a process group of its own, which an
@@ -222,7 +158,13 @@ def run_program(command: Sequence[str], cwd: Path, output: Path, label: str, pro
     try:
         with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
-                list(command), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, process_group=0
+                list(command),
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                process_group=0,
             )
             _RUNNING.add(process)
             try:

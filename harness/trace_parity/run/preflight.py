@@ -15,7 +15,8 @@ from typing import Any
 
 from trace_parity.bundle.diff import differing
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.run.launch import Ran, Side, end_programs, run_program
+from trace_parity.pair.programs import Program
+from trace_parity.run.launch import Ran, end_programs, run_program
 
 RTOL = 1e-10
 """Numbers of one setting agree within this, relative to the largest of them; floor, in the setting's unit, FLOOR."""
@@ -26,7 +27,7 @@ FLOOR = 1e-12
 class Launch:
     """How one program is asked for its settings."""
 
-    side: Side
+    side: Program
     command: Sequence[str]
     cwd: Path
 
@@ -66,7 +67,8 @@ def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
 
 
 def _ask(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
-    ran = run_program(launch.command, launch.cwd, folder / "logs" / f"{launch.side.name.lower()}_config", launch.title)
+    output = folder / "logs" / f"{launch.side.name.lower()}_config"
+    ran = run_program(launch.command, launch.cwd, output, launch.title, env=launch.side.env)
     text = ran.stdout.read_text(encoding="utf-8", errors="replace")
     try:
         config = json.loads(text)

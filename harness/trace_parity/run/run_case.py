@@ -20,27 +20,26 @@ from trace_parity.compare.images import Image, ImageMetrics, compare_images, rea
 from trace_parity.compare.tick_table import write_phi
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_flag_value, with_pixels, without_outputs
+from trace_parity.pair.pair import Pair
+from trace_parity.pair.programs import FILE, STDOUT, Program, Programs, check_readable
 from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder
 from trace_parity.pair.tolerances import Rule, with_rules
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.toml_table import nearest
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.render import renderer
 from trace_parity.render.html_form import render as report_page
 from trace_parity.render.markdown_form import environment_section
 from trace_parity.render.pictures import bundle_files
 from trace_parity.result.result import CaseResult, Result, compare, to_json
 from trace_parity.run.launch import (
-    Programs,
     Progress,
     Ran,
-    Side,
-    build_c,
-    check_readable,
+    build_program,
     fill,
-    load_programs,
-    pixel_words,
+    focus_words,
+    places,
     python,
     run_program,
-    source_folder,
 )
 from trace_parity.run.picks import Pick, Picked, pick_pixels
 from trace_parity.run.preflight import Launch, preflight
@@ -62,7 +61,7 @@ def silent(title: str) -> Iterator[Progress]:
 class RunOptions:
     """What a run may be asked beside its case."""
 
-    against: str = "fixed"
+    against: str = ""  # the pair's first where it is empty
     out: Path = Path("reports")
     render_images: bool = True
     rtol: float | None = None
@@ -91,15 +90,19 @@ class _Workshop:
     """A run under way: the folder that becomes the bundle and what has been done so far."""
 
     folder: Path
-    programs: Programs
+    pair: Pair
     case: Case
     options: RunOptions
     stage: Stage
-    build: Path
     images: tuple[Image, Image] | None = None
     picked: tuple[Picked, ...] = ()
     settings: tuple[str, ...] = ()  # those that differ
-    ran: list[tuple[Side, str, Ran, list[str]]] = field(default_factory=list)
+    ran: list[tuple[Program, str, Ran, list[str]]] = field(default_factory=list)
+
+    @property
+    def programs(self) -> Programs:
+        """Both programs of the pair."""
+        return self.pair.programs
 
     @property
     def work(self) -> Path:
@@ -107,24 +110,28 @@ class _Workshop:
         return self.folder / "work"
 
 
-def run_case(case: Case, options: RunOptions, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
+def run_case(pair: Pair, case: Case, options: RunOptions, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
     """Do the whole job. Raises HarnessError when a program cannot be built or fails, or a file cannot be read.
 
     What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
     """
-    programs, vocabulary = load_programs(), with_rules(load_vocabulary(), options.rules)
+    programs, vocabulary = pair.programs, with_rules(pair.vocabulary, options.rules)
+    options = replace(options, against=check_against(programs, options.against))
+    check_templates(programs, options)
     check_readable(programs, case.argv)
     here = cwd or Path.cwd()
     now = datetime.now(UTC)
     git = git_state(Path(__file__).resolve().parent)
-    with stage("building the C reference"):
-        build = build_c(programs.sides["C"])
+    for program in programs.sides.values():
+        if program.build:
+            with stage(f"building the {program.title}"):
+                build_program(program)
     with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
         for name in ("work", "traces", "images", "logs"):
             (folder / name).mkdir()
         bare = without_outputs(case, programs.output_flags, programs.switches)
         placed = place_inputs(bare, folder / "work", programs.input_flags, here, options.pantry)
-        workshop = _Workshop(folder.resolve(), programs, placed, options, stage, build)
+        workshop = _Workshop(folder.resolve(), pair, placed, options, stage)
         try:
             result = _run_and_compare(workshop, case, vocabulary)
         except HarnessError as error:
@@ -145,7 +152,8 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
     if options.picks:  # the images say which pixels to trace
         _render_images(workshop)
         case = _pick(workshop, case, vocabulary)
-    rendering = options.render_images and workshop.images is None
+    can_render = all(side.render for side in workshop.programs.sides.values())
+    rendering = options.render_images and can_render and workshop.images is None
     rendered = {}
     for name, side in workshop.programs.sides.items():
         if rendering and options.together and side.together:
@@ -168,6 +176,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             align(tables[0], tables[1], vocabulary),
             _case_result(workshop, case),
             case.contract,
+            pair=workshop.pair,
             rtol=options.rtol,
             images=images,
             waive=options.waive,
@@ -178,7 +187,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
 
 
 def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
-    folders = {name: program_folder(source_folder(side), side.trace) for name, side in programs.sides.items()}
+    folders = {name: program_folder(side.source_folder, side.trace) for name, side in programs.sides.items()}
     known = tuple((name, folder) for name, folder in folders.items() if folder is not None)
     return _sources_of(known, tuple((v.scope, v.name) for v in result.variables))
 
@@ -213,8 +222,7 @@ def _preflight(workshop: _Workshop) -> None:
     if not all(side.config for side in sides):
         return
     launches = [
-        Launch(side, _command(workshop, side, side.config), _run_folder(workshop, f"{side.name}_config"))
-        for side in sides
+        Launch(side, _command(workshop, side, side.config), _run_folder(workshop, side, "config")) for side in sides
     ]
     with workshop.stage("comparing the settings"):
         found = preflight(launches, workshop.folder)
@@ -224,7 +232,7 @@ def _preflight(workshop: _Workshop) -> None:
         workshop.ran.append((launch.side, launch.title, ran, [launch.target, *logs]))
 
 
-def _command(workshop: _Workshop, side: Side, template: Sequence[str]) -> list[str]:
+def _command(workshop: _Workshop, side: Program, template: Sequence[str]) -> list[str]:
     """A side's command with everything filled in; it writes files of the bundle."""
     options = workshop.options
     chosen = [
@@ -237,22 +245,24 @@ def _command(workshop: _Workshop, side: Side, template: Sequence[str]) -> list[s
         template,
         {
             "args": workshop.case.argv,
-            "fix": side.fix.get(options.against, ()),
+            "against": side.against.get(options.against, ()),
             "options": chosen,
-            "pixels": pixel_words(workshop.programs, workshop.case.pixels),
+            "focus": focus_words(workshop.programs, workshop.case.pixels),
         },
         {
-            "build": str(workshop.build),
-            "python": python(),
+            **places(side),
+            "work": str(workshop.work),
             "trace": str(workshop.folder / _trace_of(side)),
             "image": str(workshop.folder / _image_of(side)),
         },
     )
 
 
-def _run_folder(workshop: _Workshop, name: str) -> Path:
-    """A folder for one program to run in, the input files linked into it."""
-    folder = workshop.work / name
+def _run_folder(workshop: _Workshop, side: Program, what: str) -> Path:
+    """Where a program runs: the folder that its entry names, or one of its own with the input files linked into it."""
+    if side.cwd != "{work}":
+        return side.folder / side.cwd
+    folder = workshop.work / f"{side.name}_{what}"
     folder.mkdir()
     for path in workshop.work.iterdir():
         if path.is_file():
@@ -260,15 +270,15 @@ def _run_folder(workshop: _Workshop, name: str) -> Path:
     return folder
 
 
-def _trace_of(side: Side) -> str:
+def _trace_of(side: Program) -> str:
     return f"traces/{side.name.lower()}.log"
 
 
-def _image_of(side: Side) -> str:
+def _image_of(side: Program) -> str:
     return f"images/{side.name.lower()}.bin"
 
 
-def _run_side(workshop: _Workshop, side: Side, what: str) -> Ran:
+def _run_side(workshop: _Workshop, side: Program, what: str) -> Ran:
     """Let a program trace, render, or do both (`what` is "run"). Raises HarnessError (exit 3)."""
     template, does, targets = {
         "trace": (side.trace, "traces", [_trace_of(side)]),
@@ -278,9 +288,11 @@ def _run_side(workshop: _Workshop, side: Side, what: str) -> Ran:
     command = _command(workshop, side, template)
     title = f"{side.title} {does}"
     output = workshop.folder / "logs" / f"{side.name.lower()}_{what}"
-    run_folder = _run_folder(workshop, f"{side.name}_{what}")
+    run_folder = _run_folder(workshop, side, what)
     with workshop.stage(title) as progress:
-        ran = run_program(command, run_folder, output, title, progress)
+        ran = run_program(command, run_folder, output, title, progress, side.env)
+    if what != "render" and side.trace_from != FILE:
+        shutil.copyfile(ran.stdout if side.trace_from == STDOUT else ran.stderr, workshop.folder / _trace_of(side))
     for target in targets:
         if not (workshop.folder / target).is_file():
             raise HarnessError(Exit.PROGRAM_FAILED, f"ended well but did not write {target}", where=title)
@@ -310,8 +322,11 @@ def _render_images(workshop: _Workshop, rendered: Mapping[str, Ran] | None = Non
     if len(said) > 1:
         raise HarnessError(Exit.SHAPE_MISMATCH, f"the programs rendered different sizes (slow, fast): {shapes}")
     if not said:
+        pattern = workshop.programs.shape
         raise HarnessError(
-            Exit.PROGRAM_FAILED, "neither program printed the detector's size", expected=workshop.programs.shape.pattern
+            Exit.PROGRAM_FAILED,
+            "neither program printed the image's size",
+            expected=pattern.pattern if pattern else f"[image] size in {workshop.pair.where}",
         )
     shape = said.pop()
     c, py = (read_image(workshop.folder / f"images/{name}.bin", shape) for name in ("c", "py"))
@@ -394,9 +409,42 @@ def _portable(workshop: _Workshop, command: tuple[str, ...]) -> list[str]:
     return words
 
 
-def with_replacements(case: Case, programs: Programs, files: Mapping[str, Path | None]) -> Case:
-    """The case with other input files put in: `{"mat": path}` after the flag that `replace` names for it."""
-    for name, path in files.items():
-        if path is not None:
-            case = with_flag_value(case, programs.replace[name], str(path))
+def with_options(case: Case, programs: Programs, values: Mapping[str, str | None]) -> Case:
+    """The case with the values of the pair's own options put in, each after the option's flag."""
+    for name, value in values.items():
+        if value is not None:
+            case = with_flag_value(case, programs.options[name].flag, value)
     return case
+
+
+def check_against(programs: Programs, against: str) -> str:
+    """The variant of the programs that --against names, the first where it names none. HarnessError (exit 2)."""
+    known = programs.against
+    if against and against not in known:
+        raise HarnessError(
+            Exit.USAGE,
+            f"no variant {against!r}",
+            where="--against",
+            expected="one of " + ", ".join(known) if known else "nothing: no program of the pair has variants",
+            hint=nearest(against, known),
+        )
+    return against or next(iter(known), "")
+
+
+def check_templates(programs: Programs, options: RunOptions) -> None:
+    """HarnessError (exit 2) for an option of the programs that no command would pass on."""
+    for name in options.program_options:
+        takes = [side for side in programs.sides.values() if name in side.options]
+        if not takes:
+            known = dict.fromkeys(n for side in programs.sides.values() for n in side.options)
+            raise HarnessError(
+                Exit.USAGE, f"neither program takes --{name}", expected=", ".join(known) or "no such option"
+            )
+        for side in takes:
+            if "{options}" not in side.trace:
+                raise HarnessError(
+                    Exit.USAGE,
+                    f"--{name} would be dropped",
+                    where=f"programs.{side.name}.trace",
+                    expected="{options} in the command",
+                )

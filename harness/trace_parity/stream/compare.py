@@ -12,6 +12,7 @@ from trace_parity.compare.align import align
 from trace_parity.compare.coverage import Contract
 from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, Pixel, choose_pixels, looked_at
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.result.result import Asked, CaseResult, Result
 from trace_parity.result.result import compare as compare_in_memory
@@ -39,6 +40,7 @@ def stream_compare(
     case: CaseResult,
     contract: Contract,
     *,
+    pair: Pair | None = None,
     rtol: float | None = None,
     lenient: bool = False,
     progress: Progress = lambda percent: None,
@@ -81,8 +83,14 @@ def stream_compare(
                     notes.append(f"the logs are in different orders: {joined.most_waiting()} numbers waited at once")
                 if writer:
                     writer.finish(sources)
-                closer, looked = _closer_look(findings, sources, vocabulary, whole_limit, blame_pixels, notes)
-                result = result_of(findings, case, closer, looked, asked or Asked())
+                closer, looked = _closer_look(findings, sources, pair, whole_limit, blame_pixels, notes)
+                result = result_of(
+                    findings,
+                    case,
+                    closer,
+                    looked,
+                    replace(asked or Asked(), quirks=pair.quirks if pair is not None else ()),
+                )
         finally:
             if writer:
                 writer.abandon()
@@ -130,7 +138,7 @@ def _refuse_unreadable(sources: Sequence[Source]) -> None:
 def _closer_look(
     findings: Findings,
     sources: Sequence[Source],
-    vocabulary: Vocabulary,
+    pair: Pair | None,
     whole_limit: int,
     blame_pixels: int,
     notes: list[str],
@@ -139,6 +147,7 @@ def _closer_look(
 
     It names the quirks and who is to blame, and makes the per-tick table. None where nothing differs in large logs.
     """
+    vocabulary = findings.vocabulary
     whole = sum(side.numbers for side in findings.sides) <= whole_limit
     if not whole and not findings.kept:
         notes.append("the per-tick table is left out")
@@ -146,7 +155,12 @@ def _closer_look(
     pixels = None if whole else choose_pixels(findings.kept, findings.summaries(), blame_pixels)
     c, py = (_read(source, pixels, vocabulary) for source in sources)
     closer = compare_in_memory(
-        align(c, py, vocabulary), CaseResult("", ""), Contract(), rtol=findings.rtol, whole_numbers=sys.maxsize
+        align(c, py, vocabulary),
+        CaseResult("", ""),
+        Contract(),
+        pair=pair,
+        rtol=findings.rtol,
+        whole_numbers=sys.maxsize,
     )
     if pixels is None:
         return closer, None

@@ -1,0 +1,194 @@
+"""A pair: two programs and what is known of them, as a folder with a pair.toml describes it.
+
+Only what a command uses is read: the vocabulary for a comparison, the programs for a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.programs import SIDES, Program, Programs, read_option, read_program, read_shape
+from trace_parity.pair.quirk_ledger import Quirk, load_quirks
+from trace_parity.pair.toml_table import Table, nearest, read_toml
+from trace_parity.pair.vocabulary import Tolerance, Vocabulary, load_vocabulary
+
+if TYPE_CHECKING:
+    from trace_parity.blame.equation import Domain
+    from trace_parity.pair.case import Case
+    from trace_parity.pair.matrix import Matrix
+
+FILE_NAME = "pair.toml"
+KEYS = ("vocabulary", "quirks", "cases", "matrix", "equations")
+"""Files of a pair, each with the name that it has unless pair.toml says another."""
+DEFAULTS = {
+    "vocabulary": "vocabulary.toml",
+    "quirks": "quirks.toml",
+    "cases": "cases",
+    "matrix": "matrix.toml",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What pair.toml says; `base` is the pair that it extends, which answers for what this one leaves out."""
+
+    folder: Path
+    title: str
+    table: Table
+    base: Pair | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
+    def where(self) -> str:
+        """The file, for messages."""
+        return self.table.where
+
+    def file(self, key: str) -> Path | None:
+        """The file or folder that pair.toml names under a key of KEYS, or that has the usual name; the base's else.
+
+        Raises HarnessError (exit 2) when the named one does not exist.
+        """
+        if key in self.table:
+            path = self.folder / self.table.text(key)
+            if not path.exists():
+                near = nearest(path.name, (p.name for p in path.parent.glob("*")) if path.parent.is_dir() else ())
+                raise self.table.wrong(key, self.table.text(key), f"a file or folder in {self.folder}", near)
+            return path
+        usual = self.folder / DEFAULTS[key] if key in DEFAULTS else None
+        if usual is not None and usual.exists():
+            return usual
+        return self.base.file(key) if self.base is not None else None
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The variables of the traces; one that lists none where there is no such file."""
+        path = self.file("vocabulary")
+        return load_vocabulary(path) if path is not None else empty_vocabulary(self.title)
+
+    @cached_property
+    def quirks(self) -> tuple[Quirk, ...]:
+        """The ledger of known quirks; empty where there is none."""
+        path = self.file("quirks")
+        return load_quirks(path) if path is not None else ()
+
+    @cached_property
+    def domain(self) -> Domain | None:
+        """The equations, with the quirks that blame may name; None where there are none."""
+        from trace_parity.pair.domain import import_domain
+
+        if "equations" not in self.table:
+            found = self.base.domain if self.base is not None else None
+        else:
+            found = import_domain(self.folder, self.table.text("equations"), self.where)
+        return replace(found, quirks=self.quirks) if found is not None else None
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Both programs. Raises HarnessError (exit 2) when one is missing."""
+        sides = {name: self._program(name) for name in SIDES}
+        for name, side in sides.items():
+            if side is None:
+                raise HarnessError(
+                    Exit.USAGE,
+                    f"programs.{name}: missing",
+                    where=self.where,
+                    expected=f"[programs.{name}] with the command that traces",
+                    hint="`compare` needs no programs",
+                )
+        return self._shared({name: side for name, side in sides.items() if side is not None})
+
+    def _program(self, name: str) -> Program | None:
+        programs = self.table.named_tables("programs")
+        if unknown := [n for n in programs if n not in SIDES]:
+            raise self.table.wrong("programs", unknown[0], "C and PY", nearest(unknown[0], SIDES))
+        if name in programs:
+            return read_program(name, programs[name], self.folder)
+        return self.base._program(name) if self.base is not None else None
+
+    def _shared(self, sides: dict[str, Program]) -> Programs:
+        """What both programs share; the base's where this pair says nothing."""
+        base = self.base._shared(sides) if self.base is not None else Programs(sides)
+        arguments = self.table.table("arguments")
+        if arguments is not None:
+            base = replace(
+                base,
+                input_flags=arguments.words("input_flags", base.input_flags),
+                output_flags=arguments.words("output_flags", base.output_flags),
+                switches=arguments.words("switches", base.switches),
+                focus_words=arguments.words("focus", base.focus_words),
+            )
+            arguments.finish()
+        options = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
+        image = self.table.table("image")
+        shape = base.shape
+        if image is not None:
+            shape = read_shape(image, "size") or shape
+            image.finish()
+        return replace(base, sides=sides, options={**base.options, **options}, shape=shape)
+
+    def with_programs(self, programs: Programs) -> Pair:
+        """The same pair with other programs."""
+        changed = replace(self)
+        changed.__dict__["programs"] = programs
+        return changed
+
+    def cases(self) -> list[Case]:
+        """All cases, by id."""
+        from trace_parity.pair.case import list_cases
+
+        folder = self.file("cases")
+        return list_cases(folder, self.folder) if folder is not None else []
+
+    def case(self, name: str) -> Case:
+        """A case by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
+        from trace_parity.pair.case import load_case
+
+        return load_case(name, self)
+
+    def matrix(self, path: Path | None = None) -> Matrix:
+        """The matrix in `path`, by default the pair's. Raises HarnessError (exit 2) with what is wrong in it."""
+        from trace_parity.pair.matrix import load_matrix
+
+        found = path or self.file("matrix")
+        if found is None:
+            raise HarnessError(
+                Exit.USAGE, "the pair has no matrix", where=self.where, expected="--matrix, or matrix.toml"
+            )
+        return load_matrix(found, self)
+
+
+def empty_vocabulary(title: str) -> Vocabulary:
+    """A vocabulary without variables: every name is judged under one tolerance."""
+    relative = Tolerance("relative", 1e-6, 0.0, None, "the default")
+    return Vocabulary(title, (), {}, {"relative": relative}, (), {})
+
+
+def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
+    """The pair in a folder; `find` gives the pair that it extends, from its name and this folder.
+
+    Raises HarnessError (exit 2) for a file that is missing, or is wrong in what every command reads.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise HarnessError(
+            Exit.USAGE, f"no {FILE_NAME}", where=str(folder), expected=f"a folder with a {FILE_NAME}, or a pair's name"
+        )
+    table = Table(read_toml(path), str(path))
+    extends = table.text("extends")
+    base = find(extends, folder) if extends else None
+    pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
+    for key in KEYS:
+        table.text(key)
+    for key in ("programs", "options", "arguments", "image"):
+        table.table(key)
+    table.finish()
+    return pair
