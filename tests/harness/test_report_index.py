@@ -126,7 +126,9 @@ def test_a_trend_joins_runs_of_one_setting_only() -> None:
 def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "toy" / "20261102T101112Z-abd"
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(to_json(RESULTS["waived"]()))
+    finding = RESULTS["waived"]()
+    passed = replace(finding, verdict="parity", exit_code=0, waivers=finding.waivers[:1])
+    (folder / "result.json").write_text(to_json(passed))
     write_manifest(folder)
     (found,) = entries(tmp_path)
     assert (found.exit_code, found.is_waived) == (0, True)
