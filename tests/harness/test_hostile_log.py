@@ -64,6 +64,16 @@ def test_nothing_in_a_log_is_obeyed(trace_diff: Cli, hostile_logs: tuple[str, st
     assert "pwned" in done.stdout or form == "github"
 
 
+def test_no_control_character_reaches_the_page(trace_diff: Cli, tmp_path: Path) -> None:
+    text = "TRACE_C: polar_vec 1 0 0\nTRACE_C: x\x1b[31m\x00y 1\nTRACE_C: a\x7f\x08b 2\n"
+    (tmp_path / "c.log").write_text(text)
+    (tmp_path / "py.log").write_text(text.replace("TRACE_C", "TRACE_PY").replace("vec 1", "vec 2"))
+    assert trace_diff("compare", "c.log", "py.log", "--lenient", "--format", "html:page.html").returncode == 1
+    page = (tmp_path / "page.html").read_text()
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", page)
+    assert "polar_vec" in page
+
+
 def test_the_refusal_of_a_line_is_not_obeyed_either(trace_diff: Cli, hostile_logs: tuple[str, str]) -> None:
     for words in (
         ("compare", *hostile_logs),

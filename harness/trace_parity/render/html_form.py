@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from trace_parity.compare.tick_table import PhiRow
+from trace_parity.printable import visible
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of
 from trace_parity.render.numbers import full, short, ulps
 from trace_parity.render.pictures import DECADES, PATCH, SIGNED_DECADES, by_panel, covered
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     import jinja2
 
 MOST_VARIABLES = 400
+MOST_SERIES = 6
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST_DIVERGENCES = 200
 MOST_SERIES = 6
 """What the page shows of each; result.json has all."""
@@ -42,7 +46,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
     return page(
         "report.html.j2",
         title=f"{result.case.id}: {result.verdict}",
-        data={"series": [[plain(p) for p in s.plots] for s in series]},
+        data={"series": [[plain(p) for p in s.plots] for s in series[:MOST_SERIES]]},
         r=result,
         in_bundle=in_bundle and embedded is not None,
         nodes=nodes,
@@ -50,6 +54,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         legend=legend(nodes),
         signs={state: sign for state, (sign, _) in STATES.items()},
         series=series,
+        most_series=MOST_SERIES,
         shown=_shown(result),
         divergences=result.divergences[:MOST_DIVERGENCES],
         kept=len(result.divergences),
@@ -77,7 +82,8 @@ def page(template: str, *, title: str, data: Any, **values: Any) -> str:
     text = environment.get_template(template).render(
         title=title, style=Markup(style), script=Markup(script), policy=policy, data=Markup(script_json(data)), **values
     )
-    return text + "\n"
+    # A log may hold a NUL or an ESC: a page with one in it is no text to many tools.
+    return _CONTROL.sub(lambda m: visible(m[0]), text) + "\n"
 
 
 def _environment() -> jinja2.Environment:
