@@ -168,9 +168,9 @@ def test_a_page_holds_nothing_that_a_log_put_there(name: str) -> None:
     json.loads(page.scripts[0])
 
 
-def test_a_hostile_name_is_shown_as_it_stands() -> None:
+def test_a_hostile_name_is_shown_with_its_control_characters_spelled_out() -> None:
     page = Elements(render_page(RESULTS["hostile"]()))
-    assert HOSTILE + "[0]" in page.text
+    assert HOSTILE.replace("\x1b", "\\x1b") + "[0]" in page.text
 
 
 def test_the_policy_lets_only_the_page_s_own_script_run() -> None:
