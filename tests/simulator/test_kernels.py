@@ -178,7 +178,7 @@ def test_a_library_that_crashes_does_not_take_the_program_with_it(
 
 def test_neither_import_nor_render_loads_the_compiler() -> None:
     program = (
-        "import sys; from simulator import Experiment, render;"
+        "import sys; from nanobragg_torch import Experiment, render;"
         "before = [m for m in sys.modules if m.startswith(('torch._inductor', 'torch._dynamo'))];"
         "from tests.simulator.small import experiment; render(experiment(phisteps=5, osc_deg=1.0), engine='kernel');"
         "after = [m for m in sys.modules if m.startswith(('torch._inductor.', 'torch._dynamo.'))];"

@@ -13,7 +13,7 @@ from nanobragg_torch.stages.structure_factors import Table, look_up
 from tests import golden
 from tests.golden import needs_shared
 from tests.simulator.small import experiment
-from tests.single_precision import MEASURED, MOST, allowed
+from tests.single_precision import MAY_GROW, MEASURED, MOST, allowed
 
 CASES = sorted(golden.golden_cases())
 
@@ -41,7 +41,7 @@ def test_image(case_id: str) -> None:
 @needs_shared
 def test_every_case_has_its_figure_and_meets_the_demand() -> None:
     assert list(MEASURED) == CASES
-    assert max(MEASURED.values()) < MOST / 10
+    assert MAY_GROW * max(MEASURED.values()) < MOST
 
 
 @pytest.mark.parametrize("case_id", ["base", "tilt_all", "phi_mosaic", "xtalsize", "conv_xds"])

@@ -142,6 +142,6 @@ def test_what_is_allowed_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     for file, part in ALLOWED:
         assert part in (Path(PACKAGE) / file).read_text(), (file, part)
     trace(experiment(), [(1, 2)])
-    monkeypatch.delitem(ALLOWED, ("evaluate.py", '"floatimage_accumulated"'))
+    monkeypatch.delitem(ALLOWED, ("rendering/evaluate.py", '"floatimage_accumulated"'))
     with pytest.raises(PromotionError, match="evaluate"):
         trace(experiment(), [(1, 2)])
