@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trace_parity.probe.c_program import Built, CProgram, build, drop_superseded, run
+from trace_parity.probe.c_program import Built, CProgram, build, run
+from trace_parity.probe.identity import drop_superseded
 from trace_parity.probe.spec import ProbeSpec, loop_rules, probe_variable
 
 pytest.importorskip("tree_sitter_c", reason="tree-sitter-c is not installed (extra [probe])")

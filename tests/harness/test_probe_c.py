@@ -87,7 +87,7 @@ def test_focus_keeps_the_lines_of_these_places(tmp_path: Path, focus: str) -> No
 
 
 def test_line_numbers_and_the_users_tree_stay(tmp_path: Path) -> None:
-    before = {p.name: p.read_bytes() for p in PROGRAMS.iterdir()}
+    before = {p.name: p.read_bytes() for p in PROGRAMS.iterdir() if p.is_file()}
     result = instrument(LJ, spec(LOOPS, VARIABLES))
     text = result.text.decode().split('lj.c"\n', 1)[1]
     original = LJ.read_text().splitlines()
@@ -96,7 +96,7 @@ def test_line_numbers_and_the_users_tree_stay(tmp_path: Path) -> None:
         assert probed.startswith(line[: len(line) - len(line.lstrip())])
     assert [p.line for p in result.placed if p.variable == "dt"] == [original.index("    double dt = 0.002;") + 1]
     build_c(LJ, spec(LOOPS, VARIABLES), tmp_path)
-    assert {p.name: p.read_bytes() for p in PROGRAMS.iterdir()} == before
+    assert {p.name: p.read_bytes() for p in PROGRAMS.iterdir() if p.is_file()} == before
 
 
 def test_record_has_both_hashes_and_the_commands(tmp_path: Path) -> None:

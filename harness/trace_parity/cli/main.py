@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "compare two logs",
     "blame": "which side breaks its own equation, in two logs or one",
     "inject": "rerun the port with C's values of some variables; isolate the faults",
+    "probe": "trace a program that prints no trace, C or PyTorch",
     "judge": "judge a bundle again under another tolerance",
     "phi": "per-φ table of two logs or of a bundle",
     "bundle": "verify, list and show bundles",

@@ -12,12 +12,14 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.probe.c_source import Instrumented, instrument
+from trace_parity.probe.identity import Identity, Outcome, compare_runs
+from trace_parity.probe.identity import run as run_command
 from trace_parity.probe.spec import Placed, ProbeSpec, Unplaced
 
 NO_CONTRACTION = "-ffp-contract=off"
@@ -53,29 +55,6 @@ class Built:
     def unplaced(self) -> list[Unplaced]:
         """All writes that could not be probed, by file and line."""
         return sorted((u for s in self.sources for u in s.unplaced), key=lambda u: (u.file, u.line, u.variable))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run left: its exit status, and the digest of standard output and of each file."""
-
-    returncode: int
-    outputs: Mapping[str, str]
-    stderr: str = field(compare=False, default="")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whether probes that are off change the program's output. `varying`: what differs between two bare runs, too."""
-
-    compared: tuple[str, ...]
-    differing: tuple[str, ...]
-    varying: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything that can be compared is equal, byte for byte."""
-        return not self.differing
 
 
 def build(program: CProgram, spec: ProbeSpec, work: Path) -> Built:
@@ -131,65 +110,20 @@ def run(
     executable: Path, args: Sequence[str], folder: Path, trace: Path | None, focus: str, timeout_s: float
 ) -> Outcome:
     """Run once in the new folder; with `trace`, probes on. Raises HarnessError (exit 3) when that fails."""
-    folder.mkdir(parents=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TRACE_PROBE_")}
     environment["OMP_NUM_THREADS"] = (
-        "1"  # indices belong to a thread: loops outside a parallel region are not seen in it
+        "1"  # indices belong to a thread: loops around a parallel region are not seen in it
     )
     if trace is not None:
         environment |= {"TRACE_PROBE_FILE": str(trace.resolve()), "TRACE_PROBE_FOCUS": focus}
-    try:
-        done = subprocess.run(
-            [str(executable), *args], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=timeout_s, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise HarnessError(Exit.PROGRAM_FAILED, f"no end after {timeout_s:g} s", where=executable.name) from error
-    except OSError as error:
-        raise HarnessError(Exit.PROGRAM_FAILED, f"cannot be started: {error}", where=executable.name) from error
-    stderr = done.stderr.decode("utf-8", "replace")
-    if done.returncode < 0 or (trace is not None and done.returncode in {70, 74}):
-        what = (
-            f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with exit code {done.returncode}"
-        )
-        raise HarnessError(
-            Exit.PROGRAM_FAILED, f"{what}: {' | '.join(stderr.strip().splitlines()[-3:])}", where=executable.name
-        )
-    outputs = {"standard output": hashlib.sha256(done.stdout).hexdigest()}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        outputs[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Outcome(done.returncode, outputs, stderr)
-
-
-def drop_superseded(trace: Path) -> int:
-    """Take the lines out of a log that a later write of the same key replaced; how many remain."""
-    lines = 0
-    kept = trace.with_name(trace.name + ".part")
-    with trace.open("rb") as source, kept.open("wb") as target:
-        for line in source:
-            if not line.startswith(b"removed"):
-                lines += 1
-                target.write(line)
-    kept.replace(trace)
-    return lines
+    return run_command([str(executable), *args], folder, environment, timeout_s)
 
 
 def check_identity(built: Built, args: Sequence[str], work: Path, timeout_s: float) -> Identity:
     """Run with probes off and without probes and compare what they leave; where that differs, run bare once more."""
     off = run(built.probed, args, work / "off", None, "", timeout_s)
     bare = run(built.bare, args, work / "bare-run", None, "", timeout_s)
-    differing = _differences(off, bare)
-    varying: set[str] = set()
-    if differing:
-        varying = _differences(bare, run(built.bare, args, work / "bare-again", None, "", timeout_s))
-    names = sorted((set(off.outputs) | set(bare.outputs)) - varying)
-    return Identity(tuple(names), tuple(sorted(differing - varying)), tuple(sorted(varying)))
-
-
-def _differences(one: Outcome, other: Outcome) -> set[str]:
-    names = set(one.outputs) | set(other.outputs)
-    differing = {name for name in names if one.outputs.get(name) != other.outputs.get(name)}
-    return differing | ({"exit code"} if one.returncode != other.returncode else set())
+    return compare_runs(off, bare, lambda: run(built.bare, args, work / "bare-again", None, "", timeout_s))
 
 
 def record(built: Built, identity: Identity | None) -> str:

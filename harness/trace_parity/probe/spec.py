@@ -9,9 +9,10 @@ Plain data; nothing here parses C or Python. `probe_variable` reads the table th
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
@@ -187,6 +188,26 @@ def expand_slices(expr: str, where: str = "expr") -> tuple[str, ...]:
     if len(expanded) > MAX_COMPONENTS:
         raise _wrong(f"{expr!r}: more than {MAX_COMPONENTS} numbers", where, hint="make a loop key of an index")
     return tuple(expanded)
+
+
+def to_json(spec: ProbeSpec) -> str:
+    """The specification as text for another process."""
+    return json.dumps(asdict(spec))
+
+
+def from_json(text: str) -> ProbeSpec:
+    """What `to_json` wrote."""
+
+    def frozen(value: Any) -> Any:
+        return tuple(frozen(v) for v in value) if isinstance(value, list) else value
+
+    data = json.loads(text)
+    variables = (
+        ProbeVariable(**{k: frozen(v) for k, v in entry.items() if k != "trigger"}, trigger=Trigger(**entry["trigger"]))
+        for entry in data["variables"]
+    )
+    rules = tuple(LoopRule(**{k: frozen(v) for k, v in entry.items()}) for entry in data["rules"])
+    return ProbeSpec(tuple(data["loops"]), tuple(variables), rules)
 
 
 def parse_only(words: Sequence[str], loops: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
