@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import torch
 from nanobragg_torch import ExperimentError, render
-from nanobragg_torch.kernels import backward
+from nanobragg_torch.kernels import image
 from nanobragg_torch.parameters import PARAMETERS
-from nanobragg_torch.stages import peaks
 from torch import Tensor
 
 from tests.simulator.small import experiment
@@ -21,6 +20,8 @@ pytestmark = pytest.mark.skipif(
 # Of the largest component: sums in another order, and slopes of the remainder for those of the index, whose rounding
 # is some 1e-13 of a period here.
 AGREEMENT = 1e-9
+# The same in single precision, where an index has four digits behind its point.
+SINGLE_AGREEMENT = 1e-3
 
 MANY: dict[str, Any] = {"phi_start_deg": 10.0, "osc_deg": 1.0, "phisteps": 5}
 KINDS: dict[str, dict[str, Any]] = {
@@ -35,16 +36,30 @@ KINDS: dict[str, dict[str, Any]] = {
         "oversample": 2,
     },
     "curved still": {"curved": True, "point_pixel": True, "polarized": False},
+    "curved, turned": {"curved": True, "kahn_factor": 0.5, "twotheta_deg": 10.0},
+    "interpolated": {"interpolate": True, **MANY},
+    "resolution limit": {
+        "dmin_A": 2.4,
+        "kahn_factor": 0.9,
+        "dispersion_fraction": 0.05,
+        "dispersion_steps": 5,
+        "water_um": 2.0,
+    },
+    "round": {"shape": "round", **MANY},
+    "gauss": {"shape": "gauss", **MANY},
+    "tophat": {"shape": "tophat", "fudge": 0.01, **MANY},
+    "no reflections": {"reflections": None, **MANY},
+    "real counts": {"Na": 5.5, "Nb": 6.25, **MANY},
+    "round, interpolated": {"shape": "round", "interpolate": True, "mosaic_spread_deg": 0.5, "mosaic_domains": 3},
 }
 
 
 def gradients(changes: dict[str, Any], engine: str) -> dict[str, Tensor]:
-    """By every parameter but the table's, of a sum of squares whose weights no symmetry shares."""
+    """By every parameter, of a sum of squares whose weights no symmetry shares."""
     subject, leaves = experiment(**changes), {}
     for parameter in PARAMETERS:
         numbers = parameter.tensor(subject)
-        has_table = subject.crystal.reflections is not None
-        if numbers is None or (has_table and parameter.name in ("structure_factors", "default_F")):
+        if numbers is None:
             continue
         leaves[parameter.name] = numbers.requires_grad_()
         subject = parameter.put(subject, numbers)
@@ -57,29 +72,32 @@ def gradients(changes: dict[str, Any], engine: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_are_those_of_eager_code(kind: str) -> None:
     eager, fused = gradients(KINDS[kind], "eager"), gradients(KINDS[kind], "kernel")
-    assert sum(bool(g.any()) for g in eager.values()) >= 10
+    assert sum(bool(g.any()) for g in eager.values()) >= 9
     for name, expected in eager.items():
         found = fused.get(name, torch.zeros_like(expected))
         assert float((found - expected).abs().max()) <= AGREEMENT * float(expected.abs().max()), name
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"oversample_omega": True}, "oversample_omega"),
-        ({"Na": torch.tensor(5.5, dtype=torch.float64)}, "no whole numbers"),
-        ({"interpolate": True}, "interpolated"),
-        ({"dmin_A": 2.4}, "resolution limit"),
-        ({"shape": "round"}, "round"),
-        ({"shape": "gauss"}, "gauss"),
-        ({"reflections": None}, "without reflections"),
-        ({"dtype": torch.float32}, "single precision"),
-    ],
-)
-def test_where_there_are_none_eager_code_is_taken_or_the_reason_said(changes: dict[str, Any], reason: str) -> None:
-    distance = torch.tensor(100.0, dtype=changes.get("dtype", torch.float64), requires_grad=True)
-    subject = experiment(distance_mm=distance, **{**MANY, **changes})
-    with pytest.raises(ExperimentError, match=reason):
+@pytest.mark.parametrize("kind", KINDS)
+def test_single_precision_agrees(kind: str) -> None:
+    single = {"dtype": torch.float32, **KINDS[kind]}
+    exact, eager, fused = gradients(KINDS[kind], "eager"), gradients(single, "eager"), gradients(single, "kernel")
+    for name, expected in exact.items():
+        if not expected.any():
+            continue
+        found = fused.get(name, torch.zeros_like(expected))
+        assert found.dtype == torch.float32 or name not in fused
+        most = SINGLE_AGREEMENT * float(expected.abs().max())
+        # Where eager code in single precision is worse, kernels may be as bad.
+        lost = float((eager[name].double() - expected).abs().max()) if name in eager else 0.0
+        assert float((found.double() - expected).abs().max()) <= max(most, 2.0 * lost), name
+
+
+@pytest.mark.parametrize("flag", ["oversample_thick", "oversample_polar", "oversample_omega"])
+def test_where_there_are_none_eager_code_is_taken_or_the_reason_said(flag: str) -> None:
+    distance = torch.tensor(100.0, dtype=torch.float64, requires_grad=True)
+    subject = experiment(distance_mm=distance, **{**MANY, flag: True})
+    with pytest.raises(ExperimentError, match=flag):
         render(subject, engine="kernel")
     render(subject).sum().backward()
     assert distance.grad is not None
@@ -98,21 +116,25 @@ def test_there_are_first_derivatives_only() -> None:
         torch.autograd.grad(image.sum(), distance, create_graph=True)
 
 
-def test_they_do_not_depend_on_how_many_steps_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_do_not_depend_on_the_blocks_nor_on_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = gradients(KINDS["scan"], "kernel")
-    monkeypatch.setattr(backward, "_STEPS_AT_ONCE", 200)
-    monkeypatch.setattr(backward, "_SLICES_AT_ONCE", 2)
-    for name, found in gradients(KINDS["scan"], "kernel").items():
+    monkeypatch.setattr(image, "_LEAST_PIXELS", 100)
+    blocks = gradients(KINDS["scan"], "kernel")
+    for name, found in blocks.items():
         assert float((found - whole[name]).abs().max()) <= AGREEMENT * float(whole[name].abs().max()), name
+    torch.set_num_threads(3)
+    for name, found in gradients(KINDS["scan"], "kernel").items():
+        assert torch.equal(found, blocks[name]), name
 
 
-def test_the_square_of_a_peak_has_the_slopes_of_its_formula() -> None:
-    rest = torch.tensor([[-0.45, -1e-3, 0.02, 0.3]], dtype=torch.float64, requires_grad=True)
-    N = torch.tensor([[5.0], [6.5]], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(peaks.square_peak, (rest, N))
-    plain = (torch.sin(torch.pi * N * rest) / torch.sin(torch.pi * rest)) ** 2
-    assert torch.allclose(peaks.square_peak(rest, N), plain, rtol=1e-12)
-    assert peaks.square_peak(torch.zeros(1, dtype=torch.float64), N[1]).item() == pytest.approx(6.5**2)
+def test_the_slope_by_a_count_of_cells_in_single_precision() -> None:
+    """A peak's sign, which goes over with the count, has no slope."""
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        Na = torch.tensor(5.0, dtype=dtype, requires_grad=True)
+        (slope,) = torch.autograd.grad(render(experiment(Na=Na, dtype=dtype, **MANY), engine="eager").sum(), Na)
+        found.append(float(slope))
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
 
 
 def test_a_default_device_of_the_user_changes_nothing() -> None:

@@ -1,52 +1,66 @@
-"""A compiled kernel, called without Python's lock, so that threads compute side by side.
-
-PyTorch's own way to call one keeps the lock; its way to compute in threads, which meet at the end of every call, waits
-more than it computes where the machine has other work (40 times the time was seen). So each thread calls kernels for
-pixels of its own. The functions of the library are PyTorch's C interface for ahead-of-time compiled models
-(torch/csrc/inductor/aoti_runtime/interface.h).
-"""
+"""A library of kernels, called through ctypes: without Python's lock, so that threads compute side by side."""
 
 from __future__ import annotations
 
 import ctypes
-import os
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
-_PREFIX = "AOTInductorModelContainer"
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype, _capsule_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-_new_capsule = ctypes.pythonapi.PyCapsule_New
-_new_capsule.restype, _new_capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+from nanobragg_torch.kernels.build import KernelError, Kind, libraries
 
 
-class KernelLibrary:
-    """A shared library with one kernel; OSError or AttributeError if the file is none."""
+class Library:
+    """A shared library of kernels; OSError or AttributeError if the file is none."""
 
     def __init__(self, file: Path) -> None:
-        self._library = ctypes.CDLL(str(file))
-        self._container = ctypes.c_void_p()
-        at_once = ctypes.c_size_t(os.cpu_count() or 1)  # more callers wait for each other
-        self._call("CreateWithDevice", ctypes.byref(self._container), at_once, b"cpu", None)
-        outputs = ctypes.c_size_t()
-        self._call("GetNumOutputs", self._container, ctypes.byref(outputs))
-        self._outputs = outputs.value
+        library = ctypes.CDLL(str(file))
+        library.nanobragg_names.restype = ctypes.c_char_p
+        tensors, counts, numbers = (part.split() for part in library.nanobragg_names().decode().split("/"))
+        self.tensors: list[str] = tensors
+        fields: list[tuple[str, Any]] = [(name, ctypes.c_void_p) for name in tensors]
+        self._slopes_type = type("Slopes", (ctypes.Structure,), {"_fields_": fields})
+        fields += [(name, ctypes.c_int64) for name in counts] + [(name, ctypes.c_double) for name in numbers]
+        self._model_type = type("Model", (ctypes.Structure,), {"_fields_": fields})
+        self._library = library
 
-    def _call(self, name: str, *arguments: Any) -> None:
-        if getattr(self._library, _PREFIX + name)(*arguments) != 0:  # says why on stderr
-            raise RuntimeError(f"the kernel {self._library._name} fails: {name}")
+    def model(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Any:
+        """What `values` and `slopes` take; valid as long as the tensors are, which are in one piece each."""
+        assert list(tensors) == self.tensors
+        return self._model_type(*(tensor.data_ptr() for tensor in tensors.values()), **numbers)
 
-    def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
-        """The outputs, new tensors, of contiguous inputs with the sizes and types that it was compiled for."""
-        handles = torch._C._aoti.unsafe_alloc_void_ptrs_from_tensors(inputs)  # the kernel frees them
-        given = (ctypes.c_void_p * len(handles))(*(_capsule_pointer(handle, None) for handle in handles))
-        made = (ctypes.c_void_p * self._outputs)()
-        sizes = ctypes.c_size_t(len(given)), ctypes.c_size_t(self._outputs)
-        self._call("Run", self._container, given, sizes[0], made, sizes[1], None, None)
-        found: list[Tensor] = torch._C._aoti.alloc_tensors_by_stealing_from_void_ptrs(
-            [_new_capsule(handle, None, None) for handle in made]
-        )
-        return found
+    def values(self, model: Any, pixels: Tensor | range, out: Tensor) -> None:
+        """Write the values (n,) of pixels, flat indices (n,), to `out`."""
+        self._library.nanobragg_values(ctypes.byref(model), *_pixels(pixels), ctypes.c_void_p(out.data_ptr()))
+
+    def slopes(
+        self, model: Any, pixels: Tensor | range, grad: Tensor, values: Tensor, out: Mapping[str, np.ndarray]
+    ) -> None:
+        """Add the slopes by the tensors named in `out`, float64, of slopes `grad` (n,) by the pixels' `values` (n,)."""
+        to = self._slopes_type(**{name: array.ctypes.data for name, array in out.items()})
+        pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (grad, values))
+        self._library.nanobragg_slopes(ctypes.byref(model), *_pixels(pixels), *pointers, ctypes.byref(to))
+
+
+def _pixels(pixels: Tensor | range) -> tuple[Any, Any, Any]:
+    """(where the indices are, or the first one; their number)."""
+    if isinstance(pixels, range):
+        return None, ctypes.c_int64(pixels.start), ctypes.c_int64(len(pixels))
+    return ctypes.c_void_p(pixels.data_ptr()), ctypes.c_int64(0), ctypes.c_int64(len(pixels))
+
+
+def load(kinds: list[Kind]) -> list[Library]:
+    """The libraries, built where they are missing; KernelError where one cannot be had."""
+    return [_load(file) for file in libraries(kinds)]
+
+
+@functools.cache
+def _load(file: Path) -> Library:
+    try:
+        return Library(file)
+    except (AttributeError, OSError) as error:
+        raise KernelError(f"the kernel {file.name} cannot be loaded: {error}") from None

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nanobragg_torch.ops import compiler_ops
-
 _SPLIT = 2.0**27 + 1
 
 
@@ -49,8 +47,6 @@ class _Root(torch.autograd.Function):
 
 def root(square: Tensor) -> Tensor:
     """√ of numbers of any shape; 0 has an infinite slope."""
-    if compiler_ops.in_kernel:
-        return compiler_ops.root(square)
     if square.dtype != torch.float64 or square.device.type != "cpu":
         return torch.sqrt(square)
     value: Tensor = _Root.apply(square)  # type: ignore[no-untyped-call]

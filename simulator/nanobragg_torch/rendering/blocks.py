@@ -27,18 +27,13 @@ class Coordinates:
 
     def __call__(self, flat: Flat) -> tuple[Tensor, Tensor]:
         """The coordinates; they are not to be written to."""
-        slow, fast, top = self.below(flat)
-        return slow + top, fast
-
-    def below(self, flat: Flat) -> tuple[Tensor, Tensor, int]:
-        """(slow, fast, top) with `slow` counted from the row `top`: for blocks of rows always the same tensors."""
         if isinstance(flat, range):
             top, skipped = divmod(flat.start, self.width)
             here = slice(skipped, skipped + len(flat))
             slow, fast = self._from_first_row(-(-here.stop // self.width))
-            return slow[here], fast[here], top
+            return slow[here] + top, fast[here]
         slow = torch.div(flat, self.width, rounding_mode="floor")
-        return slow.to(self._like.dtype), (flat - slow * self.width).to(self._like.dtype), 0
+        return slow.to(self._like.dtype), (flat - slow * self.width).to(self._like.dtype)
 
     def _from_first_row(self, rows: int) -> tuple[Tensor, Tensor]:
         """Of that many rows; without dividing for each pixel."""

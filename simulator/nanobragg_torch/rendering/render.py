@@ -9,8 +9,7 @@ from torch import Tensor
 
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.experiment import Experiment, Model
-from nanobragg_torch.kernels.backward import SlopeModel, slope_model
-from nanobragg_torch.kernels.forward import FusedModel, fused_model
+from nanobragg_torch.kernels.image import kernel_image
 from nanobragg_torch.rendering import evaluate as evaluation
 from nanobragg_torch.rendering import recompute
 from nanobragg_torch.rendering.blocks import Coordinates, Flat, filled
@@ -22,9 +21,6 @@ _VALUES_PER_PIXEL = 60
 # On a CPU, more steps than this per block fall out of its second-level cache and render more slowly.
 _CPU_STEPS_AT_ONCE = 32768
 _SMALLEST_BLOCK = 64
-# What kernels read and write again and again of so many bytes of pixels stays in the second-level cache; a kernel that
-# takes each pixel once takes more of them, since calls cost a tenth of a millisecond, and so does the way back.
-_FUSED_BLOCK_BYTES, _LARGE_BLOCK_BYTES = 2**18, 2**21
 
 
 def render(
@@ -39,7 +35,7 @@ def render(
     """The image (slow, fast), or the values (n,) of `pixels` (n, 2) given as (slow, fast); before float32 storage.
 
     Pixels outside the region of interest or masked are 0. Temporaries stay within about `memory_budget_MB` when no
-    gradient is asked for; with gradients each block is evaluated again on the way back, so that the graph stays as
+    gradient is asked for; with gradients each block is evaluated again in the backward pass, so that the graph stays as
     small. The result does not depend on the budget. `progress` is called with the fraction done. A `model`
     that was built from the experiment is used instead of building it again. `engine` is "kernel" for compiled kernels,
     "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel, their gradients to 1e-9 of the
@@ -52,12 +48,11 @@ def render(
     chosen = None if given is None else torch.unique(given)  # ascending
     wanted = active_pixels(experiment.model, height, width, chosen, model.like.device)
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
-    if torch.is_grad_enabled() and model.requires_grad:
-        slopes = slope_model(model, engine, len(wanted) * loops)
-        fused = None
+    kernels = kernel_image(model, engine, len(wanted) * loops)
+    if kernels is not None:
+        values = kernels.values(wanted, progress)
     else:
-        slopes, fused = None, fused_model(model, engine, len(wanted) * loops)
-    values = _values(model, fused, wanted, memory_budget_MB, progress, slopes)
+        values = _eager_values(model, wanted, memory_budget_MB, progress)
     if progress is not None:
         progress(1.0)
     if isinstance(wanted, range):  # all there are
@@ -68,34 +63,21 @@ def render(
     return values.new_zeros(len(chosen)).index_put((slots,), values)[torch.searchsorted(chosen, given)]
 
 
-def _values(
-    model: Model,
-    fused: FusedModel | None,
-    wanted: Flat,
-    memory_budget_MB: float,
-    progress: Callable[[float], None] | None,
-    slopes: SlopeModel | None = None,
+def _eager_values(
+    model: Model, wanted: Flat, memory_budget_MB: float, progress: Callable[[float], None] | None
 ) -> Tensor:
     """The values (n,) of the pixels `wanted`, block by block."""
     count, like = len(wanted), model.like
     coordinates = Coordinates(model.place.pixels_f, like)
     size = block_size(model, memory_budget_MB, count)
-    if fused or slopes:
-        bytes_at_once = _LARGE_BLOCK_BYTES if slopes or (fused and fused.is_whole) else _FUSED_BLOCK_BYTES
-        size = fused_block_size(bytes_at_once // like.element_size(), count, coordinates.width)
     blocks = [wanted[first : first + size] for first in range(0, count, size)]
-    if slopes is not None:
-        return recompute.block_values(model, blocks, coordinates, progress, slopes)
-    if fused is None and len(blocks) == 1:
+    if len(blocks) == 1:
         return evaluation.evaluate(model, *coordinates(wanted), progress=progress)
-    if fused is None and torch.is_grad_enabled() and model.requires_grad:
+    if torch.is_grad_enabled() and model.requires_grad:
         return recompute.block_values(model, blocks, coordinates, progress)
 
     def fill(block: Flat, out: Tensor) -> None:
-        if fused is not None:
-            fused.evaluate(*coordinates.below(block), out=out)
-        else:
-            out.copy_(evaluation.evaluate(model, *coordinates(block)))
+        out.copy_(evaluation.evaluate(model, *coordinates(block)))
 
     return filled(blocks, like, fill, progress)
 
@@ -117,12 +99,6 @@ def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
         if count * slices * loops > _CPU_STEPS_AT_ONCE:  # enough work for all threads
             block = min(block, -(-count // threads))
     return max(block, _SMALLEST_BLOCK)
-
-
-def fused_block_size(most: int, count: int, width: int) -> int:
-    """How many of `count` pixels a kernel takes at once, rows of `width` where they fit; several threads do so."""
-    size = min(most, -(-count // torch.get_num_threads()))
-    return max(size - size % width if size > width else size, _SMALLEST_BLOCK)
 
 
 def flat_index(pixels: Tensor, height: int, width: int, device: torch.device) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from nanobragg_torch.ops.compiler_ops import exponential
 from nanobragg_torch.units import Number
 
 
@@ -14,4 +14,4 @@ def capture_fraction(
     """exp(−tΔμ/ρ) − exp(−(t+1)Δμ/ρ) with ρ=d·o, for layer t and directions (3, P)."""
     parallax = diffracted[0] * odet[0] + diffracted[1] * odet[1] + diffracted[2] * odet[2]
     decay = layer_depth_m * mu_per_m / parallax
-    return exponential(-layer * decay) - exponential(-(layer + 1) * decay)
+    return torch.exp(-layer * decay) - torch.exp(-(layer + 1) * decay)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from nanobragg_torch import units
-from nanobragg_torch.ops import compiler_ops
 
 
 def background(water_m: Tensor, fluence_per_m2: Tensor) -> Tensor:
@@ -124,7 +123,7 @@ def pixel_value(
 ) -> Tensor:
     """The pixel (P,): r_e² fluence I/steps times the factors that have not been multiplied in already (None)."""
     value = r_e_sqr_m2 * fluence_per_m2 * I
-    value = compiler_ops.divided(value, steps) if isinstance(steps, Tensor) else value / steps
+    value = value / steps
     for factor in (capture, polar, omega):
         if factor is not None:
             value = value * factor

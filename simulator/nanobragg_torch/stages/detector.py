@@ -16,7 +16,6 @@ from nanobragg_torch import units
 from nanobragg_torch.conventions import DEFAULT_AXES, NAMED
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.given import Use, as_computed
-from nanobragg_torch.ops import compiler_ops
 from nanobragg_torch.ops.exact_root import root
 from nanobragg_torch.rotations import cross, dot, rotate_axis, rotate_xyz, unit
 from nanobragg_torch.settings import DetectorSettings
@@ -239,12 +238,11 @@ def airpath(position: Tensor) -> tuple[Tensor, Tensor]:
 
 def direction(position: Tensor, R: Tensor) -> Tensor:
     """d: the directions (3, P) of positions (3, P) at distances R (P,)."""
-    return compiler_ops.divided(position, R)
+    return position / R
 
 
 def solid_angle(place: Surface, R: Tensor, point_pixel: bool) -> Tensor:
     """ω (P,) in steradians of pixels at distances R (P,); point pixels have 1/R²."""
-    by_R = compiler_ops.divided
     if point_pixel:
-        return by_R(by_R(torch.ones_like(R), R), R)
-    return by_R(by_R(by_R(place.pixel * place.pixel, R), R) * place.close_distance, R)
+        return 1.0 / R / R
+    return place.pixel * place.pixel / R / R * place.close_distance / R

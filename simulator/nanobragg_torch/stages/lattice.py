@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from nanobragg_torch.ops import compiler_ops
 from nanobragg_torch.units import ROUND_CORRECTION
 
 Count: TypeAlias = "int | Tensor"
@@ -28,7 +27,6 @@ Counts: TypeAlias = "tuple[Count, Count, Count]"
 # plain formula has lost as many digits.
 _SERIES_BELOW = 0.05
 _NOTHING = 1e-30
-_NO_REMAINDER = 1e-10
 # The same for the square of the argument of a sphere's transform.
 _SPHERE_SERIES_BELOW = 0.04
 
@@ -175,28 +173,9 @@ def _of_remainder(index: Tensor, N: Count) -> Tensor:
     nearest = torch.round(index)
     value = sincg((index - nearest) * math.pi, N)
     if isinstance(N, Tensor):
-        is_odd = torch.remainder(nearest * (N - 1.0), 2.0)
+        is_odd = torch.remainder(nearest * (N.detach() - 1.0), 2.0)
         return value * (1.0 - 2.0 * torch.where(torch.round(N) == N, is_odd, torch.zeros_like(is_odd)))
     return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
-
-
-def _in_one_quotient(hkl: Tensor, hkl0: Tensor, N: Counts) -> Tensor:
-    """The product of all three factors in a kernel, but for its sign: divided once, since that costs more than a sine.
-
-    As `_plain` and `_of_remainder`, with whole numbers N. An argument below that of which the factor is N to rounding
-    counts as that, so that there is no 0/0.
-    """
-    above, below = [], []
-    for index, whole, cells in zip(hkl.unbind(), hkl0.unbind(), N, strict=True):
-        if hkl.dtype == torch.float32:
-            rest = torch.abs(index - whole).clamp(min=_NO_REMAINDER)
-            above.append(compiler_ops.sine_of_pi_but_sign(rest * cells))
-            below.append(compiler_ops.sine_of_half_turns(rest))
-        else:
-            x = torch.abs(index * math.pi).clamp(min=_NOTHING)
-            above.append(compiler_ops.sine_but_sign(x * cells))
-            below.append(compiler_ops.sine_but_sign(x))
-    return product(above) / product(below)
 
 
 def product(factors: list[Tensor]) -> Tensor:
@@ -242,8 +221,6 @@ def lattice_factor(
     shape: str, hkl: Tensor, hkl0: Tensor, N: Counts, fudge: Tensor, reciprocal_A: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """(F_latt, factors per axis): (K, P), and for the square shape its three factors, else an empty list."""
-    if shape == "square" and compiler_ops.in_kernel:
-        return _in_one_quotient(hkl, hkl0, N), []
     if shape == "square":
         factors = square_factors(hkl, N)
         return product(factors), factors

@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nanobragg_torch.ops import compiler_ops
 from nanobragg_torch.units import Number
 
 
 def scattering_vector(diffracted: Tensor, incident: Tensor, wavelength_m: Tensor) -> Tensor:
     """q = (d − i)/λ in m⁻¹, for directions (3, P) and incident directions that broadcast with them, such as (3, 1)."""
-    return compiler_ops.divided(diffracted - incident, wavelength_m)
+    return (diffracted - incident) / wavelength_m
 
 
 def is_resolved(q: Tensor, dmin_m: Number) -> Tensor:

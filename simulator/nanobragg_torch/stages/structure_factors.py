@@ -7,7 +7,6 @@ whose 4×4×4 block leaves the grid falls back to the nearest value by itself (q
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,29 +16,24 @@ from torch import Tensor
 
 from nanobragg_torch import units
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.ops import compiler_ops, gather_block
 from nanobragg_torch.settings import Reflections
 
-Triple: TypeAlias = "tuple[units.Number, units.Number, units.Number]"
+Triple: TypeAlias = "tuple[int, int, int]"
 
 
 @dataclass(frozen=True)
 class Table:
-    """The bordered grid (h, k, l); `lowest` and `highest` h k l of the listed range.
-
-    The numbers are ints, or floating-point tensors in a kernel that serves any table.
-    """
+    """The bordered grid (h, k, l); `lowest` and `highest` h k l of the listed range."""
 
     F: Tensor
     shape: Triple  # of F
     lowest: Triple
     highest: Triple
-    wide: bool | None = None  # in a kernel
 
     @property
     def is_wide(self) -> bool:
         """Are there more points than the floating-point numbers of F can count?"""
-        return self.F.numel() >= 1 / torch.finfo(self.F.dtype).eps if self.wide is None else self.wide
+        return self.F.numel() >= 1 / torch.finfo(self.F.dtype).eps
 
 
 def build_table(reflections: Reflections | None, default_F: units.Number, like: Tensor) -> Table | None:
@@ -68,27 +62,24 @@ def build_table(reflections: Reflections | None, default_F: units.Number, like: 
 
 def look_up(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
     """F at integer indices (any one shape, floating-point numbers); outside the listed range default_F."""
-    at = _node(table, h, k, l)
-    return compiler_ops.node(table.F, at) if compiler_ops.in_kernel else torch.take(table.F, at)
+    return torch.take(table.F, _node(table, h, k, l))
 
 
 def _node(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
     """Flat indices of the nodes at integer indices, or of the border."""
     inside = (
-        torch.clamp(x, low - 1.0, high + 1.0) - (low - 1.0)  # type: ignore[arg-type]
+        torch.clamp(x, low - 1.0, high + 1.0) - (low - 1.0)
         for x, low, high in zip((h, k, l), table.lowest, table.highest, strict=True)
     )
     return _flat_index(table, *inside)
 
 
 def _flat_index(table: Table, h: Tensor, k: Tensor, l: Tensor) -> Tensor:
-    """Flat indices of the table at indices that count from its border; in a kernel they need not be integers."""
+    """Flat indices of the table at indices that count from its border."""
     _, nk, nl = table.shape
     if table.is_wide:  # the index itself must be exact
         h, k, l = h.to(torch.int64), k.to(torch.int64), l.to(torch.int64)
-        nk, nl = (n.to(torch.int64) if isinstance(n, Tensor) else n for n in (nk, nl))
-    at: Tensor = (h * nk + k) * nl + l
-    return at if compiler_ops.in_kernel else at.to(torch.int64)
+    return ((h * nk + k) * nl + l).to(torch.int64)
 
 
 def _lagrange(x: Tensor) -> list[Tensor]:
@@ -121,10 +112,7 @@ def _interpolated(table: Table, first: Tensor, weights: list[list[Tensor]]) -> T
 
 
 def _margin(table: Table, hkl: Tensor) -> Tensor:
-    """Not below 0 where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor.
-
-    One number for all: logic of booleans is slow in a kernel.
-    """
+    """Not below 0 where the 4×4×4 block is inside the grid; the test is on the index itself, not on its floor."""
     margins = [
         margin
         for x, low, high in zip(hkl, table.lowest, table.highest, strict=True)
@@ -134,29 +122,13 @@ def _margin(table: Table, hkl: Tensor) -> Tensor:
     return least
 
 
-def structure_factor(
-    table: Table | None,
-    default_F: Tensor,
-    hkl: Tensor,
-    hkl0: Tensor,
-    interpolate: bool,
-    meanwhile: Tensor | None = None,
-) -> Tensor:
-    """F_cell (K, P) at fractional indices hkl and nearest ones hkl0, both (3, K, P).
-
-    `meanwhile` (K, P) is what a kernel may compute in between (see kernel_block).
-    """
+def structure_factor(table: Table | None, default_F: Tensor, hkl: Tensor, hkl0: Tensor, interpolate: bool) -> Tensor:
+    """F_cell (K, P) at fractional indices hkl and nearest ones hkl0, both (3, K, P)."""
     if table is None:
         return default_F.expand(hkl.shape[1:])
+    nearest = look_up(table, hkl0[0], hkl0[1], hkl0[2])
     if not interpolate or min(table.F.shape) < 4:  # no block fits
-        return look_up(table, hkl0[0], hkl0[1], hkl0[2])
+        return nearest
     base = torch.floor(hkl)
     first, weights = _first_node(table, base), [_lagrange(x) for x in (hkl - base).unbind()]
-    margin, nearest = _margin(table, hkl), _node(table, hkl0[0], hkl0[1], hkl0[2])
-    if compiler_ops.in_kernel:
-        meanwhile = nearest if meanwhile is None else meanwhile
-        total: Tensor = gather_block.block_sum(
-            table.F, first, nearest, margin, list(itertools.chain(*weights)), meanwhile
-        )
-        return total
-    return torch.where(margin >= 0, _interpolated(table, first, weights), torch.take(table.F, nearest))
+    return torch.where(_margin(table, hkl) >= 0, _interpolated(table, first, weights), nearest)

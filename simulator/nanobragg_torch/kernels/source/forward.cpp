@@ -1,0 +1,49 @@
+// The values of pixels. Compiled into a library of its own, once for each precision; called through ctypes.
+
+#include "lattice.h"
+#include "pixel.h"
+#include "structure_factors.h"
+
+// The sum over slices of one sub-sample and source.
+template <int shape, int lookup>
+INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
+  V total = {};
+  Values values;
+  for (int64_t slice = 0; slice < m.slices; slice++) {
+    V3 hkl = miller_indices(m.real_m + 9 * slice, q), hkl0 = nearest(hkl);
+    if constexpr (lookup == NEAREST) look_up(g, hkl0, values);
+    V F = lattice_factor<shape>(m, c, hkl, hkl0);
+    if constexpr (lookup == NO_TABLE) F *= *m.default_F;
+    if constexpr (lookup == NEAREST) F *= values.F;
+    if constexpr (lookup == INTERPOLATED) F *= interpolated(g, hkl, hkl0);
+    total = fma(F, F, total);
+  }
+  return m.dmin_m > 0 ? (is_resolved(m, q) ? total : V{}) : total;
+}
+
+template <int shape, int lookup>
+static void values(const Model& m, const int64_t* flat, int64_t first, int64_t count, Real* out) {
+  const Crystal c = crystal(m);
+  const Grid g = grid(m);
+  Coordinates coordinates(m, flat, first, count);
+  for (int64_t at = 0; at < count; at += W) {
+    Pixels p = coordinates.next();
+    const Ray first_ray = ray_to(m, p, 0, 0, 0);
+    V I = all(*m.background);
+    for (int64_t layer = 0; layer < m.layers; layer++)
+      for (int64_t subS = 0; subS < m.oversample; subS++)
+        for (int64_t subF = 0; subF < m.oversample; subF++) {
+          Ray ray = layer + subS + subF == 0 ? first_ray : ray_to(m, p, layer, subS, subF);
+          for (int64_t source = 0; source < m.sources; source++)
+            I += sum_of_slices<shape, lookup>(m, c, g, scattering_vector(m, ray.diffracted, source));
+        }
+    V value = I * pixel_factor(m, pixel_factors(m, p, first_ray));
+    std::memcpy(out + at, &value, (at + W <= count ? W : count - at) * sizeof(Real));
+  }
+}
+
+extern "C" const char* nanobragg_names() { return NAMES; }
+
+extern "C" void nanobragg_values(const Model* m, const int64_t* flat, int64_t first, int64_t count, Real* out) {
+  specialised(*m, [&](auto shape, auto lookup) { values<shape, lookup>(*m, flat, first, count, out); });
+}
