@@ -173,7 +173,7 @@ def _of_remainder(index: Tensor, N: Count) -> Tensor:
     nearest = torch.round(index)
     value = sincg((index - nearest) * math.pi, N)
     if isinstance(N, Tensor):
-        is_odd = torch.remainder(nearest * (N.detach() - 1.0), 2.0)
+        is_odd = torch.remainder(nearest * (torch.round(N) - 1.0), 2.0)
         return value * (1.0 - 2.0 * torch.where(torch.round(N) == N, is_odd, torch.zeros_like(is_odd)))
     return value if N % 2 == 1 else value * (1.0 - 2.0 * torch.remainder(nearest, 2.0))
 
