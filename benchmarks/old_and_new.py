@@ -66,9 +66,10 @@ def more_workloads() -> list[Workload]:
 
 def measure(checkout: Path, work: Workload, folder: Path, options: argparse.Namespace) -> tuple[float, float, float]:
     """(median processor seconds, median wall-clock seconds, peak MiB) of one process."""
-    package = "nanobragg_torch" if (checkout / "simulator" / "nanobragg_torch").is_dir() else "simulator"
+    is_package = (checkout / "simulator" / "nanobragg_torch").is_dir()  # before, the folder itself was one
+    package, where = ("nanobragg_torch", checkout / "simulator") if is_package else ("simulator", checkout)
     job = [package, work.argv, options.dtype, options.repeats, options.threads, options.gradient]
-    environment = os.environ | {"PYTHONPATH": f"{checkout}{os.pathsep}{checkout / 'simulator'}"}
+    environment = os.environ | {"PYTHONPATH": str(where)}
     command = [sys.executable, "-c", CHILD, json.dumps(job)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
     if done.returncode:
