@@ -238,7 +238,8 @@ def test_no_detaching_on_the_way_from_settings_to_image() -> None:
 
 def test_import_leaves_the_compiler_alone() -> None:
     code = (
-        "import sys, nanobragg_torch; print([m for m in ('torch._dynamo', 'torch._inductor', 'sympy') if m in sys.modules])"
+        "import sys, nanobragg_torch;"
+        "print([m for m in ('torch._dynamo', 'torch._inductor', 'sympy') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
