@@ -14,7 +14,7 @@ MINIMAL = 'id = "x"\ntitle = "X"\nargv = ["-N", "5"]\npixels = [[1, 2]]\n'
 
 
 def test_a_minimal_case() -> None:
-    case = parse_case(MINIMAL, "x.toml")
+    case = parse_case(MINIMAL, "x.toml", shipped())
     assert (case.argv, case.pixels, case.contract.pixels) == (("-N", "5"), ((1, 2),), ((1, 2),))
 
 
@@ -32,7 +32,7 @@ def test_a_minimal_case() -> None:
 )
 def test_a_case_file_that_is_none_is_refused(text: str, says: str) -> None:
     with pytest.raises(HarnessError, match=says) as caught:
-        parse_case(text, "x.toml")
+        parse_case(text, "x.toml", shipped())
     assert caught.value.code == Exit.USAGE
 
 
@@ -56,7 +56,7 @@ def test_files_put_in_replace_the_case_s_own(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     programs = shipped().programs
-    case = with_options(shipped().case("supervisor"), programs, {"mat": None, "hkl": "mine.hkl"})
+    case = with_options(shipped().case("supervisor"), shipped(), {"mat": None, "hkl": "mine.hkl"})
     placed = place_inputs(case, work, programs.input_flags, tmp_path)
     assert placed.argv[placed.argv.index("-hkl") + 1] == str(mine)
     assert sorted(p.name for p in work.iterdir()) == ["A.mat"]
@@ -68,7 +68,7 @@ def test_a_pasted_command_line() -> None:
     case = pasted_case(["./nanoBragg", "-N", "5", "-floatfile", "out.bin", "-cell", "70"], [(1, 2)])
     assert case.argv == ("-N", "5", "-floatfile", "out.bin", "-cell", "70")
     assert without_outputs(case, shipped().programs.output_flags).argv == ("-N", "5", "-cell", "70")
-    assert parse_case(case.source, "pasted").argv == case.argv
+    assert parse_case(case.source, "pasted", shipped()).argv == case.argv
 
 
 def test_the_commands(trace_diff: Cli) -> None:

@@ -25,7 +25,15 @@ def test_a_command_is_filled_from_its_template() -> None:
     template = ("{build}/prog", "{args}", "{against}", "-o", "{trace}")
     words = fill(template, {"args": ["-N", "5"], "against": []}, {"build": "b", "trace": "t.log"})
     assert words == ["b/prog", "-N", "5", "-o", "t.log"]
-    assert focus_words(shipped().programs, [(1, 2), (3, 4)]) == ["-trace_pixel", "1", "2", "-trace_pixel", "3", "4"]
+    focus = focus_words(shipped().programs, ("spixel", "fpixel"), [(1, 2), (3, 4)])
+    assert focus == [
+        "-trace_pixel",
+        "1",
+        "2",
+        "-trace_pixel",
+        "3",
+        "4",
+    ]
 
 
 def python(code: str) -> list[str]:

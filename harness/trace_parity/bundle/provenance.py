@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -29,15 +30,18 @@ def environment(now: datetime) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "python": sys.version.split()[0],
         "compiler": _first_line([os.environ.get("CC", "cc"), "--version"]),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Commit, branch and whether the tree has changes; `commit` is None outside a checkout of this project."""
+    """Commit, branch and whether the tree has changes; `commit` is None outside a repository.
+
+    An installed package is in none, even where its environment is a folder of one.
+    """
     top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None or not (Path(top) / "harness").is_dir():
+    if top is None or {"site-packages", "dist-packages"} & set(folder.parts):
         return {"commit": None, "short": "nogit", "branch": None, "dirty": False, "changed": []}
     changed = (_git(folder, "status", "--porcelain") or "").splitlines()
     return {
@@ -49,6 +53,12 @@ def git_state(folder: Path) -> dict[str, Any]:
     }
 
 
+def changes(folder: Path) -> str | None:
+    """sha256 of all uncommitted changes to tracked files of a folder's repository; None outside a repository."""
+    diff = _git(folder, "diff", "HEAD", "--binary")
+    return None if diff is None else hashlib.sha256(diff.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def bundle_name(now: datetime, git: dict[str, Any]) -> str:
     """`<UTC time>-<short commit>[-dirty]`."""
     return f"{stamp(now)}-{git['short']}{'-dirty' if git['dirty'] else ''}"
@@ -56,7 +66,9 @@ def bundle_name(now: datetime, git: dict[str, Any]) -> str:
 
 def _git(folder: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, errors="surrogateescape", check=False
+        )
     except OSError:
         return None
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
@@ -70,7 +82,8 @@ def _first_line(command: list[str]) -> str | None:
     return done.stdout.splitlines()[0] if done.returncode == 0 and done.stdout else None
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
 
-@click.command(
-    epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume (clean tree only)."
-)
+@click.command(epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume.")
 @click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the shipped one]")
 @click.option("--only", multiple=True, metavar="ID", help="Run this case of the matrix, repeatable.")
 @click.option(
@@ -48,7 +46,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Compare the settings of both programs first, as `run` does; 1 to 2 s a case more.",
 )
-@click.option("--resume", is_flag=True, help="Take over the outcomes of the same commit from an earlier gate.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Take over the outcomes of an earlier gate of the same pair, programs and options.",
+)
 @pair_option
 def gate(
     pair: Pair,
@@ -78,6 +80,7 @@ def gate(
     if unknown := set(only) - {case.id for case in loaded.cases}:
         raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not only or c.id in only))
+    can_thread = any("threads" in side.options for side in pair.programs.sides.values())
     options = RunOptions(
         against=against,
         out=out,
@@ -86,7 +89,7 @@ def gate(
         waive=waive,
         waive_unused=True,
         together=True,
-        program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))},
+        program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))} if can_thread else {},
         asked_as=("trace-diff", *sys.argv[1:]),
         preflight=preflight,
     )

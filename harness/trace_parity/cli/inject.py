@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import pair_option
+from trace_parity.cli.pair_options import PairCommand, pair_values
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -16,27 +17,26 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=PairCommand,
     epilog="Exit codes: 0 everything after agrees, 1 it does not, 2 usage or another input file, 3 the port failed, "
-    "5 unreadable, 6 nothing was compared that comes after."
+    "5 unreadable, 6 nothing was compared that comes after.",
 )
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
-@click.option("--mat", type=click.Path(), help="The matrix file that the run was given.")
-@click.option("--hkl", type=click.Path(), help="The reflection file that the run was given.")
 @click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
 @click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
 @pair_option
+@click.pass_context
 def inject(
+    ctx: click.Context,
     pair: Pair,
     bundle: Path,
     names: tuple[str, ...],
     is_bisect: bool,
-    mat: str | None,
-    hkl: str | None,
     trust_bundle: bool,
     rtol: float | None,
     form: str,
@@ -62,10 +62,11 @@ def inject(
             expected="names of variables, or --bisect",
         )
     lab.known_ids(names, pair.vocabulary)  # before anything is run
-    files = {"mat": mat, "hkl": hkl}
     with (
         stages() as stage,
-        lab.counterfactual(pair, bundle, files=files, rtol=rtol, is_trusted=trust_bundle, stage=stage) as ready,
+        lab.counterfactual(
+            pair, bundle, files=pair_values(ctx), rtol=rtol, is_trusted=trust_bundle, stage=stage
+        ) as ready,
     ):
         found: Injection | Bisection = lab.bisect(ready) if is_bisect else lab.inject(ready, names)
     click.echo(to_json(found) if form == "json" else _text(found), nl=False)

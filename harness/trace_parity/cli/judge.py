@@ -53,7 +53,7 @@ def judge(
     if stored.images is not None:
         both = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
         images = compare_images(both[0], both[1], vocabulary.image, rtol)
-    case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"))
+    case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"), pair)
     contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
     result = compare(
         align(tables[0], tables[1], vocabulary),

@@ -9,48 +9,26 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import emit, output_options, pair_option, parse_formats, stages, waive_option
+from trace_parity.cli.pair_options import PairCommand, pair_values, pasted, places
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
 
-class CommandWithPaste(click.Command):
-    """Everything behind `--` is a pasted command line and is not looked at."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put what stands behind `--` aside."""
-        if "--" in args:
-            cut = args.index("--")
-            ctx.meta["pasted"] = tuple(args[cut + 1 :])
-            args = args[:cut]
-        return super().parse_args(ctx, args)
-
-
 @click.command(
-    cls=CommandWithPaste,
+    cls=PairCommand,
     epilog="Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable, "
     "6 nothing or one side only to compare, 7 a stale waiver.",
 )
 @click.argument("case", required=False, metavar="[CASE | -- COMMAND LINE]")
 @click.option(
-    "--pixel",
-    "pixels",
-    nargs=2,
-    type=click.IntRange(min=0),
-    multiple=True,
-    metavar="SLOW FAST",
-    help="Pixel to trace, repeatable; in place of the case's own.",
-)
-@click.option(
     "--pixels",
     "picks",
     metavar="PICKS",
     help="Pick pixels off the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
-    "[default for a command line without --pixel: worst:2,brightest:1]",
+    "[default for a command line without a place: worst:2,brightest:1]",
 )
-@click.option("--mat", type=click.Path(), help="Use this matrix file in place of the case's.")
-@click.option("--hkl", type=click.Path(), help="Use this reflection file in place of the case's.")
 @click.option(
     "--against",
     default="",
@@ -77,10 +55,7 @@ def run(
     ctx: click.Context,
     pair: Pair,
     case: str | None,
-    pixels: tuple[tuple[int, int], ...],
     picks: str | None,
-    mat: str | None,
-    hkl: str | None,
     against: str,
     out: Path,
     waive: tuple[str, ...],
@@ -96,9 +71,8 @@ def run(
     """Run both programs on CASE or on a pasted command line, compare, and leave a bundle.
 
     \b
-    trace-diff run supervisor
-    trace-diff run supervisor --mat A.mat --hkl scaled.hkl
-    trace-diff run --pixel 685 1039 -- -mat A.mat -hkl scaled.hkl -distance 231 …
+    trace-diff run CASE
+    trace-diff run -- COMMAND LINE OF THE PROGRAMS
 
     The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
     """
@@ -111,8 +85,9 @@ def run(
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)
     check_ids(waive, pair.quirks)
-    argv: tuple[str, ...] = ctx.meta.get("pasted", ())
-    if case is None and not argv:
+    argv, pixels = pasted(ctx), places(ctx)
+    has_cases = bool(pair.cases()) or bool(pair.focus)
+    if case is None and not argv and has_cases:
         raise HarnessError(
             Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"
         )
@@ -123,15 +98,17 @@ def run(
     if picks is not None and (pixels or no_images):
         raise HarnessError(
             Exit.USAGE,
-            "--pixels picks off the images, so it goes neither with --pixel nor with --no-images",
+            "--pixels picks off the images, so it goes neither with places nor with --no-images",
             expected="one of them",
         )
     chosen = pasted_case(argv, pixels) if case is None else with_pixels(pair.case(case), pixels)
-    if picks is None and not chosen.pixels:
-        if no_images:
-            raise HarnessError(Exit.USAGE, "no pixel to trace", expected="--pixel SLOW FAST, since there are no images")
+    if picks is None and pair.focus and not chosen.pixels:
+        if no_images or not pair.programs.can_render:
+            names = " ".join(name.upper() for name in pair.focus_names)
+            expected = f"--{pair.focus_option or 'at'} {names}, since there are no images"
+            raise HarnessError(Exit.USAGE, "no place to trace", expected=expected)
         picks = DEFAULT_PICKS
-    chosen = with_options(chosen, pair.programs, {"mat": mat, "hkl": hkl})
+    chosen = with_options(chosen, pair, pair_values(ctx))
     asked = {"device": device, "dtype": dtype, "threads": threads}
     options = RunOptions(
         against=against,

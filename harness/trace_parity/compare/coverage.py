@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from trace_parity.compare.align import Alignment
 from trace_parity.pair.vocabulary import ABSENT, Variable, Vocabulary
@@ -18,11 +19,12 @@ from trace_parity.trace.table import RowId, TraceTable
 class Contract:
     """What a case asks for: each variable present on both sides at every index of its loops.
 
-    `pixels` are (slow, fast); `ticks` says how many ticks each other loop has (1 where it is not named).
+    `pixels` are places in the vocabulary's focus; `ticks` says how many ticks each other loop has
+    (1 where it is not named).
     """
 
     variables: tuple[str, ...] = ()
-    pixels: tuple[tuple[int, int], ...] = ()
+    pixels: tuple[tuple[int, ...], ...] = ()
     ticks: dict[str, int] = field(default_factory=dict)
 
 
@@ -76,13 +78,16 @@ def _against_contract(alignment: Alignment, contract: Contract) -> list[str]:
 
 
 def _keys(vocabulary: Vocabulary, loops: tuple[str, ...], contract: Contract) -> list[tuple[int, ...]]:
-    """Every key that the contract asks for in a scope of these loops. The two outermost loops are the pixel's."""
-    pixels: Sequence[tuple[int, ...]] = contract.pixels if vocabulary.loops[0] in loops else ((ABSENT, ABSENT),)
-    keys = [tuple(pixel) for pixel in pixels]
-    for loop in vocabulary.loops[2:]:
-        ticks = range(contract.ticks.get(loop, 1)) if loop in loops else (ABSENT,)
-        keys = [(*key, tick) for key in keys for tick in ticks]
-    return keys
+    """Every key that the contract asks for in a scope of these loops: its places in the focus, all ticks else."""
+    places = [dict(zip(vocabulary.focus, place, strict=True)) for place in contract.pixels] or [{}]
+    keys: dict[tuple[int, ...], None] = {}
+    for place in places:
+        indices = [
+            (ABSENT,) if loop not in loops else (place[loop],) if loop in place else range(contract.ticks.get(loop, 1))
+            for loop in vocabulary.loops
+        ]
+        keys |= dict.fromkeys(product(*indices))
+    return list(keys)
 
 
 def _one_sided(alignment: Alignment) -> list[str]:

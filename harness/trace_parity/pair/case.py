@@ -24,8 +24,8 @@ from trace_parity.pair.toml_table import nearest, read_text
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
-Pixel = tuple[int, int]
-"""(slow, fast)."""
+Pixel = tuple[int, ...]
+"""The indices of a place in the loops of the pair's focus."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Case:
         return Contract(self.variables, self.pixels, dict(self.ticks))
 
 
-def list_cases(folder: Path, pair: Path) -> list[Case]:
-    """The cases in a folder, by id; `pair` is the folder of the pair that has them."""
+def list_cases(folder: Path, pair: Pair) -> list[Case]:
+    """The cases in a folder, by id."""
     found = [parse_case(read_text(f), str(f), pair) for f in folder.glob("*.toml")]
     return sorted(found, key=lambda case: case.id)
 
@@ -72,7 +72,7 @@ def load_case(name: str, pair: Pair) -> Case:
     """A case of a pair by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
     path = Path(name)
     if path.suffix == ".toml":
-        return parse_case(read_text(path), name, pair.folder)
+        return parse_case(read_text(path), name, pair)
     cases = {case.id: case for case in pair.cases()}
     if name not in cases:
         raise HarnessError(
@@ -86,8 +86,8 @@ def load_case(name: str, pair: Pair) -> Case:
     return cases[name]
 
 
-def parse_case(text: str, where: str, pair: Path = Path()) -> Case:
-    """Read a case file of the pair in that folder; raises HarnessError (exit 2) with what is wrong in it."""
+def parse_case(text: str, where: str, pair: Pair) -> Case:
+    """Read a case file of a pair; raises HarnessError (exit 2) with what is wrong in it."""
     try:
         data = tomllib.loads(text)
         coverage = data.get("coverage", {})
@@ -95,9 +95,9 @@ def parse_case(text: str, where: str, pair: Path = Path()) -> Case:
             id=data["id"],
             title=data["title"],
             argv=tuple(shlex.split(data["argv"]) if isinstance(data["argv"], str) else map(str, data["argv"])),
-            pixels=tuple((int(s), int(f)) for s, f in data["pixels"]),
+            pixels=focus_of(data, pair),
             description=data.get("description", "").strip(),
-            files=tuple(input_file(n, f, pair) for n, f in data.get("files", {}).items()),
+            files=tuple(input_file(n, f, pair.folder) for n, f in data.get("files", {}).items()),
             variables=tuple(coverage.get("variables", [])),
             ticks=coverage.get("ticks", {}),
             expectation=data.get("expectation", {}),
@@ -107,9 +107,30 @@ def parse_case(text: str, where: str, pair: Path = Path()) -> Case:
         raise HarnessError(Exit.USAGE, f"not a case file: {error!r}", where=where) from error
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", case.id):
         raise HarnessError(Exit.USAGE, f"case id {case.id!r}", where=where, expected="letters, digits, _ . -")
-    if not case.pixels:
-        raise HarnessError(Exit.USAGE, "a case without pixels compares nothing", where=where)
+    if unknown := [key for key in data if key not in CASE_KEYS]:
+        raise HarnessError(
+            Exit.USAGE,
+            f"{unknown[0]}: unknown key",
+            where=where,
+            expected="one of " + ", ".join(CASE_KEYS),
+            hint=nearest(unknown[0], CASE_KEYS),
+        )
     return case
+
+
+CASE_KEYS = ("id", "title", "argv", "focus", "pixels", "description", "files", "coverage", "expectation")
+
+
+def focus_of(data: Mapping[str, Any], pair: Pair) -> tuple[Pixel, ...]:
+    """The places that a case asks for, under the key `focus` (or `pixels`). Raises ValueError for what is none."""
+    key = "pixels" if "pixels" in data else "focus"
+    places = tuple(tuple(int(index) for index in place) for place in data.get(key, ()))
+    names = ", ".join(pair.focus_names)
+    if wrong := next((place for place in places if len(place) != len(pair.focus)), None):
+        raise ValueError(f"{key}: found {list(wrong)}, expected [{names}]")
+    if pair.focus and not places:
+        raise ValueError(f"{key}: a case without a place ({names}) compares nothing")
+    return places
 
 
 def input_file(name: str, entry: Mapping[str, Any], pair: Path = Path()) -> InputFile:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import Case, InputFile, input_file, load_case
+from trace_parity.pair.case import Case, InputFile, focus_of, input_file, load_case
 from trace_parity.pair.toml_table import read_text
 
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ def _case(entry: Mapping[str, Any], defaults: Mapping[str, str], files: tuple[In
     if "case" in entry:
         return load_case(entry["case"], pair)
     words = shlex.split(entry["argv"].format(**defaults))
-    pixels = tuple((int(s), int(f)) for s, f in entry["pixels"])
-    if not pixels:
-        raise ValueError(f"{entry['id']}: no pixels")
+    try:
+        pixels = focus_of(entry, pair)
+    except ValueError as error:
+        raise ValueError(f"case {entry['id']}: {error}") from error
     named = tuple(f for f in files if f.name in words)
-    source = f'id = "{entry["id"]}"\nargv = {entry["argv"]!r}\npixels = {[list(p) for p in pixels]}\n'
+    source = f'id = "{entry["id"]}"\nargv = {entry["argv"]!r}\nfocus = {[list(p) for p in pixels]}\n'
     return Case(entry["id"], entry.get("title", entry["id"]), tuple(words), pixels, files=named, source=source)

@@ -5,6 +5,7 @@ Only what a command uses is read: the vocabulary for a comparison, the programs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.programs import SIDES, Program, Programs, read_option, read_program, read_shape
+from trace_parity.pair.programs import SIDES, Option, Program, Programs, read_option, read_program, read_shape
 from trace_parity.pair.quirk_ledger import Quirk, load_quirks
 from trace_parity.pair.toml_table import Table, nearest, read_toml
 from trace_parity.pair.vocabulary import Tolerance, Vocabulary, load_vocabulary
@@ -72,7 +73,31 @@ class Pair:
     def vocabulary(self) -> Vocabulary:
         """The variables of the traces; one that lists none where there is no such file."""
         path = self.file("vocabulary")
-        return load_vocabulary(path) if path is not None else empty_vocabulary(self.title)
+        found = load_vocabulary(path) if path is not None else empty_vocabulary(self.title)
+        if unknown := [loop for loop in self.focus if path is not None and loop not in found.loops]:
+            raise self.table.wrong("focus", unknown[0], "loops of the vocabulary", nearest(unknown[0], found.loops))
+        return replace(found, focus=self.focus)
+
+    @cached_property
+    def focus(self) -> tuple[str, ...]:
+        """The loops that a case picks places in, outermost first; none where every place is traced."""
+        if "focus" not in self.table:
+            return self.base.focus if self.base is not None else ()
+        return self.table.words("focus")
+
+    @cached_property
+    def focus_names(self) -> tuple[str, ...]:
+        """What people call the indices of the focus, such as slow and fast."""
+        if "focus_names" in self.table:
+            return self.table.words("focus_names")
+        return self.base.focus_names if self.base is not None and "focus" not in self.table else self.focus
+
+    @property
+    def focus_option(self) -> str:
+        """The name of the option of `trace-diff run` that takes the indices of one place; --at where it is empty."""
+        if "focus_option" in self.table:
+            return self.table.text("focus_option")
+        return self.base.focus_option if self.base is not None and "focus" not in self.table else ""
 
     @cached_property
     def quirks(self) -> tuple[Quirk, ...]:
@@ -90,6 +115,12 @@ class Pair:
         else:
             found = import_domain(self.folder, self.table.text("equations"), self.where)
         return replace(found, quirks=self.quirks) if found is not None else None
+
+    @cached_property
+    def options(self) -> dict[str, Option]:
+        """The options that `trace-diff run` and `inject` have for this pair, by name."""
+        own = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
+        return {**(self.base.options if self.base is not None else {}), **own}
 
     @cached_property
     def programs(self) -> Programs:
@@ -127,13 +158,16 @@ class Pair:
                 focus_words=arguments.words("focus", base.focus_words),
             )
             arguments.finish()
-        options = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
+            for found in re.findall(r"\{(\w+)\}", " ".join(base.focus_words)):
+                if found not in self.focus:
+                    expected = ", ".join(f"{{{loop}}}" for loop in self.focus) or "no placeholder: focus is empty"
+                    raise arguments.wrong("focus", f"{{{found}}}", expected, nearest(found, self.focus))
         image = self.table.table("image")
         shape = base.shape
         if image is not None:
             shape = read_shape(image, "size") or shape
             image.finish()
-        return replace(base, sides=sides, options={**base.options, **options}, shape=shape)
+        return replace(base, sides=sides, shape=shape)
 
     def with_programs(self, programs: Programs) -> Pair:
         """The same pair with other programs."""
@@ -146,7 +180,7 @@ class Pair:
         from trace_parity.pair.case import list_cases
 
         folder = self.file("cases")
-        return list_cases(folder, self.folder) if folder is not None else []
+        return list_cases(folder, self) if folder is not None else []
 
     def case(self, name: str) -> Case:
         """A case by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
@@ -186,8 +220,12 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     extends = table.text("extends")
     base = find(extends, folder) if extends else None
     pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
-    for key in KEYS:
+    for key in (*KEYS, "focus_option"):
         table.text(key)
+    for key in ("focus", "focus_names"):
+        table.words(key)
+    if "focus_names" in table and len(pair.focus_names) != len(pair.focus):
+        raise table.wrong("focus_names", list(pair.focus_names), f"{len(pair.focus)} names, one for each loop of focus")
     for key in ("programs", "options", "arguments", "image"):
         table.table(key)
     table.finish()

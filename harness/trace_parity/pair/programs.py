@@ -91,9 +91,13 @@ class Programs:
     input_flags: tuple[str, ...] = ()
     output_flags: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
-    options: Mapping[str, Option] = field(default_factory=dict)
     focus_words: tuple[str, ...] = ()
     shape: re.Pattern[str] | None = None
+
+    @property
+    def can_render(self) -> bool:
+        """Whether both programs write an image."""
+        return all(side.render for side in self.sides.values())
 
     def find_shape(self, output: str) -> tuple[int, int] | None:
         """The image's (slow, fast) size that a program printed."""

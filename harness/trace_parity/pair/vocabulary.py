@@ -141,6 +141,7 @@ class Vocabulary:
     aliases: Mapping[str, Alias]
     tick_table: TickTable | None = None
     image: ImageTolerance = ImageTolerance(1e-6, 1e-12, "the default")
+    focus: tuple[str, ...] = ()  # the loops that a case picks places in
 
     @cached_property
     def _by_name(self) -> dict[str, list[Variable]]:

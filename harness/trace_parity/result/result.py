@@ -139,7 +139,7 @@ class CaseResult:
     inputs: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     expectation: dict[str, str] = field(default_factory=dict)
-    pixels: tuple[tuple[int, int], ...] = ()  # (slow, fast)
+    pixels: tuple[tuple[int, ...], ...] = ()  # places in the pair's focus
     picked: tuple[str, ...] = ()  # why each pixel was picked; empty where the case names them
 
 

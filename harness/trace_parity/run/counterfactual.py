@@ -123,7 +123,7 @@ class Counterfactual:
             "args": self.case.argv,
             "against": self.side.against.get(self.stored.against, ()),
             "options": options,
-            "focus": focus_words(self.programs, self.case.pixels),
+            "focus": focus_words(self.programs, self.vocabulary.focus, self.case.pixels),
         }
         command = fill(self.side.trace, words, {**places(self.side), "work": str(self.folder), "trace": str(target)})
         title = f"{self.side.title} traces" + (f" with C's {', '.join(names_of(ids))}" if ids else "")
@@ -164,8 +164,8 @@ def counterfactual(
     side = programs.sides["PY"]
     if not side.inject:
         raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
-    case = with_pixels(parse_case(text, str(bundle / "case.toml"), pair.folder), stored.pixels)
-    case = without_outputs(with_options(case, programs, files or {}), programs.output_flags, programs.switches)
+    case = with_pixels(parse_case(text, str(bundle / "case.toml"), pair), stored.pixels)
+    case = without_outputs(with_options(case, pair, files or {}), programs.output_flags, programs.switches)
     if not is_trusted:
         _check_commands(pair, case, bundle / "case.toml")
     c_log = (bundle / "traces" / "c.log").resolve()

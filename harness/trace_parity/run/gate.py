@@ -1,12 +1,11 @@
 """The gate: many cases through both programs, one verdict. What is done is kept, so that a broken-off gate goes on.
 
 State is one JSON file, rewritten whole after every case. An outcome is taken over on `resume` when the case, the
-options and the commit (with a clean tree) are the same.
+options, the pair's files, both programs with their sources, and the framework are the same, byte for byte.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trace_parity.bundle.provenance import git_state
 from trace_parity.errors import Exit, HarnessError, cannot_write
 from trace_parity.files import scratch_folder, write_whole
 from trace_parity.pair.case import Case, make_input
 from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
+from trace_parity.run.identity import identity, resume_key
 from trace_parity.run.launch import build_program, end_programs
 from trace_parity.run.run_case import RunOptions, run_case
 
@@ -74,8 +73,8 @@ def run_gate(
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(error, options.out, "--out names the folder for bundles") from error
-    git = git_state(Path(__file__).resolve().parent)
-    keys = {case.id: _key(case, options, git) for case in matrix.cases}
+    known = identity(pair, options.out)
+    keys = {case.id: _key(case, options, known) for case in matrix.cases}
     done = _resumed(options.out, keys) if resume else {}
     for outcome in done.values():
         on_outcome(outcome)
@@ -145,12 +144,10 @@ def _stock(pantry: Path, cases: Sequence[Case]) -> Path:
     return pantry
 
 
-def _key(case: Case, options: RunOptions, git: dict[str, Any]) -> str:
-    """What an outcome depends on. With uncommitted changes nothing is known to be the same: the key is empty."""
-    if git["dirty"] or git["commit"] is None:
-        return ""
-    parts = (
-        git["commit"],
+def _key(case: Case, options: RunOptions, known: dict[str, Any]) -> str:
+    """A digest of all that an outcome depends on: pair, programs, framework, case, options."""
+    return resume_key(
+        known,
         case.argv,
         case.pixels,
         options.against,
@@ -158,8 +155,9 @@ def _key(case: Case, options: RunOptions, git: dict[str, Any]) -> str:
         sorted(options.program_options.items()),
         options.preflight,
         sorted(options.waive),
+        options.render_images,
+        [(file.name, file.text, file.command) for file in case.files],
     )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _state(out: Path) -> Path:

@@ -44,9 +44,10 @@ def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Map
     return command
 
 
-def focus_words(programs: Programs, pixels: Sequence[Pixel]) -> list[str]:
-    """The words that ask for these places."""
-    return [word.format(slow=slow, fast=fast) for slow, fast in pixels for word in programs.focus_words]
+def focus_words(programs: Programs, focus: Sequence[str], pixels: Sequence[Pixel]) -> list[str]:
+    """The words that ask for these places in the loops of `focus`."""
+    places = [{loop: str(i) for loop, i in zip(focus, pixel, strict=True)} for pixel in pixels]
+    return [word for place in places for word in fill(programs.focus_words, {}, place)]
 
 
 def build_program(program: Program, on_output: Callable[[str], None] | None = None) -> Path:

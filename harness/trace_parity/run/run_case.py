@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trace_parity import __version__
 from trace_parity.bundle.bundle import bundle_folder, final_path
-from trace_parity.bundle.provenance import bundle_name, environment, git_state
+from trace_parity.bundle.provenance import bundle_name, environment
 from trace_parity.bundle.rocrate import Action, rocrate
 from trace_parity.compare.align import align
 from trace_parity.compare.images import Image, ImageMetrics, compare_images, read_image, write_previews
@@ -31,6 +31,7 @@ from trace_parity.render.html_form import render as report_page
 from trace_parity.render.markdown_form import environment_section
 from trace_parity.render.pictures import bundle_files
 from trace_parity.result.result import CaseResult, Result, compare, to_json
+from trace_parity.run.identity import identity
 from trace_parity.run.launch import (
     Progress,
     Ran,
@@ -121,11 +122,11 @@ def run_case(pair: Pair, case: Case, options: RunOptions, stage: Stage = silent,
     check_readable(programs, case.argv)
     here = cwd or Path.cwd()
     now = datetime.now(UTC)
-    git = git_state(Path(__file__).resolve().parent)
     for program in programs.sides.values():
         if program.build:
             with stage(f"building the {program.title}"):
                 build_program(program)
+    git = identity(pair, options.out)
     with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
         for name in ("work", "traces", "images", "logs"):
             (folder / name).mkdir()
@@ -152,8 +153,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
     if options.picks:  # the images say which pixels to trace
         _render_images(workshop)
         case = _pick(workshop, case, vocabulary)
-    can_render = all(side.render for side in workshop.programs.sides.values())
-    rendering = options.render_images and can_render and workshop.images is None
+    rendering = options.render_images and workshop.programs.can_render and workshop.images is None
     rendered = {}
     for name, side in workshop.programs.sides.items():
         if rendering and options.together and side.together:
@@ -247,7 +247,7 @@ def _command(workshop: _Workshop, side: Program, template: Sequence[str]) -> lis
             "args": workshop.case.argv,
             "against": side.against.get(options.against, ()),
             "options": chosen,
-            "focus": focus_words(workshop.programs, workshop.case.pixels),
+            "focus": focus_words(workshop.programs, workshop.pair.focus, workshop.case.pixels),
         },
         {
             **places(side),
@@ -338,7 +338,8 @@ def _compare_images(workshop: _Workshop, case: Case, vocabulary: Vocabulary) -> 
     if workshop.images is None:
         return None
     with workshop.stage("comparing the images"):
-        write_previews(*workshop.images, workshop.folder / "images", list(case.pixels))
+        marked = [(place[0], place[1]) for place in case.pixels if len(place) == 2]
+        write_previews(*workshop.images, workshop.folder / "images", marked)
         return compare_images(*workshop.images, vocabulary.image, workshop.options.rtol)
 
 
@@ -409,11 +410,11 @@ def _portable(workshop: _Workshop, command: tuple[str, ...]) -> list[str]:
     return words
 
 
-def with_options(case: Case, programs: Programs, values: Mapping[str, str | None]) -> Case:
+def with_options(case: Case, pair: Pair, values: Mapping[str, str | None]) -> Case:
     """The case with the values of the pair's own options put in, each after the option's flag."""
     for name, value in values.items():
         if value is not None:
-            case = with_flag_value(case, programs.options[name].flag, value)
+            case = with_flag_value(case, pair.options[name].flag, value)
     return case
 
 

@@ -1,0 +1,103 @@
+"""Options that a pair declares, such as --mat and --pixel of the shipped one, as options of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+
+_PAIR, _PASTED, _VALUES = "pair", "pasted", "values"
+
+
+class PairCommand(click.Command):
+    """A command that has the options of its pair too; what is behind `--` is a command line of the programs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put what is behind `--` aside, and find the pair before the options are parsed."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta[_PASTED] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        from trace_parity.pair.find import find_pair
+
+        try:
+            ctx.meta[_PAIR] = find_pair(_named(args))
+        except HarnessError:
+            if not {"-h", "--help"} & set(args):
+                raise
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters and those of the pair."""
+        own = super().get_params(ctx)
+        pair: Pair | None = ctx.meta.get(_PAIR)
+        if pair is None:
+            return own
+        if "extra" not in ctx.meta:
+            taken = {name for param in own for name in param.opts}
+            ctx.meta["extra"] = list(_options(pair, taken, self.name == "run"))
+        return [*own, *ctx.meta["extra"]]
+
+
+def pasted(ctx: click.Context) -> tuple[str, ...]:
+    """The command line behind `--`."""
+    words: tuple[str, ...] = ctx.meta.get(_PASTED, ())
+    return words
+
+
+def pair_values(ctx: click.Context) -> dict[str, str | None]:
+    """The values of the pair's options, by name."""
+    return {name: value for name, value in ctx.meta.get(_VALUES, {}).items() if name != "focus"}
+
+
+def places(ctx: click.Context) -> tuple[tuple[int, ...], ...]:
+    """The places in the focus that the command line asks for."""
+    found = ctx.meta.get(_VALUES, {}).get("focus") or ()
+    return tuple(tuple(place) if isinstance(place, tuple) else (place,) for place in found)
+
+
+def _named(args: Sequence[str]) -> str | None:
+    for n, word in enumerate(args):
+        if word == "--pair" and n + 1 < len(args):
+            return args[n + 1]
+        if word.startswith("--pair="):
+            return word.removeprefix("--pair=")
+    return None
+
+
+def _options(pair: Pair, taken: set[str], with_focus: bool) -> list[click.Option]:
+    made = []
+    for option in pair.options.values():
+        kind = click.Path() if option.is_file else click.STRING
+        made.append(_option(option.name, f"--{option.name}", type=kind, help=option.help))
+    if pair.focus and with_focus:
+        names = " ".join(name.upper() for name in pair.focus_names)
+        made.append(
+            _option(
+                "focus",
+                f"--{pair.focus_option or 'at'}",
+                nargs=len(pair.focus),
+                type=click.IntRange(min=0),
+                multiple=True,
+                metavar=names,
+                help="Place to trace, repeatable; in place of the case's own.",
+            )
+        )
+    if clash := next((name for option in made for name in option.opts if name in taken), None):
+        raise HarnessError(
+            Exit.USAGE, f"{clash[2:]}: a name that trace-diff has itself", where=pair.where, expected="another name"
+        )
+    return made
+
+
+def _option(name: str, flag: str, **settings: object) -> click.Option:
+    def keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
+        ctx.meta.setdefault(_VALUES, {})[name] = value
+
+    return click.Option([flag], expose_value=False, callback=keep, **settings)  # type: ignore[arg-type]
