@@ -46,8 +46,8 @@ bool finish_model(Model *m, const Settings *s, Error *err)
 {
     m->phi0_rad = s->phi0_rad;
     m->osc = sample_phi(s->osc);
-    m->recommended_oversample =
-        recommended_oversample(&m->crystal, s->lambda0_m, m->detector.distance_m, m->detector.pixel_m, &m->largest_m);
+    m->fringe_m = s->lambda0_m * m->detector.distance_m / m->detector.pixel_m;
+    m->recommended_oversample = recommended_oversample(&m->crystal, m->fringe_m, &m->largest_m);
     m->oversample_given = s->oversample > 0;
     m->oversample = m->oversample_given ? s->oversample : m->recommended_oversample;
     m->oversample_thick = s->oversample_thick;

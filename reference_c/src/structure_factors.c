@@ -77,7 +77,7 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
             room *= 2;
         }
         Reflection *now = &list[count++];
-        *now = (Reflection){(int)ceil(h - 0.5), (int)ceil(k - 0.5), (int)ceil(l - 0.5), F};
+        *now = (Reflection){(int)h, (int)k, (int)l, F}; /* truncated, as the original does */
         r->h_min = now->h < r->h_min ? now->h : r->h_min;
         r->h_max = now->h > r->h_max ? now->h : r->h_max;
         r->k_min = now->k < r->k_min ? now->k : r->k_min;
@@ -92,6 +92,7 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
     if (ok && *text)
         note("WARNING: file '%s': reading stopped after %zu reflections at '%s', which is no h k l F", path, count,
              excerpt(text).text);
+    r->listed = (long)count;
     ok = ok && make_grid(r, path, err);
     if (ok) {
         for (int h = r->h_min; h <= r->h_max; h++)
@@ -130,6 +131,7 @@ bool parse_dump(Reflections *r, const char *path, const char *bytes, size_t size
         return fail(err, "dump file '%s': too short, expected %zu bytes of structure factors, got %zu", path, wanted,
                     left);
     memcpy(r->Fhkl, at, wanted);
+    r->listed = (long)r->h_range * r->k_range * r->l_range;
     return true;
 }
 
