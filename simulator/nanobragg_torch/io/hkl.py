@@ -36,7 +36,7 @@ def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
     # The last of duplicates wins: the first from behind.
     places, from_behind = np.unique(flat[::-1], return_index=True)
     grid.reshape(-1)[places] = F[::-1][from_behind]
-    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
+    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid, listed=len(F))
 
 
 def write_hkl(path: Path, reflections: Reflections, flag: str = "-hkl") -> None:
