@@ -63,7 +63,7 @@ def make_pairs() -> None:
         )
     for case in chosen:
         for word in case["args"]:
-            if word.endswith(".img"):
+            if (PAIRS / "inputs" / word).is_file() and not word.endswith((".hkl", ".mat")):
                 shutil.copyfile(PAIRS / "inputs" / word, folder / "inputs" / word)
 
 

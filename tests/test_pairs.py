@@ -33,8 +33,9 @@ def pair_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every input file that the command lines name."""
     folder = tmp_path_factory.mktemp("pairs")
     write_inputs(folder)
-    for path in sorted(CASES[0].folder.glob("inputs/*.img")):
-        (folder / path.name).symlink_to(path)
+    for path in sorted(CASES[0].folder.glob("inputs/*")):
+        if not (folder / path.name).exists():
+            (folder / path.name).symlink_to(path)
     return folder
 
 

@@ -68,6 +68,13 @@ bool finish_model(Model *m, const Settings *s, Error *err)
     m->detector.thickstep_m = layers.step;
     m->detector.thicksteps = layers.count;
 
+    if (m->oversample_thick && !(m->detector.thick_m > 0.0))
+        note("WARNING: -oversample_thick without a thickness: the image is black (quirk thick-without-thickness)");
+    if (m->oversample_polar && m->beam.nopolar)
+        note("WARNING: -oversample_polar undoes -nopolar (quirk nopolar-oversample-polar)");
+    if (!m->osc.count)
+        note("WARNING: -phistep leaves no step in an -osc of 0: every pixel is 0/0 (quirk no-steps)");
+
     m->water = s->water_size_m != 0.0;
     m->I_bg = WATER_F * WATER_F * R_E_SQR * m->beam.fluence * s->water_size_m * s->water_size_m * s->water_size_m *
               1e6 * AVOGADRO / WATER_MW;

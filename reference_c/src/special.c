@@ -1,5 +1,5 @@
 /* The flags that do more than store their value. Quirks of the original's parser live here, each under its id:
- * custom-switch, pix0-ignored, twotheta-axis-sets-twotheta, misset-seed-clobbers. */
+ * custom-switch, pix0-ignored, twotheta-axis-sets-twotheta, misset-seed-clobbers, second-cell. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

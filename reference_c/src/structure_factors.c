@@ -49,10 +49,29 @@ static bool next_number(const char **text, double *value)
     return true;
 }
 
+/* How many numbers the first line has that is not blank. */
+static int columns_of(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    const char *end = text + strcspn(text, "\n");
+    int columns = 0;
+    for (char *after; text < end; columns++, text = after) {
+        strtod(text, &after);
+        if (after == text || after > end)
+            break;
+    }
+    return columns;
+}
+
 bool parse_reflections(Reflections *r, const char *path, const char *text, double default_F, Error *err)
 {
     size_t count = 0, room = 4096;
     Reflection *list = malloc(room * sizeof *list);
+    int columns = columns_of(text);
+    if (columns > 4)
+        note("WARNING: flag -hkl: file '%s' has %d columns in its first line: numbers are taken four to a reflection all "
+             "the same (quirk list-columns)",
+             path, columns);
     *r = (Reflections){.default_F = default_F};
     r->h_min = r->k_min = r->l_min = INT_MAX;
     r->h_max = r->k_max = r->l_max = INT_MIN;

@@ -324,7 +324,13 @@ def _reflections(state: State, path: Path) -> Reflections:
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
-        return hkl.read_hkl(path)
+        reflections = hkl.read_hkl(path)
+        if (columns := hkl.columns_of(path)) > 4:
+            state.warnings.append(
+                f"-hkl: {path} has {columns} columns in its first line: numbers are taken four to a reflection all the "
+                "same (quirk list-columns)"
+            )
+        return reflections
     beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
     told = state.summing(path.name) if state.summing is not None and state.outputs.get("progress", True) else None
     dmin_A = float(state.model.get("dmin_A", 0.0))

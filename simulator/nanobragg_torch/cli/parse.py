@@ -80,7 +80,8 @@ def _values(flag: Flag, name: str, after: Sequence[str], warnings: list[str]) ->
 
 
 def _expected(flag: Flag) -> str:
-    return " ".join(_EXPECTED[token.removesuffix("?").partition("|")[0]] for token in flag.words)
+    expected = " ".join(_EXPECTED[token.removesuffix("?").partition("|")[0]] for token in flag.words)
+    return f"{expected} or random" if any("|rand" in token for token in flag.words) else expected
 
 
 _EXPECTED = {

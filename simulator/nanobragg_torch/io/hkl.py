@@ -25,6 +25,12 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
         raise ExperimentError(f"{flag}: {path}: {error}") from None
 
 
+def columns_of(path: Path, flag: str = "-hkl") -> int:
+    """How many numbers the first line has that is not blank."""
+    words = next((line.split() for line in read_text(path, flag).splitlines() if line.strip()), [])
+    return sum(as_float(word) is not None for word in words)
+
+
 def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
     """Amplitudes (n,) of integer indices (n, 3) on a grid over their ranges; the last of duplicates wins."""
     low, high = indices.min(0), indices.max(0)

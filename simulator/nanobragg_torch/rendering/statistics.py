@@ -46,7 +46,7 @@ def scanned_pixels(settings: ModelSettings, height: int, width: int) -> np.ndarr
 def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
     """The solid angles of all sub-samples of the rendered pixels, added up as the original does.
 
-    quirk first-value: unless -oversample_omega, that of a pixel's first sub-sample stands for all of them.
+    Unless -oversample_omega, that of a pixel's first sub-sample stands for all of them.
     """
     place, n = model.place, model.oversample
     device = model.like.device
