@@ -106,7 +106,7 @@ def test_keys_name_only_known_loops(vocabulary: Vocabulary) -> None:
         ('depends_on = ["hkl_frac"]', 'depends_on = ["hkl_fraction"]', "hkl_fraction"),
         ('of = "lambda_meters"', 'of = "lambda_m"', "lambda_m"),
         ('name = "odet_vec"\nscope = "run"', 'name = "sdet_vec"\nscope = "run"', "twice"),
-        ('title = "nanoBragg"', "title = nanoBragg", "not a vocabulary"),
+        ('title = "nanoBragg"', "title = nanoBragg", "not TOML"),
     ],
 )
 def test_a_vocabulary_that_contradicts_itself_is_refused(old: str, new: str, says: str) -> None:

@@ -25,17 +25,27 @@ Pick = Callable[[LogView, Key], Key | None]
 
 
 @dataclass(frozen=True)
+class Computed:
+    """An input that is made of many values of a log, as a sum is, and how well it is known."""
+
+    value: Array
+    spread: Array
+
+
+@dataclass(frozen=True)
 class Input:
     """A value that an equation needs.
 
     `ref` is a variable's id, or its name (the innermost scope that has it). `pick` says at which other key to look (the
     previous step, the first sub-sample); where it says None, or an optional value is missing, `default` stands.
+    `computed` makes the value of an input that is no single value of the log, or says what it lacks.
     """
 
     ref: str
     name: str = ""
     pick: Pick | None = None
     default: float | None = None
+    computed: Callable[[LogView, Key], Computed | str] | None = None
 
     @property
     def label(self) -> str:
@@ -68,9 +78,7 @@ class Equation:
     that have been seen, by name, for hints. needs_loops: indices without which it means nothing. exact: the program has
     the printed inputs in hand and rounds once, so that only the print can hide anything. relation: replaces the
     evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
-    one, but says what an input of other equations should have been. settled: of (log, name of the form, values of the
-    whole log, values of some rows) a function of other values of these rows that keeps what the form reads off the log;
-    None for the form itself. table: the output is a number of a table, by the value of this variable.
+    one, but says what an input of other equations should have been.
     """
 
     id: str
@@ -88,33 +96,17 @@ class Equation:
     needs_also: Callable[[LogView, Key], str] | None = None
     relation: Callable[[LogView, Equation], Evaluated] | None = None
     backward: bool = False
-    settled: Callable[[LogView, str, Values, Values], Callable[[Values], Array] | None] | None = None
-    table: str = ""
-
-
-@dataclass(frozen=True)
-class Default:
-    """What a setting is when it is not given, and what sets it."""
-
-    values: tuple[float, ...]
-    flag: str
 
 
 @dataclass(frozen=True)
 class Domain:
-    """The equations of one pair, the factors between units that people mix up in it, and its known quirks.
-
-    defaults: settings that stand in logs, by the id of their variable. finals: the ids of the values in which a site
-    ends, first choice first; by default the last that both logs have.
-    """
+    """The equations of one pair, the factors between units that people mix up in it, and its known quirks."""
 
     title: str
     equations: tuple[Equation, ...]
     unit_factors: tuple[tuple[float, str], ...] = ()
     angles: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
-    finals: tuple[str, ...] = ()
-    defaults: Mapping[str, Default] = field(default_factory=dict)
 
 
 def asked(domain: Domain) -> list[Equation]:
@@ -186,16 +178,20 @@ def evaluate(equation: Equation, view: LogView) -> Evaluated:
     found = Evaluated(equation=equation)
     keys: list[Key] = []
     rows: dict[str, list[Array]] = {i.label: [] for i in equation.inputs}
+    known: dict[str, list[Array]] = {i.label: [] for i in equation.inputs if i.computed is not None}
     found.sources = {i.label: [] for i in equation.inputs}
     for key in view.keys(equation.output):
-        places, lacking = _gather(equation, view, key)
+        places, lacking, computed = _gather(equation, view, key)
         if lacking:
             found.missing[key] = tuple(lacking)
             continue
         found.row[key] = len(keys)
         keys.append(key)
         for wanted, place in zip(equation.inputs, places, strict=True):
-            rows[wanted.label].append(_value(view, wanted, place))
+            made = computed.get(wanted.label)
+            rows[wanted.label].append(made.value if made is not None else _value(view, wanted, place))
+            if made is not None:
+                known[wanted.label].append(made.spread)
             found.sources[wanted.label].append(place)
     if not keys:
         return found
@@ -203,7 +199,10 @@ def evaluate(equation: Equation, view: LogView) -> Evaluated:
     found.values["loops"] = np.array(keys, dtype=np.longdouble)
     found.values["one"] = np.ones((len(keys), 1), dtype=np.longdouble)
     got = outputs(equation, view, keys)
-    found.spreads = {i.label: _spread(view, i, found, equation.exact) for i in equation.inputs}
+    found.spreads = {
+        i.label: _stack(known[i.label]) if i.label in known else _spread(view, i, found, equation.exact)
+        for i in equation.inputs
+    }
     found.spreads["one"] = view.uncertainty("", found.values["one"])
     judge_rows(equation, view, found, keys, got)
     return found
@@ -215,21 +214,33 @@ def outputs(equation: Equation, view: LogView, keys: Sequence[Key]) -> Array:
     return _stack([row for row in rows if row is not None])
 
 
-def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[tuple[str, Key] | None], list[str]]:
-    """Where each input stands (None for its default), and what is missing, in words."""
+Place = tuple[str, Key]
+
+
+def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[Place | None], list[str], dict[str, Computed]]:
+    """Where each input stands (None for its default), what is missing, in words, and the computed inputs."""
     lacking = [f"{loop} (loop index)" for loop in equation.needs_loops if key[view.vocabulary.loops.index(loop)] < 0]
     if equation.needs_also is not None and (reason := equation.needs_also(view, key)):
         lacking.append(reason)
-    places: list[tuple[str, Key] | None] = []
+    places: list[Place | None] = []
+    computed: dict[str, Computed] = {}
     for wanted in equation.inputs:
+        if wanted.computed is not None:
+            made = wanted.computed(view, key)
+            places.append(None)
+            if isinstance(made, str):
+                lacking.append(made)
+            else:
+                computed[wanted.label] = made
+            continue
         where = wanted.pick(view, key) if wanted.pick is not None else key
         place = view.find(wanted.ref, where) if where is not None else None
         holes = view.holes(*place) if place is not None else ()
         if wanted.default is None and (place is None or holes):
-            name = wanted.ref.rpartition(".")[2]
+            name = wanted.ref.rpartition(".")[2] if where is not None or "@" not in wanted.label else wanted.label
             lacking += [f"{name}[{i}]" for i in holes] or [name]
         places.append(None if holes else place)
-    return places, list(dict.fromkeys(lacking))
+    return places, list(dict.fromkeys(lacking)), computed
 
 
 def _value(view: LogView, wanted: Input, place: tuple[str, Key] | None) -> Array:

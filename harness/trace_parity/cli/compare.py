@@ -79,8 +79,12 @@ def compare(
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.result import Asked
     from trace_parity.run.given_images import embedded, read_images, with_pixels_of_traces
+    from trace_parity.trace.pair_of_logs import pair_for_logs
 
     wanted, rules = parse_formats(formats), parse_rules(rtol_words)
+    pair, inferred = pair_for_logs(pair, c_log, py_log)
+    if inferred:
+        note(inferred)
     check_ids(waive, pair.quirks)
     case, contract = _label(pair, case_name, c_log, py_log)
     given = read_images(pair, c_image, py_image, shape, (c_log, py_log))
@@ -149,7 +153,7 @@ def _compare(job: _Job, stream: bool | None) -> Result:
                 )
             if "streaming" in result.logs["C"].notes:
                 note(result.logs["C"].notes["streaming"])
-            return replace(result, precision=precision)
+            return replace(result, precision=(*precision, *result.precision))
         except (NoCompilerError, UnsuitableError) as why:
             why_not = f"compared in memory, not streaming: {why}"
             note(why_not)
@@ -172,5 +176,5 @@ def _compare(job: _Job, stream: bool | None) -> Result:
     )
     if job.columns is not None:
         write_columns(job.columns, (tables[0], tables[1]), vocabulary)
-    result = replace(result, precision=precision)
+    result = replace(result, precision=(*precision, *result.precision))
     return with_note(result, why_not) if why_not else result

@@ -66,5 +66,5 @@ def judge(
         blame_pixels=blame_pixels,
         settings=stored.settings,
     )
-    emit(replace(result, sources=stored.sources, precision=precision), wanted)
+    emit(replace(result, sources=stored.sources, precision=(*precision, *result.precision)), wanted)
     raise SystemExit(result.exit_code)

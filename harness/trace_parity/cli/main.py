@@ -30,6 +30,7 @@ COMMANDS = {
     "cases": "list and show the shipped cases",
     "gradcheck": "hold the port's gradients against finite differences",
     "export": "export figures of a bundle",
+    "pair": "make a pair's folder from two logs, check one",
 }
 
 

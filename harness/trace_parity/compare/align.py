@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trace_parity.pair.first_appearance import with_places
 from trace_parity.pair.vocabulary import Variable, Vocabulary
 from trace_parity.trace.table import Number, RowId, TraceTable
 
@@ -46,7 +47,10 @@ class Alignment:
 
 
 def align(c: TraceTable, py: TraceTable, vocabulary: Vocabulary) -> Alignment:
-    """Pair the rows of both sides by their ids."""
+    """Pair the rows of both sides by their ids. Names that the vocabulary does not list get their places here."""
+    met = with_places(vocabulary, (c.variables, py.variables))
+    for table in (c, py):
+        table.variables = {name: met[name] for name in table.variables}
     both = [
         AlignedRow(row, c.variables[row.variable], number, py.rows[row])
         for row, number in c.rows.items()

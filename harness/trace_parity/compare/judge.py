@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from trace_parity.compare.align import AlignedRow, Alignment
-from trace_parity.pair.vocabulary import Key, Scale, Tolerance, Variable
+from trace_parity.pair.vocabulary import DEFAULT_TOLERANCE, Key, Scale, Tolerance, Variable
 from trace_parity.trace.table import TraceTable
 
 Status = Literal["match", "divergent", "nan"]
@@ -121,9 +121,21 @@ def _scales(alignment: Alignment) -> ScaleOf:
             inputs[(repr(scale), row.id.key)] = cached
         return cached if math.isfinite(cached) else max(abs(row.c.value), abs(row.py.value))
 
+    largest: dict[str, float] = {}
+
+    def of_variable(row: AlignedRow) -> float:
+        if not largest:
+            for table in (alignment.c, alignment.py):
+                for (_, variable, _), number in table.rows.items():
+                    if math.isfinite(number.value):
+                        largest[variable] = max(largest.get(variable, 0.0), abs(number.value))
+        return largest.get(row.id.variable, 0.0)
+
     def scale_of(scale: Scale, row: AlignedRow) -> float:
         if scale.kind == "unit":
             return 1.0
+        if scale.kind == "largest":
+            return of_variable(row)
         return norm(row) if scale.kind == "norm" else named(scale, row)
 
     return scale_of
@@ -165,6 +177,18 @@ def _summaries(alignment: Alignment, rows: tuple[Judged, ...]) -> tuple[Variable
         worst = max(judged, key=_badness, default=None)
         found.append(VariableSummary(variable, len(judged), divergent, c_only, py_only, worst))
     return tuple(found)
+
+
+def default_rule(variables: Iterable[Variable]) -> tuple[str, ...]:
+    """A line that states the rule for those of the variables that have no tolerance of their own; none: nothing."""
+    every = list(variables)
+    names = sorted({v.name for v in every if v.tolerance.name == DEFAULT_TOLERANCE.name})
+    if not names:
+        return ()
+    rule = next(v.tolerance for v in every if v.name == names[0])
+    which = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    floor = f" plus {rule.floor:g} of the largest magnitude of the variable" if rule.floor else ""
+    return (f"no tolerance is given for {which}: they agree to {rule.rtol:g} relative{floor}",)
 
 
 def _badness(row: Judged) -> tuple[bool, float, float]:

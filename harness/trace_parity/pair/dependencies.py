@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from trace_parity.pair.dependency import Dependency, parse_dependency
 from trace_parity.pair.vocabulary import Variable, Vocabulary
 
 Graph = Mapping[str, tuple[str, ...]]
 
 
 def inputs(vocabulary: Vocabulary) -> Graph:
-    """The ids that each variable is computed from directly, by its id."""
+    """The ids that each variable is computed from directly, by its id; its own where it is a recurrence."""
     return {
-        v.id: tuple(u.id for name in v.depends_on for u in _meant(vocabulary, v, name)) for v in vocabulary.variables
+        v.id: tuple(u.id for word in v.depends_on for u in meant(vocabulary, v, parse_dependency(word)))
+        for v in vocabulary.variables
     }
 
 
-def _meant(vocabulary: Vocabulary, variable: Variable, name: str) -> list[Variable]:
-    """Of the variables of that name the one nearest around `variable`; else those in the loops inside it."""
-    others = [v for v in vocabulary.named(name) if v is not variable]
-    around = [v for v in others if set(v.scope.loops) <= set(variable.scope.loops)]
+def meant(vocabulary: Vocabulary, variable: Variable, dependency: Dependency | None) -> list[Variable]:
+    """The variables that a word of `depends_on` means: of its name the one nearest around `variable`.
+
+    A sum is over variables in the loops inside; so is a plain name where nothing of that name is around.
+    """
+    if dependency is None:
+        return []
+    name = dependency.name
+    named = vocabulary.named(name) or [v for v in vocabulary.variables if v.id == name]
+    others = [v for v in named if v is not variable or dependency.back]
+    within = set(variable.scope.loops) | set(dependency.over)
+    around = [v for v in others if set(v.scope.loops) <= within and set(dependency.over) <= set(v.scope.loops)]
     return [max(around, key=lambda v: len(v.scope.loops))] if around else others
 
 

@@ -16,7 +16,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.programs import SIDES, Option, Program, Programs, read_option, read_program, read_shape
 from trace_parity.pair.quirk_ledger import Quirk, load_quirks
 from trace_parity.pair.toml_table import Table, nearest, read_toml
-from trace_parity.pair.vocabulary import Tolerance, Vocabulary, load_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
     from trace_parity.blame.equation import Domain
@@ -108,12 +108,15 @@ class Pair:
     @cached_property
     def domain(self) -> Domain | None:
         """The equations, with the quirks that blame may name; None where there are none."""
+        from trace_parity.blame.from_vocabulary import domain_of
         from trace_parity.pair.domain import import_domain
 
         if "equations" not in self.table:
-            found = self.base.domain if self.base is not None else None
+            more = self.base.domain if self.base is not None else None
         else:
-            found = import_domain(self.folder, self.table.text("equations"), self.where)
+            more = import_domain(self.folder, self.table.text("equations"), self.where)
+        extends_vocabulary = self.base is not None and self.file("vocabulary") == self.base.file("vocabulary")
+        found = more if extends_vocabulary and "equations" not in self.table else domain_of(self.vocabulary, more)
         return replace(found, quirks=self.quirks) if found is not None else None
 
     @cached_property
@@ -201,9 +204,8 @@ class Pair:
 
 
 def empty_vocabulary(title: str) -> Vocabulary:
-    """A vocabulary without variables: every name is judged under one tolerance."""
-    relative = Tolerance("relative", 1e-6, 0.0, None, "the default")
-    return Vocabulary(title, (), {}, {"relative": relative}, (), {})
+    """A vocabulary without variables: every name is judged under the default tolerance."""
+    return Vocabulary(title, (), {}, {}, (), {})
 
 
 def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:

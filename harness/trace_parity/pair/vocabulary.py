@@ -2,136 +2,60 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.dependency import parse_dependency
+from trace_parity.pair.expression import parse_expression
+from trace_parity.pair.fields import Fields, nearest, parse_toml
 from trace_parity.pair.toml_table import read_text
+from trace_parity.pair.variables import (
+    ABSENT,
+    DEFAULT_TOLERANCE,
+    EXACT,
+    IMAGE_TOLERANCE,
+    Alias,
+    Column,
+    ImageTolerance,
+    Key,
+    Scale,
+    Scope,
+    TickTable,
+    Tolerance,
+    Variable,
+)
 
-ABSENT = -1
-"""Loop index of a loop that a row does not sit in."""
-
-Key = tuple[int, ...]
-"""One index per loop of the vocabulary, outermost first; ABSENT where the row sits in no such loop."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The named quantity that the absolute part of a tolerance is a fraction of."""
-
-    kind: str  # "norm", "variable" or "unit"
-    name: str
-    how: str = ""
-    component: int = 0
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """|c - py| <= rtol * max(|c|, |py|) + floor * scale, or no more than `ulps` doubles apart.
-
-    `own`: asked for by name, so that a relative tolerance for all does not replace it.
-    """
-
-    name: str
-    rtol: float
-    floor: float
-    scale: Scale | None
-    reason: str
-    ulps: float = 0.0
-    own: bool = False
-    hidden: float = 0.0  # what the logs' printing can hide, relative
-
-    @property
-    def exact(self) -> bool:
-        """Whether only equal numbers agree."""
-        return self.rtol == 0.0 and self.floor == 0.0 and self.ulps == 0.0
-
-    def under(self, rtol: float | None) -> tuple[float, float]:
-        """(rtol, floor) when `rtol` is asked for in place of the relative part.
-
-        A tolerance that has only an absolute part takes it there; exact ones and those asked for by name keep theirs.
-        """
-        relative, floor = self.rtol, self.floor
-        if rtol is not None and not self.exact and not self.own:
-            relative, floor = (rtol, floor) if relative else (0.0, rtol)
-        return (relative if self.exact else relative + self.hidden), floor
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The loops that a line sits in; a closing scope is evaluated after the loops inside it."""
-
-    name: str
-    loops: tuple[str, ...]
-    closing: bool
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One name at one scope."""
-
-    name: str
-    scope: Scope
-    size: int
-    unit: str
-    description: str
-    depends_on: tuple[str, ...]
-    tolerance: Tolerance
-    integer: bool
-    place: int
-    listed: bool = True
-
-    @property
-    def id(self) -> str:
-        """`scope.name`: unique, since a name may stand at more than one scope."""
-        return f"{self.scope.name}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Alias:
-    """A name that an older log uses."""
-
-    name: str
-    of: str
-    component: int | None
-    factor: float
-    note: str
-
-
-@dataclass(frozen=True)
-class ImageTolerance:
-    """Pixels agree to `rtol` of themselves or, where they are faint, to `floor` of the image's maximum."""
-
-    rtol: float
-    floor: float
-    reason: str
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the per-tick table: a component of a variable."""
-
-    name: str
-    of: Variable
-    component: int
-
-
-@dataclass(frozen=True)
-class TickTable:
-    """The table that shows chosen variables tick by tick of one loop; `shared` is the same on both sides."""
-
-    loop: str
-    shared: Column
-    columns: tuple[Column, ...]
+__all__ = [
+    "ABSENT",
+    "DEFAULT_TOLERANCE",
+    "EXACT",
+    "Alias",
+    "Column",
+    "ImageTolerance",
+    "Key",
+    "Scale",
+    "Scope",
+    "TickTable",
+    "Tolerance",
+    "Variable",
+    "Vocabulary",
+    "build_vocabulary",
+    "load_vocabulary",
+    "parse_vocabulary",
+]
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """All of the file. Raises HarnessError (exit 2) on loading when the file contradicts itself."""
+    """All of the file.
+
+    `nests` are loop nests that follow each other inside the `nests_inside` outermost loops, in order of evaluation.
+    `loop_sizes` says how many iterations a loop has, as a number or by a variable: sums need all of them.
+    """
 
     title: str
     loops: tuple[str, ...]
@@ -140,7 +64,10 @@ class Vocabulary:
     variables: tuple[Variable, ...]
     aliases: Mapping[str, Alias]
     tick_table: TickTable | None = None
-    image: ImageTolerance = ImageTolerance(1e-6, 1e-12, "the default")
+    image: ImageTolerance = IMAGE_TOLERANCE
+    nests: tuple[str, ...] = ()
+    nests_inside: int = 0
+    loop_sizes: Mapping[str, int | str] = field(default_factory=dict)
     focus: tuple[str, ...] = ()  # the loops that a case picks places in
 
     @cached_property
@@ -153,6 +80,14 @@ class Vocabulary:
     def named(self, name: str) -> list[Variable]:
         """The variables of that name, in order of evaluation; empty when there is none."""
         return self._by_name.get(name, [])
+
+    def scopes_of(self) -> dict[str, list[tuple[str, ...]]]:
+        """The loops of every variable, by name and by id."""
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for variable in self.variables:
+            for name in (variable.name, variable.id):
+                found.setdefault(name, []).append(variable.scope.loops)
+        return found
 
     def key(self, indices: Mapping[str, int]) -> Key:
         """The row key of the given loop indices. Raises KeyError for a loop that the vocabulary does not know."""
@@ -185,14 +120,23 @@ class Vocabulary:
 
     def _unlisted(self, name: str, present: tuple[str, ...]) -> Variable:
         scope = next((s for s in self.scopes.values() if s.loops == present), Scope("unlisted", present, False))
-        default = next(iter(self.tolerances.values()))
-        return Variable(name, scope, 0, "", "not in the vocabulary", (), default, False, len(self.variables), False)
+        tolerance = self.tolerances.get(DEFAULT_TOLERANCE.name, DEFAULT_TOLERANCE)
+        return Variable(name, scope, 0, "", "not in the vocabulary", (), tolerance, False, len(self.variables), False)
 
     def order(self, variable: Variable, key: Key, component: int) -> tuple[Any, ...]:
-        """Sorting by this gives the order of evaluation: (loop indices, place in the vocabulary)."""
+        """Sorting by this gives the order of evaluation.
+
+        That is by loop indices, outermost first, then place in the vocabulary. Inside the loops around sibling nests
+        the nest comes before the index of its loop. What closes a loop comes after all that is inside it.
+        """
         depth = max((i + 1 for i, index in enumerate(key) if index != ABSENT), default=0)
         after = float("inf") if variable.scope.closing and depth else ABSENT
-        return (*key[:depth], *(after for _ in key[depth:]), variable.place, variable.name, component)
+        indices: tuple[float, ...] = (*key[:depth], *(after for _ in key[depth:]))
+        if self.nests:
+            around, nest = self.nests_inside, variable.scope.nest
+            which = self.nests.index(nest) if nest else ABSENT if depth > around else after
+            indices = (*indices[:around], which, *indices[around:])
+        return (*indices, variable.place, variable.name, component)
 
     def describe(self, key: Key) -> str:
         """`spixel=685 fpixel=1039 …`, or `the whole run` for a row in no loop."""
@@ -206,87 +150,203 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 
 def parse_vocabulary(text: str, where: str) -> Vocabulary:
-    """Read a vocabulary and check that it hangs together."""
-    try:
-        data = tomllib.loads(text)
-        loops = tuple(data["loops"])
-        scopes = {n: Scope(n, tuple(s["loops"]), s.get("closing", False)) for n, s in data["scopes"].items()}
-        tolerances = {n: _tolerance(n, t) for n, t in data["tolerances"].items()}
-        variables = tuple(_variable(i, v, scopes, tolerances) for i, v in enumerate(data["variables"]))
-        aliases = {
-            a["name"]: Alias(a["name"], a["of"], a.get("component"), a.get("factor", 1.0), a.get("note", ""))
-            for a in data.get("aliases", [])
-        }
-        tick_table = _tick_table(data["tick_table"], variables) if "tick_table" in data else None
-        image = ImageTolerance(**data["image"]) if "image" in data else Vocabulary.image
-    except (KeyError, TypeError, StopIteration, tomllib.TOMLDecodeError) as error:
-        raise HarnessError(Exit.USAGE, f"not a vocabulary: {error!r}", where=where) from error
-    _check(loops, scopes, variables, aliases, where)
-    return Vocabulary(data.get("title", ""), loops, scopes, tolerances, variables, aliases, tick_table, image)
+    """Read a vocabulary and check that it hangs together. Raises HarnessError (exit 2): one line, file and key."""
+    return build_vocabulary(parse_toml(text, where), where)
 
 
-def _tick_table(entry: Mapping[str, Any], variables: tuple[Variable, ...]) -> TickTable:
-    loop = entry["loop"]
+_FIELDS = (
+    "title",
+    "loops",
+    "loop_sizes",
+    "nests",
+    "nests_inside",
+    "scopes",
+    "tolerances",
+    "variables",
+    "aliases",
+    "tick_table",
+)
 
-    def column(c: Mapping[str, Any]) -> Column:
-        variable = next(v for v in variables if v.name == c["of"] and loop in v.scope.loops)
-        return Column(c["name"], variable, c.get("component", 0))
 
-    return TickTable(loop, column(entry["shared"]), tuple(column(c) for c in entry["columns"]))
+def build_vocabulary(data: Mapping[str, Any], where: str) -> Vocabulary:
+    """The vocabulary of a file's tables."""
+    top = Fields(data, where, "", (*_FIELDS, "image"))
+    loops, nests = top.words("loops"), top.words("nests", ())
+    scopes = {n: _scope(n, s, where, loops, nests) for n, s in top.get("scopes", dict).items()}
+    inside = top.one_of("nests_inside", loops, "") if "nests_inside" in data else None
+    tolerances = {n: _tolerance(n, t, where) for n, t in top.get("tolerances", dict, {}).items()}
+    entries = _entries(data.get("variables", []), top)
+    variables = tuple(_variable(i, v, path, where, (scopes, tolerances, loops)) for i, (path, v) in enumerate(entries))
+    aliases = {a.name: a for a in (_alias(a, where) for a in top.get("aliases", list, []))}
+    tick_table = _tick_table(data["tick_table"], variables, where) if "tick_table" in data else None
+    image = _image(data["image"], where) if "image" in data else IMAGE_TOLERANCE
+    around = loops.index(inside) + 1 if inside else _around(scopes.values(), nests)
+    made = Vocabulary(
+        top.get("title", str, ""), loops, scopes, tolerances, variables, aliases, tick_table, image, nests, around,
+        _sizes(top, loops),
+    )  # fmt: skip
+    _check(made, where)
+    return made
 
 
-def _tolerance(name: str, entry: Mapping[str, Any]) -> Tolerance:
-    scale = entry.get("scale")
+def _sizes(top: Fields, loops: tuple[str, ...]) -> dict[str, int | str]:
+    sizes: dict[str, int | str] = top.get("loop_sizes", dict, {})
+    fields = Fields(sizes, top.where, "loop_sizes", loops)
+    for loop, size in sizes.items():
+        if not isinstance(size, (int, str)) or isinstance(size, bool):
+            raise fields.wrong(loop, size, "a whole number, or the name of the variable that holds it")
+    return sizes
+
+
+def _entries(given: object, top: Fields) -> list[tuple[str, Any]]:
+    """`[[variables]]` with names, or `[variables.NAME]`: (key in the file, table) of each."""
+    if isinstance(given, Mapping):
+        return [(f"variables.{name}", {"name": name, **top.get("variables", dict)[name]}) for name in given]
+    listed = top.get("variables", list, [])
+    return [(f"variables[{n}]" if "name" not in v else f"variables.{v['name']}", v) for n, v in enumerate(listed)]
+
+
+def _scope(name: str, entry: object, where: str, loops: tuple[str, ...], nests: tuple[str, ...]) -> Scope:
+    fields = Fields(entry, where, f"scopes.{name}", ("loops", "closing", "nest"))
+    own = fields.words("loops")
+    for loop in own:
+        if loop not in loops:
+            raise fields.wrong("loops", list(own), f"loops of {list(loops)}", nearest(loop, loops))
+    nest = fields.one_of("nest", nests, "") if "nest" in fields.data else ""
+    return Scope(name, tuple(loop for loop in loops if loop in own), fields.get("closing", bool, False), nest)
+
+
+def _around(scopes: Iterable[Scope], nests: tuple[str, ...]) -> int:
+    """How many outermost loops sibling nests have around them, where the file does not say it (`nests_inside`).
+
+    It is what their loops have in common; where that is all that a nest has, and but one other goes deeper, the nests
+    share names of loops and not the loops: the last one is each nest's own.
+    """
+    inside = [s.loops for s in scopes if s.nest]
+    common = 0
+    while inside and all(len(s) > common and s[: common + 1] == inside[0][: common + 1] for s in inside):
+        common += 1
+    deepest = {nest: max((len(s.loops) for s in scopes if s.nest == nest), default=0) for nest in nests}
+    deeper = sum(1 for length in deepest.values() if length > common)
+    return common - 1 if common and deeper < len(nests) and deeper < 2 else common
+
+
+def _tick_table(entry: object, variables: tuple[Variable, ...], where: str) -> TickTable:
+    fields = Fields(entry, where, "tick_table", ("loop", "shared", "columns"))
+    loop = fields.get("loop", str)
+
+    def column(given: object, path: str) -> Column:
+        one = Fields(given, where, path, ("name", "of", "component"))
+        inside = {v.name: v for v in reversed(variables) if loop in v.scope.loops}
+        of = one.one_of("of", inside)
+        return Column(one.get("name", str, of), inside[of], one.get("component", int, 0))
+
+    columns = tuple(column(c, f"tick_table.columns[{n}]") for n, c in enumerate(fields.get("columns", list)))
+    return TickTable(loop, column(fields.get("shared", dict), "tick_table.shared"), columns)
+
+
+def _image(entry: object, where: str) -> ImageTolerance:
+    fields = Fields(entry, where, "image", ("rtol", "floor", "reason"))
+    default = IMAGE_TOLERANCE
+    rtol, floor = fields.get("rtol", float, default.rtol), fields.get("floor", float, default.floor)
+    return ImageTolerance(rtol, floor, fields.get("reason", str, "as the vocabulary says"))
+
+
+def _alias(entry: object, where: str) -> Alias:
+    fields = Fields(entry, where, "aliases", ("name", "of", "component", "factor", "note"))
+    component = fields.get("component", int) if "component" in fields.data else None
+    factor, note = fields.get("factor", float, 1.0), fields.get("note", str, "")
+    return Alias(fields.get("name", str), fields.get("of", str), component, factor, note)
+
+
+def _tolerance(name: str, entry: object, where: str) -> Tolerance:
+    fields = Fields(entry, where, f"tolerances.{name}", ("rtol", "floor", "scale", "reason"))
     parsed: Scale | None = None
-    if scale is not None:
-        if scale.get("norm"):
+    if "scale" in fields.data:
+        scale = Fields(
+            fields.data["scale"], where, f"tolerances.{name}.scale",
+            ("norm", "largest", "of", "how", "component", "unit"),
+        )  # fmt: skip
+        if scale.get("norm", bool, False):
             parsed = Scale("norm", "length of the vector")
-        elif "of" in scale:
-            parsed = Scale("variable", scale["of"], scale["how"], scale.get("component", 0))
+        elif scale.get("largest", bool, False):
+            parsed = DEFAULT_TOLERANCE.scale
+        elif "of" in scale.data:
+            how = scale.one_of("how", ("product", "inverse", "component"), "component")
+            parsed = Scale("variable", scale.get("of", str), how, scale.get("component", int, 0))
         else:
-            parsed = Scale("unit", scale["unit"])
-    return Tolerance(name, float(entry["rtol"]), float(entry.get("floor", 0.0)), parsed, entry["reason"])
+            parsed = Scale("unit", scale.get("unit", str))
+    floor = fields.get("floor", float, 0.0)
+    return Tolerance(name, fields.get("rtol", float), floor, parsed, fields.get("reason", str))
+
+
+_VARIABLE = ("name", "scope", "size", "unit", "description", "depends_on", "tolerance", "integer", "equals")
 
 
 def _variable(
-    place: int, entry: Mapping[str, Any], scopes: Mapping[str, Scope], tolerances: Mapping[str, Tolerance]
+    place: int,
+    entry: object,
+    path: str,
+    where: str,
+    known: tuple[Mapping[str, Scope], Mapping[str, Tolerance], tuple[str, ...]],
 ) -> Variable:
+    fields = Fields(entry, where, path, _VARIABLE)
+    scopes, tolerances, _ = known
+    integer = fields.get("integer", bool, False)
+    tolerance = EXACT if integer else tolerances.get(DEFAULT_TOLERANCE.name, DEFAULT_TOLERANCE)
+    if "tolerance" in fields.data:
+        tolerance = {**{t.name: t for t in (DEFAULT_TOLERANCE, EXACT)}, **tolerances}[
+            fields.one_of("tolerance", (*tolerances, *(t.name for t in (DEFAULT_TOLERANCE, EXACT))))
+        ]
+    given, equals = fields.words("depends_on", ()), None
+    if "equals" in fields.data:
+        equals = parse_expression(fields.get("equals", str), f"{path}.equals", where, known[2])
+    for word in given:
+        if parse_dependency(word) is None:
+            raise fields.wrong("depends_on", word, "name, name@loop-1 or sum(name over loop)")
+    computed = [str(d) for d in equals.dependencies] if equals is not None else []
     return Variable(
-        name=entry["name"],
-        scope=scopes[entry["scope"]],
-        size=int(entry["size"]),
-        unit=entry["unit"],
-        description=entry["description"],
-        depends_on=tuple(entry["depends_on"]),
-        tolerance=tolerances[entry["tolerance"]],
-        integer=entry.get("integer", False),
+        name=fields.get("name", str),
+        scope=scopes[fields.one_of("scope", scopes)],
+        size=fields.get("size", int, 0),
+        unit=fields.get("unit", str, ""),
+        description=fields.get("description", str, ""),
+        depends_on=tuple(dict.fromkeys([*given, *computed])),
+        tolerance=tolerance,
+        integer=integer,
         place=place,
+        equals=equals,
     )
 
 
-def _check(
-    loops: tuple[str, ...],
-    scopes: Mapping[str, Scope],
-    variables: tuple[Variable, ...],
-    aliases: Mapping[str, Alias],
-    where: str,
-) -> None:
-    def wrong(what: str) -> HarnessError:
-        return HarnessError(Exit.USAGE, what, where=where)
+def _check(vocabulary: Vocabulary, where: str) -> None:
+    """That every name that is meant exists, and that no variable is listed twice."""
+    variables, loops = vocabulary.variables, vocabulary.loops
+    names = dict.fromkeys(v.name for v in variables)
 
-    for scope in scopes.values():
-        if unknown := set(scope.loops) - set(loops):
-            raise wrong(f"scope {scope.name} names unknown loops {sorted(unknown)}")
-    ids = [v.id for v in variables]
-    if len(set(ids)) != len(ids):
-        raise wrong(f"a variable stands twice: {sorted(i for i in ids if ids.count(i) > 1)[0]}")
-    names = {v.name for v in variables}
+    def need(name: str, known: Collection[str], path: str) -> None:
+        if name not in known:
+            what = f"{path}: nothing is called {name!r}"
+            raise HarnessError(Exit.USAGE, what, where=where, expected="a listed name", hint=nearest(name, known))
+
+    seen: set[str] = set()
+    scopes = vocabulary.scopes_of()
     for variable in variables:
-        if unknown := set(variable.depends_on) - names:
-            raise wrong(f"{variable.id} depends on unknown {sorted(unknown)}")
-        scale = variable.tolerance.scale
-        if scale is not None and scale.kind == "variable" and scale.name not in names:
-            raise wrong(f"tolerance {variable.tolerance.name} names unknown {scale.name}")
-    for alias in aliases.values():
-        if alias.of not in names:
-            raise wrong(f"alias {alias.name} stands for unknown {alias.of}")
+        if variable.id in seen:
+            raise HarnessError(Exit.USAGE, f"a variable stands twice: {variable.id}", where=where)
+        seen.add(variable.id)
+        scale, path = variable.tolerance.scale, f"variables.{variable.name}"
+        if variable.equals is not None:
+            variable.equals.check(variable.id, scopes, loops, where)
+        given = [parse_dependency(word) for word in variable.depends_on]
+        for dependency in [d for d in given if d is not None]:
+            need(dependency.name, scopes, f"{path}.depends_on")
+            for loop in dependency.loops:
+                need(loop, loops, f"{path}.depends_on")
+        if scale is not None and scale.kind == "variable":
+            need(scale.name, names, f"tolerances.{variable.tolerance.name}.scale")
+    for loop, size in vocabulary.loop_sizes.items():
+        if isinstance(size, str):
+            need(size, names, f"loop_sizes.{loop}")
+    for alias in vocabulary.aliases.values():
+        need(alias.of, names, f"aliases.{alias.name}")

@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from trace_parity.blame.findings import Blame
-from trace_parity.blame.headline import with_image_shares
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import Contract, Coverage, check_coverage
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.judge import Judged, Judgement, VariableSummary, judge
+from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
 from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, narrow
 from trace_parity.compare.tick_table import PhiRow, phi_rows
 from trace_parity.pair.pair import Pair
@@ -29,6 +29,9 @@ from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexpl
 from trace_parity.quirks.waivers import Waiver, apply_waivers
 from trace_parity.result.verdict import Verdict, images_differ, of_traces
 from trace_parity.trace.table import TraceTable
+
+if TYPE_CHECKING:
+    import pandas
 
 SCHEMA = 1
 KEPT_DIVERGENCES = 1000
@@ -169,7 +172,7 @@ class Result:
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
     """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
     precision: tuple[str, ...] = ()
-    """Which log prints fewer digits than a double has, and what that hides."""
+    """Which log prints fewer digits than a double has, and what that hides; which rule names without one come under."""
     blame: Blame | None = None
     """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
     settings: tuple[str, ...] = ()
@@ -178,6 +181,30 @@ class Result:
     """Quirks that were asked to pass, and what came of each."""
     looked: Looked | None = None
     """How much of the divergence quirks and blame were looked for in; none where that was all."""
+    bundle: str = field(default="", metadata={"plain": False})
+    """The folder of the bundle that the result was read from or written to; not in result.json."""
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per listed divergence: its loop indices and the fields of Divergence. The listing has an end."""
+        from trace_parity.result.tables import divergences
+
+        return divergences(self)
+
+    def variables_to_pandas(self) -> pandas.DataFrame:
+        """One row per variable, in order of evaluation, with the fields of VariableResult."""
+        from trace_parity.result.tables import variables
+
+        return variables(self)
+
+    def write_html(self, path: str | PathLike[str]) -> None:
+        """Write the report as one self-contained page."""
+        from trace_parity.result.tables import write_html
+
+        write_html(self, path)
+
+    def with_precision(self, lines: Sequence[str]) -> Result:
+        """The result with more lines on what the logs' printing hides, before its own."""
+        return dataclasses.replace(self, precision=(*lines, *self.precision))
 
 
 def compare(
@@ -210,8 +237,6 @@ def compare(
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
         blame = name_unexplained(blame, findings)
-        if images is not None:
-            blame = with_image_shares(blame, images.sum_ratio)
         known = {f.quirk.id for f in findings}
         named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)
@@ -243,6 +268,7 @@ def compare(
         settings=tuple(settings),
         waivers=waivers,
         looked=looked,
+        precision=default_rule(s.variable for s in judgement.summaries),
     )
 
 
@@ -272,8 +298,6 @@ def conclude(
         verdict = verdict.with_look(looked)
     if asked.images is not None:
         verdict = verdict.with_images(asked.images)
-    if blame is not None:
-        verdict = verdict.with_cause(blame)
     if asked.waive:
         order = [variable.name for variable in vocabulary.variables]
         today = asked.today or datetime.now(UTC).date()
@@ -395,7 +419,8 @@ def _log(table: TraceTable) -> LogResult:
 def plain(value: Any) -> Any:
     """`value` as JSON can hold it: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        kept = [f for f in dataclasses.fields(value) if f.metadata.get("plain", True)]
+        return {f.name: plain(getattr(value, f.name)) for f in kept}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

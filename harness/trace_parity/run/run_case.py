@@ -183,7 +183,7 @@ def _run_and_compare(workshop: _Workshop, case: Case, vocabulary: Vocabulary) ->
             waive_unused=options.waive_unused,
             settings=workshop.settings,
         )
-    return replace(result, precision=precision, sources=_sources(workshop.programs, result))
+    return replace(result, precision=(*precision, *result.precision), sources=_sources(workshop.programs, result))
 
 
 def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:

@@ -105,8 +105,9 @@ def join(
     """Join C's source and PY's. Raises HarnessError, UnsuitableError, NoCompilerError."""
     possible = list(depths(vocabulary))
     notes: list[str] = [] if possible[0] else ["every row is held: the vocabulary's scales lie across places"]
+    largest: dict[str, float] = {}
     while True:
-        registry = Registry(vocabulary, possible[0], rtol, block_limit)
+        registry = Registry(vocabulary, possible[0], rtol, block_limit, largest)
         try:
             watch.tell(registry)
             _run(sources, registry, progress, each_drained, piece)
@@ -124,6 +125,13 @@ def join(
         except BaseException:
             registry.close()
             raise
+        met = registry.largest_met()
+        if any(met[name] != largest.get(name, 0.0) for name in met):  # known only when all has been read: once more
+            largest = met
+            registry.close()
+            if restarted is not None:
+                restarted()
+            continue
         try:
             yield Joined(registry, sources, notes)
         finally:

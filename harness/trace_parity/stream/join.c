@@ -6,6 +6,7 @@
  * block (those of the whole run) stay to the end. */
 #include "join.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,11 @@ static enum ts_code add_run(ts_join *j, int side, entry *e, block *b, uint32_t f
                             uint32_t count, uint64_t line, uint64_t offset, uint32_t pos) {
     if (j->depth && side == 0 && b == &j->pinned && j->judged_any && j->x->variables[e->variable].is_scale)
         return TS_LATE;
+    ts_variable *v = &j->x->variables[e->variable];
+    if (v->scale == TS_SCALE_LARGEST) {
+        for (uint32_t i = 0; i < count; i++)
+            if (isfinite(values[i])) v->largest = fmax(v->largest, fabs(values[i]));
+    }
     run *fresh = take(j, b, sizeof *fresh + count * sizeof *values);
     *fresh = (run){e->runs[side], line, offset, first, count, pos};
     memcpy(fresh->values, values, count * sizeof *values);
@@ -256,6 +262,8 @@ int ts_end_of(ts_context *x, uint32_t side);
 int ts_finish(ts_context *x);
 int ts_watch(ts_context *x, const ts_key *key, uint32_t variable);
 int ts_begin(ts_context *x, uint32_t depth, size_t block_limit);
+void ts_nests(ts_context *x, uint32_t nests_inside);
+double ts_largest(const ts_context *x, uint32_t variable);
 
 /* Take the scanned records of a side into the join, from its cursor on. Other than TS_OK: the record at the cursor needs
  * the caller, who moves the cursor on when it has been dealt with. */
@@ -351,6 +359,14 @@ int ts_watch(ts_context *x, const ts_key *key, uint32_t variable) {
     while (j->watch_table[i]) i = (i + 1) & j->watch_mask;
     j->watch_table[i] = j->n_watches;
     return TS_OK;
+}
+
+double ts_largest(const ts_context *x, uint32_t variable) {
+    return x->variables[variable].largest;
+}
+
+void ts_nests(ts_context *x, uint32_t nests_inside) {
+    x->nests_inside = nests_inside;
 }
 
 int ts_begin(ts_context *x, uint32_t depth, size_t block_limit) {

@@ -66,6 +66,12 @@ static double named(ts_join *j, const entry *e, const ts_variable *v) {
     return NAN;
 }
 
+/* Where a row's loop nest comes among its siblings; one in none comes before them, or after them when it closes. */
+static int64_t nest_of(const ts_variable *v, int depth, int around) {
+    if (v->nest) return v->nest;
+    return depth <= around && depth && v->closing ? INT64_MAX : -1;
+}
+
 /* <0, 0, >0: which row is evaluated first. */
 static int in_order(const ts_context *x, const ts_kept *a, const ts_kept *b) {
     const ts_variable *va = &x->variables[a->variable], *vb = &x->variables[b->variable];
@@ -75,6 +81,10 @@ static int in_order(const ts_context *x, const ts_kept *a, const ts_kept *b) {
         if (b->key.at[i] >= 0) depth[1] = i + 1;
     }
     for (int i = 0; i < TS_LOOPS; i++) {
+        if ((uint32_t)i == x->nests_inside) {
+            int64_t left = nest_of(va, depth[0], i), right = nest_of(vb, depth[1], i);
+            if (left != right) return left < right ? -1 : 1;
+        }
         int64_t left = i < depth[0] ? a->key.at[i] : va->closing && depth[0] ? INT64_MAX : -1;
         int64_t right = i < depth[1] ? b->key.at[i] : vb->closing && depth[1] ? INT64_MAX : -1;
         if (left != right) return left < right ? -1 : 1;
@@ -253,6 +263,7 @@ static void book_wrong_size(ts_join *j, const entry *e, uint32_t size, const run
 void ts_judge_entry(ts_join *j, const entry *e) {
     const ts_variable *v = &j->x->variables[e->variable];
     scales s = {.named = NAN};
+    if (v->scale == TS_SCALE_LARGEST) s.named = v->largest;
     if (v->scale == TS_SCALE_NAMED && v->floor > 0 && e->runs[0] && e->runs[1]) s.named = named(j, e, v);
     for (int side = 0; side < 2; side++) s.vectors[side] = vector(j, e, side, &s.sizes[side]);
     ts_seq first_lonely[2] = {{0}, {0}};

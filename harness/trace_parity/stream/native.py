@@ -18,7 +18,7 @@ from trace_parity.errors import Exit, HarnessError
 LOOPS = 8
 NONE = 0xFFFFFFFF
 OK, SLOW, TWICE, RECURS, BIG, LATE, NO_MEMORY = range(7)
-SCALE_KINDS = {"norm": 1, "variable": 2, "unit": 3}
+SCALE_KINDS = {"norm": 1, "variable": 2, "unit": 3, "largest": 4}
 HOWS = {"product": 0, "inverse": 1, "component": 2}
 MOST_TARGETS = 8
 
@@ -48,6 +48,7 @@ class CVariable(ct.Structure):
         ("ulps", ct.c_double),
         ("place", ct.c_uint32),
         ("closing", ct.c_uint32),
+        ("nest", ct.c_uint32),
         ("exact", ct.c_uint32),
         ("scale", ct.c_uint32),
         ("how", ct.c_uint32),
@@ -57,6 +58,7 @@ class CVariable(ct.Structure):
         ("size", ct.c_uint32),
         ("targets", ct.c_uint32),
         ("target", ct.c_uint32 * MOST_TARGETS),
+        ("largest", ct.c_double),
     )
 
 
@@ -218,6 +220,8 @@ def _declare(lib: Any) -> None:
         "ts_new": (context, (u32, ct.POINTER(ct.c_char_p), ct.POINTER(u64))),
         "ts_free": (None, (context,)),
         "ts_begin": (ct.c_int, (context, u32, ct.c_size_t)),
+        "ts_largest": (ct.c_double, (context, u32)),
+        "ts_nests": (None, (context, u32)),
         "ts_powers": (None, (ct.POINTER(u64),)),
         "ts_number": (ct.c_int, (ct.POINTER(ct.c_char_p), ct.POINTER(ct.c_double))),
         "ts_add_variable": (ct.c_int, (context, ct.POINTER(CVariable))),

@@ -12,8 +12,9 @@ from typing import Any
 
 from trace_parity.compare.align import AlignedRow, Alignment
 from trace_parity.compare.coverage import Coverage, named_singly, wrong_size_line
-from trace_parity.compare.judge import Judged, VariableSummary, _judge_row
+from trace_parity.compare.judge import Judged, VariableSummary, _judge_row, default_rule
 from trace_parity.compare.sites import Looked
+from trace_parity.pair.first_appearance import with_places
 from trace_parity.pair.vocabulary import Key, Scale, Variable
 from trace_parity.result.result import (
     SCHEMA,
@@ -62,6 +63,10 @@ class Findings:
             for n, variable in enumerate(self.registry.variables)
             if any(self.tallies[n].seen) or variable.id in by_hand
         ]
+        by_id = with_places(self.vocabulary, [table.variables for table in self.tables])
+        for n, variable in met:
+            self.registry.variables[n] = by_id.get(variable.id, variable)
+        met = [(n, self.registry.variables[n]) for n, _ in met]
         return sorted(met, key=lambda found: (found[1].place, found[1].id))
 
     def key(self, packed: Any) -> Key:
@@ -148,7 +153,7 @@ class Findings:
         for side, (present, absent) in enumerate((SIDES, SIDES[::-1])):
             lonely = [(n, v) for n, v in self.variables if self.tallies[n].only[side]]
 
-            def first_met(found: tuple[int, Variable], side: int = side) -> tuple[int, int, int]:
+            def first_met(found: tuple[int, Variable], side: int = side) -> tuple[float, int, int]:
                 seq = self.tallies[found[0]].first_only[side]
                 return found[1].place, seq.line, seq.pos
 
@@ -249,6 +254,7 @@ def result_of(
         "images": asked.images,
         "waivers": waivers,
         "looked": looked,
+        "precision": default_rule(v for _, v in findings.variables),
     }
     if closer is not None:
         return dataclasses.replace(closer, **counted)

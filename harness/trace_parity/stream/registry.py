@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as ct
+from collections.abc import Mapping
 from typing import Any
 
 from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
@@ -50,12 +51,21 @@ def depths(vocabulary: Vocabulary) -> tuple[int, ...]:
 class Registry:
     """One comparison's C context, and which number each variable and name has in it."""
 
-    def __init__(self, vocabulary: Vocabulary, depth: int, rtol: float | None, block_limit: int) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        depth: int,
+        rtol: float | None,
+        block_limit: int,
+        largest: Mapping[str, float] | None = None,
+    ) -> None:
+        """`largest`: what an earlier run through both logs found by `largest_met`."""
         if len(vocabulary.loops) > native.LOOPS:
             raise UnsuitableError(f"the vocabulary has more than {native.LOOPS} loops")
         self.lib = native.library()
         self.vocabulary = vocabulary
         self.rtol = rtol
+        self.largest = largest or {}
         self.variables: list[Variable] = []
         self._numbers: dict[str, int] = {}
         self._slots: dict[tuple[str, int], int] = {}
@@ -66,6 +76,7 @@ class Registry:
         if not self.context:
             raise UnsuitableError("the names of the loops do not fit")
         native.check(self.lib.ts_begin(self.context, depth, block_limit))
+        self.lib.ts_nests(self.context, vocabulary.nests_inside if vocabulary.nests else native.NONE)
         self._register_all()
 
     def close(self) -> None:
@@ -95,6 +106,14 @@ class Registry:
             self._add(variable)
         return found
 
+    def largest_met(self) -> dict[str, float]:
+        """The largest magnitude in both logs of every variable whose tolerance needs it, by id."""
+        return {
+            variable.id: float(self.lib.ts_largest(self.context, n))
+            for n, variable in enumerate(self.variables)
+            if variable.tolerance.scale is not None and variable.tolerance.scale.kind == "largest"
+        }
+
     def _mask(self, loops: tuple[str, ...]) -> int:
         return sum(1 << self.vocabulary.loops.index(loop) for loop in loops)
 
@@ -110,10 +129,12 @@ class Registry:
             ulps=tolerance.ulps,
             place=variable.place,
             closing=variable.scope.closing,
+            nest=self.vocabulary.nests.index(variable.scope.nest) + 1 if variable.scope.nest else 0,
             exact=tolerance.rtol == tolerance.floor == 0.0,  # no relative tolerance would let it pass
             scale=native.SCALE_KINDS[scale.kind] if scale is not None else 0,
             mask=self._mask(variable.scope.loops),
             size=variable.size,
+            largest=self.largest.get(variable.id, 0.0),
             is_scale=any(
                 v.tolerance.scale is not None and v.tolerance.scale.name == variable.name
                 for v in self.vocabulary.variables

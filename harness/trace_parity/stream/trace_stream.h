@@ -27,7 +27,7 @@ enum ts_code {
     TS_NOMEM = 6
 };
 
-enum ts_scale { TS_SCALE_NONE, TS_SCALE_NORM, TS_SCALE_NAMED, TS_SCALE_UNIT };
+enum ts_scale { TS_SCALE_NONE, TS_SCALE_NORM, TS_SCALE_NAMED, TS_SCALE_UNIT, TS_SCALE_LARGEST };
 enum ts_how { TS_PRODUCT, TS_INVERSE, TS_COMPONENT };
 
 /* One index per loop, outermost first; -1 where the line sits in no such loop. */
@@ -47,9 +47,10 @@ typedef struct {
 typedef struct {
     const char *name;
     double rtol, floor, own_floor, ulps;
-    uint32_t place, closing, exact, scale, how, component, is_scale, mask;
+    uint32_t place, closing, nest, exact, scale, how, component, is_scale, mask;
     uint32_t size; /* how many numbers it has; 0: not known */
     uint32_t targets, target[TS_TARGETS];
+    double largest; /* magnitude in both logs so far */
 } ts_variable;
 
 /* A number that stands on both sides, kept for the report. */
@@ -133,6 +134,7 @@ struct ts_join;
 
 typedef struct {
     uint32_t n_loops;
+    uint32_t nests_inside; /* how many loops sibling nests have around them; TS_NONE: there are none */
     char loops[TS_LOOPS][64];
     ts_slot *slots;
     uint32_t n_slots, cap_slots, *slot_table, slot_mask;

@@ -1,0 +1,106 @@
+"""The public Python API: compare two logs, run a case with both programs, load a bundle.
+
+import trace_parity as tp
+
+result = tp.compare("c.log", "py.log", pair="examples/pairs/lennard_jones")
+result.first_divergence
+result.to_pandas()
+result.write_html("report.html")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.result.result import CaseResult, Result
+from trace_parity.result.result import compare as compare_aligned
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+
+PathLikeText = str | PathLike[str]
+
+
+def load_pair(pair: PathLikeText | Pair | None = None) -> Pair:
+    """The pair in a folder or of a name; without one as the command line finds it. Raises HarnessError (exit 2)."""
+    from trace_parity.pair.find import find_pair
+    from trace_parity.pair.pair import Pair
+
+    if isinstance(pair, Pair):
+        return pair
+    return find_pair(None if pair is None else str(pair))
+
+
+def compare(
+    c_log: PathLikeText,
+    py_log: PathLikeText,
+    *,
+    pair: PathLikeText | Pair | None = None,
+    case: str | None = None,
+    rtol: float | str | Iterable[str] | None = None,
+    lenient: bool = False,
+) -> Result:
+    """Compare the traces of two logs, as `trace-diff compare` does.
+
+    `pair` is a folder, the name of an installed pair, or a Pair; without one the nearest pair.toml upwards, else the
+    installed pair where its vocabulary fits the logs, else what the logs themselves tell. `case` names a case whose
+    coverage is asked for. `rtol` is a number or the words of --rtol. Raises HarnessError, whose `code` is the exit code
+    of the command line.
+    """
+    from trace_parity.compare.align import align
+    from trace_parity.compare.coverage import Contract
+    from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
+    from trace_parity.trace.pair_of_logs import pair_for_logs
+    from trace_parity.trace.parquet import read_any
+    from trace_parity.trace.precision import with_precision
+
+    paths = Path(c_log), Path(py_log)
+    words = [] if rtol is None else [rtol] if isinstance(rtol, str) else rtol
+    rules = parse_rules([repr(words)] if isinstance(words, (int, float)) else words)
+    found, _ = pair_for_logs(load_pair(pair), *paths)
+    vocabulary, precision = with_precision(with_rules(found.vocabulary, rules), {"C": paths[0], "PY": paths[1]})
+    label, contract = CaseResult("compare", f"{paths[0].name} against {paths[1].name}"), Contract()
+    if case is not None:
+        wanted = found.case(case)
+        label, contract = CaseResult(wanted.id, wanted.title), wanted.contract
+    c, py = (read_any(path, side, vocabulary, lenient=lenient) for path, side in zip(paths, ("C", "PY"), strict=True))
+    result = compare_aligned(align(c, py, vocabulary), label, contract, pair=found, rtol=global_rtol(rules))
+    return result.with_precision(precision)
+
+
+def run(
+    case: str,
+    *,
+    pair: PathLikeText | Pair | None = None,
+    out: PathLikeText = "reports",
+    against: str = "",
+    rtol: float | None = None,
+) -> Result:
+    """Run both programs of a pair on a case, compare them and leave a bundle under `out`, as `trace-diff run` does.
+
+    `case` is the id of a case of the pair, or the path of a case file. The bundle's folder is `result.bundle`. Raises
+    HarnessError.
+    """
+    import dataclasses
+
+    from trace_parity.run.run_case import RunOptions, run_case
+
+    found = load_pair(pair)
+    outcome = run_case(found, found.case(case), RunOptions(against=against, out=Path(out), rtol=rtol))
+    return dataclasses.replace(outcome.result, bundle=str(outcome.bundle))
+
+
+def load_bundle(folder: PathLikeText) -> Result:
+    """The result that a run left in a bundle. Raises HarnessError (exit 5) for a folder that is none."""
+    import dataclasses
+
+    from trace_parity.result.result_json import read_result
+
+    path = Path(folder)
+    if not (path / "result.json").is_file():
+        raise HarnessError(Exit.UNREADABLE, "no result.json", where=str(path), expected="the folder of a bundle")
+    return dataclasses.replace(read_result(path / "result.json"), bundle=str(path))

@@ -1,0 +1,64 @@
+"""`trace-diff pair`: make a pair's folder from two logs, and check one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import note, pair_option
+from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.group()
+def pair() -> None:
+    """Make and check the folder that describes a pair of programs."""
+
+
+@pair.command()
+@click.argument("c_log", metavar="C.log", type=_PATH)
+@click.argument("py_log", metavar="PY.log", type=_PATH)
+@click.option("--out", type=_PATH, default=Path(), show_default="here", help="The folder to write to.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
+    """Write a commented pair.toml and vocabulary.toml from two logs: names, sizes, loops, order, scales.
+
+    A name that one log alone has and that holds the same values as one of the other is written as an alias.
+    """
+    from trace_parity.pair.pair import FILE_NAME
+    from trace_parity.trace.draft import draft
+
+    texts = dict(zip(("vocabulary.toml", FILE_NAME), draft(c_log, py_log, out.resolve().name), strict=True))
+    for name in texts:
+        if (out / name).exists() and not force:
+            raise HarnessError(Exit.USAGE, "is there already", where=str(out / name), hint="--force replaces it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(out), expected="a folder") from error
+    for name in texts:
+        click.echo(str(out / name))
+    note(f"next: trace-diff pair check {out}")
+
+
+@pair.command()
+@click.argument("folder", metavar="[DIR]", type=_PATH, required=False)
+@pair_option
+def check(folder: Path | None, pair: Pair) -> None:
+    """Read every file of a pair and say what is there, and what is missing for which command.
+
+    Exit code 0 when all that is there is sound, 2 with the first mistake otherwise.
+    """
+    from trace_parity.pair.find import find_pair
+    from trace_parity.run.check_pair import report
+
+    for line in report(find_pair(str(folder.resolve())) if folder is not None else pair):
+        click.echo(line)

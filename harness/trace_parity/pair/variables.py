@@ -1,0 +1,142 @@
+"""What a vocabulary is made of: variables with their scopes and tolerances, older names, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trace_parity.pair.expression import Expression
+
+ABSENT = -1
+"""Loop index of a loop that a row does not sit in."""
+
+Key = tuple[int, ...]
+"""One index per loop of the vocabulary, outermost first; ABSENT where the row sits in no such loop."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The named quantity that the absolute part of a tolerance is a fraction of."""
+
+    kind: str  # "norm", "variable", "unit" or "largest" (the largest magnitude of the variable in both logs)
+    name: str
+    how: str = ""
+    component: int = 0
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """|c - py| <= rtol * max(|c|, |py|) + floor * scale, or no more than `ulps` doubles apart.
+
+    `own`: asked for by name, so that a relative tolerance for all does not replace it.
+    """
+
+    name: str
+    rtol: float
+    floor: float
+    scale: Scale | None
+    reason: str
+    ulps: float = 0.0
+    own: bool = False
+    hidden: float = 0.0  # what the logs' printing can hide, relative
+
+    @property
+    def exact(self) -> bool:
+        """Whether only equal numbers agree."""
+        return self.rtol == 0.0 and self.floor == 0.0 and self.ulps == 0.0
+
+    def under(self, rtol: float | None) -> tuple[float, float]:
+        """(rtol, floor) when `rtol` is asked for in place of the relative part.
+
+        A tolerance that has only an absolute part takes it there; exact ones and those asked for by name keep theirs.
+        """
+        relative, floor = self.rtol, self.floor
+        if rtol is not None and not self.exact and not self.own:
+            relative, floor = (rtol, floor) if relative else (0.0, rtol)
+        return (relative if self.exact else relative + self.hidden), floor
+
+
+DEFAULT_TOLERANCE = Tolerance(
+    "default",
+    1e-6,
+    1e-12,
+    Scale("largest", "largest magnitude of the variable"),
+    "nothing is known of the variable: relative 1e-6, plus 1e-12 of its largest magnitude, so that 0 and 1e-17 agree",
+)
+"""For names that no vocabulary lists, and for variables that name no tolerance."""
+EXACT = Tolerance("exact", 0.0, 0.0, None, "whole numbers are equal or they are not")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The loops that a line sits in; a closing scope is evaluated after the loops inside it.
+
+    `nest` is one of the vocabulary's sibling loop nests; empty for what sits in none of them.
+    """
+
+    name: str
+    loops: tuple[str, ...]
+    closing: bool
+    nest: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One name at one scope."""
+
+    name: str
+    scope: Scope
+    size: int
+    unit: str
+    description: str
+    depends_on: tuple[str, ...]
+    tolerance: Tolerance
+    integer: bool
+    place: float
+    listed: bool = True
+    equals: Expression | None = None
+
+    @property
+    def id(self) -> str:
+        """`scope.name`: unique, since a name may stand at more than one scope."""
+        return f"{self.scope.name}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name that an older log uses."""
+
+    name: str
+    of: str
+    component: int | None
+    factor: float
+    note: str
+
+
+@dataclass(frozen=True)
+class ImageTolerance:
+    """Pixels agree to `rtol` of themselves or, where they are faint, to `floor` of the image's maximum."""
+
+    rtol: float
+    floor: float
+    reason: str
+
+
+IMAGE_TOLERANCE = ImageTolerance(1e-6, 1e-12, "the default")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the per-tick table: a component of a variable."""
+
+    name: str
+    of: Variable
+    component: int
+
+
+@dataclass(frozen=True)
+class TickTable:
+    """The table that shows chosen variables tick by tick of one loop; `shared` is the same on both sides."""
+
+    loop: str
+    shared: Column
+    columns: tuple[Column, ...]

@@ -1,0 +1,62 @@
+"""Everything of a pair read once: what it has, and what each command would still need."""
+
+from __future__ import annotations
+
+from trace_parity.pair.pair import Pair
+
+
+def report(pair: Pair) -> list[str]:
+    """A line per part. Raises HarnessError (exit 2) with the first mistake."""
+    lines = [f"{pair.title}: {pair.where}", _vocabulary(pair), _equations(pair)]
+    quirks = pair.quirks
+    lines.append(f"quirks      {', '.join(q.id for q in quirks)}" if quirks else "quirks      none: --waive has no use")
+    lines += _programs(pair)
+    cases = pair.cases()
+    lines.append(
+        f"cases       {', '.join(c.id for c in cases)}"
+        if cases
+        else "cases       none: `run` takes a command line only"
+    )
+    matrix = pair.matrix() if pair.file("matrix") is not None else None
+    lines.append(f"matrix      {len(matrix.cases)} cases" if matrix else "matrix      none: `gate` needs matrix.toml")
+    return lines
+
+
+def _vocabulary(pair: Pair) -> str:
+    if pair.file("vocabulary") is None:
+        return "vocabulary  none: names, loops and order are read off the logs, each comparison anew"
+    v = pair.vocabulary
+    default = [variable.name for variable in v.variables if variable.tolerance.name == "default"]
+    words = [f"vocabulary  {len(v.variables)} variables in {len(v.scopes)} scopes, loops {' '.join(v.loops) or 'none'}"]
+    if v.nests:
+        words.append(
+            f"nests {', '.join(v.nests)} inside {v.loops[v.nests_inside - 1] if v.nests_inside else 'the run'}"
+        )
+    if default:
+        words.append(f"default tolerance for {len(default)}")
+    return "; ".join(words)
+
+
+def _equations(pair: Pair) -> str:
+    domain = pair.domain
+    if domain is None:
+        return 'equations   none: `blame` needs `equals` in the vocabulary, or equations = "equations.py:DOMAIN"'
+    made = {e.output for e in domain.equations}
+    free = [v.name for v in pair.vocabulary.variables if v.id not in made and v.name not in made]
+    without = f"; taken as given: {', '.join(free[:8])}{' …' if len(free) > 8 else ''}" if free else ""
+    return f"equations   {len(domain.equations)} for {len(made)} variables{without}"
+
+
+def _programs(pair: Pair) -> list[str]:
+    named = pair.table.named_tables("programs")
+    if not named and pair.base is None:
+        return [
+            "programs    none: `compare` and `blame` work on logs; `run` and `gate` need [programs.C] and [programs.PY]"
+        ]
+    lines = []
+    for name, side in pair.programs.sides.items():
+        can = [what for what in ("build", "render", "config", "inject", "together") if getattr(side, what)]
+        lines.append(f"program {name:<3} {side.title}: traces to {side.trace_from}" + "".join(f", {w}" for w in can))
+    if not all(side.render for side in pair.programs.sides.values()):
+        lines.append("images      none: both programs need `render` for an array to be compared")
+    return lines

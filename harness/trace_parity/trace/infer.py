@@ -1,0 +1,283 @@
+"""What two logs tell of a pair that has no vocabulary: loops, nests, scopes, names, sizes, in order of evaluation.
+
+The C log decides, since its loops are loops; the other adds what C's lacks. Loops are nested as the lines name them.
+Where a loop begins again while those around it stand still, a sibling nest begins, unless both passes print the same
+names. A scope closes a loop when its first line comes after lines from inside that loop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trace_parity.pair.first_appearance import merged
+from trace_parity.pair.vocabulary import Vocabulary, build_vocabulary
+
+_LINE = re.compile(r"TRACE_(?:C|PY)(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
+_INDEX = re.compile(r"([A-Za-z_]\w*)=(\d+)")
+_WHOLE = re.compile(r"[-+]?\d+$")
+STRUCTURE_LINES = 300_000
+"""Trace lines of a log from which its nests are read; names are taken from all lines."""
+
+Loops = tuple[str, ...]
+NameAt = tuple[str, Loops]
+
+
+@dataclass
+class Seen:
+    """What is known of a name in the loops of its lines."""
+
+    name: str
+    loops: Loops
+    size: int = 0
+    integer: bool = True
+    closing: bool = False
+    nest: int = 0
+    sides: set[str] = field(default_factory=set)
+    least: float = float("inf")
+    largest: float = 0.0
+
+
+@dataclass
+class Observed:
+    """What two logs tell. `names` are in order of evaluation; `nests` counts sibling nests, 0 where there are none."""
+
+    loops: Loops
+    sizes: dict[str, int]
+    names: list[Seen]
+    nests: int
+    nests_inside: int
+
+    def tables(self, title: str = "") -> dict[str, Any]:
+        """As a vocabulary file says it."""
+        nested = [f"nest{n + 1}" for n in range(self.nests)]
+        scopes: dict[str, Any] = {}
+        for seen in self.names:
+            scopes.setdefault(self.scope(seen), self._scope(seen))
+        tables: dict[str, Any] = {"title": title, "loops": list(self.loops)}
+        if self.nests:
+            tables["nests"] = nested
+            if self.nests_inside:
+                tables["nests_inside"] = self.loops[self.nests_inside - 1]
+        tables["scopes"] = scopes
+        tables["variables"] = [self._variable(seen) for seen in self.names]
+        return tables
+
+    def scope(self, seen: Seen) -> str:
+        """The name of a scope, made from its loops."""
+        words = [*([f"nest{seen.nest}"] if seen.nest else []), *seen.loops, *(["end"] if seen.closing else [])]
+        return "_".join(words) or "run"
+
+    def _scope(self, seen: Seen) -> dict[str, Any]:
+        scope: dict[str, Any] = {"loops": list(seen.loops)}
+        if seen.nest:
+            scope["nest"] = f"nest{seen.nest}"
+        if seen.closing:
+            scope["closing"] = True
+        return scope
+
+    def _variable(self, seen: Seen) -> dict[str, Any]:
+        entry: dict[str, Any] = {"name": seen.name, "scope": self.scope(seen), "size": seen.size}
+        return {**entry, "integer": True} if seen.integer else entry
+
+
+def infer_vocabulary(c: Path, py: Path) -> Vocabulary:
+    """A vocabulary made from two logs alone."""
+    return build_vocabulary(observe(c, py).tables(), "the logs")
+
+
+def loops_named(path: Path) -> set[str]:
+    """The loops that a log's lines name."""
+    return {loop for _, _, indices, _ in _lines(path) for loop, _ in indices}
+
+
+def observe(c: Path, py: Path) -> Observed:
+    """Read what two logs tell."""
+    logs = [_Log(side, _lines(path)) for side, path in (("C", c), ("PY", py))]
+    loops = merged([order for log in logs for order in log.loop_orders])
+    groups, inside = _nests(logs[0], loops)
+    names: list[Seen] = []
+    order = merged([names for log in logs for names in (log.fullest(), list(log.names))])
+    for key in order:
+        found = [log.names[key] for log in logs if key in log.names]
+        one = found[0]
+        one.loops = tuple(loop for loop in loops if loop in one.loops)
+        one.size = max(seen.size for seen in found)
+        one.integer = all(seen.integer for seen in found)
+        one.sides = {side for seen in found for side in seen.sides}
+        one.least, one.largest = min(s.least for s in found), max(s.largest for s in found)
+        names.append(one)
+    _assign(names, groups, inside)
+    sizes = {loop: max(log.sizes.get(loop, 0) for log in logs) for loop in loops}
+    return Observed(tuple(loops), sizes, names, len(groups), inside)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, tuple[tuple[str, int], ...], list[str]]]:
+    """(side, name, loop indices, words) of every plain trace line; other lines tell nothing of loops."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            start = line.find("TRACE_")
+            match = _LINE.match(line[start:].rstrip()) if start >= 0 else None
+            if match is not None:
+                indices = tuple((loop, int(index)) for loop, index in _INDEX.findall(match[1] or ""))
+                side = "C" if line.startswith("TRACE_C", start) else "PY"
+                yield side, match[2], indices, match[3].split()
+
+
+class _Log:
+    """One log read once: its names in order of first appearance, and the passes of its loops."""
+
+    def __init__(self, side: str, lines: Iterable[tuple[str, str, tuple[tuple[str, int], ...], list[str]]]) -> None:
+        self.names: dict[NameAt, Seen] = {}
+        self.loop_orders: list[list[str]] = []
+        self.sizes: dict[str, int] = {}
+        self.rounds: dict[tuple[str, int] | None, dict[NameAt, None]] = {}
+        self.sequence: list[tuple[NameAt, tuple[tuple[str, int], ...]]] = []
+        orders: set[Loops] = set()
+        opened: set[tuple[tuple[str, int], ...]] = set()
+        for count, (_, name, indices, words) in enumerate(lines):
+            loops = tuple(loop for loop, _ in indices)
+            key = (name, tuple(sorted(loops)))
+            if loops not in orders:
+                orders.add(loops)
+                self.loop_orders.append(list(loops))
+            for loop, index in indices:
+                self.sizes[loop] = max(self.sizes.get(loop, 0), index + 1)
+            seen = self.names.get(key)
+            if seen is None:
+                seen = self.names[key] = Seen(name, loops, closing=indices in opened, sides={side})
+            seen.size = max(seen.size, len(words))
+            seen.integer = seen.integer and all(_WHOLE.match(word) for word in words)
+            _measure(seen, words)
+            if count < STRUCTURE_LINES:
+                opened.update(indices[:depth] for depth in range(len(indices)))
+                self.sequence.append((key, indices))
+                self.rounds.setdefault(indices[0] if indices else None, {})[key] = None
+
+    def fullest(self) -> list[NameAt]:
+        """The names of the iteration of the outermost loop that has most of them: the first may lack some."""
+        return max((list(names) for names in self.rounds.values()), key=len, default=[])
+
+
+def _measure(seen: Seen, words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            size = abs(float(word))
+        except ValueError:
+            continue
+        if 0 < size < float("inf"):
+            seen.least, seen.largest = min(seen.least, size), max(seen.largest, size)
+
+
+def _nests(log: _Log, loops: Sequence[str]) -> tuple[list[set[NameAt]], int]:
+    """Groups of names by sibling nest, in order of evaluation, and how many loops are around them; maybe none."""
+    for depth in range(len(loops)):
+        groups = _siblings(log.sequence, depth)
+        if len(groups) > 1:
+            return groups, depth
+    return [], 0
+
+
+def _siblings(sequence: Sequence[tuple[NameAt, tuple[tuple[str, int], ...]]], depth: int) -> list[set[NameAt]]:
+    """Names by pass. A pass ends where the loop at `depth` begins again, becomes another, or a line around it comes.
+
+    Names that share a pass are of one nest. A line around the loop is a nest of its own where it comes between others.
+    """
+    passes: list[tuple[object, list[NameAt]]] = []
+    outer: set[NameAt] = set()
+    around: object = None
+    last: tuple[str, int] | None = None
+    for key, indices in sequence:
+        if len(indices) < depth:
+            continue
+        loop = indices[depth] if len(indices) > depth else ("", 0)
+        if indices[:depth] != around or last is None or loop[0] != last[0] or loop[1] < last[1]:
+            passes.append((indices[:depth], []))
+        around, last = indices[:depth], loop
+        if not loop[0]:
+            outer.add(key)
+        names = passes[-1][1]
+        if key not in names:
+            names.append(key)
+    groups: list[set[NameAt]] = []
+    for _, names in passes:
+        joined = [g for g in groups if g & set(names)]
+        for g in joined[1:]:
+            groups.remove(g)
+            joined[0] |= g
+        if joined:
+            joined[0].update(names)
+        else:
+            groups.append(set(names))
+
+    def which(name: NameAt) -> int:
+        return next(n for n, g in enumerate(groups) if name in g)
+
+    runs: list[list[int]] = []
+    before: object = None
+    for place, names in passes:
+        if place != before:
+            runs.append([])
+            before = place
+        if names and which(names[0]) not in runs[-1]:
+            runs[-1].append(which(names[0]))
+    ordered = [groups[n] for n in merged(sorted(runs, key=len, reverse=True))]
+    while ordered and ordered[0] <= outer:  # what comes before all nests, or after them, is in none
+        del ordered[0]
+    while ordered and ordered[-1] <= outer:
+        del ordered[-1]
+    return ordered
+
+
+def _assign(names: Sequence[Seen], groups: Sequence[set[NameAt]], inside: int) -> None:
+    """Say of each name which nest it belongs to; names of the other log alone belong where their neighbours do."""
+    last: dict[int, int] = {}
+    for seen in names:
+        key = (seen.name, tuple(sorted(seen.loops)))
+        known = next((n + 1 for n, group in enumerate(groups) if key in group), None)
+        if not groups or (len(seen.loops) <= inside and known is None):
+            continue
+        seen.nest = known or last.get(len(seen.loops), 1)
+        last[len(seen.loops)] = seen.nest
+    _unclose(names)
+
+
+def _unclose(names: Sequence[Seen]) -> None:
+    """A scope closes only a loop of its own nest: lines from inside an earlier sibling do not count."""
+    for seen in names:
+        if seen.closing and seen.nest:
+            inner = [s for s in names if s.nest == seen.nest and set(s.loops) > set(seen.loops)]
+            seen.closing = bool(inner) and any(names.index(s) < names.index(seen) for s in inner)
+
+
+LOOKED_AT = 8 << 20
+"""Bytes of a log from which it is told whether a vocabulary fits it."""
+
+
+def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
+    """Whether a vocabulary that nobody asked for may be taken for these logs: it knows their loops, and a name of them.
+
+    Logs of older forms, and such that hold no plain trace line, say nothing against it.
+    """
+    known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
+    names: set[str] = set()
+    for path in logs:
+        try:
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                lines = stream.readlines(LOOKED_AT)
+        except OSError:
+            return True
+        for line in lines:
+            start = line.find("TRACE_")
+            match = _LINE.match(line[start:].rstrip()) if start >= 0 else None
+            if match is None:
+                if start == 0 and line.startswith(("TRACE_C", "TRACE_PY")):
+                    return True
+                continue
+            if any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or "")):
+                return False
+            names.add(match[2])
+    return not names or bool(names & known)

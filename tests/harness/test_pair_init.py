@@ -1,0 +1,107 @@
+"""`trace-diff pair init` and `check`, and the public Python API, on logs that no pair describes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import trace_parity as tp
+from trace_parity.pair.vocabulary import load_vocabulary
+
+from tests.harness.test_order import EVALUATED, md_log
+
+Cli = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    (tmp_path / "c.log").write_text(md_log("C"))
+    (tmp_path / "py.log").write_text(md_log("PY", EVALUATED).replace(": force ", ": net_force "))
+    return tmp_path
+
+
+def test_init_writes_what_the_logs_tell(trace_diff: Cli, logs: Path) -> None:
+    (logs / "py.log").write_text(md_log("PY").replace(": vel ", ": velocity "))
+    done = trace_diff("pair", "init", "c.log", "py.log", "--out", "mine")
+    assert done.returncode == 0, done.stderr
+    made = load_vocabulary(logs / "mine" / "vocabulary.toml")
+    assert made.loops == ("step", "i", "j")
+    assert (made.nests, made.nests_inside) == (("nest1", "nest2", "nest3"), 1)
+    found = {v.name: (v.scope.loops, v.scope.nest, v.scope.closing, v.size) for v in made.variables}
+    assert found == {
+        "dt": ((), "", False, 1),
+        "pos": (("step", "i"), "nest1", False, 3),
+        "dr": (("step", "i", "j"), "nest2", False, 3),
+        "force": (("step", "i"), "nest2", True, 3),
+        "vel": (("step", "i"), "nest3", False, 3),
+        "energy": (("step",), "", True, 1),
+    }
+    assert made.aliases["velocity"].of == "vel"
+    checked = trace_diff("pair", "check", "mine")
+    assert checked.returncode == 0, checked.stderr
+    assert "6 variables in 6 scopes, loops step i j; nests nest1, nest2, nest3 inside step" in checked.stdout
+    assert "programs    none: `compare` and `blame` work on logs" in checked.stdout
+    assert trace_diff("compare", "c.log", "py.log", "--pair", "mine").returncode == 0
+
+
+def test_init_replaces_nothing_unasked(trace_diff: Cli, logs: Path) -> None:
+    assert trace_diff("pair", "init", "c.log", "py.log").returncode == 0
+    again = trace_diff("pair", "init", "c.log", "py.log")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert trace_diff("pair", "init", "c.log", "py.log", "--force").returncode == 0
+
+
+def test_init_of_no_trace_is_said(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty.log").write_text("nothing here\n")
+    assert trace_diff("pair", "init", "empty.log", "empty.log").returncode == 6
+    assert trace_diff("pair", "init", "none.log", "empty.log").returncode == 5
+
+
+def test_check_names_the_first_mistake(trace_diff: Cli, logs: Path) -> None:
+    assert trace_diff("pair", "init", "c.log", "py.log").returncode == 0
+    path = logs / "vocabulary.toml"
+    path.write_text(path.read_text().replace("closing = true", "closinng = true"))
+    done = trace_diff("pair", "check")
+    assert done.returncode == 2
+    assert "unknown field 'closinng' in scopes." in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_api_compares_two_logs(logs: Path) -> None:
+    result = tp.compare(logs / "c.log", logs / "py.log")
+    assert isinstance(result, tp.Result)
+    assert result.first_divergence is not None
+    assert (result.first_divergence.variable, result.first_divergence.loops) == ("vel", {"step": 2, "i": 5})
+    table = result.to_pandas()
+    assert list(table["variable"][:2]) == ["vel", "vel"]
+    assert set(table.columns) >= {"step", "i", "j", "variable", "component", "c_value", "py_value", "rel_diff", "quirk"}
+    assert len(table) == result.num_divergent
+    assert set(result.variables_to_pandas()["status"]) == {"match", "divergent", "missing"}
+    result.write_html(logs / "report.html")
+    assert "<html" in (logs / "report.html").read_text()
+    same = tp.compare(logs / "c.log", logs / "c.log", rtol="1e-9 dr:1e-12")
+    assert len(same.to_pandas()) == 0
+
+
+def test_the_api_raises_with_the_exit_code(tmp_path: Path) -> None:
+    with pytest.raises(tp.HarnessError) as caught:
+        tp.compare(tmp_path / "none.log", tmp_path / "none.log")
+    assert int(caught.value.code) == 5
+    with pytest.raises(tp.HarnessError) as caught:
+        tp.load_bundle(tmp_path)
+    assert int(caught.value.code) == 5
+    with pytest.raises(tp.HarnessError) as caught:
+        tp.run("small", pair=tmp_path)
+    assert int(caught.value.code) == 2
+
+
+def test_packages_and_functions_of_one_name_go_together() -> None:
+    for name in ("compare.align", "run.launch"):
+        importlib.import_module(f"trace_parity.{name}")
+    assert callable(tp.compare)
+    assert callable(tp.run)
+    assert tp.compare.align.align is importlib.import_module("trace_parity.compare.align").align
