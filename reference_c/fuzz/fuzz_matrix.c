@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settings.sample_x_m = 1e-6;
     if (build_crystal(&crystal, &settings, text, &generator, &err)) {
         double largest_m;
-        recommended_oversample(&crystal, 1e-10, 0.1, 1e-4, &largest_m);
+        recommended_oversample(&crystal, 1e-7, &largest_m);
     }
     free_crystal(&crystal);
     free(text);

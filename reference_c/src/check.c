@@ -23,8 +23,8 @@ bool check_settings(const Settings *s, Error *err)
                         positives[i].value * positives[i].factor);
     if (s->fpixels < 0 || s->spixels < 0)
         return fail(err, "flag -detpixels: expected a positive number of pixels, got %d x %d", s->fpixels, s->spixels);
-    if (s->oversample != -1 && (s->oversample < 1 || s->oversample > 10000))
-        return fail(err, "flag -oversample: expected a whole number from 1 to 10000, got %d", s->oversample);
+    if (s->oversample > 10000) /* 0 and below: not given */
+        return fail(err, "flag -oversample: expected a whole number up to 10000, got %d", s->oversample);
     if (s->thick.range < 0.0)
         return fail(err, "flag -detector_thick: expected a thickness of 0 or more (um), got %g", s->thick.range * 1e6);
     if (length(s->beam_vector) == 0.0 || length(s->fdet_vector) == 0.0 || length(s->sdet_vector) == 0.0)

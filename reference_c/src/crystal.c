@@ -18,16 +18,22 @@ static double clamp_sine(double sine)
     return sine > 1.0 ? 1.0 : sine < -1.0 ? -1.0 : sine;
 }
 
+static void keep_within_1(double *sine, double *cosine)
+{
+    *sine = clamp_sine(*sine);
+    if (*cosine * *cosine > 1.0)
+        *cosine = 1.0;
+}
+
 /* real and star: lengths; angles: of the direct cell. */
 static StarAngles star_angles(const double real[3], const double angles[3], const double star[3], double V_star)
 {
     StarAngles out;
     for (int i = 0; i < 3; i++) {
         int j = (i + 1) % 3, k = (i + 2) % 3;
-        out.sine[i] = clamp_sine(real[i] * V_star / (star[j] * star[k]));
+        out.sine[i] = real[i] * V_star / (star[j] * star[k]);
         out.cosine[i] = (cos(angles[j]) * cos(angles[k]) - cos(angles[i])) / (sin(angles[j]) * sin(angles[k]));
-        if (out.cosine[i] * out.cosine[i] > 1.0)
-            out.cosine[i] = 1.0;
+        keep_within_1(&out.sine[i], &out.cosine[i]);
     }
     return out;
 }
@@ -78,6 +84,31 @@ static Cell misset_cell(Cell star, Vec3 angles)
     return (Cell){rotate_xyz(star.a, angles), rotate_xyz(star.b, angles), rotate_xyz(star.c, angles)};
 }
 
+static double angle_between(Vec3 u, Vec3 v)
+{
+    return acos(clamp_sine(dot(u, v) / (length(u) * length(v))));
+}
+
+/* What the log prints. The sines of the reciprocal angles come from V* as it was set, which -cell forces, the cosines
+ * from the vectors: they need not fit each other (quirk triclinic-cell). */
+static void describe(Crystal *x, double V_star)
+{
+    const Vec3 edges[3] = {x->real_A.a, x->real_A.b, x->real_A.c}, stars[3] = {x->star_A_inv.a, x->star_A_inv.b, x->star_A_inv.c};
+    double *star = x->star_lengths_A_inv;
+    for (int i = 0; i < 3; i++) {
+        x->cell_A[i] = length(edges[i]);
+        star[i] = length(stars[i]);
+        x->angles_rad[i] = angle_between(edges[(i + 1) % 3], edges[(i + 2) % 3]);
+    }
+    for (int i = 0; i < 3; i++) {
+        int j = i == 0 ? 1 : 0, k = i == 2 ? 1 : 2; /* in this order: the log has all bits */
+        double sine = x->star_sines[i] = x->cell_A[i] * V_star / star[j] / star[k];
+        double cosine = x->star_cosines[i] = dot(stars[j], stars[k]) / star[j] / star[k];
+        keep_within_1(&sine, &cosine);
+        x->star_angles_rad[i] = atan2(sine, cosine);
+    }
+}
+
 /* Real vectors as the duals of the reciprocal ones. `forced` holds cell lengths that -cell keeps, or NULL. */
 static bool make_dual(Crystal *x, Cell star, const double *forced, double V_forced, Error *err)
 {
@@ -98,28 +129,8 @@ static bool make_dual(Crystal *x, Cell star, const double *forced, double V_forc
                scaled(V_star, cross(x->real_A.a, x->real_A.b))};
     x->real_m = (Cell){scaled(1e-10, x->real_A.a), scaled(1e-10, x->real_A.b), scaled(1e-10, x->real_A.c)};
     x->V_cell_A3 = V;
+    describe(x, V_star);
     return true;
-}
-
-static double angle_between(Vec3 u, Vec3 v)
-{
-    return acos(clamp_sine(dot(u, v) / (length(u) * length(v))));
-}
-
-/* What the log prints. The reciprocal angles come from the direct ones and from V* as it was set, which -cell forces:
- * they are not quite those between the reciprocal vectors (quirk triclinic-cell). */
-static void describe(Crystal *x)
-{
-    const Cell *real = &x->real_A, *star = &x->star_A_inv;
-    for (int i = 0; i < 3; i++) {
-        const Vec3 edges[3] = {real->a, real->b, real->c}, stars[3] = {star->a, star->b, star->c};
-        x->cell_A[i] = length(edges[i]);
-        x->star_lengths_A_inv[i] = length(stars[i]);
-        x->angles_rad[i] = angle_between(edges[(i + 1) % 3], edges[(i + 2) % 3]);
-    }
-    StarAngles angles = star_angles(x->cell_A, x->angles_rad, x->star_lengths_A_inv, 1.0 / x->V_cell_A3);
-    for (int i = 0; i < 3; i++)
-        x->star_angles_rad[i] = atan2(angles.sine[i], angles.cosine[i]);
 }
 
 /* Cells along one axis: from the sample's size where one is given, at least 1. */
@@ -171,7 +182,6 @@ bool build_crystal(Crystal *x, const Settings *s, const char *matrix_text, Gener
         star = misset_cell(star, x->misset_rad);
     if (!make_dual(x, star, s->cell_given ? cell : NULL, V_cell, err))
         return false;
-    describe(x);
 
     x->clipped_y = s->beamsize_m >= 0.0 && s->beamsize_m < s->sample_y_m;
     x->clipped_z = s->beamsize_m >= 0.0 && s->beamsize_m < s->sample_z_m;
@@ -190,14 +200,13 @@ Cell reciprocal(const Cell *real, double *volume)
                   scaled(over, cross(real->a, real->b))};
 }
 
-int recommended_oversample(const Crystal *x, double lambda0_m, double distance_m, double pixel_m, double *largest_m)
+int recommended_oversample(const Crystal *x, double fringe_m, double *largest_m)
 {
     double along_a = x->Na * x->cell_A[0] * 1e-10, along_b = x->Nb * x->cell_A[1] * 1e-10,
            along_c = x->Nc * x->cell_A[2] * 1e-10;
     *largest_m = along_a > along_b ? along_a : along_b;
     *largest_m = *largest_m > along_c ? *largest_m : along_c;
-    double fringe_pixels = lambda0_m * distance_m / pixel_m;
-    double recommended = ceil(3.0 * *largest_m / fringe_pixels);
+    double recommended = ceil(3.0 * *largest_m / fringe_m);
     if (!(recommended >= 1.0))
         return 1;
     return recommended > INT_MAX ? INT_MAX : (int)recommended;

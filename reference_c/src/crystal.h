@@ -16,6 +16,7 @@ typedef struct {
     Cell real_m;
     double V_cell_A3;
     double cell_A[3], angles_rad[3], star_lengths_A_inv[3], star_angles_rad[3]; /* recomputed from the vectors */
+    double star_sines[3], star_cosines[3]; /* of the reciprocal angles, not yet kept within 1 */
     double Na, Nb, Nc;
     double sample_y_m, sample_z_m; /* as clipped by the beam */
     bool clipped_y, clipped_z;
@@ -40,9 +41,8 @@ bool build_crystal(Crystal *crystal, const Settings *settings, const char *matri
 /* Reciprocal vectors (per unit of the real ones) and volume of a cell: the true duals of the vectors in use. */
 Cell reciprocal(const Cell *real, double *volume);
 
-/* Recommended oversampling for a detector pixel (m) at a distance (m). */
-int recommended_oversample(const Crystal *crystal, double lambda0_m, double distance_m, double pixel_m,
-                           double *largest_m);
+/* Recommended oversampling where the fringes of a crystal of size `fringe_m` would be a pixel apart. */
+int recommended_oversample(const Crystal *crystal, double fringe_m, double *largest_m);
 
 void free_crystal(Crystal *crystal);
 

@@ -176,7 +176,8 @@ bool place_detector(Detector *d, const Settings *s, Error *err)
     d->spindle_vector = unit(d->spindle_vector);
     if (d->odet_generated)
         d->odet_vector = unit(cross(d->fdet_vector, d->sdet_vector));
-    d->vert_vector = unit(cross(d->beam_vector, d->polar_vector));
+    d->polarization_normal = cross(d->beam_vector, d->polar_vector);
+    d->vert_vector = unit(d->polarization_normal);
     return place(d, s, err);
 }
 
@@ -202,8 +203,6 @@ double solid_angle(const Detector *d, double airpath_m)
 
 double capture(const Detector *d, int thick_tic, Vec3 diffracted)
 {
-    if (!(d->thick_m > 0.0))
-        return 1.0;
     double parallax = dot(diffracted, d->odet_vector);
     double before = exp(-thick_tic * d->thickstep_m * d->mu / parallax);
     return before - exp(-(thick_tic + 1) * d->thickstep_m * d->mu / parallax);

@@ -10,7 +10,8 @@ typedef struct {
     Convention convention;
     Pivot pivot;
     Vec3 beam_vector, fdet_vector, sdet_vector, odet_vector, polar_vector, spindle_vector, twotheta_axis;
-    Vec3 vert_vector; /* unit(beam x polarisation) */
+    Vec3 vert_vector;         /* unit(beam x polarisation) */
+    Vec3 polarization_normal; /* the same before it is made a unit vector, as it is printed */
     Vec3 pix0_vector_m;
     Vec3 dials_origin_mm;
     Vec3 xds_beam; /* the beam in detector axes */
@@ -37,7 +38,7 @@ Vec3 detector_position(const Detector *detector, double Fdet_m, double Sdet_m, d
 /* Solid angle (sr) of a pixel at distance airpath (m). */
 double solid_angle(const Detector *detector, double airpath_m);
 
-/* Fraction of the photons along the unit vector `diffracted` that layer thick_tic absorbs; 1 without thickness. */
+/* Fraction of the photons along the unit vector `diffracted` that layer thick_tic absorbs; 0 without thickness. */
 double capture(const Detector *detector, int thick_tic, Vec3 diffracted);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "files.h"
+#include "flags.h"
 #include "model.h"
 #include "options.h"
 #include "outputs.h"
@@ -82,6 +83,21 @@ static bool read_structure_factors(Run *run, Error *err)
     return ok;
 }
 
+/* Quirk mask-width: the mask's pixels are taken in their order in the file, whatever the width of either side. */
+static bool check_mask(const Run *run, Error *err)
+{
+    const Detector *d = &run->model.detector;
+    int width = run->mask_fpixels, height = run->mask_spixels;
+    if ((double)width * height < (double)d->fpixels * d->spixels)
+        return fail(err, "flag -mask: file '%s' has %d x %d pixels, expected at least those of the detector, %d x %d",
+                    run->settings.mask_file, width, height, d->fpixels, d->spixels);
+    if (width != d->fpixels)
+        note("WARNING: flag -mask: file '%s' has rows of %d pixels, the detector of %d: its pixels are taken one after "
+             "the other all the same (quirk mask-width)",
+             run->settings.mask_file, width, d->fpixels);
+    return true;
+}
+
 /* Detector, beam, crystal, in the order in which they need each other. */
 static bool build_model(Run *run, Error *err)
 {
@@ -100,9 +116,7 @@ static bool build_model(Run *run, Error *err)
          build_beam(&m->beam, s, &m->detector, sources, err) && finish_model(m, s, err);
     free(matrix);
     free(sources);
-    if (ok && run->mask && (run->mask_fpixels != m->detector.fpixels || run->mask_spixels != m->detector.spixels))
-        ok = fail(err, "flag -mask: file '%s' has %d x %d pixels, expected those of the detector, %d x %d",
-                  s->mask_file, run->mask_fpixels, run->mask_spixels, m->detector.fpixels, m->detector.spixels);
+    ok = ok && (!run->mask || check_mask(run, err));
     m->mask = run->mask;
     return ok;
 }

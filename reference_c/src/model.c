@@ -46,8 +46,8 @@ bool finish_model(Model *m, const Settings *s, Error *err)
 {
     m->phi0_rad = s->phi0_rad;
     m->osc = sample_phi(s->osc);
-    m->recommended_oversample =
-        recommended_oversample(&m->crystal, s->lambda0_m, m->detector.distance_m, m->detector.pixel_m, &m->largest_m);
+    m->fringe_m = s->lambda0_m * m->detector.distance_m / m->detector.pixel_m;
+    m->recommended_oversample = recommended_oversample(&m->crystal, m->fringe_m, &m->largest_m);
     m->oversample_given = s->oversample > 0;
     m->oversample = m->oversample_given ? s->oversample : m->recommended_oversample;
     m->oversample_thick = s->oversample_thick;
@@ -67,6 +67,13 @@ bool finish_model(Model *m, const Settings *s, Error *err)
     m->detector.thick_m = layers.range;
     m->detector.thickstep_m = layers.step;
     m->detector.thicksteps = layers.count;
+
+    if (m->oversample_thick && !(m->detector.thick_m > 0.0))
+        note("WARNING: -oversample_thick without a thickness: the image is black (quirk thick-without-thickness)");
+    if (m->oversample_polar && m->beam.nopolar)
+        note("WARNING: -oversample_polar undoes -nopolar (quirk nopolar-oversample-polar)");
+    if (!m->osc.count)
+        note("WARNING: -phistep leaves no step in an -osc of 0: every pixel is 0/0 (quirk no-steps)");
 
     m->water = s->water_size_m != 0.0;
     m->I_bg = WATER_F * WATER_F * R_E_SQR * m->beam.fluence * s->water_size_m * s->water_size_m * s->water_size_m *

@@ -18,6 +18,7 @@ typedef struct {
     Sampled osc;
     int oversample, recommended_oversample;
     double largest_m; /* longest edge of the crystal */
+    double fringe_m;  /* the crystal size whose fringes are a pixel apart */
     bool oversample_given;
     bool oversample_thick, oversample_polar, oversample_omega;
     double steps;              /* sources x domains x phisteps x oversample^2 */

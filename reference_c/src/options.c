@@ -1,62 +1,15 @@
-/* The command line, word by word (cli.md): finds each flag's row in the table and stores what follows it. */
+/* The command line, word by word (cli.md): finds each flag's row in the table, reads what follows it, carries it out. */
 #include "options.h"
 
 #include <string.h>
 
-#include "values.h"
-
-static bool store(Parser *p)
-{
-    const FlagSpec *spec = p->spec;
-    void *member = (char *)p->settings + spec->offset;
-    switch (spec->kind) {
-    case KIND_ON:
-    case KIND_OFF:
-        *(bool *)member = spec->kind == KIND_ON;
-        break;
-    case KIND_CHOICE:
-        *(int *)member = (int)spec->divisor;
-        break;
-    case KIND_NUMBER: {
-        double value;
-        if (!take_number(p, &value))
-            return false;
-        *(double *)member = value / spec->divisor;
-        break;
-    }
-    case KIND_COUNT:
-        if (!take_count(p, (int *)member))
-            return false;
-        break;
-    case KIND_TEXT: {
-        const char *word = take_file(p);
-        if (!word)
-            return false;
-        *(const char **)member = word;
-        break;
-    }
-    case KIND_VECTOR:
-        if (!take_vector(p, (Vec3 *)member))
-            return false;
-        break;
-    case KIND_UNUSED: {
-        double ignored;
-        if (!strcmp(spec->values, "FILE") ? !take_file(p) : !take_number(p, &ignored))
-            return false;
-        break;
-    }
-    case KIND_SPECIAL:
-        break;
-    }
-    return !spec->special || spec->special(p);
-}
+#include "actions.h"
 
 /* The flags that act before all others, wherever they stand. */
-static bool read_first(const FlagSpec *spec)
+static bool acts_first(const FlagSpec *spec)
 {
-    size_t offset = spec->offset;
-    return offset == offsetof(Settings, image_file) || offset == offsetof(Settings, mask_file) ||
-           offset == offsetof(Settings, help) || offset == offsetof(Settings, version);
+    FlagKey key = (FlagKey)(spec - FLAGS);
+    return key == FLAG_img || key == FLAG_mask || key == FLAG_help || key == FLAG_version;
 }
 
 static bool walk(Parser *p, bool only_preview)
@@ -67,7 +20,7 @@ static bool walk(Parser *p, bool only_preview)
         p->spec = find_flag(word);
         if (only_preview) {
             /* every word is looked at: a flag that stands where a value belongs is refused by the full walk */
-            if (p->spec && read_first(p->spec) && !store(p))
+            if (p->spec && acts_first(p->spec) && !(read_values(p) && act(p)))
                 return false;
             p->used = 0;
             continue;
@@ -84,7 +37,7 @@ static bool walk(Parser *p, bool only_preview)
             return fail(p->err, "unknown flag %s: expected a known flag, the nearest are %s (--help lists all)", word,
                         near);
         }
-        if (!store(p))
+        if (!read_values(p) || !act(p))
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 /* Scales and roundings from photons to the four kinds of image file, and the noise drawn on the last. */
 #include "outputs.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -25,13 +26,21 @@ bool open_outputs(Outputs *out, const Settings *s, bool with_images, Error *err)
     return true;
 }
 
-/* Photons to detector units: rounded, clipped to 16 bits. */
-static uint16_t to_adu(double value)
+/* Clipped to 16 bits; NaN becomes 0. */
+static double clipped(double value)
 {
-    double rounded = floor(value);
-    if (!(rounded > 0.0)) /* also NaN */
-        return 0;
-    return rounded > 65535.0 ? 65535 : (uint16_t)rounded;
+    return value > 0.0 ? (value < 65535.0 ? value : 65535.0) : 0.0;
+}
+
+/* Detector units: rounded in single precision, which moves one pixel in some images. */
+static uint16_t rounded_adu(double value)
+{
+    return (uint16_t)floorf((float)(clipped(value) + 0.5));
+}
+
+static bool in_region(const Detector *d, int spixel, int fpixel)
+{
+    return fpixel >= d->roi_xmin && fpixel <= d->roi_xmax && spixel >= d->roi_ymin && spixel <= d->roi_ymax;
 }
 
 static void make_int_image(uint16_t *pixels, const Model *m, const Image *image, double scale, double adc_offset)
@@ -40,8 +49,9 @@ static void make_int_image(uint16_t *pixels, const Model *m, const Image *image,
     size_t i = 0;
     for (int spixel = 0; spixel < d->spixels; spixel++)
         for (int fpixel = 0; fpixel < d->fpixels; fpixel++, i++)
-            pixels[i] =
-                is_rendered(m, spixel, fpixel) ? to_adu((double)image->floatimage[i] * scale + adc_offset + 0.5) : 0;
+            /* a masked pixel is as any black one: it holds the offset */
+            pixels[i] = in_region(d, spixel, fpixel) ? rounded_adu((double)image->floatimage[i] * scale + adc_offset)
+                                                     : 0;
 }
 
 static void write_pgm(FILE *stream, const Model *m, const Image *image, double scale)
@@ -75,7 +85,7 @@ static void make_noise_image(uint16_t *pixels, const Model *m, const Image *imag
                 adu = 65535.0;
                 overloads++;
             }
-            pixels[i] = to_adu(adu);
+            pixels[i] = (uint16_t)clipped(adu);
         }
     printf("%.0f photons on noise image (%ld overloads)\n", photons, overloads);
 }
@@ -96,7 +106,8 @@ bool write_outputs(Outputs *out, const Settings *s, const Model *m, const Image 
         int_scale = image->max_I != 0.0 ? 55000.0 / image->max_I : 1.0;
     printf("intfile_scale = %g\n", int_scale);
     make_int_image(pixels, m, image, int_scale, s->adc_offset);
-    write_smv(out->files[OUT_INT].stream, d, m->phi0_rad, m->osc.range, pixels);
+    SmvImage smv = {d, m->phi0_rad, m->osc.range, pixels};
+    write_smv(out->files[OUT_INT].stream, "-intfile", &smv);
 
     if (out->files[OUT_PGM].stream) {
         double pgm_scale = s->pgm_scale;
@@ -107,7 +118,7 @@ bool write_outputs(Outputs *out, const Settings *s, const Model *m, const Image 
     }
     if (out->files[OUT_NOISE].stream) {
         make_noise_image(pixels, m, image, s->adc_offset, generator, s->seed);
-        write_smv(out->files[OUT_NOISE].stream, d, m->phi0_rad, m->osc.range, pixels);
+        write_smv(out->files[OUT_NOISE].stream, "-noisefile", &smv);
     }
     free(pixels);
     if (out->files[OUT_DUMP].stream)

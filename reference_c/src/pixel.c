@@ -130,9 +130,8 @@ static void add_source_steps(const Context *now, const Source *source, Vec3 diff
         return;
     /* quirk first-value: computed for the first source met, then kept for the whole pixel */
     if (px->polar == 0.0 || m->oversample_polar)
-        px->polar = m->beam.nopolar ? 1.0
-                                    : polarization_factor(m->beam.polarization, source->incident, diffracted,
-                                                          m->detector.polar_vector);
+        px->polar =
+            polarization_factor(m->beam.polarization, source->incident, diffracted, m->detector.polar_vector);
     PROBE(tracer, source, polar, px->polar);
 
     for (int phi_tic = 0; phi_tic < m->osc.count; phi_tic++) {
@@ -159,8 +158,11 @@ static void add_subsample(const Context *now, int thick_tic, double Fdet_m, doub
     /* quirk first-value: solid angle of the pixel's first sub-sample, capture fraction of the layer's */
     if (px->omega == 0.0 || m->oversample_omega)
         px->omega = solid_angle(&m->detector, airpath);
+    /* quirk thick-without-thickness: -oversample_thick uses the formula, which then gives 0 */
     if (px->capture_fraction == 0.0 || m->oversample_thick)
-        px->capture_fraction = capture(&m->detector, thick_tic, diffracted);
+        px->capture_fraction = m->detector.thick_m > 0.0 || m->oversample_thick
+                                   ? capture(&m->detector, thick_tic, diffracted)
+                                   : 1.0;
     px->omega_sum += px->omega;
     PROBE3(tracer, subsample, pix0_vector_meters, m->detector.pix0_vector_m);
     PROBE3(tracer, subsample, fdet_vec, m->detector.fdet_vector);
@@ -180,7 +182,8 @@ static void add_subsample(const Context *now, int thick_tic, double Fdet_m, doub
 
 Pixel EVALUATE_PIXEL(const Model *m, int spixel, int fpixel, LeakState *leak, Tracer *tracer)
 {
-    Pixel px = {.I = m->I_bg};
+    /* -nopolar sets where the factor starts, no more: quirk nopolar-oversample-polar */
+    Pixel px = {.I = m->I_bg, .polar = m->beam.nopolar ? 1.0 : 0.0};
     Context now = {m, leak, tracer, &px};
     PROBE_KEY(tracer, KEY_SPIXEL, spixel);
     PROBE_KEY(tracer, KEY_FPIXEL, fpixel);

@@ -64,10 +64,14 @@ static void show_progress(int done, int rows, int *shown)
     }
 }
 
+static double at_least_1(double count)
+{
+    return count > 1.0 ? count : 1.0;
+}
+
 static void gather(Image *image, const Model *m, const Row *rows)
 {
     const Detector *d = &m->detector;
-    image->max_I = 0.0;
     for (int spixel = 0; spixel < d->spixels; spixel++) {
         image->omega_sum_sr += rows[spixel].omega_sum;
         if (rows[spixel].block_outside && !image->block_outside) {
@@ -77,19 +81,20 @@ static void gather(Image *image, const Model *m, const Row *rows)
         for (int fpixel = 0; fpixel < d->fpixels; fpixel++) {
             if (!is_rendered(m, spixel, fpixel))
                 continue;
-            double value = (double)image->floatimage[(size_t)spixel * (size_t)d->fpixels + (size_t)fpixel];
-            if (value > image->max_I || image->rendered == 0.0) {
-                image->max_I = value;
+            float value = image->floatimage[(size_t)spixel * (size_t)d->fpixels + (size_t)fpixel];
+            if ((double)value > image->max_I) { /* from 0 at 0 0: a black image, or one of NaN, keeps that */
+                image->max_I = (double)value;
                 image->max_Fdet_m = subsample_m(m, fpixel, m->oversample - 1);
                 image->max_Sdet_m = subsample_m(m, spixel, m->oversample - 1);
             }
             image->rendered += 1.0;
-            image->sum += value;
-            image->sum_sqr += value * value;
+            image->sum += (double)value;
+            image->sum_sqr += (double)(value * value); /* squared in single precision: the sixth digit of rms can tell */
         }
     }
-    image->mean = image->sum / image->rendered;
-    image->rms = sqrt(image->sum_sqr / (image->rendered - 1.0));
+    /* one pixel, or none, is divided by 1 */
+    image->mean = image->sum / at_least_1(image->rendered);
+    image->rms = sqrt(image->sum_sqr / at_least_1(image->rendered - 1.0));
     /* quirk masked-rmsd: unlike the mean, this counts the masked pixels of the region too, as zeros */
     double deviations = 0.0, counted = 0.0;
     for (int spixel = d->roi_ymin; spixel < d->spixels && spixel <= d->roi_ymax; spixel++)
@@ -98,7 +103,7 @@ static void gather(Image *image, const Model *m, const Row *rows)
             deviations += off * off;
             counted += 1.0;
         }
-    image->rmsd = sqrt(deviations / (counted - 1.0));
+    image->rmsd = sqrt(deviations / at_least_1(counted - 1.0));
 }
 
 bool render(Image *image, const Model *m, int threads, bool progress, Error *err)

@@ -25,8 +25,7 @@ Sampled sample_phi(Sampled s)
         }
         if (s.step < 0.0)
             return (Sampled){2, s.range, s.range / 2.0};
-        s.count = count_from(s.range / s.step);
-        s.count = s.count > 1 ? s.count : 1; /* a range of zero: the start alone, rather than nothing at all */
+        s.count = count_from(s.range / s.step); /* quirk no-steps: none for a range of zero */
         return s;
     }
     if (s.count == 0)

@@ -2,6 +2,8 @@
 #include "smv.h"
 
 #include <limits.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,21 +11,57 @@
 
 enum { HEADER_SIZE = 512 };
 
-/* The number after the last `keyword=` in the header; a keyword is also found at the end of a longer one. */
+/* Where the value of a keyword is, by the original's rule (quirk smv-keyword): after the first "=" that follows the last
+ * place where the keyword occurs, be it in a longer word or in a value. NULL where the keyword is missing; the end of
+ * the header where no "=" follows. */
+static const char *place_of(const char *keyword, const char *header)
+{
+    const char *last = NULL;
+    for (const char *at = header; (at = strstr(at, keyword)); at++)
+        last = at;
+    if (!last)
+        return NULL;
+    const char *equals = strchr(last, '=');
+    return equals ? equals + 1 : header + strlen(header);
+}
+
+/* The leading number of a value; 0 where there is none, NAN where the keyword is missing or the number not finite. */
 static double value_of(const char *keyword, const char *header)
 {
-    double value = NAN;
-    size_t size = strlen(keyword);
-    for (const char *at = header; (at = strstr(at, keyword)); at += size) {
-        const char *after = at + size + strspn(at + size, " ");
-        if (*after != '=')
-            continue;
-        char *end;
-        double found = strtod(after + 1, &end);
-        if (end != after + 1 && isfinite(found))
-            value = found;
-    }
-    return value;
+    const char *at = place_of(keyword, header);
+    double value = at ? strtod(at, NULL) : NAN;
+    return isfinite(value) ? value : NAN;
+}
+
+/* Says where a value is perhaps not what the author of the header meant. */
+static void warn_of_keyword(const char *keyword, const char *header, const char *flag, const char *path)
+{
+    const char *at = place_of(keyword, header), *last = header;
+    char *end;
+    if (!at)
+        return;
+    for (const char *found = header; (found = strstr(found, keyword)); found++)
+        last = found;
+    double value = strtod(at, &end);
+    int line = (int)strcspn(last, "\n");
+    if (last + line < at)
+        note("WARNING: flag %s: file '%s': %s is last found in a line without a value after it; it is %g, after the next "
+             "\"=\" (quirk smv-keyword)",
+             flag, path, keyword, value);
+    char *after = end + strspn(end, " \t");
+    if (end != at && after != end && (strtod(after, &end), end != after))
+        note("WARNING: flag %s: file '%s': %s has several numbers: the first, %g, is taken (quirk smv-keyword)", flag,
+             path, keyword, value);
+}
+
+/* Pixels are read as 16-bit whatever the header says (quirk smv-type). */
+static void warn_of_type(const char *header, const char *flag, const char *path)
+{
+    const char *at = place_of("TYPE", header);
+    size_t size = at ? strcspn(at, ";\n") : 0;
+    if (at && (size != 14 || strncmp(at, "unsigned_short", 14) != 0))
+        note("WARNING: flag %s: file '%s': TYPE=%.*s: its pixels are taken for unsigned_short (quirk smv-type)", flag, path,
+             (int)size, at);
 }
 
 static bool little_endian(void)
@@ -36,6 +74,10 @@ static bool bad_value(double value, double lowest, double highest)
 {
     return !isnan(value) && !(value >= lowest && value <= highest);
 }
+
+static const char *const KEYWORDS[] = {"SIZE1",      "SIZE2",         "PIXEL_SIZE",    "DISTANCE", "CLOSE_DISTANCE",
+                                       "WAVELENGTH", "BEAM_CENTER_X", "BEAM_CENTER_Y", "ORGX",     "ORGY",
+                                       "PHI",        "OSC_RANGE"};
 
 bool parse_smv_header(SmvHeader *h, const char *flag, const char *path, const char *bytes, size_t size, Error *err)
 {
@@ -66,9 +108,9 @@ bool parse_smv_header(SmvHeader *h, const char *flag, const char *path, const ch
         .phi_deg = value_of("PHI", text),
         .osc_range_deg = value_of("OSC_RANGE", text),
     };
-    const char *order = strstr(text, "BYTE_ORDER=");
-    if (order)
-        h->swapped = (strncmp(order + 11, "big", 3) != 0) != little_endian();
+    for (size_t i = 0; i < sizeof KEYWORDS / sizeof *KEYWORDS; i++)
+        warn_of_keyword(KEYWORDS[i], text, flag, path);
+    warn_of_type(text, flag, path);
     if (bad_value(h->size1, 1, INT_MAX) || bad_value(h->size2, 1, INT_MAX) || h->size1 * h->size2 > MAX_ELEMENTS)
         return fail(err, "flag %s: file '%s': expected SIZE1, SIZE2 from 1 to at most %g pixels in all, got %g, %g",
                     flag, path, MAX_ELEMENTS, h->size1, h->size2);
@@ -132,27 +174,94 @@ unsigned char *parse_smv_mask(const SmvHeader *h, const char *path, const char *
     return mask;
 }
 
-void write_smv(FILE *stream, const Detector *d, double phi0_rad, double osc_rad, const uint16_t *pixels)
+/* A line of the header we write. Lines of the highest `optional` are the first to go where all do not fit; 0 stays. */
+typedef struct {
+    char text[64];
+    int optional;
+} HeaderLine;
+
+enum { MOST_LINES = 32, HIGHEST_OPTIONAL = 7 };
+
+typedef struct {
+    HeaderLine lines[MOST_LINES];
+    int count;
+} HeaderText;
+
+static void put(HeaderText *header, int optional, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void put(HeaderText *header, int optional, const char *format, ...)
 {
-    char header[2 * HEADER_SIZE];
+    HeaderLine *line = &header->lines[header->count++];
+    va_list args;
+    line->optional = optional;
+    va_start(args, format);
+    vsnprintf(line->text, sizeof line->text, format, args);
+    va_end(args);
+}
+
+static void put_all(HeaderText *header, const Detector *d, double phi0_rad, double osc_rad)
+{
     double half_pixel_m = 0.5 * d->pixel_m;
-    int used = snprintf(
-        header, sizeof header,
-        "{\nHEADER_BYTES=%d;\nDIM=2;\nBYTE_ORDER=%s;\nTYPE=unsigned_short;\nSIZE1=%d;\nSIZE2=%d;\nPIXEL_SIZE=%g;\n"
-        "DISTANCE=%g;\nWAVELENGTH=%g;\nBEAM_CENTER_X=%g;\nBEAM_CENTER_Y=%g;\nADXV_CENTER_X=%g;\nADXV_CENTER_Y=%g;\n"
-        "MOSFLM_CENTER_X=%g;\nMOSFLM_CENTER_Y=%g;\nDENZO_X_BEAM=%g;\nDENZO_Y_BEAM=%g;\n"
-        /* quirk dials-origin-no-semicolon */
-        "DIALS_ORIGIN=%g,%g,%g\n"
-        "XDS_ORGX=%g;\nXDS_ORGY=%g;\nCLOSE_DISTANCE=%g;\nPHI=%g;\nOSC_START=%g;\nOSC_RANGE=%g;\nTWOTHETA=%g;\n"
-        "DETECTOR_SN=000;\nBEAMLINE=fake;\n}\f",
-        (int)HEADER_SIZE, little_endian() ? "little_endian" : "big_endian", d->fpixels, d->spixels, d->pixel_m * 1e3,
-        d->distance_m * 1e3, d->lambda0_m * 1e10, d->Xbeam_m * 1e3, d->Ybeam_m * 1e3, d->Fbeam_m * 1e3,
-        (d->detsize_s_m - d->Sbeam_m) * 1e3, (d->Sbeam_m - half_pixel_m) * 1e3, (d->Fbeam_m - half_pixel_m) * 1e3,
-        d->Sbeam_m * 1e3, d->Fbeam_m * 1e3, d->dials_origin_mm.x, d->dials_origin_mm.y, d->dials_origin_mm.z, d->ORGX,
-        d->ORGY, d->close_distance_m * 1e3, phi0_rad * RTD, phi0_rad * RTD, osc_rad * RTD, d->twotheta_rad * RTD);
-    if (used > HEADER_SIZE)
-        used = HEADER_SIZE; /* the numbers are at most 12 characters each, so this cannot cut one */
-    memset(header + used, ' ', (size_t)(HEADER_SIZE - used));
-    fwrite(header, 1, HEADER_SIZE, stream);
-    fwrite(pixels, sizeof *pixels, (size_t)d->fpixels * (size_t)d->spixels, stream);
+    put(header, 0, "{\nHEADER_BYTES=%d;\nDIM=2;", (int)HEADER_SIZE);
+    put(header, 0, "BYTE_ORDER=%s;", little_endian() ? "little_endian" : "big_endian");
+    put(header, 0, "TYPE=unsigned_short;");
+    put(header, 0, "SIZE1=%d;\nSIZE2=%d;", d->fpixels, d->spixels);
+    put(header, 0, "PIXEL_SIZE=%g;", d->pixel_m * 1e3);
+    put(header, 0, "DISTANCE=%g;", d->distance_m * 1e3);
+    put(header, 0, "WAVELENGTH=%g;", d->lambda0_m * 1e10);
+    put(header, 0, "BEAM_CENTER_X=%g;\nBEAM_CENTER_Y=%g;", d->Xbeam_m * 1e3, d->Ybeam_m * 1e3);
+    put(header, 4, "ADXV_CENTER_X=%g;\nADXV_CENTER_Y=%g;", d->Fbeam_m * 1e3, (d->detsize_s_m - d->Sbeam_m) * 1e3);
+    put(header, 3, "MOSFLM_CENTER_X=%g;\nMOSFLM_CENTER_Y=%g;", (d->Sbeam_m - half_pixel_m) * 1e3,
+        (d->Fbeam_m - half_pixel_m) * 1e3);
+    put(header, 5, "DENZO_X_BEAM=%g;\nDENZO_Y_BEAM=%g;", d->Sbeam_m * 1e3, d->Fbeam_m * 1e3);
+    /* quirk dials-origin-no-semicolon */
+    put(header, 2, "DIALS_ORIGIN=%g,%g,%g", d->dials_origin_mm.x, d->dials_origin_mm.y, d->dials_origin_mm.z);
+    put(header, 1, "XDS_ORGX=%g;\nXDS_ORGY=%g;", d->ORGX, d->ORGY);
+    put(header, 0, "CLOSE_DISTANCE=%g;", d->close_distance_m * 1e3);
+    put(header, 0, "PHI=%g;", phi0_rad * RTD);
+    put(header, 6, "OSC_START=%g;", phi0_rad * RTD); /* the same as PHI */
+    put(header, 0, "OSC_RANGE=%g;", osc_rad * RTD);
+    put(header, 0, "TWOTHETA=%g;", d->twotheta_rad * RTD);
+    put(header, HIGHEST_OPTIONAL - 1, "DETECTOR_SN=000;");
+    put(header, HIGHEST_OPTIONAL, "BEAMLINE=fake;");
+    put(header, 0, "}\f");
+}
+
+/* Joins the lines with newlines into HEADER_SIZE bytes, blanks behind. Quirk long-header: the original writes what does
+ * not fit all the same; here optional lines are left out. */
+static void join(char bytes[HEADER_SIZE], const HeaderText *header, const char *flag)
+{
+    int kept = HIGHEST_OPTIONAL;
+    size_t size = HEADER_SIZE + 1;
+    for (; size > HEADER_SIZE; kept--) {
+        size = 0;
+        for (int i = 0; i < header->count; i++)
+            if (header->lines[i].optional <= kept)
+                size += strlen(header->lines[i].text) + (i + 1 < header->count);
+    }
+    kept++;
+    memset(bytes, ' ', HEADER_SIZE);
+    for (int i = 0; i < header->count; i++) {
+        const HeaderLine *line = &header->lines[i];
+        if (line->optional > kept)
+            continue;
+        memcpy(bytes, line->text, strlen(line->text));
+        bytes += strlen(line->text);
+        if (i + 1 < header->count)
+            *bytes++ = '\n';
+    }
+    if (kept < HIGHEST_OPTIONAL)
+        note("WARNING: flag %s: the header would not fit in %d bytes: BEAMLINE%s left out (quirk long-header)", flag,
+             (int)HEADER_SIZE, kept < HIGHEST_OPTIONAL - 1 ? " and other optional keys are" : " is");
+}
+
+void write_smv(FILE *stream, const char *flag, const SmvImage *image)
+{
+    const Detector *d = image->detector;
+    HeaderText header = {.count = 0};
+    char bytes[HEADER_SIZE];
+    put_all(&header, d, image->phi0_rad, image->osc_rad);
+    join(bytes, &header, flag);
+    fwrite(bytes, 1, HEADER_SIZE, stream);
+    fwrite(image->pixels, sizeof *image->pixels, (size_t)d->fpixels * (size_t)d->spixels, stream);
 }

@@ -13,10 +13,9 @@
 typedef struct {
     double header_bytes, size1, size2, pixel_size_mm, distance_mm, close_distance_mm, wavelength_A, beam_center_x_mm,
         beam_center_y_mm, orgx, orgy, phi_deg, osc_range_deg;
-    int swapped; /* its byte order is not ours */
 } SmvHeader;
 
-/* Reads the keywords: the last occurrence in the header wins, and one is also found inside a longer word.
+/* Reads the keywords by the original's rule: see place_of. Notes what looks like a misreading.
  * False when HEADER_BYTES is missing or longer than the file, or a value makes no sense. */
 bool parse_smv_header(SmvHeader *header, const char *flag, const char *path, const char *bytes, size_t size,
                       Error *err);
@@ -27,7 +26,14 @@ void apply_smv_header(Settings *settings, const SmvHeader *header, bool is_mask)
 /* One byte per pixel, 0 where the mask's pixel is 0; to be freed. NULL with a message for a short file. */
 unsigned char *parse_smv_mask(const SmvHeader *header, const char *path, const char *bytes, size_t size, Error *err);
 
-/* 512-byte header and pixels (native byte order). phi and osc in rad as in settings and sampling. */
-void write_smv(FILE *stream, const Detector *detector, double phi0_rad, double osc_rad, const uint16_t *pixels);
+/* An image to write: pixels slow x fast, and what its header tells. */
+typedef struct {
+    const Detector *detector;
+    double phi0_rad, osc_rad;
+    const uint16_t *pixels;
+} SmvImage;
+
+/* 512-byte header and pixels (native byte order). Says so where optional keys are left out for lack of room. */
+void write_smv(FILE *stream, const char *flag, const SmvImage *image);
 
 #endif

@@ -19,7 +19,7 @@ static bool add_source(Beam *beam, int *room, Vec3 position, double weight, doub
         beam->sources = larger;
     }
     /* the position as a unit vector, then turned around: the signs of zeros are those of -1.0 times it */
-    beam->sources[beam->count++] = (Source){scaled(-1.0, unit(position)), lambda_m, weight};
+    beam->sources[beam->count++] = (Source){scaled(-1.0, unit(position)), lambda_m, position, weight};
     return check_count("-sourcefile, -divergence, -dispersion", beam->count, err);
 }
 
@@ -27,6 +27,7 @@ bool parse_sources(Beam *beam, const char *path, const char *text, const Detecto
 {
     int room = 0, line = 0;
     beam->from_file = true;
+    beam->directions = -1;
     while (*text) {
         Vec3 behind = scaled(-SOURCE_DISTANCE_M, detector->beam_vector);
         double columns[5] = {behind.x, behind.y, behind.z, 1.0, beam->lambda0_m};
@@ -71,33 +72,52 @@ static bool outside_ellipse(const Beam *beam, double hdiv, double vdiv)
     return 4.0 * (along_h + along_v) > 1.1;
 }
 
-static bool generate_sources(Beam *beam, bool round_div, const Detector *d, Error *err)
+bool divergence_rad(const Beam *beam, int hdiv_tic, int vdiv_tic, double *hdiv, double *vdiv)
+{
+    *hdiv = beam->hdiv.step * hdiv_tic - beam->hdiv.range / 2.0;
+    *vdiv = beam->vdiv.step * vdiv_tic - beam->vdiv.range / 2.0;
+    return !beam->round_div || !outside_ellipse(beam, *hdiv, *vdiv);
+}
+
+double wavelength_m(const Beam *beam, int disp_tic)
+{
+    /* in this order: the last bit is printed */
+    return beam->lambda0_m * (1.0 + beam->dispersion.step * disp_tic - beam->dispersion.range / 2.0);
+}
+
+static bool generate_sources(Beam *beam, const Detector *d, Error *err)
 {
     int room = 0;
     for (int hdiv_tic = 0; hdiv_tic < beam->hdiv.count; hdiv_tic++)
         for (int vdiv_tic = 0; vdiv_tic < beam->vdiv.count; vdiv_tic++) {
-            double hdiv = beam->hdiv.step * hdiv_tic - beam->hdiv.range / 2.0;
-            double vdiv = beam->vdiv.step * vdiv_tic - beam->vdiv.range / 2.0;
-            if (round_div && outside_ellipse(beam, hdiv, vdiv))
+            double hdiv, vdiv;
+            if (!divergence_rad(beam, hdiv_tic, vdiv_tic, &hdiv, &vdiv))
                 continue;
+            beam->directions++;
             Vec3 position = scaled(-SOURCE_DISTANCE_M, d->beam_vector);
             position = rotate_axis(position, d->polar_vector, vdiv);
             position = rotate_axis(position, d->vert_vector, hdiv);
             for (int disp_tic = 0; disp_tic < beam->dispersion.count; disp_tic++) {
-                double change = beam->dispersion.step * disp_tic - beam->dispersion.range / 2.0;
-                if (!(change > -1.0))
+                double lambda_m = wavelength_m(beam, disp_tic);
+                if (!(lambda_m > 0.0))
                     return fail(err, "flag -dispersion: expected a width that leaves wavelengths above 0, got %g %%",
                                 beam->dispersion.range * 100.0);
-                if (!add_source(beam, &room, position, 1.0, beam->lambda0_m * (1.0 + change), err))
+                if (!add_source(beam, &room, position, 1.0, lambda_m, err))
                     return false;
             }
         }
-    return beam->count || fail(err, "flags -hdivrange, -vdivrange: no source is left; expected a wider divergence");
+    for (int i = 0; i < beam->count; i++)
+        beam->sources[i].weight = 1.0 / beam->count;
+    if (!beam->count)
+        note("WARNING: the steps of divergence leave no source inside the round beam: every pixel is 0/0 (quirk "
+             "no-sources)");
+    return true;
 }
 
 bool build_beam(Beam *beam, const Settings *s, const Detector *detector, const char *source_text, Error *err)
 {
     *beam = (Beam){.lambda0_m = s->lambda0_m,
+                   .round_div = s->round_div,
                    .dmin_m = s->dmin_m,
                    .polarization = s->polarization,
                    .nopolar = s->nopolar,
@@ -114,7 +134,7 @@ bool build_beam(Beam *beam, const Settings *s, const Detector *detector, const c
         return false;
     if (source_text)
         return parse_sources(beam, s->source_file, source_text, detector, err);
-    return generate_sources(beam, s->round_div, detector, err);
+    return generate_sources(beam, detector, err);
 }
 
 double polarization_factor(double K, Vec3 incident, Vec3 diffracted, Vec3 polar_vector)

@@ -9,15 +9,18 @@
 typedef struct {
     Vec3 incident; /* unit vector from the source to the crystal */
     double lambda_m;
-    double weight; /* read, printed, never used: each source counts the same */
+    Vec3 position_m; /* as given, for the log */
+    double weight;   /* read, printed, never used: each source counts the same */
 } Source;
 
 typedef struct {
     Source *sources;
     int count;
+    int directions; /* generated ones, each with every wavelength; -1 for sources from a file */
     bool from_file;
     double lambda0_m;
     Sampled dispersion, hdiv, vdiv;
+    bool round_div;
     double fluence; /* photons per m^2 */
     double dmin_m;
     double polarization;
@@ -26,6 +29,12 @@ typedef struct {
 
 /* Sources from a file's text: lines of X Y Z weight wavelength[m], missing columns from the beam. */
 bool parse_sources(Beam *beam, const char *path, const char *text, const Detector *detector, Error *err);
+
+/* The direction of a tick of divergence, each way; false where a round beam leaves it out. */
+bool divergence_rad(const Beam *beam, int hdiv_tic, int vdiv_tic, double *hdiv, double *vdiv);
+
+/* The wavelength of a tick of dispersion. */
+double wavelength_m(const Beam *beam, int disp_tic);
 
 /* Everything about the beam. `source_text` is NULL without -sourcefile. */
 bool build_beam(Beam *beam, const Settings *settings, const Detector *detector, const char *source_text, Error *err);

@@ -1,12 +1,12 @@
 /* The flags that do more than store their value. Quirks of the original's parser live here, each under its id:
- * custom-switch, pix0-ignored, twotheta-axis-sets-twotheta, misset-seed-clobbers. */
+ * custom-switch, pix0-ignored, twotheta-axis-sets-twotheta, misset-seed-clobbers, second-cell. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "actions.h"
 #include "units.h"
-#include "values.h"
 
 bool opt_pivot_beam(Parser *p)
 {
@@ -22,9 +22,7 @@ bool opt_pivot_sample(Parser *p)
 
 bool opt_pivot(Parser *p)
 {
-    const char *word = take_word(p, "sample or beam");
-    if (!word)
-        return false;
+    const char *word = p->values[0].text;
     if (strcmp(word, "sample") && strcmp(word, "beam"))
         return fail(p->err, "flag %s: expected sample or beam, got '%s'", flag_name(p), word);
     p->settings->pivot = strcmp(word, "sample") ? PIVOT_BEAM : PIVOT_SAMPLE;
@@ -41,9 +39,6 @@ bool opt_custom(Parser *p)
 /* Quirk pix0-ignored: the origin is recomputed from beam centre or near point, whatever these three numbers are. */
 bool opt_pix0(Parser *p)
 {
-    Vec3 ignored;
-    if (!take_vector(p, &ignored))
-        return false;
     note("WARNING: the value of %s is not used: the detector origin follows from the beam centre", flag_name(p));
     return opt_custom(p);
 }
@@ -56,51 +51,39 @@ bool opt_twotheta_axis(Parser *p)
     return opt_custom(p);
 }
 
+/* Quirk second-cell: a later, shorter -cell replaces as many numbers as it has and keeps the others. */
 bool opt_cell(Parser *p)
 {
     Settings *s = p->settings;
-    int index = p->at + 1;
-    s->cell_given = 0;
-    while (s->cell_given < 6 && index < p->argc && (s->cell_given == 0 || p->argv[index][0] != '-')) {
-        double value;
-        if (!take_number(p, &value))
-            return false;
-        bool angle = s->cell_given >= 3;
+    for (int i = 0; i < p->used; i++) {
+        double value = p->values[i].number;
+        bool angle = i >= 3;
         if (!(value > 0.0) || (angle && !(value < 180.0)))
             return fail(p->err, "flag -cell: expected %s, got '%s'",
-                        angle ? "an angle between 0 and 180 deg" : "a positive length in A", p->argv[index]);
-        s->cell[s->cell_given++] = angle ? value / RTD : value;
-        index++;
+                        angle ? "an angle between 0 and 180 deg" : "a positive length in A", p->values[i].text);
+        s->cell[i] = angle ? value / RTD : value;
     }
-    if (s->cell_given == 0) {
-        double missing;
-        return take_number(p, &missing); /* says what is missing */
-    }
+    if (p->used < s->cell_given)
+        note("WARNING: this -cell has %d numbers: the other %d are those of the -cell before it", p->used,
+             s->cell_given - p->used);
+    else
+        s->cell_given = p->used;
     return true;
 }
 
 bool opt_misset(Parser *p)
 {
     Settings *s = p->settings;
-    int index = p->at + 1;
-    if (index < p->argc && !strncmp(p->argv[index], "rand", 4)) {
-        p->used = 1;
-        s->misset = MISSET_RANDOM;
-        return true;
-    }
-    Vec3 deg;
-    if (!take_vector(p, &deg))
-        return false;
-    s->misset = MISSET_GIVEN;
-    s->misset_rad = vec3(deg.x / RTD, deg.y / RTD, deg.z / RTD);
+    const Value *v = p->values;
+    s->misset = isnan(v[0].number) ? MISSET_RANDOM : MISSET_GIVEN;
+    if (s->misset == MISSET_GIVEN)
+        s->misset_rad = vec3(v[0].number / RTD, v[1].number / RTD, v[2].number / RTD);
     return true;
 }
 
 static bool take_seed(Parser *p, long *seed)
 {
-    int value = 0;
-    if (!take_count(p, &value))
-        return false;
+    int value = p->values[0].count;
     if (value == INT_MAX || value == -INT_MAX) /* the modulus: the generator would give zero for ever */
         return fail(p->err, "flag %s: expected a seed below %d, got %d", flag_name(p), INT_MAX, value);
     *seed = -(long)value; /* the generator starts afresh at a negative seed */
@@ -140,64 +123,46 @@ bool opt_misset_seed(Parser *p)
 
 bool opt_N(Parser *p)
 {
-    int n = 0;
-    if (!take_count(p, &n))
-        return false;
-    p->settings->Na = p->settings->Nb = p->settings->Nc = n;
-    return true;
-}
-
-/* One number for two or three members of Settings. */
-static bool take_shared(Parser *p, double *a, double *b, double *c)
-{
-    double value;
-    if (!take_number(p, &value))
-        return false;
-    *a = *b = *c = value / p->spec->divisor;
+    p->settings->Na = p->settings->Nb = p->settings->Nc = p->values[0].count;
     return true;
 }
 
 bool opt_xtalsize(Parser *p)
 {
     Settings *s = p->settings;
-    return take_shared(p, &s->sample_x_m, &s->sample_y_m, &s->sample_z_m);
+    s->sample_x_m = s->sample_y_m = s->sample_z_m = p->values[0].number / 1e3;
+    return true;
 }
 
 bool opt_divergence(Parser *p)
 {
-    Settings *s = p->settings;
-    return take_shared(p, &s->hdiv.range, &s->vdiv.range, &s->vdiv.range);
+    p->settings->hdiv.range = p->settings->vdiv.range = p->values[0].number / 1e3;
+    return true;
 }
 
 bool opt_detsize(Parser *p)
 {
-    Settings *s = p->settings;
-    return take_shared(p, &s->detsize_f_m, &s->detsize_s_m, &s->detsize_s_m);
+    p->settings->detsize_f_m = p->settings->detsize_s_m = p->values[0].number / 1e3;
+    return true;
 }
 
 bool opt_divsteps(Parser *p)
 {
-    if (!take_count(p, &p->settings->hdiv.count))
-        return false;
-    p->settings->vdiv.count = p->settings->hdiv.count;
+    p->settings->hdiv.count = p->settings->vdiv.count = p->values[0].count;
     return true;
 }
 
 bool opt_detpixels(Parser *p)
 {
-    if (!take_count(p, &p->settings->fpixels))
-        return false;
-    p->settings->spixels = p->settings->fpixels;
+    p->settings->fpixels = p->settings->spixels = p->values[0].count;
     return true;
 }
 
 bool opt_energy(Parser *p)
 {
-    double energy;
-    if (!take_number(p, &energy))
-        return false;
+    double energy = p->values[0].number;
     if (!(energy > 0.0))
-        return fail(p->err, "flag -energy: expected a positive number (eV), got '%s'", p->argv[p->at + 1]);
+        return fail(p->err, "flag -energy: expected a positive number (eV), got '%s'", p->values[0].text);
     p->settings->lambda0_m = HC_EV_ANGSTROM / energy / 1e10;
     return true;
 }
@@ -205,36 +170,34 @@ bool opt_energy(Parser *p)
 bool opt_polar(Parser *p)
 {
     p->settings->nopolar = false;
-    return take_number(p, &p->settings->polarization);
+    p->settings->polarization = p->values[0].number;
+    return true;
 }
 
 bool opt_detector_abs(Parser *p)
 {
     Settings *s = p->settings;
-    const char *word = take_word(p, "a number (um), inf or 0");
-    double depth;
-    if (!word)
-        return false;
-    if (!to_number(word, &depth) || isnan(depth) || depth < 0.0)
-        return fail(p->err, "flag %s: expected a number (um), inf or 0, got '%s'", flag_name(p), word);
+    double depth = p->values[0].number;
+    if (depth < 0.0)
+        return fail(p->err, "flag %s: expected a number (um), inf or 0, got '%s'", flag_name(p), p->values[0].text);
     if (depth == 0.0 || isinf(depth)) {
         s->thick.range = 0.0;
         s->detector_mu = 0.0;
     } else {
-        s->detector_mu = 1.0 / (depth / p->spec->divisor);
+        s->detector_mu = 1.0 / (depth / 1e6);
     }
     return true;
 }
 
 bool opt_roi(Parser *p)
 {
+    int *roi = p->settings->roi;
     for (int i = 0; i < 4; i++)
-        if (!take_count(p, &p->settings->roi[i]))
-            return false;
+        roi[i] = p->values[i].count;
     for (int i = 0; i < 4; i += 2)
-        if (p->settings->roi[i] > p->settings->roi[i + 1])
+        if (roi[i] > roi[i + 1])
             return fail(p->err, "flag -roi: expected %cmin <= %cmax, got the reversed %d %d", i ? 'y' : 'x',
-                        i ? 'y' : 'x', p->settings->roi[i], p->settings->roi[i + 1]);
+                        i ? 'y' : 'x', roi[i], roi[i + 1]);
     return true;
 }
 
@@ -259,24 +222,15 @@ bool opt_noise_output(Parser *p)
 bool opt_printout_pixel(Parser *p)
 {
     p->settings->printout = true;
-    return take_count(p, &p->settings->printout_fpixel) && take_count(p, &p->settings->printout_spixel);
-}
-
-/* A switch in the original, a flag with a number in the specification: a number that follows is taken. */
-bool opt_coherent(Parser *p)
-{
-    double ignored;
-    if (p->at + 1 < p->argc && to_number(p->argv[p->at + 1], &ignored))
-        p->used = 1;
+    p->settings->printout_fpixel = p->values[0].count;
+    p->settings->printout_spixel = p->values[1].count;
     return true;
 }
 
 bool opt_trace_pixel(Parser *p)
 {
     Settings *s = p->settings;
-    TracePixel pixel;
-    if (!take_count(p, &pixel.spixel) || !take_count(p, &pixel.fpixel))
-        return false;
+    TracePixel pixel = {p->values[0].count, p->values[1].count};
     for (int i = 0; i < s->trace_count; i++)
         if (s->trace_pixels[i].spixel == pixel.spixel && s->trace_pixels[i].fpixel == pixel.fpixel)
             return true;
@@ -298,9 +252,7 @@ static bool fix_one(Settings *s, const char *word)
 bool opt_fix(Parser *p)
 {
     static const char EXPECTED[] = "a list of phi-carryover and interp-latch, or all, or none";
-    const char *list = take_word(p, EXPECTED);
-    if (!list)
-        return false;
+    const char *list = p->values[0].text;
     p->settings->fix_phi_carryover = p->settings->fix_interp_latch = false;
     for (;;) {
         char word[32];
@@ -316,9 +268,8 @@ bool opt_fix(Parser *p)
 
 bool opt_threads(Parser *p)
 {
-    if (!take_count(p, &p->settings->threads))
-        return false;
+    p->settings->threads = p->values[0].count;
     if (p->settings->threads < 1 || p->settings->threads > 1024)
-        return fail(p->err, "flag -threads: expected a whole number from 1 to 1024, got '%s'", p->argv[p->at + 1]);
+        return fail(p->err, "flag -threads: expected a whole number from 1 to 1024, got '%s'", p->values[0].text);
     return true;
 }

@@ -49,10 +49,29 @@ static bool next_number(const char **text, double *value)
     return true;
 }
 
+/* How many numbers the first line has that is not blank. */
+static int columns_of(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    const char *end = text + strcspn(text, "\n");
+    int columns = 0;
+    for (char *after; text < end; columns++, text = after) {
+        strtod(text, &after);
+        if (after == text || after > end)
+            break;
+    }
+    return columns;
+}
+
 bool parse_reflections(Reflections *r, const char *path, const char *text, double default_F, Error *err)
 {
     size_t count = 0, room = 4096;
     Reflection *list = malloc(room * sizeof *list);
+    int columns = columns_of(text);
+    if (columns > 4)
+        note("WARNING: flag -hkl: file '%s' has %d columns in its first line: numbers are taken four to a reflection all "
+             "the same (quirk list-columns)",
+             path, columns);
     *r = (Reflections){.default_F = default_F};
     r->h_min = r->k_min = r->l_min = INT_MAX;
     r->h_max = r->k_max = r->l_max = INT_MIN;
@@ -77,7 +96,7 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
             room *= 2;
         }
         Reflection *now = &list[count++];
-        *now = (Reflection){(int)ceil(h - 0.5), (int)ceil(k - 0.5), (int)ceil(l - 0.5), F};
+        *now = (Reflection){(int)h, (int)k, (int)l, F}; /* truncated, as the original does */
         r->h_min = now->h < r->h_min ? now->h : r->h_min;
         r->h_max = now->h > r->h_max ? now->h : r->h_max;
         r->k_min = now->k < r->k_min ? now->k : r->k_min;
@@ -92,6 +111,7 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
     if (ok && *text)
         note("WARNING: file '%s': reading stopped after %zu reflections at '%s', which is no h k l F", path, count,
              excerpt(text).text);
+    r->listed = (long)count;
     ok = ok && make_grid(r, path, err);
     if (ok) {
         for (int h = r->h_min; h <= r->h_max; h++)
@@ -130,6 +150,7 @@ bool parse_dump(Reflections *r, const char *path, const char *bytes, size_t size
         return fail(err, "dump file '%s': too short, expected %zu bytes of structure factors, got %zu", path, wanted,
                     left);
     memcpy(r->Fhkl, at, wanted);
+    r->listed = (long)r->h_range * r->k_range * r->l_range;
     return true;
 }
 

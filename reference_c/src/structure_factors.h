@@ -12,6 +12,7 @@ typedef struct {
     double *Fhkl; /* NULL when there are no reflections */
     int h_min, h_max, k_min, k_max, l_min, l_max;
     int h_range, k_range, l_range; /* max - min + 1 */
+    long listed;                   /* reflections read from a list, or grid points of a dump */
     double default_F;              /* outside the grid and where nothing is listed */
 } Reflections;
 

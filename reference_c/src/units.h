@@ -16,6 +16,8 @@
 #define WATER_MW 18.0                                    /* g/mol */
 #define ROUND_XTAL_CORRECTION 0.723601254558268
 #define SOURCE_DISTANCE_M 10.0
+#define PROTEIN_DENSITY 1.2e6 /* g/m^3, for the molecular weight that is printed */
+#define ODD_ANGLE 1.0000001   /* a sine or cosine above it is printed as odd */
 
 /* Upper bound for one array of pixels or of grid points: beyond it a command line is refused, not tried. */
 #ifndef MAX_ELEMENTS

@@ -1,28 +1,39 @@
-/* The values of a flag, taken off the command line one by one and checked. Each `take_` refuses with a message that
- * names the flag and what it expected; `used` then counts only the words that were taken. */
+/* The words that follow a flag, as the table of flags says how many and of what form (flags.def). */
 #ifndef VALUES_H
 #define VALUES_H
 
-#include "options.h"
+#include <stdbool.h>
+
+#include "errors.h"
+#include "flags.h"
+#include "settings.h"
+
+enum { MOST_WORDS = 6 };
+
+/* One word after a flag. `number` is NAN where the word is no number. */
+typedef struct {
+    const char *text;
+    double number;
+    int count; /* the leading integer, of a word that the table calls a count */
+} Value;
+
+/* Where the parser is; the actions of flags get it. */
+typedef struct Parser {
+    Settings *settings;
+    int argc;
+    char **argv;
+    int at; /* index of the flag being read */
+    const FlagSpec *spec;
+    int used; /* words that follow the flag */
+    Value values[MOST_WORDS];
+    Error *err;
+} Parser;
 
 /* The flag as it was written. */
 const char *flag_name(const Parser *parser);
 
-/* The whole word as a number; infinities and NaN are let through. */
-bool to_number(const char *word, double *value);
-
-/* The next word, or NULL when there is none. */
-const char *take_word(Parser *parser, const char *expected);
-
-/* A finite number, in the flag's unit. */
-bool take_number(Parser *parser, double *value);
-
-/* A whole number that fits an int. */
-bool take_count(Parser *parser, int *value);
-
-bool take_vector(Parser *parser, Vec3 *v);
-
-/* A file name: any word but one that is itself a flag, which means that the name was forgotten. NULL on refusal. */
-const char *take_file(Parser *parser);
+/* Reads and checks the words of the flag at `at` into `values`; `used` says how many. Refuses a missing or malformed
+ * one with a message that names the flag and what it expected. */
+bool read_values(Parser *parser);
 
 #endif

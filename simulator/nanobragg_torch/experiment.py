@@ -165,7 +165,7 @@ class Experiment:
         beam, det, xtal = self.beam, self.detector, self.crystal
         place = detector.place(det, like, use)
         mask = self.model.mask
-        if mask is not None and mask.shape != (place.pixels_s, place.pixels_f):
+        if mask is not None and mask.size < place.pixels_s * place.pixels_f:
             raise ExperimentError(f"the mask has shape {mask.shape}, the detector {(place.pixels_s, place.pixels_f)}")
         generator = Generator()  # the order of its use is the original's: misset, mosaic domains, noise
         random_misset = Stream(generator, xtal.misset_seed) if xtal.misset_random else None
@@ -240,9 +240,9 @@ class Experiment:
 
     def _fluence(self, like: Tensor) -> Tensor:
         b = self.beam
-        if plain(b.flux_per_s) != 0 and plain(b.exposure_s) > 0 and plain(b.beamsize_mm) > 0:
-            size = units.mm(b.beamsize_mm)
-            return units.tensor(b.flux_per_s * b.exposure_s / size / size, like)
+        if plain(b.flux_per_s) != 0 and plain(b.exposure_s) > 0 and plain(b.beamsize_mm) >= 0:
+            size = units.tensor(units.mm(b.beamsize_mm), like)  # a size of 0 makes the fluence infinite
+            return units.tensor(b.flux_per_s * b.exposure_s, like) / size / size
         return units.tensor(b.fluence_per_m2, like)
 
     def _attenuation(self, like: Tensor) -> Tensor:

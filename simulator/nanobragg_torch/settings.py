@@ -135,10 +135,19 @@ class DetectorSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Reflections:
-    """Structure factors on a grid: `lowest` is (h_min, k_min, l_min), `F` (nh, nk, nl), unlisted points NaN."""
+    """Structure factors on a grid: `lowest` is (h_min, k_min, l_min), `F` (nh, nk, nl), unlisted points NaN.
+
+    `listed` is how many there were in a list, duplicates and all; None for all that the grid has.
+    """
 
     lowest: tuple[int, int, int]
     F: np.ndarray | torch.Tensor
+    listed: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return int((self.F == self.F).sum()) if self.listed is None else self.listed  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True, kw_only=True)

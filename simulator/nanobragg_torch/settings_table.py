@@ -48,9 +48,6 @@ PLAIN: dict[str, tuple[str, tuple[str, ...], Callable[[Any], Any] | None]] = {
     "water": ("model", ("water_um",), None),
     "dmin": ("model", ("dmin_A",), None),
     "pixel": ("detector", ("pixel_mm",), None),
-    "detpixels": ("detector", ("detpixels_f", "detpixels_s"), None),
-    "detpixels_f": ("detector", ("detpixels_f",), None),
-    "detpixels_s": ("detector", ("detpixels_s",), None),
     "detsize": ("detector", ("detsize_f_mm", "detsize_s_mm"), None),
     "detsize_f": ("detector", ("detsize_f_mm",), None),
     "detsize_s": ("detector", ("detsize_s_mm",), None),
@@ -115,6 +112,7 @@ PIVOTS = {
     **dict.fromkeys(("distance", "Xbeam", "Ybeam"), "beam"),
     **dict.fromkeys(("close_distance", "Xclose", "Yclose", "ORGX", "ORGY", "twotheta"), "sample"),
     # A convention flag sets the pivot too; it shows where a vector flag switches to CUSTOM afterwards.
-    **dict.fromkeys(("mosflm", "denzo", "adxv"), "beam"),
-    **dict.fromkeys(("xds", "dials"), "sample"),
+    # quirk dials-then-vector: -dials sets beam, although DIALS in force pivots around the sample.
+    **dict.fromkeys(("mosflm", "denzo", "adxv", "dials"), "beam"),
+    "xds": "sample",
 }

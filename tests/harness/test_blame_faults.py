@@ -103,7 +103,9 @@ class Program:
         r["N"] = put("N_cells", np.array(self.cells))
         tilt = np.array([rodrigues(e, unit(np.array([1.0, 2.0, 0.5])), 0.4) for e in np.eye(3)]).T
         umats = [np.eye(3), tilt][: self.domains]
-        r["U"] = [self.put("mosaic_umat", {"mos_tic": m}, u.ravel()).reshape(3, 3) for m, u in enumerate(umats)]
+        flat = [u.ravel() for u in umats]
+        printed = [self.put("mosaic_umat", {"mos_tic": m}, u, umats=flat) for m, u in enumerate(flat)]
+        r["U"] = [u.reshape(3, 3) for u in printed]
         return r
 
     def _pixel(self, s: int, f: int, r: dict[str, Any]) -> None:
@@ -138,7 +140,7 @@ class Program:
         p = put("pixel_pos_meters", fast * f + slow * s + pix0, half_f=half * f, half_s=half * s, pix0=pix0)
         distance = put("R_distance_meters", np.linalg.norm(p))
         close = put("close_distance_meters", r["close"])
-        d = put("diffracted_vec", unit(p))
+        d = put("diffracted_vec", unit(p), whole=p)
         angle = self.size**2 / distance**2
         put("omega_pixel_sr", angle * close / distance, no_obliquity=angle)
         put("capture_fraction", 1.0)
@@ -181,7 +183,8 @@ class Program:
         for n, x, cells in zip("abc", hkl, r["N"], strict=True):
             parts.append(put(f"F_latt_{n}", sincg(x, cells), x=x, N=cells))
         latt = put("F_latt", math.prod(parts))
-        cell_factor = put("F_cell", 50 + 10 * math.cos(index @ np.array([1.0, 2.0, 3.0])))
+        value = 50 + 10 * math.cos(index @ np.array([1.0, 2.0, 3.0]))
+        cell_factor = put("F_cell", value, hkl=hkl)
         return float(put("I_running", total + cell_factor**2 * latt**2, total=total, step=(cell_factor, latt)))
 
 

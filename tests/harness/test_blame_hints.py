@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_parity.blame.between import between_sides
+from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
-from trace_parity.blame.hints import CONTRAST, Hint, Suspect, between_sides, hint_for
+from trace_parity.blame.hints import CONTRAST, Suspect, hint_for
 from trace_parity.blame.log_values import LogView
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
@@ -63,7 +65,8 @@ def said(got: tuple[float, ...], wanted: tuple[float, ...] = WANTED) -> Hint | N
         ([WANTED[0], -WANTED[1], WANTED[2]], "sign", "component y has the wrong sign"),
         ([float(np.float32(x)) for x in WANTED], "float32", "single precision"),
         ([x * 1.25 for x in WANTED], "length", "in the right direction, but 1.25 times too long"),
-        ([1.7, 0.3, 2.9], "turned", "of the right length, but turned by"),
+        ([WANTED[1], -WANTED[0], WANTED[2]], "axes", "swapped and of another sign: y -x z"),
+        ([0.6 * WANTED[0] - 0.8 * WANTED[1], 0.8 * WANTED[0] + 0.6 * WANTED[1], WANTED[2]], "turned", "but turned by"),
     ],
 )
 def test_what_a_vector_looks_like(got: list[float], kind: str, says: str) -> None:
@@ -133,7 +136,7 @@ def test_an_input_that_is_off() -> None:
     phi = [0.1, 0.25, 0.4, 0.55, 0.7]
     found = hint(ticks([1 + (p * math.pi / 180) ** 2 for p in phi], phi), SQUARE)
     assert found is not None
-    assert found.text == "fits with phi_deg times 0.0174533: degrees for radians or radians for degrees"
+    assert found.text == "fits with phi_deg times 1/57.2958: degrees for radians or radians for degrees"
     found = hint(ticks([1.0 for _ in phi], phi), SQUARE)
     assert found is not None
     assert found.text == "fits without phi_deg"

@@ -43,7 +43,7 @@ SAME: dict[str, tuple[str, str | None]] = {
     "detector_abs_0": ("-detector_thick 300 -detector_absorption 0", None),
     "polar_clears_nopolar": ("-nopolar -polar 0.5", "-polar 0.5"),
     "unused": ("-stol a -4stol b -Q c -stolout d -density 1 -sample_density 1 -MW 1 -molecular_weight 1", None),
-    "coherent": ("-coherent -coherent 3", None),
+    "coherent": ("-coherent -coherent", None),
     "misset_zero": ("-misset 0 0 0", None),
     "fix_none": ("-fix none -threads 1", None),
     "progress": ("-progress -noprogress", None),

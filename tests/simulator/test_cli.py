@@ -54,12 +54,12 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["-phi", "inf"], ["-phi", "inf"]),
     (["-phi", "-osc", "1"], ["-phi", "-osc"]),
     (["-phi", "1deg"], ["-phi", "1deg"]),
-    (["-N", "2.5"], ["-N", "2.5", "whole"]),
+    (["-N", "2x"], ["-N", "2x", "whole"]),
     (["-N", "1e400"], ["-N", "1e400"]),
     (["-beam_vector", "1", "0"], ["-beam_vector", "lacks"]),
     (["-beam_vector", "0", "0", "0"], ["-beam_vector", "zero"]),
     (["-roi", "1", "2", "3"], ["-roi", "lacks"]),
-    (["-misset", "1", "2"], ["-misset", "three"]),
+    (["-misset", "1", "2"], ["-misset", "number number number"]),
     (["-misset", "round"], ["-misset", "random"]),
     (["-misset"], ["-misset"]),
     (["-cell", "0"], ["-cell"]),
@@ -76,12 +76,12 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["-sourcefile", "bad.src"], ["-sourcefile", "line 1"]),
     (["-sourcefile", "empty.hkl"], ["-sourcefile", "no source"]),
     (["-img", "bad.img"], ["-img", "SMV"]),
-    (["-img", "short.img"], ["-img", "short"]),
+    (["-mask", "short.img"], ["-mask", "short"]),
     (["-mask", "none.img"], ["-mask", "none.img"]),
     (["-mask", "small_mask.img"], ["mask", "(8, 8)"]),
     (["-dump", "short.dump"], ["-dump", "short"]),
     (["-dump", "bad.img"], ["-dump", "no dump file"]),
-    (["-detpixels", "0"], ["-detpixels", "0"]),
+    (["-detpixels", "-1"], ["-detpixels", "-1"]),
     (["-pixel", "0"], ["pixel_mm", "0"]),
     (["-lambda", "0"], ["wavelength_A"]),
     (["-energy", "0"], ["-energy"]),
@@ -145,7 +145,7 @@ EVERYTHING = """
 -pix0_vector_mm 1 1 1 -detector_rotx 1 -detector_roty 1 -detector_rotz 1 -twotheta 1 -curved_det -point_pixel
 -detector_abs 100 -detector_thick 100 -detector_thicksteps 2 -thicksteps 2 -oversample_thick -oversample_polar
 -oversample_omega -interpolate -nointerpolate -roi 0 3 0 3 -scale 1 -pgmscale 1 -adc 10 -nopgm -nonoise -printout
--printout_pixel 1 1 -progress -noprogress -stol a -4stol b -Q c -stolout d -coherent 1 -density 1 -sample_den 1 -MW 1
+-printout_pixel 1 1 -progress -noprogress -stol a -4stol b -Q c -stolout d -coherent -density 1 -sample_den 1 -MW 1
 -molec 1 -threads 2 -fix all -device cpu -dtype float32 -sample_x 0.001 -xtal_y 0.001 -height 0.001 -hkl ok.hkl
 """.split()
 

@@ -40,8 +40,8 @@ def test_every_flag_of_the_page_is_known() -> None:
         ("-sample_thickness", "sample_x"),
         ("-xtal_thickness", "sample_x"),
         ("-detector_absorption", "detector_abs"),
-        ("-sample_density", "unused"),
-        ("-molecular_weight", "unused"),
+        ("-sample_density", "sample_density"),
+        ("-molecular_weight", "molecular_weight"),
         ("-detpixels_y", "detpixels_s"),
         ("-detector_thicksteps", "thicksteps"),
     ],
@@ -55,7 +55,7 @@ def test_prefixes_and_synonyms(word: str, key: str) -> None:
 def test_names_are_unique_and_helped() -> None:
     names = [name for flag in FLAGS for name in (*flag.names, *flag.prefixes)]
     assert len(names) == len(set(names))
-    assert all(flag.help for flag in FLAGS)
+    assert all(flag.effect for flag in FLAGS)
     assert all(name in usage() for name in names)
 
 

@@ -91,7 +91,7 @@ def test_files_and_statistics(
     assert golden.image_faults(image.reshape(golden.golden_cases()[case_id].shape), golden.golden_image(case_id)) == ""
     for name in ("intimage.img", "noiseimage.img"):
         written = smv.read_smv(tmp_path / name, "-img")
-        assert written.header == str(ENTRIES[case_id]["smv_header"]).ljust(512)
+        assert written.text == str(ENTRIES[case_id]["smv_header"]).ljust(512)
     if case_id == "outputs":
         assert np.array_equal(
             smv.read_smv(tmp_path / "intimage.img", "-img").pixels, golden.golden_image("outputs__int")

@@ -13,17 +13,22 @@ from dataclasses import replace
 
 import numpy as np
 
+from trace_parity.blame.changes import Hint
 from trace_parity.blame.culprits import Accused, culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import Blame, BlameFinding
-from trace_parity.blame.hints import Hint
-from trace_parity.blame.unsettled import Placed, Sides, unsettled
+from trace_parity.blame.shares import Shares, by_share
+from trace_parity.blame.unsettled import Placed, Sides, settings_of, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement
 from trace_parity.pair.vocabulary import Key, Vocabulary
+from trace_parity.quirks.carried import of_both
 from trace_parity.quirks.recognise import blamed_quirk
 from trace_parity.trace.table import TraceTable
+
+OFF_LENGTH = 1e-9
+"""A length that is off by more, relatively, is not off by the rounding of a rotation."""
 
 __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
 
@@ -59,8 +64,10 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
         placed.append(_accusation("self-inconsistent", "both", accused, c))
         settled |= {(accused.variable, o.key) for o in accused.outcomes}
     cleared = dict(zip(("C", "PY"), culprits_found.cleared, strict=True))
-    placed += unsettled(differing, settled, Sides(c, py, cleared))
-    return _blame(placed, [c, py])
+    pair = Sides(c, py, cleared)
+    placed += unsettled(differing, settled, pair)
+    found = _blame(placed, [c, py], Shares(pair))
+    return replace(found, notes=of_both(alignment, domain.quirks), settings=settings_of(pair))
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:
@@ -100,7 +107,8 @@ def _guilty(
         wrong = {
             name: one for name, one, other in (("C", a, b), ("PY", b, a)) if one is not None and _wrong(one, other)
         }
-        if len(wrong) == 2 and (equation.output, key) not in differing and _alike(*wrong.values()):
+        same = (equation.output, key) not in differing and len(wrong) == 2 and _alike(*wrong.values())
+        if same or (len(wrong) == 2 and _carried_alike(c, py, equation.output, key)):
             guilty["both"].append(wrong["C"])
             continue
         for name, outcome in wrong.items():
@@ -111,6 +119,18 @@ def _guilty(
 def _wrong(own: Outcome, other: Outcome | None) -> bool:
     """Broken for sure: or, where the equation holds for some settings only, broken while the other side obeys."""
     return not own.ok and (not own.conditional or (other is not None and other.ok))
+
+
+def _carried_alike(c: Side, py: Side, variable: str, key: Key) -> bool:
+    """Whether both sides have their own value of the same other tick there, in all digits."""
+
+    def same_as(side: Side) -> set[Key]:
+        own = side.view.at(variable, key)
+        keys = side.view.keys(variable)
+        near = [k for k in keys if k != key and sum(i != n for i, n in zip(k, key, strict=True)) == 1]
+        return {k for k in near if own is not None and np.array_equal(own, np.asarray(side.view.at(variable, k)))}
+
+    return bool(same_as(c) & same_as(py))
 
 
 def _alike(a: Outcome, b: Outcome) -> bool:
@@ -130,6 +150,7 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
     text = hint.text if hint else ""
     if accused.manner == "probe":
         text = (hint.if_printed if hint else "") or ": ".join(["printed wrong, used right", *([text] if text else [])])
+    quirk = _quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else ""
     finding = BlameFinding(
         kind=kind,
         side=name,
@@ -144,11 +165,21 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
         allowed=worst.permitted,
         hint=text,
         missing=(),
-        quirk=_quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else "",
+        quirk=quirk,
+        quirk_too=_quirk_too(quirk, accused.outcomes, side.domain),
         instead=accused.instead,
         manner=accused.manner,
     )
-    return Placed(vocabulary.order(variable, first.key, 0), finding)
+    expected = {o.key: o.expected for o in accused.outcomes}
+    return Placed(vocabulary.order(variable, first.key, 0), finding, accused.variable, expected)
+
+
+def _quirk_too(quirk: str, broken: Sequence[Outcome], domain: Domain) -> str:
+    """The quirk that is shown besides `quirk` where the lengths are off, or empty."""
+    also = next((q.blame.if_off_length for q in domain.quirks if q.id == quirk and q.blame is not None), "")
+    lengths = [(np.sqrt(np.sum(o.got**2)), np.sqrt(np.sum(o.expected**2)), o.permitted) for o in broken]
+    is_off = any(e > 0 and abs(g / e - 1) > max(OFF_LENGTH, 2 * allowed) for g, e, allowed in lengths)
+    return also if is_off else ""
 
 
 def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: Side) -> str:
@@ -163,15 +194,20 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
     )
 
 
-def _blame(placed: list[Placed], sides: list[Side]) -> Blame:
+def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None) -> Blame:
     ordered = sorted(placed, key=lambda p: p.order)
+    findings = [p.finding for p in ordered]
+    if shares is not None:
+        findings = sorted(shares.of(ordered), key=by_share)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(
-        tuple(p.finding for p in ordered),
+        tuple(findings),
         len(asked),
         sum(len(found.outcomes) for s in sides for found in s.found.values()),
         _never_asked(sides),
         {s.name: s.view.digits for s in sides},
+        shares.final.rpartition(".")[2] if shares is not None else "",
+        ordered[0].finding.variable if ordered else "",
     )
 
 

@@ -366,8 +366,12 @@ class _Search:
             found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ()), manner))
         return found
 
-    def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> Fitted | None:
-        return self.fitted(_Case(equation, outcomes), world)
+    def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> list[bool] | None:
+        """Where an equation holds in that world, or with the other log's values in it; None where it is not touched."""
+        theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
+        both = [self.fitted(_Case(equation, outcomes), w) for w in (world, theirs)]
+        fine = [fitted.fine.any(axis=0) for fitted in both if fitted is not None]
+        return [bool(np.any(at)) for at in zip(*fine, strict=True)] if fine else None
 
     def _still_broken(self, case: _Case, world: World) -> list[Outcome]:
         """Without the places at which the equation holds once its inputs are put right; one place cannot clear another

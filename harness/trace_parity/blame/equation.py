@@ -78,7 +78,9 @@ class Equation:
     that have been seen, by name, for hints. needs_loops: indices without which it means nothing. exact: the program has
     the printed inputs in hand and rounds once, so that only the print can hide anything. relation: replaces the
     evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
-    one, but says what an input of other equations should have been.
+    one, but says what an input of other equations should have been. settled: of (log, name of the form, values of the
+    whole log, values of some rows) a function of other values of these rows that keeps what the form reads off the log;
+    None for the form itself. table: the output is a number of a table, by the value of this variable.
     """
 
     id: str
@@ -96,17 +98,33 @@ class Equation:
     needs_also: Callable[[LogView, Key], str] | None = None
     relation: Callable[[LogView, Equation], Evaluated] | None = None
     backward: bool = False
+    settled: Callable[[LogView, str, Values, Values], Callable[[Values], Array] | None] | None = None
+    table: str = ""
+
+
+@dataclass(frozen=True)
+class Default:
+    """What a setting is when it is not given, and what sets it."""
+
+    values: tuple[float, ...]
+    flag: str
 
 
 @dataclass(frozen=True)
 class Domain:
-    """The equations of one pair, the factors between units that people mix up in it, and its known quirks."""
+    """The equations of one pair, the factors between units that people mix up in it, and its known quirks.
+
+    defaults: settings that stand in logs, by the id of their variable. finals: the ids of the values in which a site
+    ends, first choice first; by default the last that both logs have.
+    """
 
     title: str
     equations: tuple[Equation, ...]
     unit_factors: tuple[tuple[float, str], ...] = ()
     angles: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
+    finals: tuple[str, ...] = ()
+    defaults: Mapping[str, Default] = field(default_factory=dict)
 
 
 def asked(domain: Domain) -> list[Equation]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, evaluate
-from trace_parity.blame.hints import Hint, Suspect, hint_for
+from trace_parity.blame.hints import Suspect, hint_for
 from trace_parity.blame.log_values import LogView
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace.table import TraceTable

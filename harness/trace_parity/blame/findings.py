@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HARMLESS = 1e-3
+"""A finding that moves less than this part of the final difference explains nothing of it."""
+
 
 @dataclass(frozen=True)
 class BlameFinding:
@@ -13,7 +16,11 @@ class BlameFinding:
     `allowed` are relative, at the worst place; `count` places, the first of which is `place`. `instead`: variables that
     would explain as much if they were wrong; each of these sets has findings of its own, and one of them is innocent.
     manner: "probe" where the value is only printed wrong and what follows behaves as if it were right, "computation"
-    where the program went on with it, empty where nothing tells.
+    where the program went on with it, empty where nothing tells. quirk_too: a quirk that shows
+    besides. share: the part of the difference of the final value
+    that is gone with the other side's value here (and those of `together`) put in; None where the logs do not tell.
+    factor: by what the final values of the sides differ; ratio: the part of PY/C of the final value that this accounts
+    for. image_share: the part of the ratio of the sums of the two images, where there are images.
     """
 
     kind: str
@@ -30,20 +37,45 @@ class BlameFinding:
     hint: str
     missing: tuple[str, ...]
     quirk: str = ""
+    quirk_too: str = ""
     instead: tuple[str, ...] = ()
     manner: str = ""
+    share: float | None = None
+    factor: float | None = None
+    ratio: float | None = None
+    together: tuple[str, ...] = ()
+    image_share: float | None = None
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether something goes wrong here, rather than upstream."""
+        return self.kind in ("introduced", "unexplained", "self-inconsistent")
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it is known to move nothing of the final value."""
+        return self.is_cause and self.share is not None and abs(self.share) < HARMLESS
 
 
 @dataclass(frozen=True)
 class Blame:
-    """All findings in order of evaluation. `missing` says which equations could not be asked and for want of what;
-    `digits` how many significant digits each log prints, which is what the rounding was taken from."""
+    """All findings: causes by their share of the difference of `final`, what is inherited, what is harmless.
+
+    In order of evaluation where these are equal; `first` is the variable of the first in that order. `notes`: what
+    both sides do alike; `settings`: a line per setting that stands in both logs and differs. `missing` says
+    which equations could not be asked and for want of what; `digits` how many significant digits each log prints, which
+    is what the rounding was taken from.
+    """
 
     findings: tuple[BlameFinding, ...]
     equations_checked: int
     instances_checked: int
     missing: tuple[str, ...]
     digits: dict[str, int]
+    final: str = ""
+    first: str = ""
+    notes: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     @property
     def guilty(self) -> bool:

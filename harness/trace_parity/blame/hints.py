@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations
 
 import numpy as np
 
+from trace_parity.blame.changes import Change, Hint, angle, changes, length, one_based, rearranged, units
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.dependencies import downstream, inputs
@@ -32,16 +32,6 @@ PLACES = 3
 
 
 @dataclass(frozen=True)
-class Hint:
-    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, float32, turned, length, zero, variant
-    or input. `if_printed`: the words for a value that is only printed so."""
-
-    kind: str
-    text: str
-    if_printed: str = ""
-
-
-@dataclass(frozen=True)
 class Suspect:
     """A broken equation on one side, as the hypotheses want it."""
 
@@ -54,7 +44,6 @@ class Suspect:
 
 Guess = Callable[[Outcome], Array | None]
 Hypothesis = tuple[Hint, Guess]
-Change = Callable[[Array], Array | None]
 
 
 def hint_for(suspect: Suspect) -> Hint | None:
@@ -69,7 +58,27 @@ def hint_for(suspect: Suspect) -> Hint | None:
             if _explains_all(hint, places, [guess(outcome) for outcome in places]):
                 return hint
     with np.errstate(all="ignore"):
-        return _shape(places)
+        return _never_updated(suspect) or _shape(places) or _single_arithmetic(suspect, places)
+
+
+def _single_arithmetic(suspect: Suspect, places: list[Outcome]) -> Hint | None:
+    """Off by some roundings of float32, though the numbers themselves are not float32."""
+    worst = max(o.residual for o in places)
+    if FLOAT32 / 16 <= worst <= FLOAT32_STEPS * FLOAT32 and suspect.view.digits > 8:
+        return Hint("float32", f"off by {worst / FLOAT32:.2g} roundings of float32: float32 arithmetic before this")
+    return None
+
+
+def _never_updated(suspect: Suspect) -> Hint | None:
+    """One value at all broken places, where the right ones are several."""
+    got, expected = ([getattr(o, name) for o in suspect.broken] for name in ("got", "expected"))
+    if len(got) < 2 or any(not np.array_equal(got[0], g) for g in got[1:]):
+        return None
+    moves = max(float(length(e - expected[0])) for e in expected)
+    allowed = max(float(length(np.nan_to_num(o.allowed))) for o in suspect.broken)
+    if not moves > CONTRAST * allowed:
+        return None
+    return Hint("constant", f"the same at all {len(got)} places, where the right one changes: never updated")
 
 
 def _places(broken: tuple[Outcome, ...]) -> list[Outcome]:
@@ -201,35 +210,27 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
         for power in (factor, 1 / factor):
             word = f"too large by a factor of {power:.6g}" if power > 1 else f"too small by a factor of {1 / power:.6g}"
             yield (
-                Hint("scale", f"{word}: {smell}", _units(smell, power == factor)),
+                Hint("scale", f"{word}: {smell}", units(smell, power == factor)),
                 changed(partial(np.multiply, power)),
             )
-    for hint, change in _rearranged():
+    for hint, change in rearranged():
         yield hint, changed(change)
+    for step, word in ((1, "one-based where zero-based is meant"), (-1, "zero-based where one-based is meant")):
+        text = f"one too {'many' if step > 0 else 'few'}: {word}"
+        yield Hint("index", text), changed(partial(one_based, step))
+    for label, values in suspect.found.values.items():
+        sources = suspect.found.sources.get(label, [])
+        if values.shape[1:] == (3,) and all(p is not None and p[0] != suspect.equation.output for p in sources):
+            yield Hint("length", f"not normalised: of the length of {label}"), partial(_unnormalised, suspect, label)
 
 
-def _units(smell: str, is_larger: bool) -> str:
-    """`Å for m or m for Å` as a fault of the print: a number times the factor is in Å, and was meant in m."""
-    first, found, second = smell.partition(" or ")[0].partition(" for ")
-    printed, used = (first, second) if is_larger else (second, first)
-    return f"printed in {printed}, used in {used}" if found else ""
-
-
-def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array | None:
-    return value[list(order)] * np.array(signs) if len(value) == len(order) else None
-
-
-def _rearranged() -> Iterator[tuple[Hint, Change]]:
-    """Axes swapped or cycled, single components with the wrong sign, a 3×3 matrix transposed."""
-    plain = (1, 1, 1)
-    for order in list(permutations(range(3)))[1:]:
-        kind = "cycled" if all(i != n for n, i in enumerate(order)) else "swapped"
-        text = f"components {kind}: {' '.join('xyz'[i] for i in order)} for x y z"
-        yield Hint("axes", text), partial(_take, order, plain)
-    for flip in range(3):
-        signs = tuple(-1 if i == flip else 1 for i in range(3))
-        yield Hint("sign", f"component {'xyz'[flip]} has the wrong sign"), partial(_take, (0, 1, 2), signs)
-    yield Hint("transposed", "the matrix is transposed"), partial(_take, (0, 3, 6, 1, 4, 7, 2, 5, 8), (1,) * 9)
+def _unnormalised(suspect: Suspect, label: str, outcome: Outcome) -> Array | None:
+    """The right direction with the length of an input."""
+    n = suspect.found.row.get(outcome.key)
+    if n is None or len(outcome.expected) != 3:
+        return None
+    value: Array = outcome.expected / length(outcome.expected) * length(suspect.found.values[label][n])
+    return value
 
 
 def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
@@ -258,33 +259,9 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
     for label in suspect.found.values:
         if label in ("loops", "one"):
             continue
-        for hint, change in _changes(suspect.domain, label):
+        for hint, change in changes(suspect.domain, label):
             yield hint, changing(label, change)
         yield from _stale_inputs(suspect, label, result)
-
-
-def _changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
-    yield Hint("input", f"fits without {label}"), lambda v: v * 0
-    yield Hint("sign", f"fits with {label} of the opposite sign"), np.negative
-    for factor, smell in domain.unit_factors:
-        for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
-            yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
-    for hint, change in _rearranged():
-        yield Hint(hint.kind, f"fits with {label} changed: {hint.text}"), change
-    for component in range(3):
-        for step in (-1, 1):
-            text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
-            yield Hint("input", text), partial(_nudged, component, step)
-    yield Hint("float32", f"fits with {label} in float32"), lambda v: v.astype(np.float32).astype(np.longdouble)
-
-
-def _nudged(component: int, step: int, value: Array) -> Array | None:
-    """One component of whole numbers, off by one."""
-    if component >= len(value) or not (value == np.round(value)).all():
-        return None
-    moved = value.copy()
-    moved[component] += step
-    return moved
 
 
 def _stale_inputs(
@@ -316,8 +293,8 @@ def _stale_inputs(
 def _shape(places: list[Outcome]) -> Hint | None:
     """What can be said without a hypothesis: right length or direction, or one factor throughout."""
     if all(len(o.got) == 3 and not np.isnan(o.got).any() for o in places):
-        lengths = [(_length(o.got), _length(o.expected)) for o in places]
-        angles = [float(_angle(o.got, o.expected)) for o in places]
+        lengths = [(length(o.got), length(o.expected)) for o in places]
+        angles = [float(angle(o.got, o.expected)) for o in places]
         if all(abs(g / e - 1) < EXPLAINS * o.residual for (g, e), o in zip(lengths, places, strict=True) if e):
             degrees = max(angles) * 180 / np.pi
             return Hint("turned", f"of the right length, but turned by {degrees:.4g}°")
@@ -326,47 +303,9 @@ def _shape(places: list[Outcome]) -> Hint | None:
             more = ratio - 1
             return Hint("length", f"in the right direction, but {ratio:.12g} times too long (1{more:+.3g})")
     ratios = np.concatenate([(o.got / o.expected)[(o.expected != 0) & ~np.isnan(o.got)] for o in places])
-    if len(ratios) > 1 and np.ptp(ratios) <= EXPLAINS * np.max(np.abs(ratios - 1)):
-        return Hint("scale", f"too large by a factor of {float(ratios[0]):.9g} throughout")
+    blunt = 4 * max(o.permitted for o in places)
+    if len(ratios) > 1 and np.ptp(ratios) <= max(EXPLAINS * np.max(np.abs(ratios - 1)), blunt):
+        ratio = float(ratios[0])
+        word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
+        return Hint("scale", f"{word if ratio > 0 else f'times {ratio:.9g}'} throughout")
     return None
-
-
-def _length(v: Array) -> np.longdouble:
-    value: np.longdouble = np.sqrt(np.sum(v * v))
-    return value
-
-
-def _angle(a: Array, b: Array) -> np.longdouble:
-    value: np.longdouble = np.arctan2(_length(np.cross(a, b)), np.sum(a * b))
-    return value
-
-
-def between_sides(c: Array | None, py: Array | None, domain: Domain) -> str:
-    """For a number that no equation makes: how PY's looks beside C's, or empty."""
-    if (
-        c is None
-        or py is None
-        or c.shape != py.shape
-        or not (np.isfinite(c).all() and np.isfinite(py).all())
-        or not np.any(c)
-    ):
-        return ""
-    close = EXPLAINS * max(float(_length(py)), float(_length(c)))
-    if _length(py + c) <= close:
-        return "PY = -C: the sign of one side is wrong"
-    for factor, smell in domain.unit_factors:
-        for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
-            if _length(py - c * power) <= EXPLAINS * float(_length(py)):
-                return f"PY = {word} · C: {smell}"
-    with np.errstate(over="ignore"):
-        if (c.astype(np.float32) == py.astype(np.float32)).all():
-            return "equal in float32: one side is done in single precision"
-    if len(c) == 3:
-        for order in list(permutations(range(3)))[1:]:
-            if _length(py - c[list(order)]) <= close:
-                return f"PY has the components {' '.join('xyz'[i] for i in order)} of C: axes swapped or cycled"
-    if len(c) == 3 and abs(_length(c) / _length(py) - 1) <= EXPLAINS * _angle(c, py):
-        return f"of the same length on both sides, turned by {float(_angle(c, py)) * 180 / np.pi:.4g}°"
-    if len(c) == 9 and _length(py - c.reshape(3, 3).T.reshape(9)) <= close:
-        return "PY is the transpose of C"
-    return ""

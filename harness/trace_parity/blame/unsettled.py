@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour
 from trace_parity.blame.culprits import Cleared
 from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import BlameFinding
-from trace_parity.blame.hints import between_sides
 from trace_parity.blame.log_values import Array
 from trace_parity.compare.judge import Judged
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
@@ -24,10 +24,12 @@ NAMED_INPUTS = 4
 
 @dataclass(frozen=True)
 class Placed:
-    """A finding and where it comes in the order of evaluation."""
+    """A finding with its variable's id, its place in the order of evaluation and what should be at its places."""
 
     order: tuple[object, ...]
     finding: BlameFinding
+    variable: str
+    expected: Mapping[Key, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
         values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
         order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
-        yield Placed(order, BlameFinding(**values))
+        yield Placed(order, BlameFinding(**values), first.row.variable.id)
 
 
 def _standing(equation: Equation, side: Side, key: Key, pair: Sides) -> object:
@@ -100,8 +102,15 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     kind, hint = "unexplained", ""
     if equation is not None and obeyed:
         kind, hint = _inherited(equation, equations, key, pair, obeyed)
+    values = [s.view.at(variable.id, key) for s in pair.both]
+    told = default_of(variable.id, values[0], values[1], pair.domain) or next(
+        (text for e in equations if e.table and (text := nearest_or_interpolated(e, *pair.both))), ""
+    )
+    if told:
+        kind, hint = "unexplained", told
+    if kind == "unexplained" and not told:
+        hint = neighbour(variable.id, key, *pair.both) or hint
     if not hint:
-        values = [s.view.at(variable.id, key) for s in pair.both]
         hint = between_sides(values[0], values[1], pair.domain)
     if not hint and not equations:
         hint = "no equation makes it: a setting of the run, or data"
@@ -188,3 +197,20 @@ def _apart(name: str, a: Array, b: Array, spread: Array) -> tuple[str, float] | 
         return None
     size = float(np.sqrt(np.nansum(np.maximum(a * a, b * b)))) or 1.0
     return name, float(np.nanmax(np.abs(a - b), initial=0)) / size
+
+
+def settings_of(pair: Sides) -> tuple[str, ...]:
+    """A line per setting of the domain that stands in both logs and differs, in order of evaluation."""
+    lines = []
+    for variable in pair.vocabulary.variables:
+        if variable.id not in pair.domain.defaults:
+            continue
+        for key in pair.c.view.keys(variable.id)[:1]:
+            c, py = (s.view.at(variable.id, key) for s in pair.both)
+            if c is None or py is None or c.shape != py.shape:
+                continue
+            if (np.abs(c - py) > variable.tolerance.rtol * np.maximum(np.abs(c), np.abs(py))).any():
+                told = default_of(variable.id, c, py, pair.domain)
+                words = [" ".join(f"{float(x):.6g}" for x in value) for value in (c, py)]
+                lines.append(f"{variable.name}: C {words[0]}, PY {words[1]}" + (f" ({told})" if told else ""))
+    return tuple(lines)

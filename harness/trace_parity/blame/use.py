@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Literal
 
-import numpy as np
-
-from trace_parity.blame.equation import Equation, Fitted, Outcome
+from trace_parity.blame.equation import Equation, Outcome
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.remedies import World
 
 Manner = Literal["probe", "computation", ""]
 """Empty where nothing in the log tells."""
-Refit = Callable[[Equation, tuple[Outcome, ...], World], Fitted | None]
+Refit = Callable[[Equation, tuple[Outcome, ...], World], list[bool] | None]
 
 
 def manner_of(variables: Collection[str], world: World, side: Side, refit: Refit) -> Manner:
@@ -40,12 +38,11 @@ def manner_of(variables: Collection[str], world: World, side: Side, refit: Refit
         with_right, with_printed = refit(equation, uses, world), refit(equation, uses, rest)
         if with_right is None:
             continue
-        fine = [bool(n) for n in np.atleast_1d(with_right.fine.any(axis=0))]
         as_printed = [o.ok for o in uses]
         if with_printed is not None:
-            as_printed = [bool(n) for n in np.atleast_1d(with_printed.fine.any(axis=0))]
-        printed += sum(p and not r for p, r in zip(as_printed, fine, strict=True))
-        right += sum(r and not p for p, r in zip(as_printed, fine, strict=True))
+            as_printed = [ok or here for ok, here in zip(as_printed, with_printed, strict=True)]
+        printed += sum(p and not r for p, r in zip(as_printed, with_right, strict=True))
+        right += sum(r and not p for p, r in zip(as_printed, with_right, strict=True))
     if right and not printed:
         return "probe"
     return "computation" if printed and not right else ""

@@ -23,7 +23,7 @@ SIDES = ("C", "PY", "both")
 WORDS = ("id", "kind", "side", "title", "explanation", "recognised", "remedy", "owner", "reference")
 FIELDS = {*WORDS, "selectors", "sources", "largest", "expires", "signature", "blame"}
 SIGNATURE_FIELDS = {
-    "stale": {"kind", "loop", "variables", "when", "rtol"},
+    "stale": {"kind", "loop", "variables", "instead", "when", "rtol"},
     "fallback": {"kind", "variables", "given", "digits"},
 }
 Kind = type | tuple[type, ...]
@@ -31,13 +31,17 @@ Kind = type | tuple[type, ...]
 
 @dataclass(frozen=True)
 class Stale:
-    """On one side, where `when_variable` equals `when_equals`, a variable has its value of another tick of `loop`."""
+    """On one side, where `when_variable` equals `when_equals`, a variable has its value of another tick of `loop`.
+
+    `instead`: variables that show it in logs that lack all of `variables`.
+    """
 
     loop: str
     variables: tuple[str, ...]
     when_variable: str
     when_equals: float
     rtol: float
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,16 @@ class Fallback:
 
 @dataclass(frozen=True)
 class BlameSignature:
-    """On the quirk's side one of `equations` is broken, with a hint of one of `hints`, wherever `when` holds."""
+    """On the quirk's side one of `equations` is broken, with a hint of one of `hints`, wherever `when` holds.
+
+    `if_off_length`: the quirk that is shown as well where the vector's length is off, and not its direction alone.
+    """
 
     equations: tuple[str, ...]
     hints: tuple[str, ...]
     when_variable: str = ""
     when_equals: float = 0.0
+    if_off_length: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,15 +225,17 @@ def _signature(table: Any, at: _At) -> Stale | Fallback:
         return Fallback(variables, at.words(table, "given", "signature."), digits)
     loop = at.get(table, "loop", str, "a loop", "signature.")
     rtol = float(at.get(table, "rtol", (int, float), "a number", "signature."))
-    return Stale(loop, variables, *_when(table, at, "signature."), rtol)
+    instead = at.words(table, "instead", "signature.") if "instead" in table else ()
+    return Stale(loop, variables, *_when(table, at, "signature."), rtol, instead)
 
 
 def _blame(table: Any, at: _At) -> BlameSignature:
     if not isinstance(table, Mapping):
         raise at.wrong("blame", f"{table!r} is no table", "[quirks.blame]")
-    _no_unknown(table, {"equations", "hints", "when"}, at.lines, at.entry, "blame.")
+    _no_unknown(table, {"equations", "hints", "when", "if_off_length"}, at.lines, at.entry, "blame.")
     when = _when(table, at, "blame.") if "when" in table else ("", 0.0)
-    return BlameSignature(at.words(table, "equations", "blame."), at.words(table, "hints", "blame."), *when)
+    also = at.get(table, "if_off_length", str, "the id of a quirk", "blame.") if "if_off_length" in table else ""
+    return BlameSignature(at.words(table, "equations", "blame."), at.words(table, "hints", "blame."), *when, also)
 
 
 def _when(table: Mapping[str, Any], at: _At, prefix: str) -> tuple[str, float]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement
 from trace_parity.pair.quirk_ledger import Fallback, Quirk, Stale
 from trace_parity.pair.vocabulary import Key, Variable, Vocabulary
+from trace_parity.quirks.carried import Ticks
 from trace_parity.trace.precision import significant_digits
+from trace_parity.trace.table import TraceTable
 
 if TYPE_CHECKING:
     from trace_parity.blame.findings import Blame, BlameFinding
@@ -99,6 +102,9 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
     if signature is None or judgement.first is None:
         return None
     names = signature.variables
+    held = {variable.name for table in (alignment.c, alignment.py) for variable in table.variables.values()}
+    if isinstance(signature, Stale) and not held & set(names):
+        names = signature.instead
     divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
     if isinstance(signature, Fallback):  # where it is given something else, it says nothing
         elsewhere = {
@@ -127,9 +133,18 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
 
 def _stale(alignment: Alignment, divergent: list[Judged], side: str, signature: Stale) -> Iterator[tuple[Judged, str]]:
     seen: set[tuple[Key, str]] = set()
+    place_of_loop = alignment.vocabulary.loops.index(signature.loop)
+
+    @cache
+    def of(from_c: bool, variable: str) -> Ticks:
+        return Ticks(alignment.c if from_c else alignment.py, variable, place_of_loop)
+
+    def ticks(table: TraceTable, variable: str) -> Ticks:
+        return of(table is alignment.c, variable)
+
     for judged in divergent:
         place = (judged.row.id.key, judged.row.variable.name)
-        if place not in seen and (evidence := _evidence(alignment, judged, side, signature)):
+        if place not in seen and (evidence := _evidence(alignment, judged, side, signature, ticks)):
             seen.add(place)
             yield judged, evidence
 
@@ -169,7 +184,9 @@ def _digits(value: float) -> int:
     return significant_digits(mantissa.replace(".", "").rstrip("0"))
 
 
-def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale) -> str | None:
+def _evidence(
+    alignment: Alignment, judged: Judged, side: str, signature: Stale, ticks: Callable[[TraceTable, str], Ticks]
+) -> str | None:
     """What shows that this row is stale, or None."""
     row = judged.row
     place = alignment.vocabulary.loops.index(signature.loop)
@@ -179,6 +196,8 @@ def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale)
         return None
     stale = suspect.vector(row.id.key, row.id.variable)
     tick = row.id.key[place]
+    if ticks(witness, row.id.variable).carried_from(row.id.key) is not None:
+        return None  # the other side does so as well: what differs has another cause
     for other in _ticks(row.id.key, place, witness.rows):
         if other == tick:
             continue
@@ -188,7 +207,13 @@ def _evidence(alignment: Alignment, judged: Judged, side: str, signature: Stale)
                 f"{row.variable.name} of {side} at {signature.loop}={tick} "
                 f"({signature.when_variable}={signature.when_equals:g}) is the value of {signature.loop}={other}"
             )
-    return None
+    own = ticks(suspect, row.id.variable).carried_from(row.id.key)
+    if own is None:
+        return None
+    return (
+        f"{row.variable.name} of {side} at {signature.loop}={tick} ({signature.when_variable}="
+        f"{signature.when_equals:g}) is, in all digits, its own value of {signature.loop}={own}"
+    )
 
 
 def _ticks(key: Key, place: int, rows: object) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
+from trace_parity.blame.headline import cause_line, explains, percent
 from trace_parity.printable import visible
 from trace_parity.render.numbers import short
 
@@ -37,8 +38,8 @@ def _unevaluated(blame: Blame) -> str:
     return f"; {len(missing)} more {equations} could not be evaluated for lack of {few}"
 
 
-def say(finding: BlameFinding) -> list[str]:
-    """A finding in two to five lines."""
+def say(finding: BlameFinding, final: str = "") -> list[str]:
+    """A finding in two to six lines."""
     who = {"introduced": f"introduced by {finding.side}", "self-inconsistent": f"inconsistent in {finding.side}"}
     if finding.manner == "probe":
         who = {kind: f"{word}, in print only" for kind, word in who.items()}
@@ -51,8 +52,14 @@ def say(finding: BlameFinding) -> list[str]:
     else:
         by = f"the sides differ by {short(finding.residual)} relative"
         lines.append(f"  {by}" + (f"; made by {finding.equation_text}" if finding.equation else ""))
+    if finding.share is not None:
+        what = explains(finding, final).partition(" ")[2]
+        others = f", with {', '.join(finding.together)}" if finding.together else ""
+        lines.append(f"  explains  {what}{others}")
+    if finding.image_share is not None:
+        lines.append(f"  images    {percent(finding.image_share)} of the ratio of their sums")
     if finding.quirk:
-        lines.append(f"  quirk     {finding.quirk}")
+        lines.append(f"  quirk     {_quirks(finding)}")
     if finding.hint:
         lines.append(f"  hint      {finding.hint}")
     if finding.instead:
@@ -62,11 +69,18 @@ def say(finding: BlameFinding) -> list[str]:
     return lines
 
 
+def _quirks(finding: BlameFinding) -> str:
+    return f"{finding.quirk}, with {finding.quirk_too}" if finding.quirk_too else finding.quirk
+
+
 def text(blame: Blame) -> str:
     """Everything, for `trace-diff blame`."""
-    lines = [f"{HEADING}: {headline(blame)}"]
-    for finding in blame.findings:
-        lines += ["", *say(finding)]
+    lines = _head(blame)
+    shown, harmless = folded(blame)
+    for finding in shown:
+        lines += ["", *say(finding, blame.final)]
+    if harmless:
+        lines += ["", *_harmless(blame, harmless)]
     if blame.missing:
         lines += ["", "could not be asked:", *(f"  {line}" for line in blame.missing)]
     digits = ", ".join(f"{side} {count}" for side, count in blame.digits.items())
@@ -76,17 +90,44 @@ def text(blame: Blame) -> str:
 
 def short_lines(blame: Blame, indent: str = "  ") -> list[str]:
     """The section of a verdict: headline and findings, without what could not be asked."""
-    lines = [f"{HEADING}: {headline(blame)}"]
-    for finding in blame.findings[:SHOWN]:
-        lines += [indent + line for line in say(finding)]
-    if len(blame.findings) > SHOWN:
-        lines.append(f"{indent}… and {len(blame.findings) - SHOWN} more (all in result.json)")
+    lines = _head(blame)
+    shown, harmless = folded(blame)
+    for finding in shown[:SHOWN]:
+        lines += [indent + line for line in say(finding, blame.final)]
+    if len(shown) > SHOWN:
+        lines.append(f"{indent}… and {len(shown) - SHOWN} more (all in result.json)")
+    if harmless:
+        lines += [indent + line for line in _harmless(blame, harmless)]
+    return lines
+
+
+def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:
+    """The findings to be told in full, and the harmless ones; all in full where none of them matters."""
+    if not any(f.is_cause and not f.is_harmless for f in blame.findings):
+        return list(blame.findings), []
+    return [f for f in blame.findings if not f.is_harmless], [f for f in blame.findings if f.is_harmless]
+
+
+def _head(blame: Blame) -> list[str]:
+    cause = cause_line(blame)
+    settings = [f"setting that differs: {line}" for line in blame.settings]
+    return [f"{HEADING}: {headline(blame)}", *settings, *([cause] if cause else []), *blame.notes]
+
+
+def _harmless(blame: Blame, findings: list[BlameFinding]) -> list[str]:
+    """A line per finding that moves nothing."""
+    lines = [f"harmless, moving less than {100 * HARMLESS:g} % of the difference of {blame.final}:"]
+    for f in findings:
+        notes = [f"quirk {_quirks(f)}"] if f.quirk else []
+        notes += [f.hint] if f.hint else []
+        what = "; ".join(notes) or f"by {short(f.residual)} relative"
+        lines.append(f"  {f.variable} of {f.side}: {what}" if f.side != "both" else f"  {f.variable}: {what}")
     return lines
 
 
 def markdown(blame: Blame, escape: Callable[[str], str]) -> list[str]:
     """The section of summary.md."""
-    parts = [f"## {HEADING}", escape(headline(blame))]
+    parts = [f"## {HEADING}", *(escape(line.removeprefix(f"{HEADING}: ")) for line in _head(blame))]
     rows = [_row(finding, escape) for finding in blame.findings[:SHOWN]]
     if rows:
         head = ["| variable | kind | side | places | first | equation | residual | rounding | hint |"]
@@ -97,7 +138,9 @@ def markdown(blame: Blame, escape: Callable[[str], str]) -> list[str]:
 
 
 def _row(f: BlameFinding, escape: Callable[[str], str]) -> str:
-    notes = [f"quirk {f.quirk}"] if f.quirk else []
+    notes = [f"quirk {_quirks(f)}"] if f.quirk else []
+    notes += [f"explains {percent(f.share)}"] if f.share is not None else []
+    notes += ["in print only"] if f.manner == "probe" else []
     notes += [f.hint] if f.hint else []
     notes += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
     notes += [f"missing: {'; '.join(f.missing)}"] if f.missing else []

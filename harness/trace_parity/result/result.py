@@ -15,6 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from trace_parity.blame.findings import Blame
+from trace_parity.blame.headline import with_image_shares
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import Contract, Coverage, check_coverage
 from trace_parity.compare.images import ImageMetrics
@@ -237,6 +238,8 @@ def compare(
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
         blame = name_unexplained(blame, findings)
+        if images is not None:
+            blame = with_image_shares(blame, images.sum_ratio)
         known = {f.quirk.id for f in findings}
         named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)
@@ -298,6 +301,8 @@ def conclude(
         verdict = verdict.with_look(looked)
     if asked.images is not None:
         verdict = verdict.with_images(asked.images)
+    if blame is not None:
+        verdict = verdict.with_cause(blame)
     if asked.waive:
         order = [variable.name for variable in vocabulary.variables]
         today = asked.today or datetime.now(UTC).date()

@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trace_parity.blame.findings import Blame
+from trace_parity.blame.headline import cause_of, cause_sentence
 from trace_parity.compare.align import Alignment, SizeMismatch
 from trace_parity.compare.coverage import Coverage, cut_off
 from trace_parity.compare.images import ImageMetrics
@@ -39,6 +41,16 @@ class Verdict:
         slow, fast = images.max_abs_at
         headline = f"the traced pixels agree, but {images_differ(images)}; trace the worst: --pixel {slow} {fast}"
         return self._now(Exit.DIVERGENCE, "divergence", headline)
+
+    def with_cause(self, blame: Blame) -> Verdict:
+        """What explains most of the final difference comes before what differs first, where these are not the same."""
+        cause = cause_of(blame)
+        if self.code == Exit.DIVERGENCE and blame.notes and cause is None:
+            return self._now(self.code, self.name, f"{'; '.join(blame.notes)}; {self.headline}")
+        same = cause is not None and self.headline.startswith(f"first at {cause.variable} (")
+        if self.code != Exit.DIVERGENCE or cause is None or same:
+            return self
+        return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
 
     def with_look(self, looked: Looked) -> Verdict:
         """Who is to blame was asked of some pixels only."""

@@ -60,6 +60,7 @@ class Outputs:
     threads: int | None = None
     engine: str = "auto"
     show_config: bool = False
+    mask_file: Path | None = None  # as the command line names it
     dump_file: Path | None = None  # where the reflections read from -hkl are dumped
 
 
@@ -78,6 +79,7 @@ class State:
     runtime: dict[str, Any] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     hkl_column: str | None = None
+    cell_given: list[float] = field(default_factory=list)  # numbers of -cell so far
     summing: Callable[[str], Progress] | None = None  # what is told of the progress of a sum over a file's atoms
 
     def __post_init__(self) -> None:
@@ -108,13 +110,12 @@ class State:
         )
 
 
-_AT_LEAST_ONE = ("detpixels", "detpixels_f", "detpixels_s", "threads")
-
-
 def apply(state: State, key: str, name: str, values: list[Value]) -> None:
     """Apply one flag; ExperimentError names it where its value makes no sense."""
-    if key in _AT_LEAST_ONE and float(values[0]) < 1:
+    if key == "threads" and float(values[0]) < 1:
         raise ExperimentError(f"{name} has the value {values[0]}, expected a whole number above 0")
+    if key in _PIXELS:
+        _pixels(state, key, name, values)
     if key in PIVOTS:
         state.detector["pivot"] = PIVOTS[key]
     if key in PLAIN:
@@ -156,8 +157,29 @@ def _pix0(state: State, name: str, values: list[Value]) -> None:
     )
 
 
+_PIXELS = {
+    "detpixels": ("detpixels_f", "detpixels_s"),
+    "detpixels_f": ("detpixels_f",),
+    "detpixels_s": ("detpixels_s",),
+}
+
+
+def _pixels(state: State, key: str, name: str, values: list[Value]) -> None:
+    count = int(values[0])
+    if count < 0:
+        raise ExperimentError(f"{name} has the value {count}, expected a whole number of 0 (not given) or above")
+    state.detector.update(dict.fromkeys(_PIXELS[key], count or None))
+
+
 def _cell(state: State, name: str, values: list[Value]) -> None:
+    # quirk second-cell: a later, shorter -cell replaces as many numbers as it has and keeps the others.
     given = [float(value) for value in values]
+    kept = state.cell_given[len(given) :]
+    if kept:
+        state.warnings.append(
+            f"this {name} has {len(given)} numbers: the other {len(kept)} are those of the one before"
+        )
+    state.cell_given = given = given + kept
     full = [*given[:3], *[given[0]] * (3 - len(given[:3])), *given[3:], *[90.0] * (3 - len(given[3:]))]
     if fault := settings.cell_fault(full):
         raise ExperimentError(f"{name} has the values {full}, {fault}")
@@ -284,10 +306,16 @@ def finish(state: State) -> None:
         state.outputs["dump_file"] = state.files.get("dump", state.folder / "Fdump.bin")
     elif state.hkl_column is not None:
         raise ExperimentError("-hkl_column names a column of the file of -hkl, expected that flag too")
-    elif "dump" in state.files:
-        state.crystal["reflections"] = dump.read_dump(state.files["dump"])
-    elif (state.folder / "Fdump.bin").is_file():
-        state.crystal["reflections"] = dump.read_dump(state.folder / "Fdump.bin")
+    else:
+        _read_dump(state, state.files.get("dump", state.folder / "Fdump.bin"))
+
+
+def _read_dump(state: State, path: Path) -> None:
+    """Reflections of a dump file, where there is one: -dump /dev/null, or a file yet to be made, is none."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    state.crystal["reflections"] = dump.read_dump(path)
+    if "dump" not in state.files:
         state.warnings.append("no -hkl: the reflections come from Fdump.bin in the working directory")
 
 
@@ -296,7 +324,13 @@ def _reflections(state: State, path: Path) -> Reflections:
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
-        return hkl.read_hkl(path)
+        reflections = hkl.read_hkl(path)
+        if (columns := hkl.columns_of(path)) > 4:
+            state.warnings.append(
+                f"-hkl: {path} has {columns} columns in its first line: numbers are taken four to a reflection all the "
+                "same (quirk list-columns)"
+            )
+        return reflections
     beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
     told = state.summing(path.name) if state.summing is not None and state.outputs.get("progress", True) else None
     dmin_A = float(state.model.get("dmin_A", 0.0))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from nanobragg_torch import settings
 from nanobragg_torch.cli.effects import State
 from nanobragg_torch.io import smv
 
@@ -24,14 +27,18 @@ _HEADER = (
 
 def apply_header(state: State, key: str, name: str, file: str) -> None:
     """Take the defaults that the header of an SMV file gives (`key` mask or img), and the mask's pixels."""
-    image = smv.read_smv(state.path(file), name)
+    path = state.path(file)
+    image = smv.read_smv(path, name) if key == "mask" else None
+    header = image if image is not None else smv.read_smv_header(path, name)[0]
+    state.warnings.extend(f"{name}: {path}: {doubt}" for doubt in header.doubts())
     for keyword, part, field_name, is_count in _HEADER:
-        number = image.number(keyword)
+        number = header.number(keyword)
         if number is not None:
             getattr(state, part)[field_name] = int(number) if is_count else number
-    if key == "mask":
-        height = image.number("SIZE2")
-        pixel, centre = image.number("PIXEL_SIZE"), image.number("BEAM_CENTER_Y")
-        if height is not None and pixel is not None and centre is not None:
-            state.detector["Ybeam_mm"] = height * pixel - centre
+    if image is not None:
+        pixel = float(state.detector.get("pixel_mm", settings.DetectorSettings.pixel_mm))
+        centre = header.number("BEAM_CENTER_Y")
+        if centre is not None:
+            state.detector["Ybeam_mm"] = image.pixels.shape[0] * pixel - centre
         state.model["mask"] = image.pixels
+        state.outputs["mask_file"] = Path(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from nanobragg_torch import units
 from nanobragg_torch.cli.effects import Outputs
+from nanobragg_torch.cli.report import g
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.experiment import Experiment, Model
 from nanobragg_torch.io.cbf import header_lines, write_cbf
@@ -20,7 +20,7 @@ from nanobragg_torch.io.float_image import write_float_image
 from nanobragg_torch.io.nexus import check_geometry, write_nexus
 from nanobragg_torch.io.optional import needed
 from nanobragg_torch.io.pgm import write_pgm
-from nanobragg_torch.io.smv import header_text, write_smv
+from nanobragg_torch.io.smv import header_text, left_out, write_smv
 from nanobragg_torch.rendering import statistics
 from nanobragg_torch.stages.noise import noise_image
 from nanobragg_torch.stages.random import Stream
@@ -29,6 +29,11 @@ from nanobragg_torch.units import plain
 
 def smv_header(experiment: Experiment, model: Model) -> str:
     """The header of this experiment's SMV images."""
+    return header_text(smv_keywords(experiment, model))
+
+
+def smv_keywords(experiment: Experiment, model: Model) -> dict[str, float | str | tuple[float, ...]]:
+    """What the header of this experiment's SMV images is to tell, in order."""
     p = model.place
 
     def mm(length_m: Tensor) -> float:
@@ -37,33 +42,31 @@ def smv_header(experiment: Experiment, model: Model) -> str:
     half = mm(p.pixel) / 2
     x, y, z = (mm(component) for component in p.pix0)
     start = plain(units.deg(experiment.scan.phi_start_deg)) * units.DEG_PER_RAD
-    return header_text(
-        {
-            "SIZE1": str(p.pixels_f),
-            "SIZE2": str(p.pixels_s),
-            "PIXEL_SIZE": mm(p.pixel),
-            "DISTANCE": mm(p.distance),
-            "WAVELENGTH": plain(experiment.beam.wavelength_A),
-            "BEAM_CENTER_X": mm(p.Xbeam),
-            "BEAM_CENTER_Y": mm(p.Ybeam),
-            "ADXV_CENTER_X": mm(p.Fbeam),
-            "ADXV_CENTER_Y": mm(p.size_s) - mm(p.Sbeam),
-            "MOSFLM_CENTER_X": mm(p.Sbeam) - half,
-            "MOSFLM_CENTER_Y": mm(p.Fbeam) - half,
-            "DENZO_X_BEAM": mm(p.Sbeam),
-            "DENZO_Y_BEAM": mm(p.Fbeam),
-            "DIALS_ORIGIN": (z, y, -x),
-            "XDS_ORGX": plain(p.Fclose / p.pixel) + 0.5,
-            "XDS_ORGY": plain(p.Sclose / p.pixel) + 0.5,
-            "CLOSE_DISTANCE": mm(p.close_distance),
-            "PHI": start,
-            "OSC_START": start,
-            "OSC_RANGE": plain(model.osc_rad) * units.DEG_PER_RAD,
-            "TWOTHETA": plain(experiment.detector.twotheta_deg),
-            "DETECTOR_SN": "000",
-            "BEAMLINE": "fake",
-        }
-    )
+    return {
+        "SIZE1": str(p.pixels_f),
+        "SIZE2": str(p.pixels_s),
+        "PIXEL_SIZE": mm(p.pixel),
+        "DISTANCE": mm(p.distance),
+        "WAVELENGTH": plain(experiment.beam.wavelength_A),
+        "BEAM_CENTER_X": mm(p.Xbeam),
+        "BEAM_CENTER_Y": mm(p.Ybeam),
+        "ADXV_CENTER_X": mm(p.Fbeam),
+        "ADXV_CENTER_Y": mm(p.size_s) - mm(p.Sbeam),
+        "MOSFLM_CENTER_X": mm(p.Sbeam) - half,
+        "MOSFLM_CENTER_Y": mm(p.Fbeam) - half,
+        "DENZO_X_BEAM": mm(p.Sbeam),
+        "DENZO_Y_BEAM": mm(p.Fbeam),
+        "DIALS_ORIGIN": (z, y, -x),
+        "XDS_ORGX": plain(p.Fclose / p.pixel) + 0.5,
+        "XDS_ORGY": plain(p.Sclose / p.pixel) + 0.5,
+        "CLOSE_DISTANCE": mm(p.close_distance),
+        "PHI": start,
+        "OSC_START": start,
+        "OSC_RANGE": plain(model.osc_rad) * units.DEG_PER_RAD,
+        "TWOTHETA": plain(experiment.detector.twotheta_deg),
+        "DETECTOR_SN": "000",
+        "BEAMLINE": "fake",
+    }
 
 
 def output_paths(out: Outputs, folder: Path) -> dict[str, Path]:
@@ -87,6 +90,8 @@ def output_paths(out: Outputs, folder: Path) -> dict[str, Path]:
 
 def check_formats(experiment: Experiment, model: Model, out: Outputs) -> Iterator[str]:
     """Warnings of what a format that is asked for cannot keep; ExperimentError where it cannot be written at all."""
+    if missing := left_out(smv_keywords(experiment, model)):
+        yield f"-intfile: the header would not fit in 512 bytes: {', '.join(missing)} left out (quirk long-header)"
     if out.cbffile is not None:
         needed("fabio", "-cbffile")
         header_lines(experiment, model)
@@ -101,18 +106,21 @@ def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: 
     """Write what the flags ask for of a float32 image (slow, fast); returns the lines to print."""
     height, width = image.shape
     rendered = statistics.rendered_pixels(experiment.model, height, width)
-    scanned = statistics.rendered_pixels(dataclasses.replace(experiment.model, mask=None), height, width)
+    scanned = statistics.scanned_pixels(experiment.model, height, width)
     s = statistics.image_statistics(image, rendered, scanned)
     step = plain(model.place.pixel) / model.oversample
-    fast, slow = ((index * model.oversample + model.oversample - 0.5) * step for index in (s.at[1], s.at[0]))
+    fast = slow = 0.0
+    if s.at is not None:
+        fast, slow = ((index * model.oversample + model.oversample - 0.5) * step for index in (s.at[1], s.at[0]))
     scale = statistics.smv_scale(out.scale, s.maximum)
-    header = smv_header(experiment, model)
+    keywords = smv_keywords(experiment, model)
+    header = header_text(keywords)
     lines = [
-        f"max_I = {s.maximum:g}  at {fast:g} {slow:g}",
-        f"mean= {s.mean:g} rms= {s.rms:g} rmsd= {s.rmsd:g}",
+        f"max_I = {g(s.maximum)}  at {fast:g} {slow:g}",
+        f"mean= {g(s.mean)} rms= {g(s.rms)} rmsd= {g(s.rmsd)}",
     ]
     lines.append(f"intfile_scale = {scale:g}")
-    counts = statistics.smv_pixels(image, rendered, scale, out.adc_offset)
+    counts = statistics.smv_pixels(image, scanned, scale, out.adc_offset)
     # All that takes time comes before the first file, so that an interrupt leaves none or nearly all.
     noise, photons, overloads = None, 0.0, 0
     if out.with_noise:

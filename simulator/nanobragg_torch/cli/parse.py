@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from nanobragg_torch.cli.effects import State, Value
 from nanobragg_torch.cli.flags import Flag, find, nearest
 from nanobragg_torch.cli.header import apply_header
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.io.text import as_float, leading_number
+from nanobragg_torch.io.text import as_float, leading_integer, leading_number
 from nanobragg_torch.progress import Progress
 
 if TYPE_CHECKING:
@@ -56,49 +57,59 @@ def split(argv: Sequence[str], warnings: list[str], lenient: bool) -> list[_Word
             i += 1
             continue
         word = _Word(flag, name, after=tuple(argv[i + 1 : i + 4]))
-        i += 1
-        for place, kind in enumerate(flag.takes):
-            may_end = place >= len(flag.takes) - flag.optional
-            if may_end and (i >= len(argv) or argv[i].startswith("-") or _starts_random(word)):
-                if (
-                    flag.key == "misset"
-                    and not _starts_random(word)
-                    and i < len(argv)
-                    and as_float(argv[i]) is not None
-                ):
-                    pass  # a negative angle is no flag
-                else:
-                    break
-            if i >= len(argv):
-                raise ExperimentError(f"{name} lacks a value, expected {_expected(flag)}")
-            word.values.append(_value(name, flag, kind, argv[i]))
-            i += 1
+        word.values = _values(flag, name, argv[i + 1 :], warnings)
+        i += 1 + len(word.values)
         words.append(word)
     return words
 
 
-def _starts_random(word: _Word) -> bool:
-    return word.flag.key == "misset" and bool(word.values) and str(word.values[0]).startswith("rand")
+def _values(flag: Flag, name: str, after: Sequence[str], warnings: list[str]) -> list[Value]:
+    """The values that follow a flag, as its row in the table says; as many as words of the command line."""
+    values: list[Value] = []
+    for place, token in enumerate(flag.words):
+        kind, _, instead = token.removesuffix("?").partition("|")
+        text = after[place] if place < len(after) else None
+        if token.endswith("?") and (text is None or text.startswith("-")):
+            break
+        if text is None:
+            raise ExperimentError(f"{name} lacks a value, expected {_expected(flag)}")
+        if instead and text.startswith(instead):
+            return [*values, text]
+        values.append(_value(name, flag, kind, text, warnings))
+    return values
 
 
 def _expected(flag: Flag) -> str:
-    names = {"float": "number", "int": "whole number", "file": "file name", "word": "word"}
-    return " ".join(names[kind] for kind in flag.takes)
+    expected = " ".join(_EXPECTED[token.removesuffix("?").partition("|")[0]] for token in flag.words)
+    return f"{expected} or random" if any("|rand" in token for token in flag.words) else expected
 
 
-def _value(name: str, flag: Flag, kind: str, text: str) -> Value:
+_EXPECTED = {
+    "number": "number",
+    "count": "whole number",
+    "limit": "number or inf",
+    "file": "file name",
+    "word": "word",
+}
+_LARGEST_COUNT = 2**31 - 1
+
+
+def _value(name: str, flag: Flag, kind: str, text: str, warnings: list[str]) -> Value:
     if kind in ("file", "word"):
         if find(text) is not None or text == "":
             raise ExperimentError(f"{name} lacks a value, expected {_expected(flag)}, got {text or 'an empty word'}")
         return text
     number = as_float(text)
-    if number is None or number != number:
+    if number is None or number != number or (kind == "count" and math.isinf(number)):
         raise ExperimentError(f"{name} has the value {text!r}, expected {_expected(flag)}")
-    if kind == "int":
-        if number != int(number) if abs(number) < 1e18 else True:
+    if kind == "count":
+        count = leading_integer(text)
+        if abs(count) > _LARGEST_COUNT:
             raise ExperimentError(f"{name} has the value {text!r}, expected {_expected(flag)}")
-        return int(number)
-    if abs(number) == float("inf") and flag.key != "detector_abs":
+        if count != number:
+            warnings.append(f"{name}: {text!r} is read as {count}, its leading integer")
+        return count
+    if math.isinf(number) and kind != "limit":
         raise ExperimentError(f"{name} has the value {text!r}, expected a finite number")
     return number
 
@@ -112,13 +123,6 @@ def parse(argv: Sequence[str], folder: Path, summing: Callable[[str], Progress] 
     warnings: list[str] = []
     words = split(argv, warnings, lenient="--lenient" in argv or "-lenient" in argv)
     state = State(folder=folder, warnings=warnings, summing=summing)
-    for word in words:
-        if word.flag.key == "misset" and not _starts_random(word):
-            numbers = [as_float(str(value)) for value in word.values]
-            if len(numbers) < 3 or None in numbers:
-                got = " ".join(str(value) for value in word.values)
-                raise ExperimentError(f"-misset has the value {got!r}, expected three numbers or random")
-            word.values = [float(number) for number in numbers if number is not None]
     for key in ("mask", "img"):
         for word in words:
             if word.flag.key == key:

@@ -14,7 +14,7 @@ from nanobragg_torch.cli.flags import usage
 from nanobragg_torch.cli.notices import notices
 from nanobragg_torch.cli.outputs import check_formats, output_paths, write_outputs
 from nanobragg_torch.cli.parse import Invocation, UsageError, parse
-from nanobragg_torch.cli.report import report
+from nanobragg_torch.cli.report import report, solid_angle
 from nanobragg_torch.config import resolved, to_json
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.experiment import Model
@@ -84,7 +84,8 @@ def _run(invocation: Invocation) -> int:
         if out.trace_pixels:
             _trace(invocation, model)
         if not out.trace_pixels or out.trace_file is not None:  # else standard output is the trace's
-            print("\n".join(report(invocation.experiment, model)), flush=True)
+            lines = report(invocation.experiment, model, mask_file=out.mask_file, noise=out.with_noise)
+            print("\n".join(lines), flush=True)
         if traces_only:
             _say("tracing only: no image is rendered without an output flag")
             return OK
@@ -94,6 +95,7 @@ def _run(invocation: Invocation) -> int:
     reflections = invocation.experiment.crystal.reflections
     if out.dump_file is not None and reflections is not None:
         write_dump(out.dump_file, reflections, plain(invocation.experiment.crystal.default_F))
+    print("\n".join(solid_angle(invocation.experiment, model)))
     for line in write_outputs(invocation.experiment, model, stored, out, Path()):
         print(line)
     return OK

@@ -73,7 +73,8 @@ def write_cbf(
     if not np.issubdtype(image.dtype, np.integer):
         rendered = statistics.rendered_pixels(experiment.model, *image.shape)
         maximum = statistics.image_statistics(image, rendered, rendered).maximum
-        pixels = statistics.smv_pixels(image, rendered, statistics.smv_scale(scale, maximum), adc_offset)
+        scanned = statistics.scanned_pixels(experiment.model, *image.shape)
+        pixels = statistics.smv_pixels(image, scanned, statistics.smv_scale(scale, maximum), adc_offset)
     header = {
         "_array_data.header_convention": "PILATUS_1.2",
         "_array_data.header_contents": "\r\n".join(f"# {line}" for line in header_lines(experiment, model, flag)),

@@ -25,6 +25,12 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
         raise ExperimentError(f"{flag}: {path}: {error}") from None
 
 
+def columns_of(path: Path, flag: str = "-hkl") -> int:
+    """How many numbers the first line has that is not blank."""
+    words = next((line.split() for line in read_text(path, flag).splitlines() if line.strip()), [])
+    return sum(as_float(word) is not None for word in words)
+
+
 def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
     """Amplitudes (n,) of integer indices (n, 3) on a grid over their ranges; the last of duplicates wins."""
     low, high = indices.min(0), indices.max(0)
@@ -36,7 +42,7 @@ def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
     # The last of duplicates wins: the first from behind.
     places, from_behind = np.unique(flat[::-1], return_index=True)
     grid.reshape(-1)[places] = F[::-1][from_behind]
-    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid)
+    return Reflections(lowest=(int(low[0]), int(low[1]), int(low[2])), F=grid, listed=len(F))
 
 
 def write_hkl(path: Path, reflections: Reflections, flag: str = "-hkl") -> None:

@@ -9,6 +9,8 @@ from nanobragg_torch.errors import ExperimentError
 
 _LEADING_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)")
 
+_LEADING_INTEGER = re.compile(r"\s*[+-]?\d+")
+
 
 def read_bytes(path: Path, flag: str) -> bytes:
     """The file's bytes; ExperimentError names the flag and the file."""
@@ -27,6 +29,12 @@ def leading_number(word: str) -> float:
     """The number that a word begins with, 0 for none: what C's atof makes of decimal numbers."""
     match = _LEADING_NUMBER.match(word)
     return float(match[0]) if match else 0.0
+
+
+def leading_integer(word: str) -> int:
+    """The integer that a word begins with, 0 for none: what C's atoi makes of it."""
+    match = _LEADING_INTEGER.match(word)
+    return int(match[0]) if match else 0
 
 
 def as_float(word: str) -> float | None:

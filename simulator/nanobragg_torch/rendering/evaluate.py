@@ -66,8 +66,9 @@ def evaluate(
 
     I = model.background.expand(slow.shape)
     omega_final = capture_final = None
-    polar_final = torch.zeros_like(slow)
-    seen = torch.zeros(slow.shape, dtype=torch.bool, device=slow.device)
+    # -nopolar sets the factor that the first source would, no more: quirk nopolar-oversample-polar.
+    polar_final = torch.zeros_like(slow) if model.polarized else torch.ones_like(slow)
+    seen = torch.full(slow.shape, not model.polarized, dtype=torch.bool, device=slow.device)
     for layer in range(model.layers):
         for subS in range(n):
             for subF in range(n):
@@ -189,13 +190,13 @@ def _given_slices(model: Model, given: Given, loop: Loop) -> Model:
 
 
 def _capture(model: Model, place: Placement, layer: int, diffracted: Tensor) -> Tensor:
-    if model.layers == 1:  # no thickness
+    if model.layers == 1 and not model.oversample_thick:  # no thickness; quirk thick-without-thickness
         return torch.ones_like(diffracted[0])
     return absorption.capture_fraction(layer, model.layer_depth, model.mu, place.odet, diffracted)
 
 
 def _polar(model: Model, incident: Tensor, diffracted: Tensor) -> Tensor:
-    if not model.polarized:
+    if not (model.polarized or model.oversample_polar):
         return torch.ones_like(diffracted[0])
     return polarization.polarization_factor(model.kahn, incident, diffracted, model.place.polar)
 

@@ -47,6 +47,7 @@ def render(
     given = None if pixels is None else flat_index(pixels, height, width, model.like.device)
     chosen = None if given is None else torch.unique(given)  # ascending
     wanted = active_pixels(experiment.model, height, width, chosen, model.like.device)
+    engine = "eager" if model.steps == 0 else engine  # no step at all leaves the kernels nothing to take
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
     kernels = kernel_image(model, engine, len(wanted) * loops)
     if kernels is not None:
@@ -89,7 +90,7 @@ def indices(flat: Flat, device: torch.device) -> Tensor:
 
 def block_size(model: Model, memory_budget_MB: float, count: int) -> int:
     """How many of `count` pixels to work on at once; on a CPU, several threads do so at the same time."""
-    slices = min(model.real_m.shape[2], evaluation.SLICES_AT_ONCE)
+    slices = max(min(model.real_m.shape[2], evaluation.SLICES_AT_ONCE), 1)
     item = torch.finfo(model.like.dtype).bits // 8
     block = int(memory_budget_MB * 2**20 / (item * (slices * _VALUES_PER_STEP + _VALUES_PER_PIXEL)))
     if model.like.device.type == "cpu":
@@ -129,5 +130,6 @@ def active_pixels(
         fast = flat - slow * width
         active &= (fast >= xmin) & (fast <= xmax) & (slow >= ymin) & (slow <= ymax)
     if settings.mask is not None:
+        # quirk mask-width: in their order in the file, whatever the width of either side.
         active &= torch.as_tensor(settings.mask != 0, device=device).reshape(-1)[flat]
     return flat[active]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from nanobragg_torch.experiment import Model
 from nanobragg_torch.rendering.render import active_pixels, indices
 from nanobragg_torch.settings import ModelSettings
+from nanobragg_torch.stages import detector
+
+_PIXELS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Over the rendered pixels: the maximum and where it is (slow, fast), mean, rms, rms deviation."""
+    """Over the rendered pixels: the maximum and where it is (slow, fast), mean, rms, rms deviation.
+
+    `at` is None where no pixel is above 0.
+    """
 
     maximum: float
-    at: tuple[int, int]
+    at: tuple[int, int] | None
     mean: float
     rms: float
     rmsd: float
@@ -31,31 +38,61 @@ def rendered_pixels(settings: ModelSettings, height: int, width: int) -> np.ndar
     return chosen
 
 
+def scanned_pixels(settings: ModelSettings, height: int, width: int) -> np.ndarray:
+    """(height, width), True where a pixel is in the region of interest, masked or not."""
+    return rendered_pixels(dataclasses.replace(settings, mask=None), height, width)
+
+
+def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
+    """The solid angles of all sub-samples of the rendered pixels, added up as the original does.
+
+    Unless -oversample_omega, that of a pixel's first sub-sample stands for all of them.
+    """
+    place, n = model.place, model.oversample
+    device = model.like.device
+    wanted = active_pixels(settings, place.pixels_s, place.pixels_f, None, device)
+    loops = [(layer, s, f) for layer in range(model.layers) for s in range(n) for f in range(n)]
+    each, times = (loops, 1) if model.oversample_omega else (loops[:1], len(loops))
+    total = 0.0
+    for first in range(0, len(wanted), _PIXELS_AT_ONCE):
+        flat = indices(wanted[first : first + _PIXELS_AT_ONCE], device)
+        slow = torch.div(flat, place.pixels_f, rounding_mode="floor")
+        fast = (flat - slow * place.pixels_f).to(model.like.dtype)
+        for layer, subS, subF in each:
+            depth = model.layer_depth * layer
+            at = (slow.to(model.like.dtype), fast, (subS, subF), n, depth, model.curved)
+            R, _ = detector.airpath(detector.pixel_position(place, *at))
+            total += float(detector.solid_angle(place, R, model.point_pixel).expand_as(fast).sum())
+    return total * times
+
+
 def image_statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:
     """Of a float32 image (slow, fast), over the pixels that `rendered` is True for.
 
     The rms deviation alone is over `scanned`: the whole region of interest, masked pixels (which are 0) included. So
     the original has it.
     """
-    if not rendered.any():
-        return Statistics(0.0, (0, 0), 0.0, 0.0, 0.0)
-    with np.errstate(invalid="ignore"):  # pixels can be infinite: a running product may overflow
+    with np.errstate(invalid="ignore", over="ignore"):  # pixels can be infinite: a running product may overflow
         return _statistics(image, rendered, scanned)
 
 
 def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:
-    values = image[rendered].astype(np.float64)
-    maximum = max(float(values.max()), 0.0)
-    where = np.argmax(np.where(rendered, image, -np.inf))
-    slow, fast = divmod(int(where), image.shape[1])
-    mean = float(values.mean())
-    free = values.size - 1
-    rms = math.sqrt(float((values * values).sum()) / free) if free else 0.0
+    values = image[rendered]
+    # From 0: a black image, or one of NaN alone, has its maximum nowhere.
+    at = None
+    above = np.where(rendered & (image > 0), image, 0.0)
+    maximum = float(above.max(initial=0.0))
+    if maximum > 0:
+        slow, fast = divmod(int(np.argmax(above)), image.shape[1])
+        at = (slow, fast)
+    # One pixel, or none, is divided by 1.
+    mean = float(np.divide(values.sum(dtype=np.float64), max(values.size, 1)))
+    # Squared in single precision: the sixth digit of rms can tell.
+    rms = np.sqrt((values * values).sum(dtype=np.float64) / max(values.size - 1, 1))
     # quirk masked-rmsd: this counts the masked pixels too, as zeros.
     deviations = image[scanned].astype(np.float64) - mean
-    free = deviations.size - 1
-    rmsd = math.sqrt(float((deviations * deviations).sum()) / free) if free else 0.0
-    return Statistics(maximum, (slow, fast), mean, rms, rmsd)
+    rmsd = np.sqrt((deviations * deviations).sum() / max(deviations.size - 1, 1))
+    return Statistics(maximum, at, mean, float(rms), float(rmsd))
 
 
 def smv_scale(asked: float, maximum: float) -> float:
@@ -72,7 +109,12 @@ def pgm_scale(asked: float, rmsd: float, smv: float) -> float:
     return 250.0 / (5.0 * rmsd) if rmsd > 0 else smv
 
 
-def smv_pixels(image: np.ndarray, rendered: np.ndarray, scale: float, adc_offset: float) -> np.ndarray:
-    """floor(x·scale + adc + ½), clipped to 16 bits; pixels that were not rendered are 0."""
-    counts = np.clip(np.floor(image.astype(np.float64) * scale + adc_offset + 0.5), 0.0, 65535.0)
-    return np.where(rendered, counts, 0.0).astype(np.uint16)
+def smv_pixels(image: np.ndarray, scanned: np.ndarray, scale: float, adc_offset: float) -> np.ndarray:
+    """floor(float32(clip(x·scale + adc) + ½)), clipped to 16 bits; pixels outside the region of interest are 0.
+
+    `scanned` is True in the region. A masked pixel is as any black one: it holds the offset. The sum is rounded to
+    single precision before the floor, which moves one pixel in some images; NaN becomes 0.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        counts = np.nan_to_num(np.clip(image.astype(np.float64) * scale + adc_offset, 0.0, 65535.0), nan=0.0)
+    return np.where(scanned, np.floor((counts + 0.5).astype(np.float32)), 0.0).astype(np.uint16)

@@ -36,7 +36,7 @@ def sample_phi(count: int | None, range_rad: Number | None, step_rad: Number | N
             return Sampling(1, 0.0, 0.0) if step is None else Sampling(2, step, step)
         if step is None:
             return Sampling(2, range_, range_ / 2)
-        return Sampling(max(_intervals(range_, step), 1), range_, step)
+        return Sampling(_intervals(range_, step), range_, step)  # quirk no-steps: none for a range of zero
     count = max(count, 1)
     if range_ is None:
         if step is not None:

@@ -17,10 +17,16 @@ from nanobragg_torch.units import plain
 
 @dataclass(frozen=True)
 class Sources:
-    """Unit directions of incidence (S, 3) and wavelengths (S,) in metres. All count the same."""
+    """Unit directions of incidence (S, 3), wavelengths (S,) and positions (S, 3) in metres. All count the same.
+
+    `deviations_rad` are the (horizontal, vertical) directions of generated sources, each with every wavelength; None of
+    sources from a file.
+    """
 
     incident: Tensor
     wavelength_m: Tensor
+    position_m: Tensor
+    deviations_rad: tuple[tuple[float, float], ...] | None = None
 
 
 def build_sources(settings: BeamSettings, place: Placement) -> Sources:
@@ -32,17 +38,23 @@ def build_sources(settings: BeamSettings, place: Placement) -> Sources:
     v = sample_spread(settings.vdiv_steps, settings.vdiv_range_rad, settings.vdiv_step_rad)
     d = sample_spread(settings.dispersion_steps, settings.dispersion_fraction, None)
     home = -units.SOURCE_DISTANCE_M * place.beam
-    positions, wavelengths = [], []
+    positions, wavelengths, deviations = [], [], []
     for i in range(h.ticks):
         for j in range(v.ticks):
             if settings.round_divergence and _outside_circle(i, h, j, v):
                 continue
             tilted = rotate_axis(home, place.polar, _offset(j, v, home))
             position = rotate_axis(tilted, place.vertical, _offset(i, h, home))
+            deviations.append((plain(_offset(i, h, home)), plain(_offset(j, v, home))))
             for k in range(d.ticks):
                 positions.append(position)
-                wavelengths.append(wavelength * (1.0 + _offset(k, d, home)))
-    return Sources(-unit(torch.stack(positions)), torch.stack(wavelengths))
+                # In this order: the last bit is printed.
+                share = 1.0 + units.tensor(d.step * k, home) - units.tensor(d.range / 2, home)
+                wavelengths.append(wavelength * share)
+    if not positions:  # quirk no-sources
+        return Sources(home.new_zeros(0, 3), home.new_zeros(0), home.new_zeros(0, 3), ())
+    stacked = torch.stack(positions)
+    return Sources(-unit(stacked), torch.stack(wavelengths), stacked, tuple(deviations))
 
 
 def _offset(tick: int, sampling: Sampling, like: Tensor) -> Tensor:
@@ -70,4 +82,5 @@ def _from_rows(rows: tuple[tuple[units.Number | None, ...], ...], wavelength: Te
         xyz = [own if given is None else units.tensor(given, home) for own, given in zip(home, full[:3], strict=True)]
         positions.append(torch.stack(xyz))
         wavelengths.append(wavelength if full[4] is None else units.tensor(full[4], home))
-    return Sources(-unit(torch.stack(positions)), torch.stack(wavelengths))
+    stacked = torch.stack(positions)
+    return Sources(-unit(stacked), torch.stack(wavelengths), stacked)

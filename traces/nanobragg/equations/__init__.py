@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from trace_parity.blame.equation import Domain
+from trace_parity.blame.equation import Default, Domain
 
 from . import beam, crystal, geometry, scaling
 
@@ -30,4 +30,17 @@ UNIT_FACTORS = (
 STAGES = (geometry, beam, crystal, scaling)
 """The modules of equations, in order of evaluation."""
 
-DOMAIN = Domain("nanoBragg", tuple(e for stage in STAGES for e in stage.EQUATIONS), UNIT_FACTORS)
+FINALS = ("pixel.I_pixel_final", "pixel.floatimage_accumulated", "pixel.I_before_scaling")
+"""What a pixel ends in."""
+
+DEFAULTS = {
+    "run.distance_meters": Default((0.1,), "-distance"),
+    "run.N_cells": Default((1.0, 1.0, 1.0), "-N, -Na, -Nb and -Nc"),
+    "source.lambda_meters": Default((1e-10,), "-lambda"),
+    "pixel.fluence_photons_per_m2": Default((1.2593201528622709e29,), "-fluence and -flux"),
+}
+"""Model, sections 1 and 3."""
+
+EQUATIONS = tuple(equation for stage in STAGES for equation in stage.EQUATIONS)
+DOMAIN = Domain("nanoBragg", EQUATIONS, UNIT_FACTORS, finals=FINALS, defaults=DEFAULTS)
+"""What blame asks of logs of this pair."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from trace_parity.blame.equation import Equation, Form, Input, Values, loop_index
 from trace_parity.blame.log_values import Array, LogView
@@ -14,27 +16,38 @@ XRAY = (1e-13, 1e-7)
 """Metres. What an X-ray wavelength can be: nothing that diffracts from crystals is outside, and Å read as m is."""
 
 
-def _capture_forms(view: LogView) -> tuple[Form, ...]:
+def _kappa(view: LogView, x: Values) -> np.longdouble:
+    """Thickness step times μ, from the places of the first layer; NaN where they do not tell."""
     layer = loop_index(view.vocabulary, "thick_tic")
+    t, rho = x["loops"][:, [layer]], dot(x["diffracted_vec"], x["odet_vec"])
+    own = -rho * np.log1p(-x["capture_fraction"])
+    fresh = np.isnan(x["first"]) | (x["first"] != x["capture_fraction"])
+    if fresh.sum() < 2:  # one place alone fits any κ
+        fresh = np.ones_like(fresh)
+    own = own[fresh & (t == 0) & (x["capture_fraction"] < 1) & (x["capture_fraction"] > 0)]
+    told = len(own) > 1 or (len(own) and len(t) > 1)
+    return np.longdouble(np.median(own)) if told else np.longdouble(np.nan)
 
-    def absorbing(x: Values) -> Array:
-        """x^t (1-x) with x = exp(-κ/ρ); κ = thickness step times μ, from the places of the first layer."""
-        t, rho = x["loops"][:, [layer]], dot(x["diffracted_vec"], x["odet_vec"])
-        own = -rho * np.log1p(-x["capture_fraction"])
-        fresh = np.isnan(x["first"]) | (x["first"] != x["capture_fraction"])
-        if fresh.sum() < 2:  # one place alone fits any κ
-            fresh = np.ones_like(fresh)
-        own = own[fresh & (t == 0) & (x["capture_fraction"] < 1) & (x["capture_fraction"] > 0)]
-        kappa = np.median(own) if len(own) > 1 or (len(own) and len(t) > 1) else np.nan
-        past = np.exp(-kappa / rho)
-        captured: Array = past**t * (x["one"] - past)
-        return captured
 
+def _absorbed(view: LogView, x: Values, kappa: np.longdouble) -> Array:
+    """x^t (1-x) with x = exp(-κ/ρ)."""
+    t = x["loops"][:, [loop_index(view.vocabulary, "thick_tic")]]
+    past = np.exp(-kappa / dot(x["diffracted_vec"], x["odet_vec"]))
+    captured: Array = past**t * (x["one"] - past)
+    return captured
+
+
+def _capture_forms(view: LogView) -> tuple[Form, ...]:
     return (
         Form("no sensor thickness", lambda x: np.ones_like(x["capture_fraction"])),
-        Form("absorbing layer", absorbing),
+        Form("absorbing layer", lambda x: _absorbed(view, x, _kappa(view, x))),
         Form("first value of the layer", lambda x: x["first"]),
     )
+
+
+def _capture_of_kappa(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
+    kappa = _kappa(view, whole)
+    return (lambda x: _absorbed(view, x, kappa)) if form == "absorbing layer" else None
 
 
 def _first_of_layer(view: LogView, key: Key) -> Key | None:
@@ -57,6 +70,7 @@ CAPTURE = Equation(
     _capture_forms,
     conditional=True,
     needs_loops=("thick_tic",),
+    settled=_capture_of_kappa,
 )
 
 
@@ -95,11 +109,9 @@ def unpolarised_of_units(x: Values) -> Array:
 
 def _polar_forms(view: LogView) -> tuple[Form, ...]:
     def kahn(x: Values) -> Array:
-        cosine, psi = _angles(x)
         shown = kahn_factor(x)[np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])]
         k = np.median(shown) if len(shown) > 1 else np.longdouble(np.nan)
-        factor: Array = (1 + cosine**2 - k * np.cos(2 * psi) * (1 - cosine**2)) / 2
-        return factor
+        return _with_kahn(x, np.full_like(x["polar"], k))
 
     return (
         Form("unpolarised", unpolarised),
@@ -108,6 +120,20 @@ def _polar_forms(view: LogView) -> tuple[Form, ...]:
         Form("Kahn factor", kahn),
         Form("first value of the pixel", lambda x: x["first"]),
     )
+
+
+def _with_kahn(x: Values, k: Array) -> Array:
+    cosine, psi = _angles(x)
+    factor: Array = (1 + cosine**2 - k * np.cos(2 * psi) * (1 - cosine**2)) / 2
+    return factor
+
+
+def _polar_of_kahn(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
+    """Polarisation of other rays with the K that each place shows."""
+    if form != "Kahn factor":
+        return None
+    k = kahn_factor(rows)
+    return lambda x: _with_kahn(x, k)
 
 
 def _perhaps_kahn(x: Values, got: Array) -> np.ndarray:
@@ -129,6 +155,7 @@ POLAR = Equation(
     ),
     _polar_forms,
     conditional=_perhaps_kahn,
+    settled=_polar_of_kahn,
 )
 
 

@@ -327,5 +327,6 @@ EQUATIONS: tuple[Equation, ...] = (
         (Input("hkl_rounded"), Input("step.F_cell", "same_reflection", _same_reflection)),
         (Form("as it stands", lambda x: x["same_reflection"]),),
         conditional=True,
+        table="hkl_rounded",
     ),
 )

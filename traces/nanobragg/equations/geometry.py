@@ -46,16 +46,42 @@ def _columns(view: LogView) -> tuple[int, int, int, int, int]:
 
 def _in_pixels(view: LogView, x: Values, off: tuple[float, float, float] = (0.5, 0.5, 0.0)) -> tuple[Array, Array]:
     """Where the sub-sample is from pix0 in units of a pixel, and (P - pix0) within the detector's plane."""
-    s, f, t, ss, sf = _columns(view)
+    s, f, _, ss, sf = _columns(view)
     n = subsamples(view)
     loops = x["loops"]
     fast = loops[:, [f]] + (loops[:, [sf]] + off[0]) / n + off[2]
     slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[2]
     from_corner = x["pixel_pos_meters"] - x["pix0_vector_meters"]
+    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - _depth(view, x) * _inwards(x)
+
+
+def _inwards(x: Values) -> Array:
+    """The direction in which the layers lie."""
     o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
-    inwards = np.where(np.isnan(x["odet_vec"]) | (dot(x["odet_vec"], o) == 0), o, x["odet_vec"])
-    deep = np.where(loops[:, [t]] > 0, dot(from_corner, o) / dot(inwards, o), 0)
-    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - deep * inwards
+    return np.where(np.isnan(x["odet_vec"]) | (dot(x["odet_vec"], o) == 0), o, x["odet_vec"])
+
+
+def _depth(view: LogView, x: Values) -> Array:
+    """How deep the layer is, as the position shows; 0 for the first layer."""
+    o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
+    deep = dot(x["pixel_pos_meters"] - x["pix0_vector_meters"], o) / dot(_inwards(x), o)
+    return np.where(x["loops"][:, [_columns(view)[2]]] > 0, deep, 0)
+
+
+def _position_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
+    """Positions of other vectors with the pixel size and the depths of this log."""
+    if form != "flat detector":
+        return None
+    size, deep = pixel_size(view, whole)[0], _depth(view, rows)
+    return lambda x: x["pix0_vector_meters"] + size * _in_pixels(view, x)[0] + deep * _inwards(x)
+
+
+def _omega_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
+    """Solid angles of other distances with the pixel size that each shows."""
+    if form == "pixel area":
+        edge = np.sqrt(rows["omega_pixel_sr"] * rows["R_distance_meters"] ** 3 / rows["close_distance_meters"])
+        return lambda x: _solid_angle(x, edge)
+    return None
 
 
 def pixel_size(view: LogView, x: Values) -> Array:
@@ -112,6 +138,7 @@ PIXEL_POSITION = Equation(
     _position_forms,
     variants=half_a_pixel,
     needs_loops=("spixel", "fpixel"),
+    settled=_position_of_size,
 )
 IN_PLANE = Equation(
     "pixel_in_plane",
@@ -181,6 +208,7 @@ OMEGA = Equation(
     ),
     _omega_forms,
     needs_loops=("spixel", "fpixel"),
+    settled=_omega_of_size,
 )
 
 

@@ -126,7 +126,7 @@ INLINE void first_resolved(const Model& m, Pixels p, F&& f) {
 static __attribute__((noinline)) V polar_of_first_resolved(const Model& m, Pixels p) {
   V polar = {};
   first_resolved(m, p, [&](const Ray& ray, int64_t, int64_t source, M takes) {
-    polar = takes ? (m.polarized ? polarization(m, ray.diffracted, source).factor : all(1.0)) : polar;
+    polar = takes ? polarization(m, ray.diffracted, source).factor : polar;
   });
   return polar;
 }
@@ -139,9 +139,9 @@ static __attribute__((noinline)) V capture_of_last_layer(const Model& m, Pixels 
 INLINE Factors pixel_factors(const Model& m, Pixels p, const Ray& first) {
   Factors f;
   f.omega = solid_angle(m, first);
-  f.polar = m.dmin_m > 0 ? polar_of_first_resolved(m, p)
-            : m.polarized ? polarization(m, first.diffracted, 0).factor
-                          : all(1.0);
+  f.polar = !m.polarized   ? all(1.0)
+            : m.dmin_m > 0 ? polar_of_first_resolved(m, p)
+                           : polarization(m, first.diffracted, 0).factor;
   f.capture = m.layers > 1 ? capture_of_last_layer(m, p) : all(1.0);
   return f;
 }

@@ -1,0 +1,116 @@
+"""Mistakes that a value can have whatever its equation is: a unit, a sign, swapped axes, one too many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations, product
+
+import numpy as np
+
+from trace_parity.blame.equation import Domain
+from trace_parity.blame.log_values import Array
+
+Change = Callable[[Array], Array | None]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, constant, index, float32, turned,
+    length, zero, variant or input. `if_printed`: the words for a value that is only printed so."""
+
+    kind: str
+    text: str
+    if_printed: str = ""
+
+
+def units(smell: str, is_larger: bool) -> str:
+    """`Å for m or m for Å` as a fault of the print: a number times the factor is in Å, and was meant in m."""
+    first, found, second = smell.partition(" or ")[0].partition(" for ")
+    printed, used = (first, second) if is_larger else (second, first)
+    return f"printed in {printed}, used in {used}" if found else ""
+
+
+def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array | None:
+    return value[list(order)] * np.array(signs) if len(value) == len(order) else None
+
+
+def _named(order: tuple[int, ...], signs: tuple[int, ...]) -> Hint | None:
+    """The words for components in another order and with other signs; None for those as they are."""
+    flipped = ["xyz"[i] for i, sign in enumerate(signs) if sign < 0]
+    if order == (0, 1, 2):
+        if not flipped:
+            return None
+        if len(flipped) == 1:
+            return Hint("sign", f"component {flipped[0]} has the wrong sign")
+        return Hint("sign", f"components {' and '.join(flipped)} have the wrong sign") if len(flipped) == 2 else None
+    kind = "cycled" if all(i != n for n, i in enumerate(order)) else "swapped"
+    spelled = " ".join(f"{'-' if sign < 0 else ''}{'xyz'[i]}" for i, sign in zip(order, signs, strict=True))
+    more = " and of another sign" if flipped else ""
+    return Hint("axes", f"components {kind}{more}: {spelled} for x y z")
+
+
+def rearranged() -> Iterator[tuple[Hint, Change]]:
+    """Axes swapped or cycled, single components with the wrong sign, a 3×3 matrix transposed."""
+    for order in permutations(range(3)):
+        for signs in product((1, -1), repeat=3):
+            if (hint := _named(order, signs)) is not None:
+                yield hint, partial(_take, order, signs)
+    yield Hint("transposed", "the matrix is transposed"), partial(_take, (0, 3, 6, 1, 4, 7, 2, 5, 8), (1,) * 9)
+
+
+def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
+    """What an input of that name may have been changed to."""
+    yield Hint("input", f"fits without {label}"), lambda v: v * 0
+    yield Hint("sign", f"fits with {label} of the opposite sign"), np.negative
+    for factor, smell in domain.unit_factors:
+        for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
+            yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
+    for hint, change in rearranged():
+        yield Hint(hint.kind, f"fits with {label} changed: {hint.text}"), change
+    for component in range(3):
+        for factor, smell in domain.unit_factors:
+            if smell.startswith("degrees"):
+                text = f"fits with component {'xyz'[component]} of {label} times"
+                yield Hint("scale", f"{text} {factor:.6g}: {smell}"), partial(_scaled, component, factor)
+                yield Hint("scale", f"{text} 1/{factor:.6g}: {smell}"), partial(_scaled, component, 1 / factor)
+        for step in (-1, 1):
+            text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
+            yield Hint("input", text), partial(_nudged, component, step)
+    yield Hint("float32", f"fits with {label} in float32"), lambda v: v.astype(np.float32).astype(np.longdouble)
+
+
+def _scaled(component: int, factor: float, value: Array) -> Array | None:
+    """One component of several in another unit."""
+    if component >= len(value) or len(value) < 2:
+        return None
+    moved = value.copy()
+    moved[component] *= factor
+    return moved
+
+
+def _nudged(component: int, step: int, value: Array) -> Array | None:
+    """One component of whole numbers, off by one."""
+    if component >= len(value) or not (value == np.round(value)).all():
+        return None
+    moved = value.copy()
+    moved[component] += step
+    return moved
+
+
+def length(v: Array) -> np.longdouble:
+    """|v|."""
+    value: np.longdouble = np.sqrt(np.sum(v * v))
+    return value
+
+
+def angle(a: Array, b: Array) -> np.longdouble:
+    """The angle between two vectors, in radians."""
+    value: np.longdouble = np.arctan2(length(np.cross(a, b)), np.sum(a * b))
+    return value
+
+
+def one_based(step: int, value: Array) -> Array | None:
+    """Whole numbers that are counted from one instead of zero, or the other way round."""
+    return value + step if (value == np.round(value)).all() else None

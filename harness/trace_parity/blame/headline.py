@@ -1,0 +1,92 @@
+"""What a set of findings comes to in one sentence: the finding that explains most of the final difference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
+
+WHOLE = 1e-3
+"""A share that is 1 to within this is the whole."""
+PLAIN = 1.01
+"""Final values whose ratio is less than this are told apart by their relative difference."""
+SAME_SUM = 1e-9
+"""Images whose sums differ by less, relatively, have no ratio to explain."""
+
+
+def cause_of(blame: Blame) -> BlameFinding | None:
+    """The first finding that matters; None where no share is known."""
+    return next((f for f in blame.findings if f.is_cause and f.share is not None and not f.is_harmless), None)
+
+
+def cause_line(blame: Blame) -> str:
+    """The cause and what it explains, and the finding that comes first in order of evaluation; empty for no cause."""
+    finding = cause_of(blame)
+    if finding is None:
+        return ""
+    line = cause_sentence(blame)
+    first = next((f for f in blame.findings if f.variable == blame.first and f.is_cause), None)
+    if first is None or first.variable in (finding.variable, *finding.together):
+        return line
+    return f"{line}; first in order of evaluation is {first.variable}, {_small(first)}"
+
+
+def cause_sentence(blame: Blame) -> str:
+    """The cause and what it explains; empty for no cause."""
+    finding = cause_of(blame)
+    return f"{_named(finding)} {explains(finding, blame.final)}" if finding is not None else ""
+
+
+def _named(finding: BlameFinding) -> str:
+    names = [finding.variable, *finding.together]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def explains(finding: BlameFinding, final: str) -> str:
+    """`explains the whole difference of I_pixel_final (factor 1.26e9)`; empty where the share is not known."""
+    if finding.share is None:
+        return ""
+    verb = "explain" if finding.together else "explains"
+    if finding.is_harmless:
+        return f"{verb} nothing of the difference of {final}"
+    how = "the whole difference" if abs(finding.share - 1) <= WHOLE else f"{percent(finding.share)} of the difference"
+    return f"{verb} {how} of {final}{_by(finding.factor)}"
+
+
+def percent(share: float) -> str:
+    """A share in percent, with enough digits that nothing reads as all or none."""
+    number = 100 * share
+    return f"{number:.3g} %" if abs(number - 100) >= 0.5 else f"{number:.2f} %"
+
+
+def _by(factor: float | None) -> str:
+    if factor is None:
+        return ""
+    if factor < PLAIN:
+        return f" ({_short(factor - 1)} relative)"
+    return f" (factor {_short(factor)})"
+
+
+def _short(number: float) -> str:
+    mantissa, _, exponent = f"{number:.3g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def _small(finding: BlameFinding) -> str:
+    if finding.share is None:
+        return "whose share the logs do not tell"
+    if finding.is_harmless:
+        return f"which explains less than {100 * HARMLESS:g} %"
+    return f"which explains {percent(finding.share)}"
+
+
+def with_image_shares(blame: Blame, sum_ratio: float) -> Blame:
+    """The shares of the ratio of the two images' sums (PY over C), as far as the traced sites stand for the image."""
+    if not sum_ratio > 0 or abs(math.log(sum_ratio)) <= SAME_SUM:
+        return blame
+    findings = (
+        replace(f, image_share=math.log(f.ratio) / math.log(sum_ratio)) if f.ratio is not None and f.ratio > 0 else f
+        for f in blame.findings
+    )
+    return replace(blame, findings=tuple(findings))

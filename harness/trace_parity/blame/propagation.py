@@ -1,0 +1,265 @@
+"""What one log would hold had a program had other values: a change sent through the equations, downstream of it.
+
+A place is made again from its changed inputs by the equation that made it. Where the program breaks that equation, its
+miss is kept: as a factor where it is one, else as a sum. Constants that an equation reads off the log (a pixel's size,
+Kahn's K) stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trace_parity.blame.equation import Equation, Evaluated, Form, Outcome, Values
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.log_values import Array
+from trace_parity.blame.remedies import Place
+from trace_parity.pair.vocabulary import Key
+
+PARALLEL = 1e-6
+"""How far from parallel, relatively, two vectors may be for one to be taken as a multiple of the other."""
+AFFINE = 1e-12
+
+
+@dataclass
+class Changed:
+    """Values by place that are other ones; `unknown` are places whose new value the logs do not tell."""
+
+    values: dict[Place, Array] = field(default_factory=dict)
+    unknown: set[Place] = field(default_factory=set)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self.values or place in self.unknown
+
+
+def propagate(side: Side, put_in: Mapping[Place, Array], other: Side | None = None) -> Changed:
+    """What follows in the log of `side` from having `put_in` instead; `other` is asked for numbers of tables."""
+    changed = Changed(dict(put_in))
+    for equation in side.domain.equations:
+        found = side.found[equation.id]
+        names = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
+        if equation.backward or not found.row or not found.outcomes or not _feeding(side, equation) & names:
+            continue
+        keys = list(found.row)
+        if equation.table:
+            _look_up(side, other, equation, keys, changed)
+        elif labels := _own_labels(side, equation):
+            _recur(side, equation, found, labels, changed)
+        else:
+            rows = [n for n, key in enumerate(keys) if _is_due(equation, found, n, key, changed)]
+            _make_again(side, equation, found, rows, changed)
+    return changed
+
+
+def _feeding(side: Side, equation: Equation) -> set[str]:
+    """The variables that feed an equation in this log."""
+    name = f"feeds {equation.id}"
+    if name not in side.view.memo:
+        sources = side.found[equation.id].sources.values()
+        side.view.memo[name] = {p[0] for places in sources for p in places if p is not None}
+    feeding: set[str] = side.view.memo[name]
+    return feeding
+
+
+def _own_labels(side: Side, equation: Equation) -> list[str]:
+    """The inputs that are other places of the output itself, as the step before is for a running sum."""
+    name = f"own inputs of {equation.id}"
+    if name not in side.view.memo:
+        found = side.found[equation.id]
+        side.view.memo[name] = [
+            label
+            for label, sources in found.sources.items()
+            if any(
+                p is not None and p[0] == equation.output and p[1] != key
+                for p, key in zip(sources, found.row, strict=True)
+            )
+        ]
+    labels: list[str] = side.view.memo[name]
+    return labels
+
+
+def _is_due(equation: Equation, found: Evaluated, n: int, key: Key, changed: Changed) -> bool:
+    """Whether a place is to be made again: not yet, by an equation that makes it, from something that is changed."""
+    outcome = found.outcomes.get(key)
+    makes = outcome is not None and (outcome.ok or equation.conditional is not True)
+    return makes and (equation.output, key) not in changed and _is_fed(equation, found, n, key, changed)
+
+
+def _is_fed(equation: Equation, found: Evaluated, n: int, key: Key, changed: Changed) -> bool:
+    places = (sources[n] for sources in found.sources.values())
+    return any(p is not None and p in changed and p != (equation.output, key) for p in places)
+
+
+def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[str, Array], list[bool]]:
+    """The inputs at `rows` with what is changed put in, and whether one of them is unknown."""
+    values = {label: array[rows] for label, array in found.values.items()}
+    lost = [False] * len(rows)
+    for label, sources in found.sources.items():
+        copied = False
+        for i, n in enumerate(rows):
+            place = sources[n]
+            if place is None:
+                continue
+            if place in changed.unknown:
+                lost[i] = True
+            elif place in changed.values:
+                if not copied:
+                    values[label], copied = values[label].copy(), True
+                new = changed.values[place]
+                values[label][i, : len(new)] = new[: values[label].shape[1]]
+    return values, lost
+
+
+def _function(side: Side, equation: Equation, found: Evaluated, form: Form, rows: list[int]) -> Form:
+    """The form with the constants that it reads off the log kept as they are."""
+    if equation.settled is None:
+        return form
+    old = {label: array[rows] for label, array in found.values.items()}
+    return Form(form.name, equation.settled(side.view, form.name, found.values, old) or form.function)
+
+
+def _make_again(side: Side, equation: Equation, found: Evaluated, rows: list[int], changed: Changed) -> None:
+    keys = list(found.row)
+    by_form: dict[str, list[int]] = {}
+    for n in rows:
+        by_form.setdefault(found.form[keys[n]].name, []).append(n)
+    for group in by_form.values():
+        values, lost = _inputs(found, group, changed)
+        form = _function(side, equation, found, found.form[keys[group[0]]], group)
+        before = form.function({label: array[group] for label, array in found.values.items()})
+        after = form.function(values)
+        for i, n in enumerate(group):
+            outcome = found.outcomes[keys[n]]
+            place = (equation.output, keys[n])
+            new = response(outcome, np.broadcast_to(before[i], outcome.got.shape), after[i])
+            if lost[i] or not np.isfinite(new[np.isfinite(outcome.got)]).all():
+                changed.unknown.add(place)
+            else:
+                changed.values[place] = new
+
+
+def response(outcome: Outcome, before: Array, after: Array) -> Array:
+    """What stands at a place once its equation gives `after` instead of `before`."""
+    got = outcome.got
+    if outcome.ok:
+        moved: Array = got + (after - before)
+        return moved
+    size = np.sum(before * before)
+    if size > 0 and np.isfinite(got).all():
+        factor = np.sum(got * before) / size
+        if np.sqrt(np.sum((got - factor * before) ** 2)) <= PARALLEL * np.sqrt(np.sum(got * got)):
+            scaled: Array = factor * after
+            return scaled
+    shifted: Array = got + (after - before)
+    return shifted
+
+
+def _recur(side: Side, equation: Equation, found: Evaluated, labels: list[str], changed: Changed) -> None:
+    """One place after the other in the order of evaluation, by offset and slope where the recurrence has these."""
+    keys, order = list(found.row), list(found.row.values())
+    fast = _affine(equation, found, order, labels, changed) if len(labels) == 1 else None
+    for i, n in enumerate(order):
+        key = keys[n]
+        place, outcome = (equation.output, key), found.outcomes.get(key)
+        if outcome is None or not _is_due(equation, found, n, key, changed):
+            continue
+        if fast is None:
+            _make_again(side, equation, found, [n], changed)
+            continue
+        source = found.sources[labels[0]][n]
+        old = found.values[labels[0]][n, 0]
+        if fast.lost[i] or (source is not None and source in changed.unknown):
+            changed.unknown.add(place)
+            continue
+        new = changed.values[source][0] if source is not None and source in changed.values else old
+        before = fast.before[0][i] + fast.before[1][i] * old
+        after = fast.after[0][i] + fast.after[1][i] * new
+        changed.values[place] = response(outcome, np.array([before]), np.array([after]))
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """Offset and slope of a recurrence at each row, before and after the change of its other inputs."""
+
+    before: tuple[Array, Array]
+    after: tuple[Array, Array]
+    lost: list[bool]
+
+
+def _affine(
+    equation: Equation, found: Evaluated, rows: list[int], labels: list[str], changed: Changed
+) -> _Affine | None:
+    """A recurrence of one number that is offset + slope · previous; None where it is not."""
+    label = labels[0]
+    if (
+        found.values[label].shape[1] != 1
+        or equation.settled is not None
+        or len({f.name for f in found.form.values()}) > 1
+    ):
+        return None
+    others = Changed(
+        {p: v for p, v in changed.values.items() if p[0] != equation.output},
+        {p for p in changed.unknown if p[0] != equation.output},
+    )
+    function = next(iter(found.form.values())).function
+    values, lost = _inputs(found, rows, others)
+
+    def parts(inputs: Values) -> tuple[Array, Array] | None:
+        at = [function({**inputs, label: np.full_like(inputs[label], x)})[:, 0] for x in (0, 1, 2)]
+        slope = at[1] - at[0]
+        size = np.abs(at[2]) + np.abs(at[0]) + np.abs(slope)
+        return (at[0], slope) if (np.abs(at[2] - at[0] - 2 * slope) <= AFFINE * size).all() else None
+
+    before, after = parts({name: array[rows] for name, array in found.values.items()}), parts(values)
+    return None if before is None or after is None else _Affine(before, after, lost)
+
+
+def _look_up(side: Side, other: Side | None, equation: Equation, keys: list[Key], changed: Changed) -> None:
+    """A number of a table: what either log has where what it is looked up by is the same."""
+    tables = [_table(s, equation) for s in (side, other) if s is not None]
+    factor = _between(tables)
+    for key in keys:
+        place = (equation.output, key)
+        index = side.view.find(equation.table, key)
+        if place in changed or index is None or index not in changed:
+            continue
+        if index in changed.unknown:
+            changed.unknown.add(place)
+            continue
+        new, own = changed.values[index], side.view.at(*index)
+        got = side.view.at(*place)
+        assert own is not None
+        assert got is not None
+        words = tuple(float(v) for v in new)
+        if np.array_equal(new, own):
+            changed.values[place] = got
+        elif words in tables[0]:
+            changed.values[place] = tables[0][words]
+        elif len(tables) > 1 and words in tables[1]:
+            changed.values[place] = tables[1][words] * factor
+        else:
+            changed.unknown.add(place)
+
+
+def _table(side: Side, equation: Equation) -> dict[tuple[float, ...], Array]:
+    name = f"table of {equation.id}"
+    if name not in side.view.memo:
+        found: dict[tuple[float, ...], Array] = {}
+        for key in side.view.keys(equation.output):
+            index = side.view.find(equation.table, key)
+            words, value = (side.view.at(*index) if index is not None else None), side.view.at(equation.output, key)
+            if words is not None and value is not None:
+                found.setdefault(tuple(float(v) for v in words), value)
+        side.view.memo[name] = found
+    table: dict[tuple[float, ...], Array] = side.view.memo[name]
+    return table
+
+
+def _between(tables: list[dict[tuple[float, ...], Array]]) -> np.longdouble:
+    """By what the first log's numbers are larger than the other's, where both have some."""
+    if len(tables) < 2:
+        return np.longdouble(1)
+    ratios = [tables[0][w][0] / tables[1][w][0] for w in tables[0].keys() & tables[1].keys() if tables[1][w][0]]
+    return np.longdouble(np.median(ratios)) if ratios else np.longdouble(1)

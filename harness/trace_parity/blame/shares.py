@@ -1,0 +1,172 @@
+"""How much of the final difference each finding explains, and which of them is the headline.
+
+For each finding the other side's value is put in on the guilty side, and sent through the equations to the value in
+which the site ends. Where something upstream is wrong as well, what the equation says of the side's own inputs is put
+in instead, so that each fault is given its own part. What that moves, of the difference between the sides, is the
+finding's share. Of positive numbers the difference is that of the logarithms, so that the shares of two factors add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.log_values import Array
+from trace_parity.blame.propagation import Changed, propagate
+from trace_parity.blame.remedies import Place
+from trace_parity.blame.unsettled import Placed, Sides
+from trace_parity.pair.dependencies import Graph, downstream, inputs, upstream
+
+
+def final_of(pair: Sides) -> str:
+    """The variable in which a site ends: the domain's own, else the last one that both logs have."""
+    held = [v.id for v in pair.vocabulary.variables if all(s.view.keys(v.id) for s in pair.both)]
+    named = [name for name in pair.domain.finals if name in held]
+    return named[0] if named else held[-1] if held else ""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The share of the final difference, the factor by which the sides differ there, and that part of PY/C."""
+
+    share: float | None = None
+    factor: float | None = None
+    ratio: float | None = None
+
+
+class Shares:
+    """The shares of all findings of a pair of logs."""
+
+    def __init__(self, pair: Sides) -> None:
+        self.pair = pair
+        self.final = final_of(pair)
+        self.graph: Graph = inputs(pair.vocabulary)
+        self.wrong: set[str] = set()
+        self.keys = [key for key in pair.c.view.keys(self.final) if self._differs(key)]
+
+    def _differs(self, key: tuple[int, ...]) -> bool:
+        c, py = (s.view.at(self.final, key) for s in self.pair.both)
+        return c is not None and py is not None and c.shape == py.shape and bool((c != py).any())
+
+    def of(self, placed: Sequence[Placed]) -> list[BlameFinding]:
+        """The findings with their shares, in the order given."""
+        self.wrong = {one.variable for one in placed if one.finding.is_cause}
+        groups: dict[tuple[object, ...], list[Placed]] = {}
+        for one in placed:
+            groups.setdefault(self._group(one), []).append(one)
+        found: dict[int, BlameFinding] = {}
+        for members in groups.values():
+            for part in self._apart(members):
+                names = [m.finding.variable for m in part]
+                effect = self._effect(part)
+                for m in part:
+                    others = tuple(n for n in names if n != m.finding.variable)
+                    found[id(m)] = replace(
+                        m.finding, share=effect.share, factor=effect.factor, ratio=effect.ratio, together=others
+                    )
+        return [found[id(one)] for one in placed]
+
+    def _group(self, one: Placed) -> tuple[object, ...]:
+        """What may be one fault: variables of one kind that are wrong at the same places of one side."""
+        f, variable = one.finding, self.pair.c.view.variables.get(one.variable)
+        kind = (variable.size, variable.unit) if variable is not None else (one.variable,)
+        return f.kind, f.side, f.scope, f.count, f.place, f.manner, bool(f.instead), *kind
+
+    def _apart(self, members: list[Placed]) -> list[list[Placed]]:
+        """A group, or each alone where one of them is made from another."""
+        ids = {m.variable for m in members}
+        if any(downstream(self.graph, [i]) & ids for i in ids):
+            return [[m] for m in members]
+        return [members]
+
+    def _effect(self, part: Sequence[Placed]) -> Effect:
+        """What the final value would be without these faults; unknown where the logs do not tell."""
+        finding = part[0].finding
+        if not self.final or not finding.is_cause:
+            return Effect()
+        if not self.keys:
+            return Effect()
+        if finding.manner == "probe":
+            return Effect(0.0)
+        ids = {m.variable for m in part}
+        if self.final in ids and finding.kind == "unexplained":
+            return Effect()
+        if self.final not in ids and self.final not in downstream(self.graph, ids):
+            return Effect(0.0)
+        first = self.pair.c if finding.side == "C" else self.pair.py
+        for own in (first, *(s for s in self.pair.both if s is not first)):
+            other = self.pair.c if own is self.pair.py else self.pair.py
+            alone = all(self._is_first(m) for m in part)
+            put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
+            changed = propagate(own, put_in, other)
+            if put_in and self._reaches(ids, changed, own):
+                return self._moved(changed, own, other)
+        return Effect()
+
+    def _is_first(self, one: Placed) -> bool:
+        """Whether nothing that feeds a finding goes wrong itself."""
+        return not (upstream(self.graph, [one.variable]) & self.wrong) and one.variable != self.final
+
+    def _values(self, one: Placed, own: Side, other: Side, alone: bool) -> list[tuple[Place, Array]]:
+        """What is put in: the other log's value; what the equation says of own inputs where these are wrong as well."""
+        view, theirs = own.view, other.view
+        found = []
+        for key in view.keys(one.variable):
+            value, made = theirs.at(one.variable, key), one.expected.get(key)
+            if one.expected and not alone:
+                value = view.at(one.variable, key) if made is None else made
+            value = made if value is None else value
+            mine = view.at(one.variable, key)
+            if value is not None and mine is not None and len(value) == len(mine):
+                found.append(((one.variable, key), value))
+        return found
+
+    def _reaches(self, ids: set[str], changed: Changed, own: Side) -> bool:
+        """Whether the change went all the way: each variable between that the log has was made again."""
+        view = own.view
+        touched = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
+        between = downstream(self.graph, ids) & ({self.final} | upstream(self.graph, [self.final]))
+        held = {v for v in between if view.keys(v) and upstream(self.graph, [v]) & touched}
+        final = {(self.final, key) for key in self.keys}
+        return held <= touched and final <= changed.values.keys()
+
+    def _moved(self, changed: Changed, own: Side, other: Side) -> Effect:
+        moved = whole = np.longdouble(0)
+        ratios: list[float] = []
+        for key in self.keys:
+            a, b = own.view.at(self.final, key), other.view.at(self.final, key)
+            assert a is not None
+            assert b is not None
+            new = changed.values[(self.final, key)]
+            if (a > 0).all() and (b > 0).all() and (new > 0).all():
+                ratios.append(float(a[0] / new[0] if own is self.pair.py else new[0] / a[0]))
+                a, b, new = np.log(a), np.log(b), np.log(new)
+            moved += np.sum((b - a) * (new - a))
+            whole += np.sum((b - a) ** 2)
+        if not whole > 0 or not np.isfinite(moved):
+            return Effect()
+        ratio = float(np.median(ratios)) if len(ratios) == len(self.keys) else None
+        return Effect(float(moved / whole), self._factor(), ratio)
+
+    def _factor(self) -> float | None:
+        """The larger final value over the smaller where the sides are furthest apart; None for 0 or another sign."""
+        factors = []
+        for key in self.keys:
+            c, py = (s.view.at(self.final, key) for s in self.pair.both)
+            if c is None or py is None or len(c) != 1 or not c[0] * py[0] > 0:
+                return None
+            factors.append(float(max(c[0] / py[0], py[0] / c[0])))
+        return max(factors, default=None)
+
+
+def by_share(finding: BlameFinding) -> tuple[int, float]:
+    """What sorts findings: what explains most, what is not known, what is inherited, what is harmless."""
+    if not finding.is_cause:
+        return 2, 0.0
+    if finding.share is None:
+        return 1, 0.0
+    return (3, 0.0) if finding.is_harmless else (0, -round(min(abs(finding.share), 1.0), 2))

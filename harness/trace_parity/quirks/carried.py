@@ -1,0 +1,74 @@
+"""Values that a log carries over from another tick of a loop, and what both logs carry over alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trace_parity.compare.align import Alignment
+from trace_parity.pair.quirk_ledger import Quirk, Stale
+from trace_parity.pair.vocabulary import Key
+from trace_parity.trace.table import TraceTable
+
+EVEN = 0.05
+"""A difference of the sides that varies by less than this part of itself over the ticks is the same at all of them."""
+
+
+class Ticks:
+    """One variable of one log over the ticks of a loop."""
+
+    def __init__(self, table: TraceTable, variable: str, place: int) -> None:
+        self.place = place
+        self.vectors: dict[Key, tuple[float, ...]] = {}
+        for key, name, _ in table.rows:
+            if name == variable and key[place] >= 0 and key not in self.vectors:
+                self.vectors[key] = table.vector(key, name)
+
+    def carried_from(self, key: Key) -> int | None:
+        """The tick whose value stands at `key` in all digits, where not all ticks have that value.
+
+        Of two ticks alone this is true of every value that does not change: there the other log has to differ.
+        """
+        own = self.vectors.get(key)
+        others = {k[self.place]: v for k, v in self._alike(key) if k != key}
+        same = [tick for tick, value in others.items() if value == own]
+        return max(same) if own is not None and same and (len(others) == 1 or len(same) < len(others)) else None
+
+    def _alike(self, key: Key) -> Iterator[tuple[Key, tuple[float, ...]]]:
+        rest = (key[: self.place], key[self.place + 1 :])
+        return ((k, v) for k, v in self.vectors.items() if (k[: self.place], k[self.place + 1 :]) == rest)
+
+
+def of_both(alignment: Alignment, quirks: tuple[Quirk, ...]) -> tuple[str, ...]:
+    """A sentence per quirk that both logs show at the same tick, with what differs all the same."""
+    notes = []
+    for quirk in quirks:
+        if isinstance(quirk.signature, Stale) and (note := _of_both(alignment, quirk, quirk.signature)):
+            notes.append(note)
+    return tuple(notes)
+
+
+def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale) -> str:
+    vocabulary = alignment.vocabulary
+    place = vocabulary.loops.index(signature.loop)
+    condition = next((v.id for v in vocabulary.named(signature.when_variable)), "")
+    for name in (*signature.variables, *signature.instead):
+        for variable in vocabulary.named(name):
+            c, py = (Ticks(table, variable.id, place) for table in (alignment.c, alignment.py))
+            for key in c.vectors:
+                tick = c.carried_from(key)
+                holds = all(t.value(key, condition) == signature.when_equals for t in (alignment.c, alignment.py))
+                if holds and tick is not None and tick == py.carried_from(key) and len(c.vectors) > 2:
+                    at = f"{signature.loop}={key[place]}"
+                    seen = f"{name} at {at} is that of {signature.loop}={tick}"
+                    return f"both sides show quirk {quirk.id} ({seen}){_constant(c, py, name, signature.loop)}"
+    return ""
+
+
+def _constant(c: Ticks, py: Ticks, name: str, loop: str) -> str:
+    """That the sides differ by the same at every tick, which no carried value explains."""
+    shared = [(c.vectors[k], py.vectors[k]) for k in c.vectors if k in py.vectors]
+    apart = [max(abs(a - b) for a, b in zip(*pair, strict=False)) for pair in shared]
+    if not apart or not min(apart) > 0:
+        return ""
+    by = f"by the same {max(apart):.2g} " if max(apart) - min(apart) <= EVEN * max(apart) else ""
+    return f"; {name} differs {by}at all {len(apart)} ticks of {loop}: that comes from upstream"
