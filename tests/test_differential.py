@@ -16,7 +16,7 @@ import pytest
 import torch
 from nanobragg_torch import Experiment, render, trace
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.render.text_form import render as as_text
 from trace_parity.result.result import CaseResult, compare

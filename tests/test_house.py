@@ -81,3 +81,42 @@ def test_no_file_names_a_path_of_one_machine() -> None:
             and name != "tests/test_house.py"
         ):
             assert not pattern.search(path.read_text(encoding="utf-8")), name
+
+
+def test_the_framework_knows_nothing_of_its_first_pair() -> None:
+    words = re.compile(r"spixel|fpixel|nanobragg|diffraction|\bphi\b|hkl", re.IGNORECASE)
+    alias = {"cli/main.py", "cli/table.py"}  # `trace-diff phi`, the older name of `trace-diff table`
+    package = ROOT / "harness" / "trace_parity"
+    for path in sorted(package.rglob("*")):
+        if not path.is_file() or path.suffix in (".pyc", ".so", ".png"):
+            continue
+        found = {word.lower() for word in words.findall(path.read_text(encoding="utf-8"))}
+        allowed = {"phi"} if path.relative_to(package).as_posix() in alias else set()
+        assert not found - allowed, path
+
+
+LAYERS = ("pair", "trace", "compare", "blame", "quirks", "result", "stream", "render", "bundle", "run", "cli")
+"""From the bottom up. `probe` and the modules outside these folders are below all of them, `cli` alone is above."""
+UPWARD = {
+    ("pair/domain.py", "blame"),  # the pair imports its equations, which are made of blame's classes
+    ("blame/attribution.py", "quirks"),  # a finding names the quirk that it shows
+    ("pair/pair.py", "blame"),  # the type of its equations
+    ("render/gate_report.py", "run"),  # the type of a gate's outcomes
+    ("result/tables.py", "render"),  # write_html of a table asks for the page
+    ("trace/parquet.py", "stream"),  # columns are written by the streaming reader
+}
+
+
+def test_imports_go_downward() -> None:
+    package = ROOT / "harness" / "trace_parity"
+    found = set()
+    for path in sorted(package.rglob("*.py")):
+        folder, *rest = path.relative_to(package).parts
+        if not rest or folder not in LAYERS:
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            upward = parts[0] == "trace_parity" and set(parts[1:2]) & set(LAYERS[LAYERS.index(folder) + 1 :])
+            if upward:
+                found.add((path.relative_to(package).as_posix(), parts[1]))
+    assert found <= UPWARD, found - UPWARD

@@ -52,7 +52,7 @@ def compare(
     of the command line.
     """
     from trace_parity.compare.align import align
-    from trace_parity.compare.coverage import Contract
+    from trace_parity.pair.contract import Contract
     from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
     from trace_parity.trace.pair_of_logs import pair_for_logs
     from trace_parity.trace.parquet import read_any

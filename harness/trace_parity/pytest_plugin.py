@@ -120,8 +120,8 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
         c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None, pair: str | None = None
     ) -> Result:
         from trace_parity.compare.align import align
-        from trace_parity.compare.coverage import Contract
         from trace_parity.errors import HarnessError
+        from trace_parity.pair.contract import Contract
         from trace_parity.pair.find import find_pair
         from trace_parity.render import renderer
         from trace_parity.result.result import CaseResult, compare

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult, Result, compare

@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.result.result import Result
 from trace_parity.stream import stream_compare

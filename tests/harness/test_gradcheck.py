@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from trace_parity.cli.gradcheck import gradcheck
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.find import find_pair
 from trace_parity.run import gradcheck as port
 
 ROW = {
@@ -25,13 +26,19 @@ def trace_diff(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def with_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, object]], *words: str) -> Result:
+def with_answer(tmp_path: Path, rows: list[dict[str, object]], *words: str) -> Result:
     """The command with a program in the port's place that gives this answer."""
     program = tmp_path / "port.py"
     listed = json.dumps({"cases": ["still"], "parameters": ["misset"]})
     program.write_text(f"import sys\nprint({listed!r} if '--list' in sys.argv else {json.dumps({'rows': rows})!r})\n")
-    monkeypatch.setattr(port, "PROGRAM", (str(program),))
-    return CliRunner().invoke(gradcheck, ["--case", "still", *words])
+    return CliRunner().invoke(gradcheck, ["--pair", str(pair_of(program)), "--case", "still", *words])
+
+
+def pair_of(program: Path) -> Path:
+    """A pair whose port checks its gradients by this program."""
+    command = '[programs.C]\ntrace = "true"\n[programs.PY]\ntrace = "true"\ngradcheck = ["{python}", "NAME"]\n'
+    (program.parent / "pair.toml").write_text(command.replace("NAME", program.name))
+    return program.parent
 
 
 def test_gradients_that_hold() -> None:
@@ -52,22 +59,22 @@ def test_json_carries_every_digit() -> None:
     assert row["analytic"] == pytest.approx(row["difference"], rel=1e-12)
 
 
-def test_a_wrong_gradient_is_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_gradient_is_exit_code_1(tmp_path: Path) -> None:
     wrong = {**ROW, "place": "between", "order": 0.01, "gradcheck": False, "verdict": "wrong", "good": False}
-    done = with_answer(tmp_path, monkeypatch, [ROW, wrong])
+    done = with_answer(tmp_path, [ROW, wrong])
     assert done.exit_code == 1
     assert "misset[1]" in done.output
     assert (
         "WRONG  1 gradients  1 fall as the square of the step, 0 are exact, 0 do not depend, 1 are wrong" in done.output
     )
     assert "fails" in done.output
-    assert with_answer(tmp_path, monkeypatch, [ROW]).exit_code == 0
-    as_json = json.loads(with_answer(tmp_path, monkeypatch, [ROW, wrong], "--format", "json").stdout)
+    assert with_answer(tmp_path, [ROW]).exit_code == 0
+    as_json = json.loads(with_answer(tmp_path, [ROW, wrong], "--format", "json").stdout)
     assert as_json["wrong"] == 1
 
 
-def test_nothing_checked_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = with_answer(tmp_path, monkeypatch, [])
+def test_nothing_checked_is_no_pass(tmp_path: Path) -> None:
+    done = with_answer(tmp_path, [])
     assert isinstance(done.exception, HarnessError)
     assert done.exception.code is Exit.NOTHING_TO_COMPARE
 
@@ -80,15 +87,15 @@ def test_unknown_names_are_usage_errors() -> None:
     assert trace_diff("--parameter", "never").returncode == 2
 
 
-def test_a_port_that_fails_is_exit_code_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_fails_is_exit_code_3(tmp_path: Path) -> None:
     (tmp_path / "port.py").write_text("raise SystemExit('no torch here')\n")
-    monkeypatch.setattr(port, "PROGRAM", (str(tmp_path / "port.py"),))
+    program = find_pair(str(pair_of(tmp_path / "port.py"))).programs.sides["PY"]
     with pytest.raises(HarnessError, match="no torch here") as caught:
-        port.names()
+        port.names(program)
     assert caught.value.code is Exit.PROGRAM_FAILED
     (tmp_path / "port.py").write_text("print('no JSON')\n")
     with pytest.raises(HarnessError, match="no JSON"):
-        port.names()
+        port.names(program)
 
 
 def test_the_list() -> None:

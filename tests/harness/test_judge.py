@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trace_parity.compare.coverage import Contract
 from trace_parity.compare.judge import ulp_distance
+from trace_parity.pair.contract import Contract
 from trace_parity.result.result import Result
 
 from tests.harness.conftest import as_py

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.compare.judge import judge
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.quirk_ledger import (
     DETERMINISTIC,

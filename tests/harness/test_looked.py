@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from trace_parity.blame.attribution import blame_pair
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.compare.judge import judge
 from trace_parity.compare.sites import narrow
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.result.result import Asked, CaseResult, Result, compare
 from trace_parity.stream import stream_compare

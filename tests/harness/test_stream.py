@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
 from trace_parity.pair.vocabulary import Vocabulary

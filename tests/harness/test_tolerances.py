@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from trace_parity.cli.main import join_rules
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import Rule, global_rtol, parse_rules, with_rules
 from trace_parity.result.result import CaseResult, Result, compare

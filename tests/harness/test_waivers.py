@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.result.result import CaseResult, Result, compare
 from trace_parity.trace import read_trace_lines

@@ -21,7 +21,7 @@ from trace_parity.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from trace_parity.compare.coverage import Contract
+    from trace_parity.pair.contract import Contract
     from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
     from trace_parity.result.result import Asked, CaseResult, Result
@@ -99,7 +99,7 @@ def compare(
 
 
 def _label(pair: Pair, case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult, Contract]:
-    from trace_parity.compare.coverage import Contract
+    from trace_parity.pair.contract import Contract
     from trace_parity.printable import visible
     from trace_parity.result.result import CaseResult
 

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli.common import pair_option
 from trace_parity.errors import Exit
 
 if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
     from trace_parity.run.gradcheck import GradientRow
 
 
 @click.command(epilog="Exit codes: 0 every gradient holds, 1 one does not, 2 usage, 3 the port failed, 6 none checked.")
-@click.option("--case", "cases", multiple=True, help="What to check, repeatable; or all. [default: phi_rotation]")
+@click.option("--case", "cases", multiple=True, help="What to check, repeatable; or all. [default: the program's own]")
 @click.option("--parameter", "parameters", multiple=True, help="With respect to what, repeatable. [default: all]")
 @click.option("--list", "is_list", is_flag=True, help="List cases and parameters.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
-def gradcheck(cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
-    """Hold the gradients of the PyTorch port against finite differences, near a Bragg peak and between peaks.
+@pair_option
+def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
+    """Hold the gradients of the PyTorch port against finite differences.
 
     The error of central differences falls as the square of the step where the gradient is right (ok), or is that of
     rounding at any step where the image is linear or quadratic in the parameter (exact); `none` is a pixel that does
@@ -31,14 +34,16 @@ def gradcheck(cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool
     from trace_parity.cli.common import stages
     from trace_parity.run import gradcheck as port
 
+    program = pair.programs.sides["PY"]
+
     if is_list:
-        known_cases, known_parameters = port.names()
+        known_cases, known_parameters = port.names(program)
         known = {"cases": known_cases, "parameters": known_parameters}
         lines = [f"{kind}: {' '.join(entries)}" for kind, entries in known.items()]
         click.echo(json.dumps(known) if form == "json" else "\n".join(lines))
         return
     with stages() as stage, stage("gradients") as progress:
-        rows = port.check(cases or ("phi_rotation",), parameters, progress)
+        rows = port.check(program, cases, parameters, progress)
     wrong = [row for row in rows if not row.good]
     if form == "json":
         click.echo(json.dumps({"wrong": len(wrong), "rows": [dataclasses.asdict(row) for row in rows]}, indent=1))

@@ -31,9 +31,9 @@ def judge(
 ) -> None:
     """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
     from trace_parity.compare.align import align
-    from trace_parity.compare.coverage import Contract
     from trace_parity.compare.images import compare_images, read_image
     from trace_parity.pair.case import parse_case
+    from trace_parity.pair.contract import Contract
     from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.result import compare

@@ -23,7 +23,8 @@ COMMANDS = {
     "inject": "rerun the port with C's values of some variables; isolate the faults",
     "probe": "trace a program that prints no trace, C or PyTorch",
     "judge": "judge a bundle again under another tolerance",
-    "phi": "per-φ table of two logs or of a bundle",
+    "table": "variables of two logs or of a bundle, tick by tick of a loop",
+    "phi": "the pair's own such table",
     "bundle": "verify, list and show bundles",
     "report": "render, index and open the reports of bundles",
     "gate": "run a matrix of cases through both programs",
@@ -32,6 +33,8 @@ COMMANDS = {
     "export": "export figures of a bundle",
     "pair": "make a pair's folder from two logs, check one",
 }
+MODULES = {"phi": "table"}
+"""Commands that are in the module of another."""
 
 
 class LazyGroup(click.Group):
@@ -45,7 +48,8 @@ class LazyGroup(click.Group):
         """The subcommand's own module."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"trace_parity.cli.{cmd_name}"), cmd_name)
+        module = MODULES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"trace_parity.cli.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

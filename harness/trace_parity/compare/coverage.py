@@ -7,25 +7,13 @@ the other too. A log that was cut off is told from one that lacks a variable.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 from trace_parity.compare.align import Alignment
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import ABSENT, Variable, Vocabulary
 from trace_parity.trace.table import RowId, TraceTable
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What a case asks for: each variable present on both sides at every index of its loops.
-
-    `pixels` are places in the vocabulary's focus; `ticks` says how many ticks each other loop has
-    (1 where it is not named).
-    """
-
-    variables: tuple[str, ...] = ()
-    pixels: tuple[tuple[int, ...], ...] = ()
-    ticks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The per-φ table: what the rotation does to one pixel, tick by tick, on both sides.
+"""Chosen variables of both sides, tick by tick of one loop.
 
-Which loop and which variables is data (`[tick_table]` of the vocabulary); φ is what it was made for.
+Which loop and which variables is data (`[tick_table]` of the vocabulary), or all variables of a loop.
 """
 
 from __future__ import annotations
@@ -10,33 +10,63 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import ABSENT, Key, TickTable, Vocabulary
+from trace_parity.pair.toml_table import nearest
+from trace_parity.pair.vocabulary import ABSENT, Column, Key, TickTable, Vocabulary
 from trace_parity.trace.table import TraceTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PhiRow = dict[str, Any]
+TickRow = dict[str, Any]
 
 
-def phi_rows(c: TraceTable, py: TraceTable, vocabulary: Vocabulary) -> list[PhiRow]:
+def table_of(vocabulary: Vocabulary, loop: str | None, where: str) -> TickTable:
+    """The vocabulary's table where it is that of `loop` (or None), else all variables of the scopes that end in it.
+
+    Raises HarnessError (exit 2) for a loop without any.
+    """
+    own = vocabulary.tick_table
+    if own is not None and loop in (None, own.loop):
+        return own
+    if loop not in vocabulary.loops:
+        known = ", ".join(vocabulary.loops) or "none: the pair names no loops"
+        raise HarnessError(
+            Exit.USAGE,
+            f"no loop {loop!r}" if loop else "the vocabulary has no table",
+            where=where,
+            expected=f"one of {known}" if loop else "trace-diff table LOOP",
+            hint=nearest(loop or "", vocabulary.loops),
+        )
+    columns = [
+        Column(v.name if v.size == 1 else f"{v.name}[{i}]", v, i)
+        for v in vocabulary.variables
+        if v.scope.loops[-1:] == (loop,)
+        for i in range(v.size or 1)
+    ]
+    if not columns:
+        raise HarnessError(Exit.USAGE, f"no variable is in loop {loop!r}", where=where)
+    return TickTable(loop, None, tuple(columns))
+
+
+def tick_rows(c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable | None = None) -> list[TickRow]:
     """One row per tick that either side has: its loop indices, then each column of C, of PY, and PY - C.
 
     A value that a log lacks is None. Empty when neither log has such a tick.
     """
-    table = vocabulary.tick_table
+    table = table or vocabulary.tick_table
     if table is None:
         return []
     place = vocabulary.loops.index(table.loop)
-    wanted = {column.of.id for column in (table.shared, *table.columns)}
+    wanted = {column.of.id for column in (table.shared, *table.columns) if column is not None}
     keys = {row.key for side in (c, py) for row in side.rows if row.variable in wanted and row.key[place] != ABSENT}
     return [_row(key, c, py, vocabulary, table) for key in sorted(keys)]
 
 
-def _row(key: Key, c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable) -> PhiRow:
-    row: PhiRow = {n: i for n, i in zip(vocabulary.loops, key, strict=True) if i != ABSENT}
-    shared = [side.value(key, table.shared.of.id, table.shared.component) for side in (c, py)]
-    row[table.shared.name] = shared[0] if shared[0] is not None else shared[1]
+def _row(key: Key, c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable) -> TickRow:
+    row: TickRow = {n: i for n, i in zip(vocabulary.loops, key, strict=True) if i != ABSENT}
+    if table.shared is not None:
+        shared = [side.value(key, table.shared.of.id, table.shared.component) for side in (c, py)]
+        row[table.shared.name] = shared[0] if shared[0] is not None else shared[1]
     for column in table.columns:
         a, b = (side.value(key, column.of.id, column.component) for side in (c, py))
         row[f"{column.name}_c"], row[f"{column.name}_py"] = a, b
@@ -44,14 +74,14 @@ def _row(key: Key, c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table:
     return row
 
 
-def phi_frame(rows: list[PhiRow]) -> pd.DataFrame:
+def tick_frame(rows: list[TickRow]) -> pd.DataFrame:
     """The table as a DataFrame."""
     import pandas as pd
 
     return pd.DataFrame(rows)
 
 
-def write_phi(rows: list[PhiRow], form: str) -> str:
+def write_ticks(rows: list[TickRow], form: str, loop: str) -> str:
     """The table as "csv", "json" (records) or "markdown"; the first two carry every digit.
 
     Raises HarnessError (exit 6) when there is no row.
@@ -59,24 +89,24 @@ def write_phi(rows: list[PhiRow], form: str) -> str:
     if not rows:
         raise HarnessError(
             Exit.NOTHING_TO_COMPARE,
-            "no φ tick in either log",
-            expected="trace lines with phi_tic among their keys",
-            hint="trace a pixel with both programs first",
+            f"no tick of {loop} in either log",
+            expected=f"trace lines with {loop} among their keys",
+            hint="trace a place with both programs first",
         )
     if form == "csv":
-        return str(phi_frame(rows).to_csv(index=False, float_format="%.17g"))
+        return str(tick_frame(rows).to_csv(index=False, float_format="%.17g"))
     if form == "json":
         clean = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in rows]
         return json.dumps(clean, indent=2) + "\n"
-    return _markdown(rows)
+    return _markdown(rows, loop)
 
 
-def _markdown(rows: list[PhiRow]) -> str:
+def _markdown(rows: list[TickRow], loop: str) -> str:
     """The table for reading: loop indices that never change are left out, differences are short."""
     indices = {name for row in rows for name, value in row.items() if isinstance(value, int)}
     constant = {name for name in indices if len({row.get(name) for row in rows}) == 1}
     if len(rows) == 1:
-        constant.discard("phi_tic")
+        constant.discard(loop)
     names = [name for name in rows[0] if name not in constant]
     lines = ["| " + " | ".join(names) + " |", "|" + "---:|" * len(names)]
     lines += ["| " + " | ".join(_cell(name, row.get(name)) for name in names) + " |" for row in rows]

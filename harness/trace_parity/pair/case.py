@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.toml_table import nearest, read_text
 
 if TYPE_CHECKING:

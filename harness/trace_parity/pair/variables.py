@@ -138,5 +138,5 @@ class TickTable:
     """The table that shows chosen variables tick by tick of one loop; `shared` is the same on both sides."""
 
     loop: str
-    shared: Column
+    shared: Column | None
     columns: tuple[Column, ...]

@@ -139,7 +139,7 @@ class Vocabulary:
         return (*indices, variable.place, variable.name, component)
 
     def describe(self, key: Key) -> str:
-        """`spixel=685 fpixel=1039 …`, or `the whole run` for a row in no loop."""
+        """`step=3 i=7 …`, or `the whole run` for a row in no loop."""
         words = [f"{loop}={index}" for loop, index in zip(self.loops, key, strict=True) if index != ABSENT]
         return " ".join(words) or "the whole run"
 

@@ -6,7 +6,7 @@
         probe.put("dr", dr, axes="i j", where="i != j")
 
 Nothing happens unless the environment names a log in TRACE_PROBE_FILE, or `start` is called. TRACE_PROBE_FOCUS keeps
-chosen places, as "i=5;i=7" or "spixel=1,fpixel=2". A tensor is cut down to these before it is copied to the host, once.
+chosen places, as "i=5;i=7" or "step=1,i=2". A tensor is cut down to these before it is copied to the host, once.
 
 A value waits until an index of its scope is left, so the last one that is put for a key is the one that is written.
 """

@@ -211,7 +211,7 @@ def from_json(text: str) -> ProbeSpec:
 
 
 def parse_only(words: Sequence[str], loops: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """`--only spixel=685,fpixel=1039`, repeatable, as alternatives of (loop, index). Raises HarnessError (exit 2)."""
+    """`--only step=3,i=7`, repeatable, as alternatives of (loop, index). Raises HarnessError (exit 2)."""
     alternatives = []
     for word in words:
         pairs = []

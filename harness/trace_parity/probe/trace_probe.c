@@ -1,7 +1,7 @@
 /* Keeps the loop indices and the last value of every variable, and writes trace lines. Linked into a probed program.
  *
  * A table of the loops and variables precedes this text. Environment: TRACE_PROBE_FILE, the log (nothing is traced
- * without it); TRACE_PROBE_FOCUS, alternatives of `loop=index` as "i=5;i=7" or "spixel=1,fpixel=2".
+ * without it); TRACE_PROBE_FOCUS, alternatives of `loop=index` as "i=5;i=7" or "step=1,i=2".
  *
  * A value stays here until its key can no longer come again: until an index of its scope is left. The last write of a
  * key is the one that is written out. Indices belong to a thread. */

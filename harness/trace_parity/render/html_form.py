@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from trace_parity.compare.tick_table import PhiRow
+from trace_parity.compare.tick_table import TickRow
 from trace_parity.printable import visible
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of
 from trace_parity.render.numbers import full, short, ulps
@@ -119,7 +119,7 @@ def sort_key(value: float | None) -> str:
 
 
 def brief(place: str) -> str:
-    """`spixel=685 … phi_tic=3` without the loops that are at 0, which most are."""
+    """`step=3 … i=7` without the loops that are at 0, which most are."""
     words = place.split(" ")
     return " ".join(w for w in words if not w.endswith("=0")) or " ".join(words[:1])
 
@@ -137,7 +137,7 @@ class PhiSeries:
         return [plot_svg(plot) for plot in self.plots]
 
 
-def phi_series(rows: list[PhiRow]) -> list[PhiSeries]:
+def phi_series(rows: list[TickRow]) -> list[PhiSeries]:
     """The per-tick table as plots: one series per set of the other loop indices, one plot per column."""
     if not rows:
         return []
@@ -145,7 +145,7 @@ def phi_series(rows: list[PhiRow]) -> list[PhiSeries]:
     columns = list(rows[0])
     shared = columns[columns.index(f"{names[0]}_c") - 1]
     loops = [name for name in columns[: columns.index(shared)] if name != "phi_tic"]
-    groups: dict[tuple[Any, ...], list[PhiRow]] = {}
+    groups: dict[tuple[Any, ...], list[TickRow]] = {}
     for row in rows:
         groups.setdefault(tuple(row.get(n) for n in loops), []).append(row)
     varying = [i for i in range(len(loops)) if len({key[i] for key in groups}) > 1 or i < 2]
@@ -157,7 +157,7 @@ def phi_series(rows: list[PhiRow]) -> list[PhiSeries]:
     return found
 
 
-def _plot(name: str, shared: str, group: list[PhiRow]) -> Plot | None:
+def _plot(name: str, shared: str, group: list[TickRow]) -> Plot | None:
     """None where a series has one tick, or neither side this column."""
     c, py, difference = (tuple(row.get(f"{name}_{end}") for row in group) for end in ("c", "py", "diff"))
     if len(group) < 2 or all(v is None for v in (*c, *py)):

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from trace_parity.compare.tick_table import write_phi
+from trace_parity.compare.tick_table import write_ticks
 from trace_parity.printable import visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.render.blame_text import markdown
@@ -159,7 +159,7 @@ def _images(result: Result) -> list[str]:
 def _per_phi(result: Result) -> list[str]:
     if not result.per_phi:
         return []
-    return ["## Per φ", visible_lines(write_phi(list(result.per_phi), "markdown").rstrip("\n"))]
+    return ["## Per φ", visible_lines(write_ticks(list(result.per_phi), "markdown", "").rstrip("\n"))]
 
 
 def _variables(result: Result) -> list[str]:

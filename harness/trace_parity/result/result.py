@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import with_image_shares
 from trace_parity.compare.align import Alignment
-from trace_parity.compare.coverage import Contract, Coverage, check_coverage
+from trace_parity.compare.coverage import Coverage, check_coverage
 from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
 from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, narrow
-from trace_parity.compare.tick_table import PhiRow, phi_rows
+from trace_parity.compare.tick_table import TickRow, tick_rows
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.quirk_ledger import Quirk
 from trace_parity.pair.source_lines import SourceLine
@@ -168,7 +169,7 @@ class Result:
     variables: tuple[VariableResult, ...]
     divergences: tuple[Divergence, ...]
     logs: dict[str, LogResult]
-    per_phi: tuple[PhiRow, ...]
+    per_phi: tuple[TickRow, ...]
     images: ImageMetrics | None = None
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
     """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
@@ -265,7 +266,7 @@ def compare(
         variables=tuple(_variable(alignment, s) for s in judgement.summaries),
         divergences=divergences,
         logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
-        per_phi=tuple(phi_rows(alignment.c, alignment.py, alignment.vocabulary)),
+        per_phi=tuple(tick_rows(alignment.c, alignment.py, alignment.vocabulary)),
         images=images,
         blame=blame,
         settings=tuple(settings),

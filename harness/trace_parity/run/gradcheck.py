@@ -1,6 +1,6 @@
 """The port's own check of its gradients, run as a program, and what it found.
 
-The numbers come from `python -m nanobragg_torch.gradcheck`; here they are asked for, read and counted.
+The numbers come from the program that the pair names (`programs.PY.gradcheck`); here they are read and counted.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder
-from trace_parity.run.launch import Progress, python, run_program
-
-PROGRAM = ("-m", "nanobragg_torch.gradcheck")
+from trace_parity.pair.programs import Program
+from trace_parity.run.launch import Progress, fill, places, run_program
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,17 @@ class GradientRow:
     good: bool
 
 
-def names() -> tuple[list[str], list[str]]:
+def names(program: Program) -> tuple[list[str], list[str]]:
     """(cases, parameters) that the port knows. Raises HarnessError (exit 3) when it does not run."""
-    answer = _run(["--list"], "asking the port for its cases", None)
+    answer = _run(program, ["--list"], "asking the port for its cases", None)
     return list(answer["cases"]), list(answer["parameters"])
 
 
-def check(cases: Sequence[str], parameters: Sequence[str], progress: Progress | None = None) -> list[GradientRow]:
+def check(
+    program: Program, cases: Sequence[str], parameters: Sequence[str], progress: Progress | None = None
+) -> list[GradientRow]:
     """Run the check. HarnessError: 2 for a name that is unknown, 3 when the port fails, 6 when nothing was checked."""
-    known_cases, known_parameters = names()
+    known_cases, known_parameters = names(program)
     for option, wanted, known in (
         ("--case", cases, [*known_cases, "all"]),
         ("--parameter", parameters, known_parameters),
@@ -56,7 +56,7 @@ def check(cases: Sequence[str], parameters: Sequence[str], progress: Progress | 
                 raise HarnessError(Exit.USAGE, f"no {option[2:]} {name!r}", where=option, expected=" or ".join(known))
     words = ["--format", "json", *(word for name in cases for word in ("--case", name))]
     words += [word for name in parameters for word in ("--parameter", name)]
-    rows = [_row(entry) for entry in _run(words, "checking gradients", progress)["rows"]]
+    rows = [_row(entry) for entry in _run(program, words, "checking gradients", progress)["rows"]]
     if not rows:
         raise HarnessError(
             Exit.NOTHING_TO_COMPARE,
@@ -72,9 +72,14 @@ def _row(entry: dict[str, Any]) -> GradientRow:
     return GradientRow(**{**entry, "pixel": (int(slow), int(fast))})
 
 
-def _run(words: Sequence[str], label: str, progress: Progress | None) -> dict[str, Any]:
+def _run(program: Program, words: Sequence[str], label: str, progress: Progress | None) -> dict[str, Any]:
+    if not program.gradcheck:
+        expected = f"programs.{program.name}.gradcheck: the command that checks"
+        raise HarnessError(Exit.USAGE, f"the {program.title} has no check of its gradients", expected=expected)
+    command = fill(program.gradcheck, {}, places(program))
     with scratch_folder("gradcheck") as folder:
-        ran = run_program([python(), *PROGRAM, *words], Path.cwd(), folder / "gradcheck", label, progress)
+        cwd = program.folder if program.cwd == "{work}" else program.folder / program.cwd
+        ran = run_program([*command, *words], cwd, folder / "gradcheck", label, progress)
         text = ran.stdout.read_text(encoding="utf-8")
     try:
         answer: dict[str, Any] = json.loads(text)

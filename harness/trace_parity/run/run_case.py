@@ -17,7 +17,7 @@ from trace_parity.bundle.provenance import bundle_name, environment
 from trace_parity.bundle.rocrate import Action, rocrate
 from trace_parity.compare.align import align
 from trace_parity.compare.images import Image, ImageMetrics, compare_images, read_image, write_previews
-from trace_parity.compare.tick_table import write_phi
+from trace_parity.compare.tick_table import write_ticks
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_flag_value, with_pixels, without_outputs
 from trace_parity.pair.pair import Pair
@@ -366,8 +366,9 @@ def _write_documents(
         "commands.txt": _commands(workshop),
     }
     if result.per_phi:
-        rows = list(result.per_phi)
-        documents |= {f"per_phi.{end}": write_phi(rows, form) for end, form in _PHI_FORMS.items()}
+        rows, table = list(result.per_phi), workshop.pair.vocabulary.tick_table
+        loop = table.loop if table is not None else ""
+        documents |= {f"per_phi.{end}": write_ticks(rows, form, loop) for end, form in _TABLE_FORMS.items()}
     for name, text in documents.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(report_page(result, bundle_files(folder, result)), encoding="utf-8")
@@ -381,7 +382,7 @@ def _write_documents(
     (folder / "ro-crate-metadata.json").write_text(crate, encoding="utf-8")
 
 
-_PHI_FORMS = {"csv": "csv", "json": "json", "md": "markdown"}
+_TABLE_FORMS = {"csv": "csv", "json": "json", "md": "markdown"}
 
 
 def _listing(workshop: _Workshop) -> list[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, Pixel, choose_pixels, looked_at
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.result.result import Asked, CaseResult, Result

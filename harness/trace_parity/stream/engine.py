@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from trace_parity.compare.coverage import Contract, _keys
+from trace_parity.compare.coverage import _keys
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import Key, Vocabulary
 from trace_parity.stream import native
 from trace_parity.stream.registry import HOLD_ALL, Registry, context_key, depths

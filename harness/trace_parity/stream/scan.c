@@ -1,6 +1,6 @@
 /* Reading one log: bytes to records of plain lines of today's form.
  *
- *     TRACE_C[spixel=685 fpixel=1039]: I_pixel_final 2.4647073117176019e-07
+ *     TRACE_C[step=3 i=7]: force 2.4647073117176019e-07
  *
  * A line that begins with TRACE_ and is anything but plain (older forms, tabs, unknown names, no number where one should
  * be) becomes a record without a slot: the caller reads it. */

@@ -1,6 +1,6 @@
 """The forms of a trace line, today's and the older ones, each to (side, loop indices, [(name, words)]).
 
-Today:   TRACE_C[spixel=685 fpixel=1039]: I_pixel_final 2.46e-07        TRACE_C: steps 10
+Today:   TRACE_C[step=3 i=7]: force 2.46e-07                      TRACE_C: steps 10
 Older:   TRACE_C_PHI phi_tic=1 phi_deg=0.01 k_frac=-0.59               (pairs; loop names among them are indices)
          TRACE_C:fdet_after_rotz=0.99 -0.006 -0.0001                    (name=numbers)
          TRACE_C:angles_rad=rotx:0 roty:0                               (name=part:number ...)

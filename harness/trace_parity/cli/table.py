@@ -1,0 +1,71 @@
+"""`trace-diff table`: chosen variables of two logs or of a bundle, tick by tick of one loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import pair_option
+from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+
+
+def _options(command: click.Command) -> click.Command:
+    """What both names of the command take."""
+    command.params += [
+        click.Argument(["bundle"], required=False, type=click.Path(path_type=Path)),
+        click.Option(["--c", "c_log"], type=click.Path(path_type=Path), help="Log of the C program."),
+        click.Option(["--py", "py_log"], type=click.Path(path_type=Path), help="Log of the PyTorch program."),
+        click.Option(
+            ["--format", "form"],
+            type=click.Choice(["csv", "json", "markdown"]),
+            default="markdown",
+            show_default=True,
+            help="csv and json carry every digit.",
+        ),
+        click.Option(["--lenient"], is_flag=True, help="Skip unreadable trace lines instead of refusing the log."),
+    ]
+    return command
+
+
+@_options
+@click.command()
+@click.argument("loop")
+@pair_option
+def table(loop: str, pair: Pair, **chosen: object) -> None:
+    """Print variables of both sides per tick of LOOP, with differences (PY - C).
+
+    The pair's own table where it has one for this loop, else all variables of the scopes that end in LOOP.
+    Give a BUNDLE, or --c and --py.
+    """
+    _print(pair, loop, **chosen)  # type: ignore[arg-type]
+
+
+@_options
+@click.command()
+@pair_option
+def phi(pair: Pair, **chosen: object) -> None:
+    """Print the pair's own table: `table LOOP` for the loop that it names."""
+    _print(pair, None, **chosen)  # type: ignore[arg-type]
+
+
+def _print(
+    pair: Pair, loop: str | None, bundle: Path | None, c_log: Path | None, py_log: Path | None, form: str, lenient: bool
+) -> None:
+    from trace_parity.compare.tick_table import table_of, tick_rows, write_ticks
+    from trace_parity.trace import read_trace
+
+    if bundle is not None and (c_log or py_log):
+        raise HarnessError(Exit.USAGE, "both a bundle and logs", expected="a bundle, or --c and --py")
+    if bundle is not None:
+        c_log, py_log = bundle / "traces" / "c.log", bundle / "traces" / "py.log"
+    if c_log is None or py_log is None:
+        raise HarnessError(Exit.USAGE, "no logs", expected="a bundle, or --c C.log and --py PY.log")
+    vocabulary = pair.vocabulary
+    wanted = table_of(vocabulary, loop, pair.where)
+    c, py = (read_trace(path, side, vocabulary, lenient=lenient) for path, side in ((c_log, "C"), (py_log, "PY")))
+    click.echo(write_ticks(tick_rows(c, py, vocabulary, wanted), form, wanted.loop), nl=False)

@@ -1,0 +1,18 @@
+"""What a case asks a comparison for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a case asks for: each variable present on both sides at every index of its loops.
+
+    `pixels` are places in the vocabulary's focus; `ticks` says how many ticks each other loop has
+    (1 where it is not named).
+    """
+
+    variables: tuple[str, ...] = ()
+    pixels: tuple[tuple[int, ...], ...] = ()
+    ticks: dict[str, int] = field(default_factory=dict)
