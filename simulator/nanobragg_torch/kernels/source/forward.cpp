@@ -1,5 +1,7 @@
 // The values of pixels. Compiled into a library of its own, once for each precision; called through ctypes.
 
+#include <algorithm>
+
 #include "lattice.h"
 #include "pixel.h"
 #include "structure_factors.h"
@@ -21,24 +23,39 @@ INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
   return m.dmin_m > 0 ? (is_resolved(m, q) ? total : V{}) : total;
 }
 
+constexpr int TILE = 8;  // vectors of pixels: so many rays wait for nothing but themselves
+
 template <int shape, int lookup>
 static void values(const Model& m, const int64_t* flat, int64_t first, int64_t count, Real* out) {
   const Crystal c = crystal(m);
   const Grid g = grid(m);
   Coordinates coordinates(m, flat, first, count);
-  for (int64_t at = 0; at < count; at += W) {
-    Pixels p = coordinates.next();
-    const Ray first_ray = ray_to(m, p, 0, 0, 0);
-    V I = all(*m.background);
+  Pixels pixels[TILE];
+  Ray first_rays[TILE];
+  V3 diffracted[TILE];
+  V I[TILE];
+  for (int64_t begin = 0; begin < count; begin += TILE * W) {
+    const int size = int(std::min<int64_t>(TILE, (count - begin + W - 1) / W));
+    for (int t = 0; t < size; t++) {
+      pixels[t] = coordinates.next();
+      first_rays[t] = ray_to(m, pixels[t], 0, 0, 0);
+      I[t] = all(*m.background);
+    }
     for (int64_t layer = 0; layer < m.layers; layer++)
       for (int64_t subS = 0; subS < m.oversample; subS++)
         for (int64_t subF = 0; subF < m.oversample; subF++) {
-          Ray ray = layer + subS + subF == 0 ? first_ray : ray_to(m, p, layer, subS, subF);
+          const bool is_first = layer + subS + subF == 0;
+          for (int t = 0; t < size; t++)
+            diffracted[t] = is_first ? first_rays[t].diffracted : ray_to(m, pixels[t], layer, subS, subF).diffracted;
           for (int64_t source = 0; source < m.sources; source++)
-            I += sum_of_slices<shape, lookup>(m, c, g, scattering_vector(m, ray.diffracted, source));
+            for (int t = 0; t < size; t++)
+              I[t] += sum_of_slices<shape, lookup>(m, c, g, scattering_vector(m, diffracted[t], source));
         }
-    V value = I * pixel_factor(m, pixel_factors(m, p, first_ray));
-    std::memcpy(out + at, &value, (at + W <= count ? W : count - at) * sizeof(Real));
+    for (int t = 0; t < size; t++) {
+      V value = I[t] * pixel_factor(m, pixel_factors(m, pixels[t], first_rays[t]));
+      const int64_t at = begin + t * W;
+      std::memcpy(out + at, &value, std::min<int64_t>(W, count - at) * sizeof(Real));
+    }
   }
 }
 

@@ -72,6 +72,14 @@ class Coordinates {
 
   // The next W pixels, of which those beyond the last repeat it.
   Pixels next() {
+    if (!flat && column + W <= width && done + W <= count) {  // within a row
+      V steps;
+      for (int i = 0; i < W; i++) steps[i] = Real(i);
+      Pixels p = {all(Real(row)), all(Real(column)) + steps};
+      done += W, column += W;
+      if (column == width) row++, column = 0;
+      return p;
+    }
     alignas(VECTOR_BYTES) Real slow[W], fast[W];
     for (int i = 0; i < W; i++, done++) {
       if (flat && done < count) row = flat[done] / width, column = flat[done] % width;
