@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from nanobragg_torch import Experiment, render
-from nanobragg_torch.io.xtal import main
+from nanobragg_torch.io.convert import main
 from trace_parity.pair.find import shipped
 from trace_parity.run.launch import build_program
 

@@ -49,35 +49,74 @@ static bool next_number(const char **text, double *value)
     return true;
 }
 
-/* How many numbers the first line has that is not blank. */
-static int columns_of(const char *text)
+/* Counts the words up to the end of a line, and moves behind it; *numbers is false where one is no number. */
+static int words_of_line(const char **text, bool *numbers, double *first_fraction)
 {
-    text += strspn(text, " \t\r\n");
-    const char *end = text + strcspn(text, "\n");
-    int columns = 0;
-    for (char *after; text < end; columns++, text = after) {
-        strtod(text, &after);
-        if (after == text || after > end)
+    int words = 0;
+    const char *at = *text;
+    while (*at && *at != '\n') {
+        while (*at && *at != '\n' && isspace((unsigned char)*at))
+            at++;
+        if (!*at || *at == '\n')
             break;
+        const char *word = at, *end = at;
+        double value;
+        if (!next_number(&end, &value) || (*end && !isspace((unsigned char)*end))) {
+            *numbers = false;
+        } else if (words < 3 && isnan(*first_fraction) && value != floor(value)) {
+            *first_fraction = value;
+        }
+        for (at = word; *at && !isspace((unsigned char)*at);)
+            at++;
+        words++;
     }
-    return columns;
+    *text = *at ? at + 1 : at;
+    return words;
+}
+
+/* Warns of lines that are no h k l F: they are read all the same, four numbers at a time, as the original does. */
+static void warn_of_lines(const char *path, const char *text)
+{
+    size_t line = 0, odd = 0, odd_line = 0, fractional = 0, fractional_line = 0;
+    int odd_words = 0;
+    double index = 0.0;
+    bool numbers = true;
+    while (*text) {
+        double fraction = NAN;
+        line++;
+        int words = words_of_line(&text, &numbers, &fraction);
+        if (!numbers)
+            break;
+        if (words && words != 4 && !odd++) {
+            odd_line = line;
+            odd_words = words;
+        }
+        if (!isnan(fraction) && !fractional++) {
+            fractional_line = line;
+            index = fraction;
+        }
+    }
+    if (odd)
+        note("WARNING: file '%s', line %zu: %d columns (%zu such lines), expected h k l F: numbers are read four at a time, "
+             "wherever lines end (quirk list-columns)",
+             path, odd_line, odd_words, odd);
+    else if (fractional)
+        note("WARNING: file '%s', line %zu: Miller index %g (%zu such lines), expected whole numbers: truncated to %g", path,
+             fractional_line, index, fractional, trunc(index));
 }
 
 bool parse_reflections(Reflections *r, const char *path, const char *text, double default_F, Error *err)
 {
     size_t count = 0, room = 4096;
     Reflection *list = malloc(room * sizeof *list);
-    int columns = columns_of(text);
-    if (columns > 4)
-        note("WARNING: flag -hkl: file '%s' has %d columns in its first line: numbers are taken four to a reflection all "
-             "the same (quirk list-columns)",
-             path, columns);
     *r = (Reflections){.default_F = default_F};
     r->h_min = r->k_min = r->l_min = INT_MAX;
     r->h_max = r->k_max = r->l_max = INT_MIN;
     bool ok = list != NULL;
     if (!list)
         fail(err, "file '%s': no memory", path);
+    if (ok)
+        warn_of_lines(path, text);
     while (ok) {
         double h, k, l, F;
         if (!next_number(&text, &h) || !next_number(&text, &k) || !next_number(&text, &l) || !next_number(&text, &F))

@@ -54,8 +54,10 @@ def by_cbflib(path: Path) -> np.ndarray:
     handle.find_category(b"array_data")
     handle.find_column(b"data")
     handle.select_row(0)
-    fast, slow = handle.get_integerarrayparameters_wdims()[9:11]
-    return np.frombuffer(handle.get_integerarray_as_string(), dtype=np.int32).reshape(slow, fast)
+    parameters = handle.get_integerarrayparameters_wdims()
+    width, (fast, slow) = parameters[2], parameters[9:11]
+    pixels = np.frombuffer(handle.get_integerarray_as_string(), dtype=f"<i{width}")
+    return pixels.reshape(slow, fast)
 
 
 def test_both_readers_see_the_pixels_of_the_smv_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +84,67 @@ def test_whole_numbers_are_written_as_they_are(tmp_path: Path) -> None:
     write_cbf(tmp_path / "a.cbf", pixels, experiment())
     assert np.array_equal(fabio.open(str(tmp_path / "a.cbf")).data, pixels)
     assert np.array_equal(by_cbflib(tmp_path / "a.cbf"), pixels)
+
+
+NARROW = np.iinfo(np.int32)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ((NARROW.max, NARROW.max - 7, 5, 0), np.int32),
+        ((NARROW.min + 1, -1, NARROW.min + 100), np.int32),
+        ((-5, NARROW.min, -1), np.int32),
+        ((NARROW.min, -1, NARROW.min + 100), np.int64),
+        ((NARROW.max, -1), np.int64),
+        ((0, NARROW.min, 0, 1), np.int64),
+        ((NARROW.min, NARROW.max), np.int64),
+        ((NARROW.max + 1, 3), np.int64),
+        ((2**40, -(2**40)), np.int64),
+    ],
+)
+def test_values_at_the_end_of_32_bits(values: tuple[int, ...], kind: type, tmp_path: Path) -> None:
+    """fabio takes the differences of neighbours in the type of the pixels, where they may overflow without an error."""
+    pixels = np.resize(np.array(values, dtype=np.int64), (9, 11))
+    write_cbf(tmp_path / "a.cbf", pixels, experiment())
+    read = fabio.open(str(tmp_path / "a.cbf")).data
+    assert read.dtype == kind
+    assert np.array_equal(read, pixels)
+    assert np.array_equal(by_cbflib(tmp_path / "a.cbf"), pixels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_image_of_the_simulator_never_leaves_16_bits(seed: int, tmp_path: Path) -> None:
+    image = (np.random.default_rng(seed).standard_normal((9, 11)) * 1e12).astype(np.float32)
+    write_cbf(tmp_path / "a.cbf", image, experiment(), scale=1.0)
+    read = fabio.open(str(tmp_path / "a.cbf")).data
+    assert read.dtype == np.int32
+    assert (read.min(), read.max()) == (0, 65535)
+    assert np.array_equal(by_cbflib(tmp_path / "a.cbf"), read)
+
+
+def test_the_header_as_cbflib_sees_it(tmp_path: Path) -> None:
+    """The mini header's text, not fabio's reading of it: distance, centre, wavelength and rotation in their units."""
+    e = experiment(**GEOMETRIES["off centre"], wavelength_A=1.25, phi_start_deg=30.0, osc_deg=0.25)
+    written(tmp_path / "a.cbf", e)
+    handle = pycbf.cbf_handle_struct()
+    handle.read_widefile(str(tmp_path / "a.cbf").encode(), pycbf.MSG_DIGEST)
+    handle.rewind_datablock()
+    handle.find_category(b"array_data")
+    handle.find_column(b"header_contents")
+    handle.select_row(0)
+    text = handle.get_value().decode()
+    place = e.build().place
+    for line in (
+        "# Wavelength 1.25 A",
+        "# Detector_distance 0.123 m",
+        "# Start_angle 30 deg.",
+        "# Angle_increment 0.25 deg.",
+        f"# Pixel_size {float(place.pixel):.9g} m x {float(place.pixel):.9g} m",
+    ):
+        assert line in text.replace("\r", "").split("\n")
+    # MOSFLM: X (slow, mm) and Y (fast, mm) of the beam centre, and half a pixel of 2 mm.
+    assert "# Beam_xy (5.000000, 2.000000) pixels" in text
 
 
 def test_header(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import nexusformat.nexus
 import numpy as np
 import pytest
 import torch
@@ -181,6 +182,28 @@ def test_contents(tmp_path: Path) -> None:
     again.parent.mkdir()
     write_nexus(again, image, e, start_time=when)
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_the_nexus_package_reads_it(tmp_path: Path) -> None:
+    """Pixels, distance, beam centre, wavelength and rotation by nexusformat, from the names of NXmx alone."""
+    e = experiment(**GEOMETRIES["off centre"], wavelength_A=1.25, phi_start_deg=33.0, osc_deg=2.0)
+    image = render(e).to(torch.float32).numpy()
+    write_nexus(tmp_path / "image.nxs", image, e)
+    entry = nexusformat.nexus.nxload(str(tmp_path / "image.nxs"))["entry"]
+    assert entry["definition"].nxvalue == "NXmx"
+    assert np.array_equal(entry["data"].nxsignal.nxvalue[0], image)
+    detector, beam = entry["instrument/detector"], entry["instrument/beam"]
+    assert np.array_equal(detector["data"].nxvalue[0], image)
+    assert (detector["distance"].nxvalue, detector["distance"].attrs["units"]) == (pytest.approx(0.123), "m")
+    centre = [float(detector[f"beam_center_{x}"].nxvalue) for x in "xy"]
+    assert centre == pytest.approx([5.0, 2.0])
+    assert (beam["incident_wavelength"].nxvalue, beam["incident_wavelength"].attrs["units"]) == (1.25, "angstrom")
+    phi = entry["sample/transformations/phi"]
+    assert (phi.attrs["transformation_type"], phi.attrs["units"]) == ("rotation", "deg")
+    assert float(phi.nxvalue) == pytest.approx(33.0)
+    frame = np.array(FRAMES["MOSFLM"], dtype=float)
+    spindle = e.build().place.spindle.numpy()
+    assert np.asarray(phi.attrs["vector"]) == pytest.approx(frame @ spindle, abs=1e-15)
 
 
 def test_spectra_have_weights(tmp_path: Path) -> None:

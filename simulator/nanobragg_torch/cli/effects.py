@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanobragg_torch import settings, units
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.io import dump, hkl, mat, source_list, xtal
+from nanobragg_torch.io import dump, hkl, mat, shelx, source_list, xtal
 from nanobragg_torch.progress import Progress
 from nanobragg_torch.settings import ENGINES, Reflections
 from nanobragg_torch.settings_table import PIVOTS, PLAIN, SWITCHES
@@ -324,18 +324,21 @@ def _reflections(state: State, path: Path) -> Reflections:
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
-        reflections = hkl.read_hkl(path)
-        if (columns := hkl.columns_of(path)) > 4:
-            state.warnings.append(
-                f"-hkl: {path} has {columns} columns in its first line: numbers are taken four to a reflection all the "
-                "same (quirk list-columns)"
+        if shelx.is_hklf4_file(path):
+            raise ExperimentError(
+                f"-hkl: {path} is a SHELX list (HKLF 4: h k l F² sigma), expected h k l F: convert it with "
+                f"python -m nanobragg_torch.io.xtal {path.name} OUT.hkl --column I --cell a b c al be ga "
+                "--space-group NAME"
             )
+        reflections = hkl.read_hkl(path)
+        state.warnings.extend(hkl.warnings_of(path))
         return reflections
     beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
     told = state.summing(path.name) if state.summing is not None and state.outputs.get("progress", True) else None
     dmin_A = float(state.model.get("dmin_A", 0.0))
     loaded = xtal.load_for(path, beam, detector, dmin_A, column=state.hkl_column, progress=told)
     state.warnings.append(f"-hkl: {loaded.origin}")
+    state.warnings.extend(f"-hkl: {path.name}: {notice}" for notice in loaded.notices)
     if "mat" not in state.files:
         cell = state.crystal.setdefault("cell", loaded.cell)
         if any(abs(given - own) > 0.01 * own for given, own in zip(cell, loaded.cell, strict=True)):

@@ -52,6 +52,20 @@ def header_lines(experiment: Experiment, model: Model, flag: str = "-cbffile") -
     ]
 
 
+def _width(pixels: np.ndarray) -> type[np.int32] | type[np.int64]:
+    """The type that holds the pixels and the differences of neighbours.
+
+    Byte-offset compression stores differences, and fabio computes them in the type of the pixels: in 32 bits they
+    overflow between 2^31 - 1 and -1, and -2^31 is the mark of a longer number; either way other values are read back,
+    without an error.
+    """
+    narrow = np.iinfo(np.int32)
+    row = pixels.reshape(-1).astype(np.int64)
+    steps = np.diff(row, prepend=0)
+    lowest, highest = min(row.min(initial=0), steps.min(initial=0) - 1), max(row.max(initial=0), steps.max(initial=0))
+    return np.int32 if narrow.min <= lowest and highest <= narrow.max else np.int64
+
+
 def write_cbf(
     path: Path,
     image: np.ndarray,
@@ -62,7 +76,7 @@ def write_cbf(
     adc_offset: float = 40.0,
     flag: str = "-cbffile",
 ) -> None:
-    """Write an image (slow, fast) as 32-bit whole numbers.
+    """Write an image (slow, fast) as 32-bit whole numbers, as 64-bit ones where 32 bits do not hold them.
 
     Whole numbers are written as they are, others as in an SMV image: scaled (0: 55000 for the maximum), offset,
     rounded, clipped to 16 bits. Raises ExperimentError.
@@ -79,7 +93,7 @@ def write_cbf(
         "_array_data.header_convention": "PILATUS_1.2",
         "_array_data.header_contents": "\r\n".join(f"# {line}" for line in header_lines(experiment, model, flag)),
     }
-    made = fabio_cbf.CbfImage(data=np.ascontiguousarray(pixels, dtype=np.int32), header=header)
+    made = fabio_cbf.CbfImage(data=np.ascontiguousarray(pixels, dtype=_width(pixels)), header=header)
     with tempfile.TemporaryDirectory() as folder:  # fabio writes files alone, and names the data block after them
         temporary = Path(folder) / "image.cbf"
         made.write(str(temporary))

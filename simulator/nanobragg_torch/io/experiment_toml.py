@@ -21,6 +21,7 @@ import torch
 from nanobragg_torch.conventions import NAMED
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.io import hkl, mat, smv, source_list, xtal
+from nanobragg_torch.io.reflection_files import CellParameters
 from nanobragg_torch.io.text import read_bytes
 from nanobragg_torch.settings import (
     BeamSettings,
@@ -241,7 +242,7 @@ def _add_reflections(crystal: dict[str, Any], parts: dict[str, Any], folder: Pat
         crystal.setdefault("cell", cell)
 
 
-def _reflections(given: Any, parts: dict[str, Any], folder: Path) -> tuple[Reflections, xtal.CellParameters | None]:
+def _reflections(given: Any, parts: dict[str, Any], folder: Path) -> tuple[Reflections, CellParameters | None]:
     table = given if isinstance(given, dict) else {"file": given}
     if unknown := sorted(set(table) - {"file", "column", "d_min_A"}):
         raise ExperimentError(f"reflections has the unknown key {unknown[0]}; it takes file, column, d_min_A")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,33 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
         raise ExperimentError(f"{flag}: {path}: {error}") from None
 
 
-def columns_of(path: Path, flag: str = "-hkl") -> int:
-    """How many numbers the first line has that is not blank."""
-    words = next((line.split() for line in read_text(path, flag).splitlines() if line.strip()), [])
-    return sum(as_float(word) is not None for word in words)
+def warnings_of(path: Path, flag: str = "-hkl") -> list[str]:
+    """What is odd about the lines of a list, with the number of the first such line.
+
+    They are read all the same, four numbers at a time wherever lines end, as the original does.
+    """
+    odd, fractional = [], []
+    for number, line in enumerate(read_text(path, flag).splitlines(), start=1):
+        values = [as_float(word) for word in line.split()]
+        if any(value is None or not math.isfinite(value) for value in values):
+            break
+        if values and len(values) != 4:
+            odd.append((number, len(values)))
+        if fraction := next((value for value in values[:3] if value is not None and value != math.floor(value)), None):
+            fractional.append((number, fraction))
+    if odd:
+        number, columns = odd[0]
+        return [
+            f"file '{path}', line {number}: {columns} columns ({len(odd)} such lines), expected h k l F: "
+            "numbers are read four at a time, wherever lines end (quirk list-columns)"
+        ]
+    if fractional:
+        number, index = fractional[0]
+        return [
+            f"file '{path}', line {number}: Miller index {index:g} ({len(fractional)} such lines), expected "
+            f"whole numbers: truncated to {math.trunc(index)}"
+        ]
+    return []
 
 
 def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
@@ -37,6 +61,8 @@ def on_grid(indices: np.ndarray, F: np.ndarray) -> Reflections:
     shape = high - low + 1
     if int(np.prod(shape.astype(object))) > _LARGEST_GRID:
         raise ExperimentError(f"the reflections span {shape.tolist()} indices, more than memory should hold")
+    if not np.isfinite(F).all():
+        raise ExperimentError(f"the F of {indices[~np.isfinite(F)][0].tolist()} is not finite, expected a number")
     grid = np.full(tuple(shape.tolist()), np.nan)
     flat = np.ravel_multi_index(tuple((indices - low).T), grid.shape)
     # The last of duplicates wins: the first from behind.

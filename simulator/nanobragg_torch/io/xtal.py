@@ -1,55 +1,69 @@
-"""Reflections from the files of crystallography: MTZ, structure-factor CIF, PDB and CIF coordinates, plain or gzipped.
+"""Reflections from the files of crystallography: MTZ, structure-factor CIF, SHELX, PDB and CIF coordinates, or gzipped.
 
-    python -m nanobragg_torch.io.xtal FILE OUT.hkl [--column NAME] [--d-min-A X]
+    python -m nanobragg_torch.io.xtal FILE OUT.hkl [--column NAME] [--d-min-A X] [--merge mean]
 
 writes the reflections of such a file as the text list that the C program reads. Needs gemmi (extra `[xtal]`).
 """
 
 from __future__ import annotations
 
-import argparse
+import gzip
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.io.columns import Column, choose, cif_type
-from nanobragg_torch.io.coordinates import Reach, from_small_structure, from_structure
-from nanobragg_torch.io.hkl import write_hkl
+from nanobragg_torch.io import macromolecule, reflection_files, shelx, small_cif, symmetry
+from nanobragg_torch.io.atoms import Atoms
+from nanobragg_torch.io.cif_items import Items
+from nanobragg_torch.io.columns import Column, choose, is_calculated
+from nanobragg_torch.io.coordinates import Crystal, Reach, reflections_of
+from nanobragg_torch.io.merging import MERGES, Observed, settled
 from nanobragg_torch.io.optional import needed
-from nanobragg_torch.io.symmetry import expand
+from nanobragg_torch.io.reflection_files import CellParameters, Table
+from nanobragg_torch.io.symmetry import Symmetry
 from nanobragg_torch.io.text import read_bytes
-from nanobragg_torch.progress import Progress, of_a_sum
+from nanobragg_torch.progress import Progress
 from nanobragg_torch.settings import BeamSettings, DetectorSettings, Reflections
 from nanobragg_torch.stages.resolution import finest_A
 
-CellParameters: TypeAlias = "tuple[float, float, float, float, float, float]"
-SUFFIXES = (".mtz", ".cif", ".mmcif", ".pdb", ".ent")
+SUFFIXES = (".mtz", ".cif", ".mmcif", ".fcf", ".pdb", ".ent")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Reflections in P1, the unit cell (Å, deg), and in words where they come from."""
+    """Reflections in P1, the unit cell (Å, deg), in words where they come from, and what else is to be reported."""
 
     reflections: Reflections
     cell: CellParameters
     origin: str
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take from a file: a column, a resolution for coordinates (asked for only where it is needed)."""
+    """What to take from a file, and what the file itself lacks.
+
+    `column` names a column; `d_min_A` is called only for coordinates; `beyond` says how many cells of reciprocal
+    space further they go; `merge` is None or "mean"; `chosen` maps crystal_id and wavelength_id of a CIF to one of
+    its values; `cell` and `space_group` are for a SHELX .hkl, which has none.
+    """
 
     column: str | None = None
     d_min_A: Callable[[], float | None] = lambda: None
-    beyond: int = 0  # how many cells of reciprocal space further coordinates go
+    beyond: int = 0
     flag: str = "-hkl"
-    progress: Progress | None = None  # told the fraction of a sum over atoms that is done
+    progress: Progress | None = None  # receives the fraction of a sum over atoms that is done
+    merge: str | None = None
+    chosen: dict[str, str] = field(default_factory=dict)
+    cell: CellParameters | None = None
+    space_group: str | None = None
 
 
 def is_crystal_file(path: Path) -> bool:
@@ -58,14 +72,22 @@ def is_crystal_file(path: Path) -> bool:
 
 
 def read_reflections(
-    path: str | Path, *, column: str | None = None, d_min_A: float | None = None
+    path: str | Path,
+    *,
+    column: str | None = None,
+    d_min_A: float | None = None,
+    merge: str | None = None,
+    cell: CellParameters | None = None,
+    space_group: str | None = None,
 ) -> tuple[Reflections, CellParameters]:
     """Reflections expanded to P1 on a grid, NaN where none is listed, and the unit cell (Å, deg).
 
     `column` names the column of an MTZ or CIF; without it the amplitudes are looked for. Coordinates are summed up to
-    `d_min_A`, which they need. Raises ExperimentError.
+    `d_min_A`, which they need. `merge="mean"` averages unmerged observations. `cell` and `space_group` go with a SHELX
+    .hkl. Raises ExperimentError.
     """
-    loaded = load(Path(path), Wanted(column=column, d_min_A=lambda: d_min_A, flag="reflections"))
+    wanted = Wanted(column, lambda: d_min_A, flag="reflections", merge=merge, cell=cell, space_group=space_group)
+    loaded = load(Path(path), wanted)
     return loaded.reflections, loaded.cell
 
 
@@ -91,25 +113,50 @@ def load_for(
 
 
 def load(path: Path, wanted: Wanted) -> Loaded:
-    """Read any of the files by its suffix; ExperimentError names the flag and the file."""
+    """Read any of the files by its suffix and content; ExperimentError names the flag and the file."""
     gemmi = needed("gemmi", wanted.flag)
-    head = read_bytes(path, wanted.flag)[:512]
     where = f"{wanted.flag}: {path}"
-    suffix = _suffix(path)
-    # Structure factors of the archive are CIF under the name of a PDB file.
-    if suffix in (".pdb", ".ent") and (head.lstrip().startswith(b"data_") or path.name.lower().endswith("sf.ent.gz")):
-        suffix = ".cif"
+    if wanted.merge is not None and wanted.merge not in MERGES:
+        raise ExperimentError(f"{wanted.flag}: merge is {wanted.merge!r}, expected {' or '.join(MERGES)}")
+    data = read_bytes(path, wanted.flag)
     try:
-        if suffix == ".mtz":
-            return _from_mtz(gemmi.read_mtz_file(str(path)), wanted, path, where)
-        if suffix in (".cif", ".mmcif"):
-            return _from_cif(gemmi, gemmi.cif.read(str(path)), wanted, path, where)
-        if suffix in (".pdb", ".ent"):
-            return _from_coordinates(gemmi.read_pdb(str(path)), from_structure, wanted, path, where)
+        if path.name.lower().endswith(".gz"):
+            data = gzip.decompress(data)
+        loaded = _by_content(gemmi, data, path, wanted, where)
     except ExperimentError as error:
         raise error if str(error).startswith(where) else ExperimentError(f"{where}: {error}") from None
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ExperimentError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
+    except (RuntimeError, ValueError, OSError, EOFError, zlib.error) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ExperimentError(f"{where} cannot be read: {reason}") from None
+    F = np.asarray(loaded.reflections.F)
+    if np.isinf(F).any() or np.isnan(F).all():
+        raise ExperimentError(f"{where} gives structure factors that are not finite, expected numbers")
+    return loaded
+
+
+def _by_content(gemmi: Any, data: bytes, path: Path, wanted: Wanted, where: str) -> Loaded:
+    suffix = _suffix(path)
+    # Structure factors of the archive are CIF under the name of a PDB file.
+    if suffix in (".pdb", ".ent") and (
+        data[:512].lstrip().startswith(b"data_") or path.name.lower().endswith("sf.ent.gz")
+    ):
+        suffix = ".cif"
+    if suffix == ".mtz":
+        mtz = gemmi.read_mtz_file(str(path))
+        if mtz.spacegroup is None:
+            raise ExperimentError(f"{where} names no space group that is known")
+        return _reflections(reflection_files.of_mtz(mtz, symmetry.of_group(mtz.spacegroup), where), wanted, path, where)
+    text = data.decode("utf-8", errors="replace")
+    if suffix in (".cif", ".mmcif", ".fcf"):
+        return _from_cif(gemmi, gemmi.cif.read_string(text), wanted, path, where)
+    if suffix in (".pdb", ".ent"):
+        return _from_pdb(gemmi, text, wanted, path, where)
+    if suffix == ".hkl":
+        if shelx.is_hklf4(text):
+            return _from_hklf4(text, wanted, path, where)
+        raise ExperimentError(
+            f"{where} is not in the fixed columns of HKLF 4, expected h k l F² sigma as SHELX writes them"
+        )
     raise ExperimentError(f"{where} has the suffix {path.suffix!r}, expected {', '.join(SUFFIXES)} (or .gz after it)")
 
 
@@ -118,81 +165,135 @@ def _suffix(path: Path) -> str:
     return Path(name).suffix
 
 
-def _from_mtz(mtz: Any, wanted: Wanted, path: Path, where: str) -> Loaded:
-    if mtz.batches:
-        raise ExperimentError(f"{where} is unmerged, expected merged reflections")
-    column = choose([(c.label, c.type) for c in mtz.columns], wanted.column, where)
-
-    def values(label: str) -> np.ndarray:
-        return np.asarray(mtz.column_with_label(label).array, dtype=np.float64)
-
-    cell = mtz.get_cell(mtz.column_with_label(column.label).dataset_id)
-    return _from_columns(mtz.make_miller_array(), values, column, cell, mtz.spacegroup, path, where)
-
-
 def _from_cif(gemmi: Any, document: Any, wanted: Wanted, path: Path, where: str) -> Loaded:
-    for block in document:
-        if block.find_values("_refln.index_h"):
-            name = block.name
-            found = next(b for b in gemmi.as_refln_blocks(document) if b.block.name == name)
-            return _from_loop(found, wanted, path, where)
-        if block.find_values("_refln_index_h"):
-            return _from_loop(gemmi.hkl_cif_as_refln_block(block), wanted, path, where)
-    for block in document:
-        if block.find_values("_atom_site.Cartn_x"):
-            return _from_coordinates(gemmi.make_structure_from_block(block), from_structure, wanted, path, where)
-        if block.find_values("_atom_site_fract_x"):
-            small = gemmi.make_small_structure_from_block(block)
-            return _from_coordinates(small, from_small_structure, wanted, path, where)
+    blocks = [Items(block, wanted.flag) for block in document]
+    with_reflections = [items for items in blocks if items.has("refln_index_h")]
+    if with_reflections:
+        items = with_reflections[0]
+        cell = items.cell(where)
+        found = symmetry.of_cif(items, cell[3:], where, wanted.flag)
+        table = reflection_files.of_cif(items, found, wanted.chosen, where)
+        if len(with_reflections) > 1:
+            others = ", ".join(other.block_name for other in with_reflections[1:])
+            note = f"the reflections of block {items.block_name} are read, not those of {others}"
+            table = replace(table, notices=(note, *table.notices))
+        return _reflections(table, wanted, path, where)
+    for block, items in zip(document, blocks, strict=True):
+        if items.has("atom_site_cartn_x"):
+            macromolecule.refuse_other_displacements(items, where)
+            structure = gemmi.make_structure_from_block(block)
+            cell = _cell(structure.cell, where)
+            found = symmetry.of_cif(items, cell[3:], where, wanted.flag)
+            return _coordinates(
+                macromolecule.atoms_of_structure(structure, gemmi, where, wanted.flag),
+                structure.cell,
+                found,
+                wanted,
+                path,
+                where,
+            )
+        if items.has("atom_site_fract_x"):
+            cell = items.cell(where)
+            found = symmetry.of_cif(items, cell[3:], where, wanted.flag)
+            unit = gemmi.UnitCell(*cell)
+            _cell(unit, where)
+            atoms = small_cif.atoms_of_cif(items, unit, found, where, wanted.flag)
+            return _coordinates(atoms, unit, found, wanted, path, where)
+    if any(items.names("atom_site_fract_x") or items.names("atom_site_cartn_x") for items in blocks):
+        raise ExperimentError(f"{where} has atoms (_atom_site) of which none has coordinates")
     raise ExperimentError(f"{where} has neither a loop of reflections (_refln) nor atoms (_atom_site)")
 
 
-def _from_loop(block: Any, wanted: Wanted, path: Path, where: str) -> Loaded:
-    column = choose([(label, cif_type(label)) for label in block.column_labels()], wanted.column, where)
+def _from_pdb(gemmi: Any, text: str, wanted: Wanted, path: Path, where: str) -> Loaded:
+    text, changed = macromolecule.without_old_columns(text)
+    structure = gemmi.read_pdb_string(text)
+    _cell(structure.cell, where)
+    group = structure.find_spacegroup()
+    if group is not None:
+        found = symmetry.of_group(group)
+    else:
+        listed = macromolecule.operations_of_remark_290(text)
+        by_list = symmetry.of_operations(listed, where, wanted.flag) if listed else None
+        if by_list is None:
+            raise ExperimentError(
+                f"{where} has the space group {structure.spacegroup_hm!r}, expected one that is known"
+            )
+        found = replace(
+            by_list, notices=(f"the space group {structure.spacegroup_hm!r} is unknown: REMARK 290 is used",)
+        )
+    atoms = macromolecule.atoms_of_structure(structure, gemmi, where, wanted.flag)
+    if changed:
+        note = f"columns 73-80 of {changed} lines are no element and charge, they are not read"
+        atoms = replace(atoms, notices=(note, *atoms.notices))
+    return _coordinates(atoms, structure.cell, found, wanted, path, where)
 
-    def values(label: str) -> np.ndarray:
-        return np.asarray(block.make_float_array(label), dtype=np.float64)
 
-    return _from_columns(block.make_miller_array(), values, column, block.cell, block.spacegroup, path, where)
+def _from_hklf4(text: str, wanted: Wanted, path: Path, where: str) -> Loaded:
+    if wanted.cell is None or wanted.space_group is None:
+        raise ExperimentError(
+            f"{where} is a SHELX list (HKLF 4), which has neither cell nor space group, expected both: "
+            f"python -m nanobragg_torch.io.xtal {path.name} OUT.hkl --column {shelx.INTENSITY_LABEL} "
+            "--cell a b c al be ga --space-group NAME"
+        )
+    found = symmetry.of_name(wanted.space_group, wanted.cell[3:], where, wanted.flag)
+    return _reflections(
+        reflection_files.of_hklf4(shelx.read_hklf4(text, where), wanted.cell, found), wanted, path, where
+    )
 
 
-def _from_columns(
-    indices: np.ndarray,
-    values: Callable[[str], np.ndarray],
-    column: Column,
-    cell: Any,
-    group: Any,
-    path: Path,
-    where: str,
-) -> Loaded:
-    if group is None:
-        raise ExperimentError(f"{where} names no space group that is known")
-    plus = _amplitudes(values(column.label), column)
-    minus = plus if column.minus is None else _amplitudes(values(column.minus), column)
-    plus, minus = np.where(np.isnan(plus), minus, plus), np.where(np.isnan(minus), plus, minus)
-    there = np.isfinite(plus)
-    if not there.any():
+def _reflections(table: Table, wanted: Wanted, path: Path, where: str) -> Loaded:
+    column = choose(table.columns(), wanted.column, where)
+    observed, notices = _one_value_each(table, column, wanted, where)
+    F = np.sqrt(np.maximum(observed.values, 0.0)) if column.is_intensity else observed.values
+    reflections = symmetry.expand(observed.indices, F, table.symmetry)
+    kind = "calculated amplitudes" if is_calculated(column.label) else "amplitudes"
+    labels = column.label if column.minus is None else f"{column.label} and {column.minus}"
+    what = f"the square roots of {labels}" if column.is_intensity else f"the {kind} {labels}"
+    cell = table.cell(column.label)
+    if not (min(cell) > 0 and all(math.isfinite(x) for x in cell)):
+        raise ExperimentError(f"{where} has no unit cell")
+    every = (*table.symmetry.notices, *table.notices, *notices)
+    return Loaded(reflections, cell, f"{what} of {path.name}, expanded from {table.symmetry.name} to P1", every)
+
+
+def _one_value_each(table: Table, column: Column, wanted: Wanted, where: str) -> tuple[Observed, list[str]]:
+    """The values of a column and of its Friedel mates, one for each reflection."""
+    plus = table.observed(column.label)
+    if not len(plus.values) and column.minus is None:
         raise ExperimentError(f"{where} has no value in column {column.label}")
-    reflections = expand(indices[there].astype(np.int64), plus[there], minus[there], group.operations())
-    what = f"the square roots of {column.label}" if column.is_intensity else f"the amplitudes {column.label}"
-    return Loaded(reflections, _cell(cell, where), f"{what} of {path.name}, expanded from {group.hm} to P1")
+    if column.minus is None:
+        return settled(plus, table.symmetry, wanted.merge, where)
+    minus = table.observed(column.minus, sign=-1)
+    centric = np.asarray(table.symmetry.operations.centric_flag_array(minus.indices.astype(np.int32)))
+    known = {
+        tuple(h)
+        for h in plus.indices[
+            np.asarray(table.symmetry.operations.centric_flag_array(plus.indices.astype(np.int32)))
+        ].tolist()
+    }
+    # A centric reflection is its own Friedel mate: F(+) is its value where there is one.
+    twice = np.array([tuple(h) in known for h in (-minus.indices).tolist()], dtype=bool).reshape(len(centric)) & centric
+    minus = minus.only(~twice)
+    both = Observed(
+        np.concatenate([plus.indices, minus.indices]),
+        np.concatenate([plus.values, minus.values]),
+        np.concatenate([plus.sigmas, minus.sigmas]),
+    )
+    if not len(both.values):
+        raise ExperimentError(f"{where} has no value in columns {column.label} and {column.minus}")
+    return settled(both, table.symmetry, wanted.merge, where)
 
 
-def _amplitudes(values: np.ndarray, column: Column) -> np.ndarray:
-    return np.sqrt(np.maximum(values, 0.0)) if column.is_intensity else values
-
-
-def _from_coordinates(
-    structure: Any, summed: Callable[..., Reflections], wanted: Wanted, path: Path, where: str
-) -> Loaded:
-    cell = _cell(structure.cell, where)
+def _coordinates(atoms: Atoms, cell: Any, found: Symmetry, wanted: Wanted, path: Path, where: str) -> Loaded:
     d_min_A = wanted.d_min_A()
     if d_min_A is None:
         raise ExperimentError(f"{where} holds coordinates: say to which resolution, in A, they are to be summed")
     if not (math.isfinite(d_min_A) and d_min_A > 0):
         raise ExperimentError(f"{where}: the resolution is {d_min_A} A, expected a number above 0")
-    reflections = summed(structure, Reach(d_min_A, wanted.beyond), where, wanted.flag, wanted.progress)
-    return Loaded(reflections, cell, f"the atoms of {path.name}, summed to {d_min_A:.4g} A")
+    crystal = Crystal(atoms, cell, found)
+    reflections, how = reflections_of(crystal, Reach(d_min_A, wanted.beyond), where, wanted.flag, wanted.progress)
+    origin = f"the atoms of {path.name}, summed to {d_min_A:.4g} A ({how})"
+    return Loaded(reflections, _cell(cell, where), origin, (*found.notices, *atoms.notices))
 
 
 def _cell(cell: Any, where: str) -> CellParameters:
@@ -202,28 +303,7 @@ def _cell(cell: Any, where: str) -> CellParameters:
     return a, b, c, alpha, beta, gamma
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Convert a file to a text list; returns the exit code, 2 for what cannot be read or written."""
-    parser = argparse.ArgumentParser(
-        "nanobragg_torch.io.xtal", description="Reflections of a crystal file as lines h k l F."
-    )
-    parser.add_argument("file", type=Path, help="MTZ, structure-factor CIF, PDB or CIF coordinates, or one of them .gz")
-    parser.add_argument("out", type=Path, help="the list to write")
-    parser.add_argument("--column", help="column of amplitudes or intensities")
-    parser.add_argument("--d-min-A", type=float, dest="d_min_A", help="resolution of coordinates, in A")
-    words = parser.parse_args(argv)
-    try:
-        told = of_a_sum(words.file.name)
-        wanted = Wanted(words.column, lambda: words.d_min_A, flag="reflections", progress=told)
-        loaded = load(words.file, wanted)
-        write_hkl(words.out, loaded.reflections)
-    except ExperimentError as error:
-        print(f"nanobragg_torch.io.xtal: {error}", file=sys.stderr)
-        return 2
-    listed = int(np.isfinite(np.asarray(loaded.reflections.F)).sum())
-    print(f"{words.out}: {listed} reflections, {loaded.origin}; -cell {' '.join(f'{x:g}' for x in loaded.cell)}")
-    return 0
-
-
 if __name__ == "__main__":
+    from nanobragg_torch.io.convert import main
+
     sys.exit(main())
