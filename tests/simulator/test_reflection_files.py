@@ -323,6 +323,10 @@ class TestShelx:
         with pytest.raises(ExperimentError, match=r"line 31: .* expected h k l F² sigma"):
             read_reflections(path, **kept)  # type: ignore[arg-type]
 
+    def test_a_wide_list_of_amplitudes_is_no_hklf4(self, tmp_path: Path) -> None:
+        (tmp_path / "a.hkl").write_text("   1   2   3  1234.567890123\n   1   1   1     1.250000000\n")
+        assert at(read_hkl(tmp_path / "a.hkl"), 1, 2, 3) == 1234.567890123
+
     def test_the_simulator_does_not_take_it_for_a_list_of_amplitudes(self, tmp_path: Path) -> None:
         (tmp_path / "a.hkl").write_text(HKLF_4)
         with pytest.raises(ExperimentError, match=r"SHELX list .*io.xtal a.hkl OUT.hkl --column I"):

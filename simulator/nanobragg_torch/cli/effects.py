@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanobragg_torch import settings, units
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.io import dump, hkl, mat, shelx, source_list, xtal
+from nanobragg_torch.io import dump, hkl, mat, source_list, xtal
 from nanobragg_torch.progress import Progress
 from nanobragg_torch.settings import ENGINES, Reflections
 from nanobragg_torch.settings_table import PIVOTS, PLAIN, SWITCHES
@@ -324,12 +324,6 @@ def _reflections(state: State, path: Path) -> Reflections:
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
-        if shelx.is_hklf4_file(path):
-            raise ExperimentError(
-                f"-hkl: {path} is a SHELX list (HKLF 4: h k l F² sigma), expected h k l F: convert it with "
-                f"python -m nanobragg_torch.io.xtal {path.name} OUT.hkl --column I --cell a b c al be ga "
-                "--space-group NAME"
-            )
         reflections = hkl.read_hkl(path)
         state.warnings.extend(hkl.warnings_of(path))
         return reflections

@@ -21,39 +21,35 @@ class Items:
     def __init__(self, block: Any, flag: str) -> None:
         self._cif = needed("gemmi", flag).cif
         self.block_name: str = block.name
-        self._raw: dict[str, list[str]] = {}
-        self._spelling: dict[str, str] = {}
+        self._block = block
+        self._tags: dict[str, str] = {}
         for item in block:
-            if item.pair is not None:
-                self._add(item.pair[0], [item.pair[1]])
-            elif item.loop is not None:
-                width = item.loop.width()
-                values = list(item.loop.values)
-                for i, tag in enumerate(item.loop.tags):
-                    self._add(tag, values[i::width])
+            tags = [item.pair[0]] if item.pair is not None else item.loop.tags if item.loop is not None else []
+            for tag in tags:
+                name = tag.lstrip("_").lower().replace(".", "_")
+                if name not in self._tags or all(value in UNKNOWN for value in self._raw(name)):
+                    self._tags[name] = tag
 
-    def _add(self, tag: str, values: list[str]) -> None:
-        name = tag.lstrip("_").lower().replace(".", "_")
-        if name not in self._raw or all(value in UNKNOWN for value in self._raw[name]):
-            self._raw[name], self._spelling[name] = values, tag
+    def _raw(self, name: str) -> list[str]:
+        return list(self._block.find_values(self._tags[name]))
 
     def spelling(self, name: str) -> str:
         """The tag as the file has it."""
-        return self._spelling[name]
+        return self._tags[name]
 
     def names(self, prefix: str) -> list[str]:
         """All names that begin with `prefix`, in the order of the file."""
-        return [name for name in self._raw if name.startswith(prefix)]
+        return [name for name in self._tags if name.startswith(prefix)]
 
     def count(self, name: str) -> int:
         """How many values there are of a name."""
-        return len(self._raw[name])
+        return len(self._block.find_values(self._tags[name]))
 
     def texts(self, *names: str) -> list[str]:
         """The values of the first of `names` that is there with a known value; empty for none."""
         for name in names:
-            if name in self._raw:
-                texts = [self._text(value) for value in self._raw[name]]
+            if name in self._tags:
+                texts = [self._text(value) for value in self._raw(name)]
                 if any(text not in UNKNOWN for text in texts):
                     return texts
         return []
@@ -70,12 +66,12 @@ class Items:
 
         Raises ExperimentError with the row for what is not a number.
         """
-        raw = self._raw[name]
+        raw = self._raw(name)
         numbers = np.array([self._cif.as_number(value) for value in raw], dtype=np.float64)
         for row in np.flatnonzero(~np.isfinite(numbers)):
             if self._text(raw[row]) not in UNKNOWN:
                 raise ExperimentError(
-                    f"{where}: {self._spelling[name]} in row {row + 1} is {raw[row]!r}, expected a number"
+                    f"{where}: {self._tags[name]} in row {row + 1} is {raw[row]!r}, expected a number"
                 )
         return numbers
 

@@ -23,8 +23,8 @@ from nanobragg_torch.io.symmetry import Symmetry, asymmetric_indices, expand
 from nanobragg_torch.progress import Progress
 from nanobragg_torch.settings import Reflections
 
-MOST_TERMS = 100_000_000
-"""The largest direct sum, a few seconds of one core; larger ones go by FFT."""
+MOST_TERMS = 50_000_000
+"""The largest direct sum, two seconds of one core; larger ones go by FFT."""
 _MOST_POINTS = 200_000_000  # of the density's grid, 0.8 GB of single precision
 _RATE = 1.5  # grid points per half of the finest spacing
 _CUTOFF = 1e-5  # of an atom's density, where it ends

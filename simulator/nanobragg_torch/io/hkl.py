@@ -9,6 +9,7 @@ import numpy as np
 
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.io.atomic import write_bytes
+from nanobragg_torch.io.shelx import is_hklf4
 from nanobragg_torch.io.text import as_float, read_text
 from nanobragg_torch.settings import Reflections
 
@@ -17,7 +18,13 @@ _LARGEST_GRID = 200_000_000
 
 def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
     """The list on a grid over its own ranges, NaN where nothing is listed."""
-    rows = _rows(read_text(path, flag))
+    text = read_text(path, flag)
+    if is_hklf4(text):
+        raise ExperimentError(
+            f"{flag}: {path} is a SHELX list (HKLF 4: h k l F² sigma), expected h k l F: convert it with python -m "
+            f"nanobragg_torch.io.xtal {path.name} OUT.hkl --column I --cell a b c al be ga --space-group NAME"
+        )
+    rows = _rows(text)
     if rows.shape[0] == 0:
         raise ExperimentError(f"{flag}: {path} holds no reflections, expected lines of `h k l F`")
     try:

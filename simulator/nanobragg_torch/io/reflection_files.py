@@ -149,7 +149,7 @@ def _rows(items: Items, indices: np.ndarray, chosen: dict[str, str], where: str)
                 f"{where} holds several values of _refln.{name}: {listed}; expected one: choose it with "
                 f"python -m nanobragg_torch.io.xtal FILE OUT.hkl --{flag}"
             )
-    status = items.texts("refln_status")
+    status = items.texts("refln_status", "refln_include_status", "refln_observed_status")
     if status and (excluded := np.array([text == "x" for text in status]) & rows).any():
         notices.append(f"{int(excluded.sum())} reflections with the status x (not to be used) are left out")
         rows &= ~excluded

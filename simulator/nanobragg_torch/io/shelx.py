@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -30,16 +29,7 @@ def is_hklf4(text: str) -> bool:
         rows.append(_ROW.fullmatch(line))
         if rows[-1] is not None and _is_end(rows[-1]):
             break
-    return bool(rows) and all(row is not None and "." in row[4] for row in rows)
-
-
-def is_hklf4_file(path: Path) -> bool:
-    """Does the file begin with a list of this kind? False for what cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return is_hklf4(stream.read(_HEAD).decode("utf-8", errors="replace"))
-    except OSError:
-        return False
+    return bool(rows) and all(row is not None and "." in row[4] and "." in row[5] for row in rows)
 
 
 def rows_of_hklf4(text: str, where: str) -> Iterator[tuple[int, int, int, float, float]]:
