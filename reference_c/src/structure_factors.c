@@ -102,7 +102,7 @@ static void warn_of_lines(const char *path, const char *text)
              path, odd_line, odd_words, odd);
     else if (fractional)
         note("WARNING: file '%s', line %zu: Miller index %g (%zu such lines), expected whole numbers: truncated to %g", path,
-             fractional_line, index, fractional, trunc(index));
+             fractional_line, index, fractional, trunc(index) + 0.0);
 }
 
 bool parse_reflections(Reflections *r, const char *path, const char *text, double default_F, Error *err)
