@@ -26,14 +26,34 @@ def test_every_variable_is_found_in_the_shipped_sources() -> None:
     found = find_source_lines({"C": ROOT / "reference_c", "PY": ROOT / "simulator" / "nanobragg_torch"}, names)
     for scope, name in names:
         line = found[f"{scope}.{name}"]["C"]
-        assert "PROBE" in line.text
-        assert scope in line.text
         text = (ROOT / line.path).read_text().splitlines()[line.line - 1]
         assert text.strip().startswith(line.text[:100])
     in_port = [f"{scope}.{name}" for scope, name in names if "PY" in found[f"{scope}.{name}"]]
     assert len(in_port) > 0.9 * len(names)
     assert found["step.rot_b_star_A_inv"]["PY"].path.startswith("nanobragg_torch/")
     assert "_star_A_inv" in found["step.rot_b_star_A_inv"]["PY"].text
+
+
+COMPUTED = [
+    ("step.hkl_frac", "C", "Vec3 hkl = vec3(dot(cell_m->a, scattering)"),
+    ("step.F_cell", "C", "double F_cell = structure_factor("),
+    ("step.V_actual_A3", "C", "Cell star = reciprocal(&cell_A, &V);"),
+    ("subsample.omega_pixel_sr", "C", "px->omega = solid_angle("),
+    ("run.distance_meters", "C", "d->distance_m = "),
+    ("pixel.steps", "C", "m->steps = "),
+    ("subsample.pixel_pos_meters", "PY", "position = detector.pixel_position("),
+    ("subsample.omega_pixel_sr", "PY", "omega = detector.solid_angle("),
+    ("source.scattering_vec_m_inv", "PY", "q = scattering.scattering_vector("),
+    ("pixel.I_pixel_final", "PY", "value = accumulate.pixel_value("),
+]
+
+
+@pytest.mark.parametrize(("variable", "side", "text"), COMPUTED, ids=[f"{v} {s}" for v, s, _ in COMPUTED])
+def test_the_line_that_computes_a_value_is_shown_and_not_its_probe(variable: str, side: str, text: str) -> None:
+    folders = {"C": ROOT / "reference_c", "PY": ROOT / "simulator" / "nanobragg_torch"}
+    scope, _, name = variable.partition(".")
+    others = [(v.scope.name, v.name) for v in shipped().vocabulary.variables]
+    assert find_source_lines(folders, [(scope, name), *others])[variable][side].text.startswith(text)
 
 
 def test_a_package_that_is_not_there_has_no_lines() -> None:

@@ -1,7 +1,7 @@
-"""Where each program prints a variable: file, line and text, found by searching the shipped sources for its name.
+"""Where each program computes a variable: file, line and text, found from the line that prints it.
 
-Best effort: it reads source as text and knows no language. The line that prints a value stands beside the one that
-computes it, which is where a reader wants to look. A name that is found nowhere is left out.
+Best effort: it reads source as text and knows no language. From the line that prints a value the assignment is looked
+for that computes it; where none is found, the printing line is given. A name that is found nowhere is left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from trace_parity.pair.computing_line import computing_line
 
 SUFFIXES = {".c", ".h", ".py"}
 NEARBY = 12
@@ -35,9 +37,20 @@ def find_source_lines(
     scopes = frozenset(scope for scope, _ in wanted)
     found: dict[str, dict[str, SourceLine]] = {}
     for side, folder in folders.items():
-        for variable, line in _search(list(_files(folder)), wanted, scopes):
-            found.setdefault(variable, {})[side] = line
+        files = list(_files(folder))
+        for variable, line in _search(files, wanted, scopes):
+            found.setdefault(variable, {})[side] = _computes(files, variable, line)
     return found
+
+
+def _computes(files: list[tuple[str, list[str]]], variable: str, printed: SourceLine) -> SourceLine:
+    """The line that computes what `printed` prints, else `printed`."""
+    place = computing_line(files, printed.path, printed.line - 1, variable.rpartition(".")[2])
+    if place is None:
+        return printed
+    path, index = place
+    text = next(lines for name, lines in files if name == path)[index]
+    return SourceLine(path, index + 1, text.strip()[:160])
 
 
 def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:
