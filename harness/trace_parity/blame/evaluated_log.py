@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trace_parity.blame.changes import Hint
+from trace_parity.blame.checks import check_names
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, evaluate
 from trace_parity.blame.hints import Suspect, hint_for
 from trace_parity.blame.log_values import LogView
@@ -16,6 +17,7 @@ class Side:
     """The values of one log and what came of each equation on them, by equation id."""
 
     def __init__(self, table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> None:
+        check_names(domain, vocabulary)
         self.view = LogView(table, vocabulary)
         self.name = table.side
         self.domain = domain

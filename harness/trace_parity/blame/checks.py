@@ -1,0 +1,64 @@
+"""Whether equations are fit to be asked: names that the vocabulary has, and logs of a run in parity that obey them."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+
+from trace_parity.blame.equation import Domain, Equation, evaluate
+from trace_parity.blame.log_values import LogView
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.trace.table import TraceTable
+
+
+def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
+    """Every output is the id of a variable (`scope.name`), every input an id or a name. HarnessError (exit 2) if not."""
+    ids = {v.id for v in vocabulary.variables}
+    names = {v.name for v in vocabulary.variables}
+    for equation in domain.equations:
+        where = f"equation {equation.id!r}"
+        if equation.output not in ids:
+            raise _unknown(where, "output", equation.output, ids, "the id of a variable, SCOPE.NAME")
+        for wanted in equation.inputs:
+            if wanted.ref not in ids | names:
+                raise _unknown(where, "input", wanted.ref, ids | names, "the name of a variable, or its id")
+        if equation.table and equation.table not in ids | names:
+            raise _unknown(where, "table", equation.table, ids | names, "the name of a variable, or its id")
+
+
+def _unknown(where: str, what: str, name: str, known: set[str], expected: str) -> HarnessError:
+    whole = sorted(i for i in known if i.endswith(f".{name}"))
+    near = whole or difflib.get_close_matches(name, sorted(known), n=3)
+    hint = f"near it are {', '.join(near)}" if near else ""
+    return HarnessError(Exit.USAGE, f"no variable {name!r} for its {what}", where=where, expected=expected, hint=hint)
+
+
+@np.errstate(all="ignore")  # a log may hold NaN and infinity
+def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) -> int:
+    """Hold one equation against a log that is known to be right, and return at how many places it was asked.
+
+    For the tests of a pair's own equations. Raises AssertionError with the worst place where it does not hold, with
+    what is missing where it could be asked nowhere; HarnessError (exit 2) for a name that the vocabulary lacks.
+    """
+    check_names(Domain("", (equation,)), vocabulary)
+    view = LogView(log, vocabulary)
+    found = evaluate(equation, view)
+    broken = [outcome for outcome in found.outcomes.values() if not outcome.ok]
+    if broken:
+        worst = max(broken, key=lambda outcome: outcome.residual)
+        raise AssertionError(
+            f"{equation.id}: {equation.text} fails at {len(broken)} of {len(found.outcomes)} places, worst at "
+            f"{vocabulary.describe(worst.key)}: {_spelled(worst.got)} in the log, {_spelled(worst.expected)} expected, "
+            f"off by {worst.residual:.3g} where rounding explains {worst.permitted:.3g}"
+        )
+    if not found.outcomes:
+        lacks = ", ".join(dict.fromkeys(word for words in found.missing.values() for word in words))
+        why = f"lacks {lacks}" if lacks else f"has no {equation.output}"
+        raise AssertionError(f"{equation.id}: {equation.text} could be asked nowhere: the log {why}")
+    return len(found.outcomes)
+
+
+def _spelled(values: np.ndarray) -> str:
+    return " ".join(f"{float(value):.9g}" for value in values)
