@@ -14,7 +14,7 @@ from trace_parity.trace.table import TraceTable
 
 
 def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
-    """Every output is the id of a variable (`scope.name`), every input an id or a name. HarnessError (exit 2) if not."""
+    """Outputs are ids of variables (`scope.name`), inputs ids or names; HarnessError (exit 2) for any other."""
     ids = {v.id for v in vocabulary.variables}
     names = {v.name for v in vocabulary.variables}
     for equation in domain.equations:
