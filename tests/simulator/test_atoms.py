@@ -121,8 +121,14 @@ class TestUnknownValues:
             read_reflections(tmp_path / "a.pdb", d_min_A=3.0)
 
 
+def test_the_library_logs_what_the_command_line_shows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.cif").write_text(cif(ISO, [FE, "H1 ? ? ? H ? 1"]))
+    read_reflections(tmp_path / "a.cif", d_min_A=2.0)
+    assert "a.cif: 1 atom without coordinates left out: H1" in caplog.text
+
+
 class TestSpecialPositions:
-    NEAR = "0.0148 0.0123 0.0071"  # 0.15 A off the inversion centre
+    NEAR = "0.0061 0.0051 0.0031"  # 0.06 A off the inversion centre, twenty times what four digits can hide
 
     def split(self, occupancy: float, extra: str = "") -> str:
         return f"C1 {self.NEAR} C 0.02 {occupancy} {extra}"

@@ -82,6 +82,22 @@ def test_strict_ncs_copies_are_summed(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"direct sum of {terms:.1e} terms" in said.out
 
 
+def test_a_file_with_another_origin_of_its_cartesian_axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SCALE records give the fractions; the density must not take the file's Cartesian axes for its own."""
+    text = structure("P 21 21 21").make_pdb_string()
+    scale = [(1 / 11, 0, 0, 0.2), (0, 0, 1 / 12, 0.1), (0, -1 / 13, 0, 0.3)]
+    lines = [f"SCALE{n + 1}    {a:10.6f}{b:10.6f}{c:10.6f}     {t:10.5f}" for n, (a, b, c, t) in enumerate(scale)]
+    kept = [line for line in text.splitlines() if not line.startswith("SCALE")]
+    at_cell = next(n for n, line in enumerate(kept) if line.startswith("CRYST1"))
+    (tmp_path / "a.pdb").write_text("\n".join([*kept[: at_cell + 1], *lines, *kept[at_cell + 1 :]]) + "\n")
+    structure("P 21 21 21").write_pdb(str(tmp_path / "plain.pdb"))
+    exact, plain = (np.asarray(read_reflections(tmp_path / n, d_min_A=2.0)[0].F) for n in ("a.pdb", "plain.pdb"))
+    assert relative_rms(plain, exact) > 0.1
+    monkeypatch.setattr(coordinates, "MOST_TERMS", 0)
+    found = np.asarray(read_reflections(tmp_path / "a.pdb", d_min_A=2.0)[0].F)
+    assert relative_rms(found, exact) < coordinates.LARGEST_RMS
+
+
 def test_what_is_too_much(tmp_path: Path) -> None:
     (tmp_path / "a.cif").write_text(cif(ISO, [FE, O], NAME))
     with pytest.raises(ExperimentError, match=r"a grid of .* points to 0.005 A, the limit is 2e\+08"):

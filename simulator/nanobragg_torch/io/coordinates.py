@@ -150,13 +150,13 @@ def fft_sum(
     atoms, cell = crystal.atoms, crystal.cell
     density = gemmi.DensityCalculatorX()
     density.d_min, density.rate, density.cutoff = d_min_A, _RATE, _CUTOFF
-    orthogonal = np.array(cell.orth.mat.tolist())
+    orthogonal = np.array(gemmi.UnitCell(*cell.parameters).orth.mat.tolist())
     U_A2 = orthogonal @ atoms.U @ orthogonal.T
     narrowest = np.where(atoms.is_anisotropic, 8 * math.pi**2 * np.linalg.eigvalsh(U_A2)[:, 0], atoms.B_A2).min()
     spacing_A = d_min_A / (2 * _RATE)
     density.blur = max(0.0, 8 * math.pi**2 / 1.1 * spacing_A**2 - narrowest)  # gemmi's default for such a grid
     group = gemmi.find_spacegroup_by_ops(crystal.symmetry.operations)
-    density.grid.set_unit_cell(cell)
+    density.grid.set_unit_cell(gemmi.UnitCell(*cell.parameters))  # without the origin and axes of a PDB file's SCALE
     density.grid.spacegroup = group if group is not None else gemmi.SpaceGroup("P 1")
     density.initialize_grid()
     # A group of the tables copies the density of its asymmetric unit; for another one every atom is put down.

@@ -258,4 +258,5 @@ def _reflections(given: Any, parts: dict[str, Any], folder: Path) -> tuple[Refle
     if "d_min_A" in table and d_min_A <= 0:
         raise ExperimentError(f"reflections.d_min_A is {d_min_A}, expected a number above 0, A")
     loaded = xtal.load_for(path, parts["beam"], parts["detector"], d_min_A, column=column, flag="reflections")
+    xtal.log_notices(loaded, path)
     return loaded.reflections, loaded.cell

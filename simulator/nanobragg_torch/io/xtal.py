@@ -8,6 +8,7 @@ writes the reflections of such a file as the text list that the C program reads.
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import sys
 import zlib
@@ -33,6 +34,7 @@ from nanobragg_torch.progress import Progress
 from nanobragg_torch.settings import BeamSettings, DetectorSettings, Reflections
 from nanobragg_torch.stages.resolution import finest_A
 
+_log = logging.getLogger(__name__)
 SUFFIXES = (".mtz", ".cif", ".mmcif", ".fcf", ".pdb", ".ent")
 
 
@@ -88,7 +90,14 @@ def read_reflections(
     """
     wanted = Wanted(column, lambda: d_min_A, flag="reflections", merge=merge, cell=cell, space_group=space_group)
     loaded = load(Path(path), wanted)
+    log_notices(loaded, Path(path))
     return loaded.reflections, loaded.cell
+
+
+def log_notices(loaded: Loaded, path: Path) -> None:
+    """To the library's log what a command line shows on standard error."""
+    for notice in loaded.notices:
+        _log.warning("%s: %s", path.name, notice)
 
 
 def load_for(
