@@ -2,7 +2,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-extern int trace_probe_on;
+/* Set before main and never after: const, so that the test is made once and not in every iteration. */
+extern const int trace_probe_on;
 extern int trace_probe_wants(int variable);
 extern int trace_probe_put(int variable, int size, ...);
 extern long trace_probe_push(int loop, long index);

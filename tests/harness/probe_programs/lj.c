@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifndef N
 #define N 6
+#endif
 #define SQ(x) ((x) * (x))
 
 static double pos[N][3], vel[N][3], force[N][3];

@@ -40,7 +40,7 @@ class Cluster:
         self.force = (f_over_r[..., None] * dr).sum(1)
         e_i = torch.where(near, 2.0 * (inv_r6 * inv_r6 - inv_r6), 0.0).sum(1)
         energy = e_i.sum()
-        for i in range(len(dr)):
+        for i in range(len(dr) if _BY_HAND else 0):
             for j in range(len(dr)):
                 if i != j:
                     hand(f"step={step} i={i} j={j}", "dr", dr[i, j])
@@ -52,9 +52,9 @@ class Cluster:
         return energy
 
 
-def run(steps: int) -> list[float]:
+def run(steps: int, n: int = 6) -> list[float]:
     dt = 0.002
-    cluster = Cluster()
+    cluster = Cluster(n)
     cluster.forces(0)
     energies = []
     for step in range(1, steps + 1):
@@ -62,6 +62,6 @@ def run(steps: int) -> list[float]:
         cluster.pos = cluster.pos + dt * cluster.vel
         energies.append(float(cluster.forces(step)))
         cluster.vel = cluster.vel + 0.5 * dt * cluster.force
-        for i in range(len(cluster.vel)):
+        for i in range(len(cluster.vel) if _BY_HAND else 0):
             hand(f"step={step} i={i}", "vel", cluster.vel[i])
     return energies
