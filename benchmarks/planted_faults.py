@@ -29,7 +29,8 @@ from trace_parity.blame.findings import Blame
 from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.result import CaseResult, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult
 from trace_parity.trace import read_trace
 
 from tests.golden_inputs import write_inputs

@@ -19,7 +19,8 @@ from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.render.text_form import render as as_text
-from trace_parity.result.result import CaseResult, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult
 from trace_parity.run.launch import build_program
 from trace_parity.trace import read_trace, read_trace_lines
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -69,3 +71,55 @@ def test_an_installed_copy_does_the_whole_job(wheel: Path, tmp_path: Path) -> No
     assert list(cache.glob("trace-diff/reference_c-*/build/nanoBragg"))
     assert not (site / "nanobragg_torch" / "data" / "reference_c" / "build").exists()
     assert "nogit" in done.stderr.splitlines()[-1]
+
+
+OWN_TEST = """
+import pathlib
+
+import harness
+import simulator
+import traces
+
+
+def test_the_packages_are_the_project_s_own():
+    here = pathlib.Path(__file__).resolve().parents[1]
+    for package in (harness, simulator, traces):
+        assert package.OWN == 1
+        assert pathlib.Path(package.__file__).is_relative_to(here)
+
+
+def test_the_plugin_works(assert_parity):
+    assert assert_parity("TRACE_C: steps 10\\n", "TRACE_PY: steps 10\\n").compared == 1
+"""
+
+
+def test_a_project_with_packages_of_the_same_names(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    base = {"base": str(tmp_path / "env"), "platbase": str(tmp_path / "env")}
+    site = Path(sysconfig.get_path("purelib", "venv", vars=base))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--force-reinstall"]
+    subprocess.run([*pip, "--quiet", "--disable-pip-version-check", str(wheel)], check=True, capture_output=True)
+    project = tmp_path / "project"
+    for name in ("harness", "simulator", "traces", "tests"):
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").write_text("OWN = 1\n")
+    (project / "tests" / "test_own.py").write_text(OWN_TEST)
+    (project / "small.toml").write_text(CASE)
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+    where = run(
+        str(python), "-c", "import trace_parity, nanobragg_torch as n; print(trace_parity.__file__, n.__file__)"
+    )
+    assert where.stdout.count(str(site)) == 2, where
+    tests = run(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (tests.returncode, "2 passed" in tests.stdout) == (0, True), tests.stdout + tests.stderr
+    done = run(str(python.with_name("trace-diff")), "run", "small.toml", "--no-preflight")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = run(str(python), "-m", "nanobragg_torch", "-show_config", *CASE.split('argv = "')[1].split('"')[0].split())
+    assert (shown.returncode, "detpixels" in shown.stdout or "{" in shown.stdout) == (0, True), shown.stderr

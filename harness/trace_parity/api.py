@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.result.compare import compare as compare_aligned
 from trace_parity.result.result import CaseResult, Result
-from trace_parity.result.result import compare as compare_aligned
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -87,7 +87,8 @@ def run(
     """
     import dataclasses
 
-    from trace_parity.run.run_case import RunOptions, run_case
+    from trace_parity.run.options import RunOptions
+    from trace_parity.run.run_case import run_case
 
     found = load_pair(pair)
     outcome = run_case(found, found.case(case), RunOptions(against=against, out=Path(out), rtol=rtol))

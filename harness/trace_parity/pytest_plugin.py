@@ -87,7 +87,8 @@ class ParityItem(pytest.Item):
     def runtest(self) -> None:
         """Fails with the text report when the verdict is not parity."""
         from trace_parity.render import renderer
-        from trace_parity.run.run_case import RunOptions, run_case
+        from trace_parity.run.options import RunOptions
+        from trace_parity.run.run_case import run_case
 
         out = Path(self.config.getoption("--parity-out"))
         ran = run_case(self.pair, self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
@@ -124,7 +125,8 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
         from trace_parity.pair.contract import Contract
         from trace_parity.pair.find import find_pair
         from trace_parity.render import renderer
-        from trace_parity.result.result import CaseResult, compare
+        from trace_parity.result.compare import compare
+        from trace_parity.result.result import CaseResult
 
         try:
             of_pair = find_pair(pair or request.config.getoption("--parity-pair"))

@@ -10,7 +10,8 @@ from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 
 from tests.golden import COMMITTED

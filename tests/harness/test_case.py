@@ -6,7 +6,7 @@ import pytest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
 from trace_parity.pair.find import shipped
-from trace_parity.run.run_case import with_options
+from trace_parity.run.options import with_options
 
 from tests.harness.conftest import Cli
 

@@ -10,7 +10,7 @@ from trace_parity.pair.find import shipped
 from trace_parity.pair.matrix import Matrix
 from trace_parity.run import gate as gate_module
 from trace_parity.run.gate import Outcome, run_gate, worst
-from trace_parity.run.run_case import RunOptions
+from trace_parity.run.options import RunOptions
 
 from tests.harness.conftest import Cli
 

@@ -24,7 +24,8 @@ from trace_parity.pair.quirk_ledger import (
 )
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.quirks.recognise import find_quirks
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 
 from tests.golden import GOLDEN, ROOT, SHARED, needs_shared

@@ -13,7 +13,8 @@ from trace_parity.compare.judge import judge
 from trace_parity.compare.sites import narrow
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.result import Asked, CaseResult, Result, compare
+from trace_parity.result.compare import Asked, compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.stream import stream_compare
 from trace_parity.trace import read_trace, read_trace_lines
 

@@ -12,7 +12,8 @@ from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.first_appearance import merged
 from trace_parity.pair.vocabulary import Vocabulary, parse_vocabulary
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.stream.compare import stream_compare
 from trace_parity.trace import read_trace_lines
 from trace_parity.trace.infer import infer_vocabulary

@@ -14,8 +14,9 @@ from trace_parity.pair.case import pasted_case
 from trace_parity.pair.find import shipped
 from trace_parity.render import renderer
 from trace_parity.run.launch import Programs
+from trace_parity.run.options import RunOptions, RunOutcome
 from trace_parity.run.preflight import differing_settings
-from trace_parity.run.run_case import RunOptions, RunOutcome, run_case
+from trace_parity.run.run_case import run_case
 
 from tests.harness.conftest import Cli
 from tests.harness.snapshots.results import HOSTILE, with_quirk

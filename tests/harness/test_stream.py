@@ -23,7 +23,8 @@ from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
 from trace_parity.pair.vocabulary import Vocabulary
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.stream import native, stream_compare
 from trace_parity.stream.engine import WatchList, join
 from trace_parity.stream.source import LogSource

@@ -9,7 +9,8 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import Rule, global_rtol, parse_rules, with_rules
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 
 from tests.harness.conftest import Cli, as_py

@@ -41,7 +41,7 @@ def git_state(folder: Path) -> dict[str, Any]:
     An installed package is in none, even where its environment is a folder of one.
     """
     top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None or {"site-packages", "dist-packages"} & set(folder.parts):
+    if top is None or is_installed(folder):
         return {"commit": None, "short": "nogit", "branch": None, "dirty": False, "changed": []}
     changed = (_git(folder, "status", "--porcelain") or "").splitlines()
     return {
@@ -51,6 +51,11 @@ def git_state(folder: Path) -> dict[str, Any]:
         "dirty": bool(changed),
         "changed": changed,
     }
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether a folder is part of an installed distribution, so not to be written to and of no repository."""
+    return any(next(parent.glob("*.dist-info"), None) for parent in folder.resolve().parents)
 
 
 def changes(folder: Path) -> str | None:

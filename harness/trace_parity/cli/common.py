@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
     from trace_parity.result.result import Result
     from trace_parity.run.launch import Progress
-    from trace_parity.run.run_case import Stage
+    from trace_parity.run.state import Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
-    from trace_parity.result.result import Asked, CaseResult, Result
+    from trace_parity.result.compare import Asked
+    from trace_parity.result.result import CaseResult, Result
 
 _PATH = click.Path(path_type=Path)
 
@@ -77,7 +78,7 @@ def compare(
     from trace_parity.compare.images import compare_images
     from trace_parity.pair.tolerances import global_rtol, parse_rules
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.result.result import Asked
+    from trace_parity.result.compare import Asked
     from trace_parity.run.given_images import embedded, read_images, with_pixels_of_traces
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
@@ -158,7 +159,7 @@ def _compare(job: _Job, stream: bool | None) -> Result:
             why_not = f"compared in memory, not streaming: {why}"
             note(why_not)
     from trace_parity.compare.align import align
-    from trace_parity.result.result import compare as judge_all
+    from trace_parity.result.compare import compare as judge_all
     from trace_parity.trace.parquet import read_any, write_columns
 
     tables = [

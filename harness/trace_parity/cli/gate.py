@@ -73,7 +73,7 @@ def gate(
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table
     from trace_parity.run.gate import Outcome, run_gate, stale_waivers, worst
-    from trace_parity.run.run_case import RunOptions
+    from trace_parity.run.options import RunOptions
 
     check_ids(waive, pair.quirks)
     loaded = pair.matrix(matrix)

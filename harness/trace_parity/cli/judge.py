@@ -36,7 +36,7 @@ def judge(
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.result.result import compare
+    from trace_parity.result.compare import compare
     from trace_parity.result.result_json import read_result
     from trace_parity.trace import read_trace
     from trace_parity.trace.precision import with_precision

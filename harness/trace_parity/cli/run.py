@@ -79,8 +79,9 @@ def run(
     from trace_parity.pair.case import pasted_case, with_pixels
     from trace_parity.pair.tolerances import global_rtol, parse_rules
     from trace_parity.quirks.waivers import check_ids
+    from trace_parity.run.options import RunOptions, with_options
     from trace_parity.run.picks import DEFAULT_PICKS, parse_picks
-    from trace_parity.run.run_case import RunOptions, run_case, with_options
+    from trace_parity.run.run_case import run_case
 
     wanted = parse_formats(formats)
     rules = parse_rules(rtol_words)

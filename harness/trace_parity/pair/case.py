@@ -193,12 +193,14 @@ def without_outputs(case: Case, output_flags: Sequence[str], switches: Sequence[
     return replace(case, argv=tuple(words))
 
 
-def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path, pantry: Path | None = None) -> Case:
+def place_inputs(
+    case: Case, folder: Path, input_flags: Sequence[str], cwd: Path, shared_inputs: Path | None = None
+) -> Case:
     """Put the case's files into `folder` and return the case with other input files named by absolute path.
 
-    A file that lies in `pantry` already is linked from there, not made again. Files that the command line no longer
-    names (because `--mat` put another in) are not made. Raises HarnessError: exit 5 for an input that is not there,
-    exit 3 when a generator fails.
+    A file that lies in `shared_inputs` already is linked from there, not made again. Files that the command line no
+    longer names (because an option put another in) are not made. Raises HarnessError: exit 5 for an input that is not
+    there, exit 3 when a generator fails.
     """
     own = {f.name: f for f in case.files}
     words = list(case.argv)
@@ -207,8 +209,8 @@ def place_inputs(case: Case, folder: Path, input_flags: Sequence[str], cwd: Path
             continue
         value = words[i + 1]
         if value in own:
-            if pantry is not None and (pantry / value).is_file():
-                (folder / value).symlink_to(pantry / value)
+            if shared_inputs is not None and (shared_inputs / value).is_file():
+                (folder / value).symlink_to(shared_inputs / value)
             else:
                 make_input(own[value], folder)
             continue

@@ -33,7 +33,8 @@ from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult
 from trace_parity.result.result_json import read_result
 from trace_parity.run.launch import fill, focus_words, places, run_program
-from trace_parity.run.run_case import Stage, silent, with_options
+from trace_parity.run.options import with_options
+from trace_parity.run.state import Stage, silent
 from trace_parity.trace import TraceTable, read_trace
 
 

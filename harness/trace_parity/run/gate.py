@@ -21,7 +21,8 @@ from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
 from trace_parity.run.identity import identity, resume_key
 from trace_parity.run.launch import build_program, end_programs
-from trace_parity.run.run_case import RunOptions, run_case
+from trace_parity.run.options import RunOptions
+from trace_parity.run.run_case import run_case
 
 SEVERITY = (
     Exit.PARITY,
@@ -79,8 +80,8 @@ def run_gate(
     for outcome in done.values():
         on_outcome(outcome)
     left = [case for case in matrix.cases if case.id not in done]
-    with scratch_folder("gate") as pantry:
-        shared = replace(options, pantry=_stock(pantry, left))
+    with scratch_folder("gate") as shared_inputs:
+        shared = replace(options, shared_inputs=_stock(shared_inputs, left))
         for outcome in _run_all(pair, left, shared, jobs, keys):
             done[outcome.case] = outcome
             _save(options.out, done)
@@ -135,13 +136,13 @@ def _run_one(pair: Pair, case: Case, options: RunOptions, key: str) -> Outcome:
     )
 
 
-def _stock(pantry: Path, cases: Sequence[Case]) -> Path:
+def _stock(shared_inputs: Path, cases: Sequence[Case]) -> Path:
     """Make the input files that more than one case names, once."""
     files = {file.name: file for case in cases for file in case.files}
     for name, file in files.items():
         if sum(name in case.argv for case in cases) > 1:
-            make_input(file, pantry)
-    return pantry
+            make_input(file, shared_inputs)
+    return shared_inputs
 
 
 def _key(case: Case, options: RunOptions, known: dict[str, Any]) -> str:

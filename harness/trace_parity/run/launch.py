@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from trace_parity.bundle.provenance import is_installed
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Pixel
 from trace_parity.pair.programs import Program, Programs
@@ -90,8 +91,8 @@ def build_folder(program: Program) -> Path:
     source = program.source_folder
     if source is None:
         return program.folder
-    is_installed = {"site-packages", "dist-packages"} & set(source.parts)
-    return _copy(source) if program.build and (is_installed or not os.access(source, os.W_OK)) else source
+    is_kept = is_installed(source) or not os.access(source, os.W_OK)
+    return _copy(source) if program.build and is_kept else source
 
 
 def source_files(source: Path) -> list[Path]:

@@ -14,8 +14,9 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
-from trace_parity.result.result import Asked, CaseResult, Result
-from trace_parity.result.result import compare as compare_in_memory
+from trace_parity.result.compare import Asked
+from trace_parity.result.compare import compare as compare_in_memory
+from trace_parity.result.result import CaseResult, Result
 from trace_parity.stream.engine import BLOCK_LIMIT, MANY_WAITING, PIECE, WatchList, join
 from trace_parity.stream.outcome import Findings, result_of
 from trace_parity.stream.registry import UnsuitableError

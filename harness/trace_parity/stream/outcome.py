@@ -16,16 +16,8 @@ from trace_parity.compare.judge import Judged, VariableSummary, _judge_row, defa
 from trace_parity.compare.sites import Looked
 from trace_parity.pair.first_appearance import with_places
 from trace_parity.pair.vocabulary import Key, Scale, Variable
-from trace_parity.result.result import (
-    SCHEMA,
-    Asked,
-    CaseResult,
-    Result,
-    _divergence,
-    _log,
-    _variable,
-    conclude,
-)
+from trace_parity.result.compare import Asked, _divergence, _log, _variable, conclude
+from trace_parity.result.result import SCHEMA, CaseResult, Result
 from trace_parity.result.verdict import of_counts
 from trace_parity.stream.engine import Joined, WatchList
 from trace_parity.stream.source import SIDES
