@@ -14,7 +14,8 @@ from trace_parity.compare.coverage import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.render.blame_text import text
-from trace_parity.result.result import CaseResult, Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import CaseResult, Result
 
 from tests.harness.test_blame_culprits import accused, as_py, printed
 from tests.harness.test_blame_faults import STAR, Fault, Faults, Program, blame, introduced, read, sincg, single
