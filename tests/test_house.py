@@ -95,7 +95,7 @@ def test_the_framework_knows_nothing_of_its_first_pair() -> None:
         assert not found - allowed, path
 
 
-LAYERS = ("pair", "trace", "compare", "blame", "quirks", "result", "stream", "render", "bundle", "run", "cli")
+LAYERS = ("pair", "trace", "compare", "blame", "quirks", "result", "render", "bundle", "run", "cli")
 """From the bottom up. `probe` and the modules outside these folders are below all of them, `cli` alone is above."""
 UPWARD = {
     ("pair/domain.py", "blame"),  # the pair imports its equations, which are made of blame's classes
@@ -103,7 +103,6 @@ UPWARD = {
     ("pair/pair.py", "blame"),  # the type of its equations
     ("render/gate_report.py", "run"),  # the type of a gate's outcomes
     ("result/tables.py", "render"),  # write_html of a table asks for the page
-    ("trace/parquet.py", "stream"),  # columns are written by the streaming reader
 }
 
 

@@ -95,7 +95,8 @@ def test_an_unreadable_line_and_lenient(trace_diff: Cli, logs: tuple[Path, Path]
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith(f"trace-diff: {logs[0]}:1: 'ten' is no number")
     lenient = trace_diff("compare", "--lenient", *logs)
-    assert lenient.returncode == 0
+    assert lenient.returncode == 5  # what it says was not compared
+    assert lenient.stdout.startswith("UNREADABLE")
     assert "unreadable lines 1 + 0" in lenient.stdout
     assert "unreadable in C: line 1: 'ten' is no number" in lenient.stdout
 

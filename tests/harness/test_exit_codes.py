@@ -71,9 +71,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (7, "c.log py.log --waive phi-carryover", "waiver phi-carryover: its divergence is gone"),
     ],
 )
-@pytest.mark.parametrize("way", ["--no-stream", "--stream"])
-def test_compare(folder: Path, code: int, words: str, says: str, way: str) -> None:
-    done = trace_diff(folder, "compare", *words.split(), way)
+def test_compare(folder: Path, code: int, words: str, says: str) -> None:
+    done = trace_diff(folder, "compare", *words.split())
     assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -1,14 +1,12 @@
-"""Golden logs that something happened to: every command ends in one of its exit codes, both comparisons alike."""
+"""Golden logs that something happened to: every command ends in one of its exit codes."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -115,15 +113,6 @@ def ends(*words: object) -> tuple[int, str]:
     return code, out.getvalue()
 
 
-def found(text: str) -> Any:
-    """What both comparisons must agree on."""
-    if not text:
-        return None
-    result = json.loads(text)
-    kept = ("verdict", "exit_code", "headline", "num_divergent", "compared", "first_divergence", "problems", "waivers")
-    return {name: result[name] for name in kept}
-
-
 def mutated(seed: int, folder: Path) -> tuple[Path, Path]:
     rng = random.Random(seed)
     paths = folder / "c.log", folder / "py.log"
@@ -148,10 +137,7 @@ def test_every_command_ends_in_one_of_its_exit_codes(
 ) -> None:
     c, py = mutated(seed, tmp_path_factory.mktemp("fuzz"))
     rest = [*waive, *(["--lenient"] if lenient else [])]
-    ended = [ends("compare", c, py, way, "--format", "json", *rest) for way in ("--no-stream", "--stream")]
-    assert ended[0][0] == ended[1][0]
-    assert ended[0][0] in {0, 1, 4, 5, 6, 7}
-    assert found(ended[0][1]) == found(ended[1][1])
+    assert ends("compare", c, py, "--format", "json", *rest)[0] in {0, 1, 4, 5, 6, 7}
     lenient_word = rest[-1:] if lenient else []
     assert ends("blame", c, py, *lenient_word)[0] in {0, 1, 5, 6}
     assert ends("blame", c, *lenient_word)[0] in {0, 1, 5, 6}

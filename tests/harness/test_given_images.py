@@ -44,9 +44,8 @@ def test_the_shape_that_the_logs_name(inputs: Path) -> None:
     assert caught.value.code == Exit.SHAPE_MISMATCH
 
 
-@pytest.mark.parametrize("way", ["--stream", "--no-stream"])
-def test_the_page_of_two_logs_shows_their_images(trace_diff: Cli, inputs: Path, way: str) -> None:
-    words = ["c.log", "py.log", "--c-image", "c.bin", "--py-image", "py.bin", way]
+def test_the_page_of_two_logs_shows_their_images(trace_diff: Cli, inputs: Path) -> None:
+    words = ["c.log", "py.log", "--c-image", "c.bin", "--py-image", "py.bin"]
     done = trace_diff("compare", *words, "--format", "html:page.html", "--format", "json:result.json")
     assert (done.returncode, done.stdout) == (1, "")
     result = json.loads((inputs / "result.json").read_text())

@@ -15,10 +15,10 @@ from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.result.compare import Asked, compare
 from trace_parity.result.result import CaseResult, Result
-from trace_parity.stream import stream_compare
 from trace_parity.trace import read_trace, read_trace_lines
 
 from tests.harness.conftest import Cli, as_py
+from tests.harness.log_pairs import compare_files
 from tests.harness.test_blame_faults import TwoPixels, introduced
 
 VOCABULARY = shipped().vocabulary
@@ -66,11 +66,15 @@ def both(folder: Path, c: str, py: str, most: int, **asked: Any) -> tuple[Result
     paths[1].write_text(py)
     tables = [read_trace(path, side, VOCABULARY) for path, side in zip(paths, ("C", "PY"), strict=True)]
     held = compare(
-        align(tables[0], tables[1], VOCABULARY), CASE, Contract(), blame_pixels=most, whole_numbers=0, **asked
+        align(tables[0], tables[1], VOCABULARY),
+        CASE,
+        Contract(),
+        pair=shipped(),
+        blame_pixels=most,
+        whole_numbers=0,
+        **asked,
     )
-    streamed = stream_compare(
-        *paths, VOCABULARY, CASE, Contract(), blame_pixels=most, whole_limit=-1, asked=Asked(**asked)
-    )
+    streamed = compare_files(*paths, VOCABULARY, pair=shipped(), blame_pixels=most, whole=-1, asked=Asked(**asked))
     return held, streamed
 
 
@@ -133,25 +137,23 @@ def test_a_waiver_does_not_pass_images_that_differ(
     image.tofile(tmp_path / "a.bin")
     (image * np.float32(1.5)).tofile(tmp_path / "b.bin")
     words = ("--waive", "phi-carryover", "--shape", "3,4", "--c-image", "a.bin", "--py-image")
-    for way in ("--stream", "--no-stream"):
-        done = trace_diff("compare", "c.log", "py.log", way, *words, "a.bin")
-        assert done.returncode == 0, done.stdout
-        done = trace_diff("compare", "c.log", "py.log", way, *words, "b.bin")
-        assert done.returncode == 1
-        assert "left over after waivers: 11 of 12 pixels of the images differ" in done.stdout
+    done = trace_diff("compare", "c.log", "py.log", *words, "a.bin")
+    assert done.returncode == 0, done.stdout
+    done = trace_diff("compare", "c.log", "py.log", *words, "b.bin")
+    assert done.returncode == 1
+    assert "left over after waivers: 11 of 12 pixels of the images differ" in done.stdout
 
 
-def test_a_stale_and_an_expired_waiver_fail_in_both(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
+def test_a_stale_and_an_expired_waiver_fail(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
     (tmp_path / "c.log").write_text(supervisor_log)
     (tmp_path / "py.log").write_text(as_py(supervisor_log))
-    for way in ("--stream", "--no-stream"):
-        done = trace_diff("compare", "c.log", "py.log", way, "--waive", "phi-carryover")
-        assert done.returncode == 7, done.stderr
-        assert done.stdout.startswith("STALE WAIVER")
-        assert "waiver phi-carryover: stale; shows at 0 places" in done.stdout
-        done = trace_diff("compare", "c.log", "py.log", way, "--waive", "phi-carryovr")
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "did you mean phi-carryover?" in done.stderr
+    done = trace_diff("compare", "c.log", "py.log", "--waive", "phi-carryover")
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.startswith("STALE WAIVER")
+    assert "waiver phi-carryover: stale; shows at 0 places" in done.stdout
+    done = trace_diff("compare", "c.log", "py.log", "--waive", "phi-carryovr")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean phi-carryover?" in done.stderr
 
 
 def test_blame_of_two_logs_says_how_much_it_looked_at(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:

@@ -17,6 +17,7 @@ from trace_parity.render import FORMATS, renderer
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
+    from trace_parity.pair.tolerances import Rule
     from trace_parity.result.result import Result
     from trace_parity.run.launch import Progress
     from trace_parity.run.state import Stage
@@ -24,11 +25,36 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _keep_i_know(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    context.meta[_I_KNOW] = value
+    return value
+
+
+_I_KNOW = f"{__name__}.i_know"
+
+
+def rules_of(words: Sequence[str]) -> tuple[Rule, ...]:
+    """The words of --rtol as rules. Raises HarnessError (exit 2)."""
+    from trace_parity.pair.tolerances import parse_rules
+
+    context = click.get_current_context(silent=True)
+    return parse_rules(words, i_know=bool(context is not None and context.meta.get(_I_KNOW)))
+
+
 def output_options(command: F) -> F:
     """--format, --rtol and --lenient, as every comparing command takes them."""
     for option in (
         click.option(
-            "--lenient", is_flag=True, help="Count and list unreadable trace lines instead of refusing the log."
+            "--i-know",
+            is_flag=True,
+            expose_value=False,
+            callback=_keep_i_know,
+            help="Take a tolerance of 1 and more, under which nearly any two numbers agree.",
+        ),
+        click.option(
+            "--lenient",
+            is_flag=True,
+            help="Compare the rest of a log that has unreadable trace lines, and list those. It never ends in parity.",
         ),
         click.option(
             "--rtol",

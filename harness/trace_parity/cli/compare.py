@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,16 @@ from trace_parity.cli.common import (
     output_options,
     pair_option,
     parse_formats,
+    rules_of,
+    stages,
     waive_option,
 )
+from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
+    from trace_parity.compare.found import Found
+    from trace_parity.compare.logs import How
+    from trace_parity.compare.windows import Progress
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
@@ -28,6 +36,13 @@ if TYPE_CHECKING:
     from trace_parity.result.result import CaseResult, Result
 
 _PATH = click.Path(path_type=Path)
+LARGE_BYTES = 32 << 20
+"""Logs beyond which progress is shown."""
+
+
+def _notice_stream(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
+    if value is not None:
+        note("--stream and --no-stream do nothing any more: logs of any size are compared in one way")
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
@@ -39,12 +54,13 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--shape", metavar="SLOW,FAST", help="Pixels of the images. [default: the size that a program printed into its log]"
 )
+@click.option("--stream/--no-stream", default=None, hidden=True, expose_value=False, callback=_notice_stream)
 @click.option(
-    "--stream/--no-stream",
-    default=None,
-    help="Read both logs side by side and hold only what waits for its counterpart, or hold everything. "
-    "[default: stream when a log is larger than 32 MB]",
+    "--sides",
+    metavar="A,B",
+    help="Whose lines to take from each log, for two logs of one side: --sides C,C. [default: C,PY]",
 )
+@click.option("--rank", metavar="N", help="Take the lines of one rank, from logs that several wrote into.")
 @click.option(
     "--columns",
     type=_PATH,
@@ -63,7 +79,8 @@ def compare(
     c_image: Path | None,
     py_image: Path | None,
     shape: str | None,
-    stream: bool | None,
+    sides: str | None,
+    rank: str | None,
     columns: Path | None,
     waive: tuple[str, ...],
     blame_pixels: int,
@@ -76,13 +93,14 @@ def compare(
     Without --case, whatever one log holds must stand in the other too, and vectors must be whole.
     """
     from trace_parity.compare.images import compare_images
-    from trace_parity.pair.tolerances import global_rtol, parse_rules
+    from trace_parity.compare.logs import How
+    from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.compare import Asked
     from trace_parity.run.given_images import embedded, read_images, with_pixels_of_traces
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
-    wanted, rules = parse_formats(formats), parse_rules(rtol_words)
+    wanted, rules = parse_formats(formats), rules_of(rtol_words)
     pair, inferred = pair_for_logs(pair, c_log, py_log)
     if inferred:
         note(inferred)
@@ -91,8 +109,10 @@ def compare(
     given = read_images(pair, c_image, py_image, shape, (c_log, py_log))
     tolerance, rtol = pair.vocabulary.image, global_rtol(rules)
     metrics = None if given is None else compare_images(given.c, given.py, tolerance, rtol)
-    job = _Job(pair, c_log, py_log, case, contract, rules, lenient, columns, Asked(metrics, waive), blame_pixels)
-    result = with_pixels_of_traces(_compare(job, stream))
+    how = How(rtol, lenient, _sides(sides), rank)
+    asked_of = Asked(metrics, waive)
+    job = _Job(pair, (c_log, py_log), case, contract, rules, how, columns, asked_of, blame_pixels)
+    result = with_pixels_of_traces(_compare(job))
     asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     beside = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, given) if given else {})}
     emit(result, wanted, beside)
@@ -115,67 +135,81 @@ class _Job:
     """What is compared, and how."""
 
     pair: Pair
-    c_log: Path
-    py_log: Path
+    logs: tuple[Path, Path]
     label: CaseResult
     contract: Contract
     rules: tuple[Rule, ...]
-    lenient: bool
+    how: How
     columns: Path | None
     asked: Asked
     blame_pixels: int
 
 
-def _compare(job: _Job, stream: bool | None) -> Result:
-    """Streaming where the logs are large or it is asked for, in memory else; both find the same."""
-    from trace_parity.cli.common import stages
-    from trace_parity.pair.tolerances import global_rtol, with_rules
-    from trace_parity.stream import NoCompilerError, UnsuitableError, is_large, stream_compare, with_note
+def _sides(words: str | None) -> tuple[str, str] | None:
+    """`C,PY` as a pair. Raises HarnessError (exit 2)."""
+    if words is None:
+        return None
+    c, _, py = words.upper().partition(",")
+    if {c, py} <= {"C", "PY"}:
+        return c, py
+    raise HarnessError(Exit.USAGE, f"no sides: {words}", where="--sides", expected="C,PY or C,C or PY,PY or PY,C")
+
+
+def _compare(job: _Job) -> Result:
+    from trace_parity.compare.logs import compare_logs
+    from trace_parity.compare.sites import WHOLE_NUMBERS
+    from trace_parity.pair.tolerances import with_rules
+    from trace_parity.result.compare import result_of
     from trace_parity.trace.precision import with_precision
 
-    vocabulary, rtol, why_not = with_rules(job.pair.vocabulary, job.rules), global_rtol(job.rules), ""
-    vocabulary, precision = with_precision(vocabulary, {"C": job.c_log, "PY": job.py_log})
-    if stream or (stream is None and is_large(job.c_log, job.py_log)):
-        try:
-            with stages() as stage, stage(f"comparing {job.c_log.name} and {job.py_log.name}") as progress:
-                result = stream_compare(
-                    job.c_log,
-                    job.py_log,
-                    vocabulary,
-                    job.label,
-                    job.contract,
-                    pair=job.pair,
-                    rtol=rtol,
-                    lenient=job.lenient,
-                    progress=progress,
-                    columns=job.columns,
-                    asked=job.asked,
-                    blame_pixels=job.blame_pixels,
-                )
-            if "streaming" in result.logs["C"].notes:
-                note(result.logs["C"].notes["streaming"])
-            return replace(result, precision=(*precision, *result.precision))
-        except (NoCompilerError, UnsuitableError) as why:
-            why_not = f"compared in memory, not streaming: {why}"
-            note(why_not)
-    from trace_parity.compare.align import align
-    from trace_parity.result.compare import compare as judge_all
-    from trace_parity.trace.parquet import read_any, write_columns
+    vocabulary = with_rules(job.pair.vocabulary, job.rules)
+    vocabulary, precision = with_precision(vocabulary, dict(zip(("C", "PY"), job.logs, strict=True)))
+    with _progress(job.logs) as progress:
+        with compare_logs(job.logs, vocabulary, job.contract, job.how, progress) as found:
+            _check_sides(found, job)
+            result = result_of(found, job.label, job.asked, pair=job.pair, blame_pixels=job.blame_pixels)
+        if job.columns is not None:
+            from trace_parity.trace.column_writer import write_columns
 
-    tables = [
-        read_any(log, side, vocabulary, lenient=job.lenient) for log, side in ((job.c_log, "C"), (job.py_log, "PY"))
-    ]
-    result = judge_all(
-        align(tables[0], tables[1], vocabulary),
-        job.label,
-        job.contract,
-        pair=job.pair,
-        rtol=rtol,
-        images=job.asked.images,
-        waive=job.asked.waive,
-        blame_pixels=job.blame_pixels,
+            write_columns(job.columns, job.logs, vocabulary, job.how.rank)
+    if sum(found.numbers) > WHOLE_NUMBERS:  # that small logs are held needs no word
+        for text in found.notes:
+            note(text)
+    return result.with_precision(precision)
+
+
+@contextmanager
+def _progress(logs: tuple[Path, Path]) -> Iterator[Progress]:
+    """How far large logs have been read, on standard error."""
+    if not any(log.is_file() and log.stat().st_size > LARGE_BYTES for log in logs):
+        yield lambda percent: None
+        return
+    with stages() as stage, stage(f"comparing {logs[0].name} and {logs[1].name}") as progress:
+        yield progress
+
+
+def _check_sides(found: Found, job: _Job) -> None:
+    """Two logs of one side, or in the wrong order, are not what was meant. Raises HarnessError (exit 2)."""
+    swapped = ["side" in table.notes for table in found.tables]
+    if not any(swapped):
+        return
+    same = job.logs[0].exists() and job.logs[1].exists() and job.logs[0].samefile(job.logs[1])
+    if same:
+        note(f"{job.logs[0].name} is compared with itself: parity says nothing")
+        return
+    if all(swapped):
+        raise HarnessError(
+            Exit.USAGE,
+            "the logs are in the wrong order: the first holds lines of PY, the second those of C",
+            where=str(job.logs[0]),
+            expected="C.log PY.log",
+            hint="swap them, or --sides PY,C",
+        )
+    which = "PY" if swapped[0] else "C"
+    raise HarnessError(
+        Exit.USAGE,
+        f"both logs hold lines of {which} only",
+        where=str(job.logs[0 if swapped[0] else 1]),
+        expected="C.log PY.log",
+        hint=f"--sides {which},{which} compares two logs of one side",
     )
-    if job.columns is not None:
-        write_columns(job.columns, (tables[0], tables[1]), vocabulary)
-    result = replace(result, precision=(*precision, *result.precision))
-    return with_note(result, why_not) if why_not else result

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, emit, output_options, pair_option, parse_formats, waive_option
+from trace_parity.cli.common import (
+    blame_pixels_option,
+    emit,
+    output_options,
+    pair_option,
+    parse_formats,
+    rules_of,
+    waive_option,
+)
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -34,7 +42,7 @@ def judge(
     from trace_parity.compare.images import compare_images, read_image
     from trace_parity.pair.case import parse_case
     from trace_parity.pair.contract import Contract
-    from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
+    from trace_parity.pair.tolerances import global_rtol, with_rules
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.result.compare import compare
     from trace_parity.result.result_json import read_result
@@ -42,7 +50,7 @@ def judge(
     from trace_parity.trace.precision import with_precision
 
     wanted = parse_formats(formats)
-    rules = parse_rules(rtol_words)
+    rules = rules_of(rtol_words)
     check_ids(waive, pair.quirks)
     vocabulary, rtol = with_rules(pair.vocabulary, rules), global_rtol(rules)
     stored = read_result(bundle / "result.json")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import emit, output_options, pair_option, parse_formats, stages, waive_option
+from trace_parity.cli.common import emit, output_options, pair_option, parse_formats, rules_of, stages, waive_option
 from trace_parity.cli.pair_options import PairCommand, pair_values, pasted, places
 from trace_parity.errors import Exit, HarnessError
 
@@ -77,14 +77,14 @@ def run(
     The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
     """
     from trace_parity.pair.case import pasted_case, with_pixels
-    from trace_parity.pair.tolerances import global_rtol, parse_rules
+    from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.run.options import RunOptions, with_options
     from trace_parity.run.picks import DEFAULT_PICKS, parse_picks
     from trace_parity.run.run_case import run_case
 
     wanted = parse_formats(formats)
-    rules = parse_rules(rtol_words)
+    rules = rules_of(rtol_words)
     check_ids(waive, pair.quirks)
     argv, pixels = pasted(ctx), places(ctx)
     has_cases = bool(pair.cases()) or bool(pair.focus)

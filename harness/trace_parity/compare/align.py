@@ -1,12 +1,20 @@
-"""Bring two traces together: one row per loop indices, variable and component, and what stands on one side only."""
+"""Two tables in memory, brought together: what judging, quirks and blame look at row by row."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from trace_parity.compare.comparison import Comparison
+from trace_parity.compare.tally import Kept
+from trace_parity.compare.wanted import Wanted
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.first_appearance import with_places
-from trace_parity.pair.vocabulary import Variable, Vocabulary
+from trace_parity.pair.vocabulary import Key, Variable, Vocabulary
+from trace_parity.trace.names import Names
 from trace_parity.trace.table import Number, RowId, TraceTable
+from trace_parity.trace.table_rows import rows_of
 
 
 @dataclass(frozen=True)
@@ -20,30 +28,51 @@ class AlignedRow:
 
 
 @dataclass(frozen=True)
-class SizeMismatch:
-    """A variable that has more numbers on one side than on the other, at the same indices."""
-
-    id: RowId
-    variable: Variable
-    c_size: int
-    py_size: int
-
-
-@dataclass(frozen=True)
 class Alignment:
-    """Rows on both sides in order of evaluation, and the rows that the other side lacks, in order of their own log."""
+    """Two tables and their rows in columns."""
 
     c: TraceTable
     py: TraceTable
     vocabulary: Vocabulary
-    rows: tuple[AlignedRow, ...]
-    c_only: tuple[RowId, ...]
-    py_only: tuple[RowId, ...]
-    size_mismatches: tuple[SizeMismatch, ...]
 
     def variable(self, row: RowId) -> Variable:
         """The variable of a row of either side."""
         return self.c.variables.get(row.variable) or self.py.variables[row.variable]
+
+    def compare(
+        self, *, rtol: float | None = None, contract: Contract | None = None, every: bool = False
+    ) -> Comparison:
+        """Join and judge all rows; `every` keeps each of them."""
+        names = Names(self.vocabulary)
+        sides = [rows_of(table, names) for table in (self.c, self.py)]
+        comparison = Comparison(
+            names, rtol=rtol, wanted=None if contract is None else Wanted(contract, names), every=every
+        )
+        if any(v.tolerance.scale is not None and v.tolerance.scale.kind == "largest" for v in names.variables):
+            for rows in sides:
+                comparison.scales.note_largest(rows)
+        comparison.add(*sides)
+        return comparison
+
+    @cached_property
+    def rows(self) -> tuple[AlignedRow, ...]:
+        """Numbers on both sides, in order of evaluation."""
+        found = self.compare(every=True)
+        return tuple(self.row(kept, found) for kept in in_order(found))
+
+    def row(self, kept: Kept, found: Comparison) -> AlignedRow:
+        """A kept number as it stands in the tables."""
+        variable = found.names.variables[kept.variable]
+        row = RowId(kept.key, variable.id, kept.component)
+        return AlignedRow(row, variable, self.c.rows[row], self.py.rows[row])
+
+    def only(self, outer: Collection[Key], depth: int) -> Alignment:
+        """What is left when only keys whose first `depth` indices are among `outer` stay."""
+
+        def inside(table: TraceTable) -> TraceTable:
+            return replace(table, rows={row: n for row, n in table.rows.items() if row.key[:depth] in outer})
+
+        return Alignment(inside(self.c), inside(self.py), self.vocabulary)
 
 
 def align(c: TraceTable, py: TraceTable, vocabulary: Vocabulary) -> Alignment:
@@ -51,34 +80,10 @@ def align(c: TraceTable, py: TraceTable, vocabulary: Vocabulary) -> Alignment:
     met = with_places(vocabulary, (c.variables, py.variables))
     for table in (c, py):
         table.variables = {name: met[name] for name in table.variables}
-    both = [
-        AlignedRow(row, c.variables[row.variable], number, py.rows[row])
-        for row, number in c.rows.items()
-        if row in py.rows
-    ]
-    both.sort(key=lambda r: vocabulary.order(r.variable, r.id.key, r.id.component))
-    c_only = [row for row in c.rows if row not in py.rows]
-    py_only = [row for row in py.rows if row not in c.rows]
-    mismatches = {**_size_mismatches(c_only, c, py), **_size_mismatches(py_only, c, py)}
-    lonely = {(m.id.key, m.id.variable) for m in mismatches.values()}
-    return Alignment(
-        c,
-        py,
-        vocabulary,
-        tuple(both),
-        tuple(row for row in c_only if (row.key, row.variable) not in lonely),
-        tuple(row for row in py_only if (row.key, row.variable) not in lonely),
-        tuple(mismatches.values()),
-    )
+    return Alignment(c, py, vocabulary)
 
 
-def _size_mismatches(lonely: list[RowId], c: TraceTable, py: TraceTable) -> dict[RowId, SizeMismatch]:
-    """Where the first number stands on both sides and a later one does not."""
-    found: dict[RowId, SizeMismatch] = {}
-    for row in lonely:
-        first = row._replace(component=0)
-        if row.component and first in c.rows and first in py.rows and first not in found:
-            variable = c.variables[row.variable]
-            sizes = (len(c.vector(row.key, row.variable)), len(py.vector(row.key, row.variable)))
-            found[first] = SizeMismatch(first, variable, *sizes)
-    return found
+def in_order(found: Comparison) -> list[Kept]:
+    """Every row that a comparison kept, in order of evaluation."""
+    variables, order = found.names.variables, found.vocabulary.order
+    return sorted(found.rows, key=lambda k: order(variables[k.variable], k.key, k.component))

@@ -37,8 +37,11 @@ class Rule:
         return not self.names or fnmatch.fnmatchcase(name, self.names)
 
 
-def parse_rules(words: Iterable[str]) -> tuple[Rule, ...]:
-    """The rules in the words of --rtol, in their order; a later one wins. Raises HarnessError (exit 2)."""
+def parse_rules(words: Iterable[str], *, i_know: bool = False) -> tuple[Rule, ...]:
+    """The rules in the words of --rtol, in their order; a later one wins. Raises HarnessError (exit 2).
+
+    A relative tolerance of 1 and more passes numbers of either sign: it is taken only with `i_know`.
+    """
     rules = []
     for word in " ".join(words).split():
         match = RULE.fullmatch(word)
@@ -49,6 +52,14 @@ def parse_rules(words: Iterable[str]) -> tuple[Rule, ...]:
                 f"{word!r} is no tolerance",
                 where="--rtol",
                 expected="1e-6, F_latt:1e-9, 'rot_*:1e-12', F_latt:abs=1e-9 or F_latt:ulp=4",
+            )
+        if value >= 1 and match["part"] != "ulp" and not i_know:
+            raise HarnessError(
+                Exit.USAGE,
+                f"a tolerance of {value:g} lets nearly any two numbers agree",
+                where="--rtol",
+                expected="less than 1",
+                hint="--i-know takes it all the same",
             )
         rules.append(Rule(match["names"] or "", match["part"] or "rtol", value))
     return tuple(rules)

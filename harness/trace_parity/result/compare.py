@@ -1,4 +1,4 @@
-"""An alignment judged, blamed and searched for quirks, put together as one Result."""
+"""From a comparison to its Result: judged, covered, blamed, waived, and put in words."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import with_image_shares
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import Coverage, check_coverage
+from trace_parity.compare.found import Found, of_tables
 from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
-from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, narrow
-from trace_parity.compare.tick_table import tick_rows
+from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, choose_sites, looked_at
+from trace_parity.compare.tick_table import TickRow, tick_rows
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.quirk_ledger import Quirk
-from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waiver, apply_waivers
 from trace_parity.result.result import (
@@ -32,11 +31,19 @@ from trace_parity.result.result import (
     Result,
     VariableResult,
 )
-from trace_parity.result.verdict import Verdict, images_differ, of_traces
+from trace_parity.result.verdict import Verdict, images_differ, of_found
 from trace_parity.trace.table import TraceTable
 
-if TYPE_CHECKING:
-    pass
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands beside two traces: images, waivers (see `compare`), settings."""
+
+    images: ImageMetrics | None = None
+    waive: tuple[str, ...] = ()
+    waive_unused: bool = False
+    today: date | None = None
+    settings: tuple[str, ...] = ()
 
 
 def compare(
@@ -54,91 +61,148 @@ def compare(
     blame_pixels: int = PIXELS,
     whole_numbers: int = WHOLE_NUMBERS,
 ) -> Result:
-    """Judge an alignment under a contract and put all findings together.
+    """Compare two tables under a contract; see `result_of` and `Asked`."""
+    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings))
+    found = of_tables(alignment, contract, rtol)
+    return result_of(found, case, asked, pair=pair, blame_pixels=blame_pixels, whole_numbers=whole_numbers)
 
-    `pair` has the ledger of quirks and the equations, none without it. `waive` names quirks that
-    may pass, `waive_unused` says that they need not show; `today` is the day their expiry is held
-    against; `settings` says which settings differ; `blame_pixels` of logs of more than
-    `whole_numbers` are held against the equations.
+
+@dataclass(frozen=True)
+class _Closer:
+    """What was found in the rows that were looked at one by one."""
+
+    quirks: tuple[QuirkFinding, ...] = ()
+    blame: Blame | None = None
+    ticks: tuple[TickRow, ...] = ()
+    looked: Looked | None = None
+    note: str = ""
+
+
+def result_of(
+    found: Found,
+    case: CaseResult,
+    asked: Asked,
+    *,
+    pair: Pair | None = None,
+    blame_pixels: int = PIXELS,
+    whole_numbers: int = WHOLE_NUMBERS,
+) -> Result:
+    """Put all findings together.
+
+    `pair` has the ledger of quirks and the equations, none without it.
+    `asked.waive` names quirks that may pass (quirks/waivers.py), `waive_unused` says that they need not show; `today`
+    is the day their expiry is held against; `settings` says which settings differ (run/preflight.py); `blame_pixels` of
+    logs of more than `whole_numbers` are held against the equations (compare/sites.py).
     """
-    judgement = judge(alignment, rtol=rtol)
-    coverage = check_coverage(alignment, contract)
-    inside, seen, looked = narrow(alignment, judgement, most_pixels=blame_pixels, whole_numbers=whole_numbers)
-    blame = _blame(inside, seen, pair)
-    ledger = pair.quirks if pair is not None else ()
-    findings = find_quirks(alignment, judgement, ledger)
-    if blame is not None:
-        blame = name_unexplained(blame, findings)
-        if images is not None:
-            blame = with_image_shares(blame, images.sum_ratio)
-        known = {f.quirk.id for f in findings}
-        named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
-        findings += tuple(f for f in named if f.quirk.id not in known)
-    divergences = _divergences(alignment, judgement, findings)
+    comparison = found.comparison
+    coverage = check_coverage(comparison, found.tables)
+    rows, summaries = found.first_rows(), found.summaries()
+    closer = _look_closer(found, (rows, summaries), pair, blame_pixels, whole_numbers)
+    if closer.blame is not None and asked.images is not None:
+        closer = dataclasses.replace(closer, blame=with_image_shares(closer.blame, asked.images.sum_ratio))
+    quirk = next((f.quirk.id for f in closer.quirks if f.first_is_it), None)
+    divergences = tuple(_divergence(found.vocabulary, row) for row in rows[:KEPT_DIVERGENCES])
+    if divergences:
+        divergences = (dataclasses.replace(divergences[0], quirk=quirk), *divergences[1:])
     first = divergences[0] if divergences else None
-    verdict = of_traces(alignment, judgement, coverage, (first.name, first.place) if first else None, findings)
-    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings), ledger)
-    verdict, waivers = conclude(verdict, coverage, blame, looked, alignment.vocabulary, asked)
+    verdict = of_found(found, coverage, (first.name, first.place) if first else None, quirk)
+    verdict, waivers = _conclude(verdict, coverage, closer, pair, found.vocabulary, asked)
+    logs = {
+        side: _log(table, count) for side, table, count in zip(("C", "PY"), found.tables, found.numbers, strict=True)
+    }
+    if notes := [*found.notes, *([closer.note] if closer.note else [])]:
+        logs["C"] = dataclasses.replace(logs["C"], notes={**logs["C"].notes, "comparison": "; ".join(notes)})
     return Result(
         schema=SCHEMA,
         case=case,
         verdict=verdict.name,
         exit_code=int(verdict.code),
         headline=verdict.headline,
-        num_divergent=judgement.num_divergent,
+        num_divergent=comparison.divergent,
         compared=coverage.compared,
-        rtol=rtol,
-        needed_rtol=judgement.needed_rtol,
+        rtol=comparison.rtol,
+        needed_rtol=comparison.needed_rtol,
         first_divergence=first,
         coverage=coverage,
         problems=verdict.problems,
-        quirks=tuple(_quirk(f, blame) for f in findings),
-        variables=tuple(_variable(alignment, s) for s in judgement.summaries),
+        quirks=tuple(_quirk(f, closer.blame) for f in closer.quirks),
+        variables=tuple(_variable(found.vocabulary, s) for s in summaries),
         divergences=divergences,
-        logs={"C": _log(alignment.c), "PY": _log(alignment.py)},
-        per_phi=tuple(tick_rows(alignment.c, alignment.py, alignment.vocabulary)),
-        images=images,
-        blame=blame,
-        settings=tuple(settings),
+        logs=logs,
+        per_phi=closer.ticks,
+        images=asked.images,
+        blame=closer.blame,
+        settings=tuple(asked.settings),
         waivers=waivers,
-        looked=looked,
-        precision=default_rule(s.variable for s in judgement.summaries),
+        looked=closer.looked,
+        precision=default_rule(s.variable for s in summaries),
     )
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What stands beside two traces: images, waivers (see `compare`), settings, the ledger of quirks."""
+def _look_closer(
+    found: Found,
+    judged: tuple[Sequence[Judged], Sequence[VariableSummary]],
+    pair: Pair | None,
+    most: int,
+    whole_numbers: int,
+) -> _Closer:
+    """Quirks, blame and the per-tick table: of all rows when they are few, else of chosen sites."""
+    if sum(found.numbers) <= whole_numbers:
+        return _closer(found.read(None), pair, found.comparison.rtol)
+    rows, summaries = judged
+    if not rows:
+        return _Closer(note="the per-tick table is left out")
+    sites = choose_sites(rows, summaries, most)
+    alignment = found.read(sites)
+    closer = _closer(alignment, pair, found.comparison.rtol)
+    seen = judge(alignment, rtol=found.comparison.rtol).num_divergent
+    rest = [ABSENT] * (len(found.vocabulary.loops) - len(sites[0]) if sites else 0)
+    at = ", ".join(found.vocabulary.describe((*site, *rest)) for site in sites[:3])
+    more = f" and {len(sites) - 3} further places" if len(sites) > 3 else ""
+    note = f"the per-tick table is that of {at or 'no pixel'}{more}"
+    return dataclasses.replace(closer, looked=looked_at(len(sites), seen, found.comparison.divergent), note=note)
 
-    images: ImageMetrics | None = None
-    waive: tuple[str, ...] = ()
-    waive_unused: bool = False
-    today: date | None = None
-    settings: tuple[str, ...] = ()
-    quirks: tuple[Quirk, ...] = ()
+
+def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Closer:
+    judgement = judge(alignment, rtol=rtol)
+    blame = _blame(alignment, judgement, pair)
+    ledger = pair.quirks if pair is not None else ()
+    findings = find_quirks(alignment, judgement, ledger)
+    if blame is not None:
+        blame = name_unexplained(blame, findings)
+        known = {f.quirk.id for f in findings}
+        named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
+        findings += tuple(f for f in named if f.quirk.id not in known)
+    return _Closer(findings, blame, tuple(tick_rows(alignment.c, alignment.py, alignment.vocabulary)))
 
 
-def conclude(
+def _conclude(
     verdict: Verdict,
     coverage: Coverage,
-    blame: Blame | None,
-    looked: Looked | None,
+    closer: _Closer,
+    pair: Pair | None,
     vocabulary: Vocabulary,
     asked: Asked,
 ) -> tuple[Verdict, tuple[Waiver, ...]]:
-    """The verdict of two traces with all that stands beside them, the same for both comparisons."""
+    """The verdict of two traces with all that stands beside them."""
     waivers: tuple[Waiver, ...] = ()
-    if looked is not None:
-        verdict = verdict.with_look(looked)
+    if closer.looked is not None:
+        verdict = verdict.with_look(closer.looked)
     if asked.images is not None:
         verdict = verdict.with_images(asked.images)
-    if blame is not None:
-        verdict = verdict.with_cause(blame)
+    if closer.blame is not None:
+        verdict = verdict.with_cause(closer.blame)
     if asked.waive:
         order = [variable.name for variable in vocabulary.variables]
         today = asked.today or datetime.now(UTC).date()
         waived = apply_waivers(
-            asked.waive, asked.quirks, blame, order, today, looked=looked, may_be_unused=asked.waive_unused
+            asked.waive,
+            pair.quirks if pair is not None else (),
+            closer.blame,
+            order,
+            today,
+            looked=closer.looked,
+            may_be_unused=asked.waive_unused,
         )
         if asked.images is not None and (unseen := images_differ(asked.images)):  # equations are asked of traces alone
             waived = dataclasses.replace(waived, left=(*waived.left, unseen))
@@ -157,20 +221,8 @@ def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Bla
     return blame_pair(alignment, judgement, pair.domain)
 
 
-def _divergences(
-    alignment: Alignment, judgement: Judgement, findings: Sequence[QuirkFinding]
-) -> tuple[Divergence, ...]:
-    rows = [row for row in judgement.rows if row.status != "match"][:KEPT_DIVERGENCES]
-    first = _divergence(alignment, rows[0]) if rows else None
-    if first is None:
-        return ()
-    quirk = next((f.quirk.id for f in findings if f.first_is_it), None)
-    return (dataclasses.replace(first, quirk=quirk), *(_divergence(alignment, row) for row in rows[1:]))
-
-
-def _divergence(alignment: Alignment, judged: Judged) -> Divergence:
+def _divergence(vocabulary: Vocabulary, judged: Judged) -> Divergence:
     row, variable = judged.row, judged.row.variable
-    vocabulary = alignment.vocabulary
     loops = {n: i for n, i in zip(vocabulary.loops, row.id.key, strict=True) if i >= 0}
     return Divergence(
         variable=variable.name,
@@ -196,7 +248,7 @@ def _divergence(alignment: Alignment, judged: Judged) -> Divergence:
     )
 
 
-def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
+def _variable(vocabulary: Vocabulary, summary: VariableSummary) -> VariableResult:
     variable, worst = summary.variable, summary.worst
     row = worst.row if worst else None
     return VariableResult(
@@ -214,7 +266,7 @@ def _variable(alignment: Alignment, summary: VariableSummary) -> VariableResult:
         worst_abs=worst.abs_diff if worst else None,
         worst_rel=worst.rel_diff if worst else None,
         worst_ulp=worst.ulp_diff if worst else None,
-        worst_at=alignment.vocabulary.describe(row.id.key) if row else "",
+        worst_at=vocabulary.describe(row.id.key) if row else "",
         depends_on=variable.depends_on,
     )
 
@@ -241,11 +293,11 @@ def _quirk(finding: QuirkFinding, blame: Blame | None) -> QuirkResult:
     )
 
 
-def _log(table: TraceTable) -> LogResult:
+def _log(table: TraceTable, numbers: int) -> LogResult:
     return LogResult(
         table.lines,
         table.trace_lines,
-        len(table.rows),
+        numbers,
         dict(sorted(table.aliased.items())),
         tuple(str(line) for line in table.unreadable),
         dict(table.notes),

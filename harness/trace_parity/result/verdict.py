@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import cause_of, cause_sentence
-from trace_parity.compare.align import Alignment, SizeMismatch
 from trace_parity.compare.coverage import Coverage, cut_off
+from trace_parity.compare.found import Found
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.judge import Judgement
 from trace_parity.compare.sites import Looked
 from trace_parity.errors import Exit
-from trace_parity.quirks.recognise import QuirkFinding
 from trace_parity.quirks.waivers import Waived
 
 
@@ -68,6 +66,8 @@ class Verdict:
             headline = f"waived {', '.join(waived.seen)}: {self.headline}"
             if not coverage.holds:
                 missing = f"{headline}; but not all was compared: {coverage.missing[0]}"
+                if coverage.unreadable:
+                    return verdict._now(Exit.UNREADABLE, "unreadable", missing)
                 return verdict._now(Exit.NOTHING_TO_COMPARE, "incomplete", missing)
             verdict = verdict._now(Exit.PARITY, "parity", headline)
         if verdict.code == Exit.PARITY and waived.failing:
@@ -92,58 +92,34 @@ def images_differ(images: ImageMetrics) -> str:
     return f"{images.pixels_beyond} of {total} pixels of the images differ{lost}"
 
 
-def of_traces(
-    alignment: Alignment,
-    judgement: Judgement,
-    coverage: Coverage,
-    first: tuple[str, str] | None,
-    findings: Sequence[QuirkFinding],
-) -> Verdict:
-    """The verdict of two traces; `first` is name and place of the first divergence."""
-    return of_counts(
-        coverage,
-        cut=cut_off(alignment),
-        mismatches=[_size_problem(alignment, m) for m in alignment.size_mismatches],
-        first=first,
-        quirk=next((f.quirk.id for f in findings if f.first_is_it), None),
-        num_divergent=judgement.num_divergent,
-        needed_rtol=judgement.needed_rtol,
-        numbers=(len(alignment.c.rows), len(alignment.py.rows)),
-    )
-
-
-def of_counts(
-    coverage: Coverage,
-    *,
-    cut: str | None,
-    mismatches: Sequence[str],
-    first: tuple[str, str] | None,
-    quirk: str | None,
-    num_divergent: int,
-    needed_rtol: float,
-    numbers: tuple[int, int],
-) -> Verdict:
-    """The same from what was counted: `numbers` are those of the C log and of the PY log, `quirk` is the first's."""
+def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, quirk: str | None) -> Verdict:
+    """The verdict of two traces; `first` is name and place of the first divergence, `quirk` the known one it is."""
+    comparison = found.comparison
+    cut, mismatches = cut_off(comparison, found.tables, found.last_differs), found.mismatches()
     problems = (*mismatches, *coverage.missing)
     if cut is not None:
         return Verdict(Exit.UNREADABLE, "unreadable", cut, (cut, *problems))
     if mismatches:
         return Verdict(Exit.SHAPE_MISMATCH, "shapes differ", mismatches[0], problems)
     if first is not None:
-        number = f"{num_divergent} of {coverage.compared} numbers differ"
+        number = f"{comparison.divergent} of {coverage.compared} numbers differ"
         known = "" if quirk is None else f": known quirk {quirk}"
         return Verdict(Exit.DIVERGENCE, "divergence", f"first at {first[0]} ({first[1]}){known}; {number}", problems)
+    if coverage.unreadable:
+        headline = f"{coverage.unreadable} trace lines could not be read; of the rest {coverage.compared} numbers agree"
+        return Verdict(Exit.UNREADABLE, "unreadable", headline, problems)
     if coverage.compared == 0:
-        c, py = numbers
+        c, py = found.numbers
         headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
+        why = [f"{side}: {reason}" for side, reason in zip(("C", "PY"), found.nothing, strict=True) if reason]
+        if why:
+            headline = f"{headline}; {'; '.join(why)}"
+        elif coverage.missing:
+            headline = f"{headline}; {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "nothing compared", headline, problems)
     if not coverage.holds:
         headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "incomplete", headline, problems)
-    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {needed_rtol:.2g} would do"
+    needed = comparison.needed_rtol
+    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {needed:.2g} would do"
     return Verdict(Exit.PARITY, "parity", headline, problems)
-
-
-def _size_problem(alignment: Alignment, mismatch: SizeMismatch) -> str:
-    where = alignment.vocabulary.describe(mismatch.id.key)
-    return f"{mismatch.variable.name}: {mismatch.c_size} numbers in C, {mismatch.py_size} in PY, at {where}"

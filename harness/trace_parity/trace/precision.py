@@ -11,7 +11,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from trace_parity.errors import HarnessError
 from trace_parity.pair.vocabulary import Tolerance, Vocabulary
+from trace_parity.trace.log_file import LogFile
+from trace_parity.trace.prefix import find_trace
 
 FULL_DIGITS = 17
 """A double printed with this many digits loses nothing."""
@@ -34,11 +37,16 @@ def printed_digits(path: Path) -> int:
     A log that cannot be read as text (columns, a missing file) is taken for exact; reading it will say what is wrong.
     """
     try:
-        with path.open("rb") as stream:
-            text = stream.read(SAMPLE_BYTES).decode("utf-8", "replace")
-    except OSError:
+        log = LogFile(path)
+        try:
+            with log.guard():
+                text = log.buffered().read(SAMPLE_BYTES).decode("utf-8", "replace")
+        finally:
+            log.close()
+    except HarnessError:
         return FULL_DIGITS
-    lines = [line.partition(" ")[2] for line in text.split("\n")[:-1] if line.startswith(("TRACE_C", "TRACE_PY"))]
+    found = (find_trace(line) for line in text.split("\n")[:-1] if "TRACE_" in line)
+    lines = [one.text.partition(" ")[2] for one in found if one is not None]
     digits = [significant_digits(number) for line in lines for number in _NUMBER.findall(line)]
     if len(digits) < ENOUGH_NUMBERS or max(digits) < ENOUGH_DIGITS:
         return FULL_DIGITS

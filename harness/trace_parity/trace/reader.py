@@ -1,82 +1,222 @@
-"""From a log to a TraceTable. Reads line by line: nothing but the rows is held."""
+"""From a log to a TraceTable, and the one reader of a line that every way of reading a log goes through."""
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary import Alias, Key, Variable, Vocabulary
 from trace_parity.trace.lines import BadLineError, ParsedLine, looks_cut, parse_line
+from trace_parity.trace.log_file import LogFile
+from trace_parity.trace.number import Parsed
+from trace_parity.trace.prefix import Prefixes, find_trace, pieces, without_colour
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
+from trace_parity.trace.text_value import text_number, text_variable
+
+SIDES = ("C", "PY")
+ALIAS_RTOL = 1e-6
+"""What two names for one quantity may differ by in one log: they are often printed with different digits."""
 
 
-def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool = False) -> TraceTable:
+class Value(NamedTuple):
+    """One number of a line: where it belongs, and what it is."""
+
+    key: Key
+    variable: Variable
+    component: int
+    text: str
+    number: Parsed
+    pos: int  # its place in the line
+    aliased: bool
+
+
+class LineReader:
+    """Reads lines one by one; what a log holds besides numbers is gathered per side in `tables`.
+
+    `rank` names the one process whose lines are taken from a log of several.
+    """
+
+    def __init__(self, path: str, vocabulary: Vocabulary, rank: str | None = None) -> None:
+        self.path, self.vocabulary, self.rank = path, vocabulary, rank
+        self.tables = {side: TraceTable(side, path) for side in SIDES}
+        self.prefixes = {side: Prefixes() for side in SIDES}
+        self._named = getattr(vocabulary, "index_names", {})
+
+    def read(self, raw: str, number: int) -> Iterator[tuple[str, ParsedLine, list[Value]]]:
+        """The trace lines within one line of the log: side, form and numbers. Lines that do not parse are gathered."""
+        for piece in pieces(raw):
+            found = find_trace(without_colour(piece))
+            if found is None:
+                continue
+            side = "C" if found.text.startswith("TRACE_C") else "PY"
+            table, prefixes = self.tables[side], self.prefixes[side]
+            if found.rank is not None:
+                prefixes.ranks[found.rank] += 1
+                if self.rank is not None and found.rank != self.rank:
+                    prefixes.passed_over += 1
+                    continue
+            try:
+                parsed = parse_line(found.text, self.vocabulary.loops, self._named)
+                if parsed is None:
+                    continue
+                values = self._values(parsed, table)
+            except BadLineError as error:
+                table.last_line = number
+                table.refuse(Unreadable(number, piece, str(error), error.hint))
+                other = SIDES[1 - SIDES.index(side)]
+                if f"TRACE_{other}" in found.text:  # two lines glued into one: lost to both sides
+                    self.tables[other].refuse(Unreadable(number, piece, str(error), error.hint))
+                continue
+            table.trace_lines += 1
+            table.last_line = number
+            if found.prefix:
+                prefixes.add(found.prefix)
+            yield side, parsed, values
+
+    def _values(self, parsed: ParsedLine, table: TraceTable) -> list[Value]:
+        key = self.vocabulary.key(parsed.indices)
+        found: list[Value] = []
+        for name, numbers in parsed.values:
+            variable, alias = self.vocabulary.find(name, key)
+            table.variables.setdefault(sys.intern(variable.id), variable)
+            first, factor = 0, 1.0
+            if alias is not None:
+                table.aliased[name] = read_as(variable, alias)
+                first, factor = alias.component or 0, alias.factor
+            for component, (text, number) in enumerate(numbers, start=first):
+                if factor != 1.0:
+                    number = Parsed(number.value * factor, None)
+                found.append(Value(key, variable, component, text, number, len(found), alias is not None))
+        for name, text in parsed.texts:
+            variable, _ = self.vocabulary.find(name, key)
+            if variable.listed:
+                raise BadLineError(f"{text.split()[0]!r} is no number", "print numbers with %.17g")
+            variable = text_variable(variable)
+            table.variables.setdefault(sys.intern(variable.id), variable)
+            table.notes[name] = text
+            found.append(Value(key, variable, 0, text, text_number(text), len(found), False))
+        return found
+
+    def finish(self, side: str) -> None:
+        """Say what stood before the lines of a side. Raises HarnessError (exit 2) for the lines of several ranks."""
+        prefixes, table = self.prefixes[side], self.tables[side]
+        if len(prefixes.ranks) > 1 and self.rank is None:
+            ranks = sorted(prefixes.ranks, key=lambda r: (len(r), r))
+            raise HarnessError(
+                Exit.USAGE,
+                f"trace lines of {len(ranks)} ranks: {', '.join(ranks[:8])}{', ...' if len(ranks) > 8 else ''}",
+                where=self.path,
+                expected="one rank's",
+                hint=f"--rank {ranks[0]} takes the lines of one",
+            )
+        notes = prefixes.notes()
+        if prefixes.passed_over:
+            notes.append(f"{prefixes.passed_over} lines of other ranks than {self.rank} passed over")
+        if notes:
+            table.notes["prefix"] = "; ".join(notes)
+
+
+def read_as(variable: Variable, alias: Alias) -> str:
+    """What an older name was read as."""
+    return variable.name if alias.component is None else f"{variable.name}[{alias.component}]"
+
+
+def read_trace(
+    path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool = False, rank: str | None = None
+) -> TraceTable:
     """The trace of `side` ("C" or "PY") in the log at `path`.
 
     Both sides' lines may stand in one file; only the asked side's are taken, unless the file holds nothing but the
     other side's (a log compared with itself): then those are. Raises HarnessError (exit 5) when the file cannot be
     read, or when a line begins like a trace line and does not parse and `lenient` is not set.
     """
+    log = LogFile(path)
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as stream:
-            table = read_trace_lines(stream, side, str(path), vocabulary)
-    except OSError as error:
-        raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
+        with log.guard():
+            lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+            table = read_trace_lines(lines, side, str(path), vocabulary, rank=rank)
+    finally:
+        log.close()
     if table.unreadable and not lenient:
-        first, more = table.unreadable[0], len(table.unreadable) - 1
-        also = f" (and {more} more such lines)" if more else ""
-        raise HarnessError(
-            Exit.UNREADABLE,
-            f"{first.why}: {first.text[:120]!r}{also}",
-            where=f"{path}:{first.line}",
-            expected="TRACE_C[key=int ...]: name number ...",
-            hint="--lenient counts and lists such lines instead",
-        )
+        raise unreadable_lines(table)
     return table
 
 
-def read_trace_lines(lines: Iterable[str], side: str, path: str, vocabulary: Vocabulary) -> TraceTable:
+def unreadable_lines(table: TraceTable) -> HarnessError:
+    """The error for a log with lines that cannot be read."""
+    first, more = table.unreadable[0], table.unreadable_lines - 1
+    also = f" (and {more} more such lines)" if more else ""
+    return HarnessError(
+        Exit.UNREADABLE,
+        f"{first.why}: {first.text[:120]!r}{also}",
+        where=f"{table.path}:{first.line}",
+        expected="TRACE_C[key=int ...]: name number ...",
+        hint=first.hint or "mend the print, or --lenient to see what the rest of the log says (never a pass)",
+    )
+
+
+def read_trace_lines(
+    lines: Iterable[str], side: str, path: str, vocabulary: Vocabulary, *, rank: str | None = None
+) -> TraceTable:
     """The trace of `side` among `lines`; unreadable lines are kept in the table."""
-    tables = {name: TraceTable(name, path) for name in ("C", "PY")}
-    wanted = tables[side]
-    count, line = 0, ""
+    reader = LineReader(path, vocabulary, rank)
+    count, raw = 0, "\n"
     for count, raw in enumerate(lines, start=1):
-        line = raw.rstrip("\r\n")
-        if not line.startswith("TRACE_"):
+        if count == 1:
+            raw = raw.removeprefix("\ufeff")
+        if "TRACE_" not in raw:
             continue
-        try:
-            parsed = parse_line(line, vocabulary.loops)
-            if parsed is not None:
-                _add(tables[parsed.side], parsed, count, vocabulary)
-        except BadLineError as error:
-            tables["C" if line.startswith("TRACE_C") else "PY"].unreadable.append(Unreadable(count, line, str(error)))
-    other = tables["PY" if side == "C" else "C"]
+        for of, _, values in reader.read(raw, count):
+            _add(reader.tables[of], values, count, raw, vocabulary)
+    wanted, other = reader.tables[side], reader.tables["PY" if side == "C" else "C"]
+    taken = side
     if not wanted.trace_lines and not wanted.unreadable and (other.trace_lines or other.unreadable):
-        wanted, wanted.side = other, side
+        taken, wanted = other.side, other
+    reader.finish(taken)
+    if taken != side:
+        wanted.side = side
         wanted.notes["side"] = f"the log holds only lines of the other side; they are taken as {side}"
     wanted.lines = count
-    wanted.unterminated = bool(count) and not raw.endswith("\n") and looks_cut(line)
+    wanted.unterminated = bool(count) and not raw.endswith("\n") and looks_cut(raw.rstrip("\r"))
     return wanted
 
 
-def _add(table: TraceTable, parsed: ParsedLine, line: int, vocabulary: Vocabulary) -> None:
-    table.trace_lines += 1
-    key = vocabulary.key(parsed.indices)
-    table.notes.update(parsed.notes)
-    for name, words in parsed.values:
-        variable, alias = vocabulary.find(name, key)
-        variable_id = sys.intern(variable.id)
-        table.variables.setdefault(variable_id, variable)
-        first, factor = 0, 1.0
-        if alias is not None:
-            table.aliased[name] = variable.name if alias.component is None else f"{variable.name}[{alias.component}]"
-            first, factor = alias.component or 0, alias.factor
-        for component, word in enumerate(words, start=first):
-            number = Number(float(word) * factor if factor != 1.0 else float(word), word, line)
-            row = RowId(key, variable_id, component)
-            earlier = table.rows.setdefault(row, number)
-            if earlier is not number and earlier.text != word and alias is None and earlier.value != number.value:
-                where = vocabulary.describe(key)
-                raise BadLineError(f"{name} stands twice at {where}: {earlier.text} on line {earlier.line}, now {word}")
+def _add(table: TraceTable, values: list[Value], line: int, raw: str, vocabulary: Vocabulary) -> None:
+    refused = False
+    for value in values:
+        row = RowId(value.key, sys.intern(value.variable.id), value.component)
+        number = Number(value.number.value, value.text, line, value.number.whole, value.aliased)
+        earlier = table.rows.setdefault(row, number)
+        if earlier is not number and not refused and contradicts(earlier, number):
+            table.refuse(twice(value.variable, row, earlier, number, raw, vocabulary))
+            refused = True
+
+
+def contradicts(earlier: Number, later: Number) -> bool:
+    """Whether two numbers of one row in one log cannot both be right."""
+    if earlier.whole is not None and later.whole is not None:
+        return earlier.whole != later.whole
+    a, b = earlier.value, later.value
+    if a == b or (a != a and b != b):
+        return False
+    if earlier.aliased or later.aliased:
+        return not abs(a - b) <= ALIAS_RTOL * max(abs(a), abs(b))
+    return True
+
+
+def twice(
+    variable: Variable, row: RowId, earlier: Number, later: Number, raw: str, vocabulary: Vocabulary
+) -> Unreadable:
+    """The line that gives a row another number than an earlier line."""
+    component = f"[{row.component}]" if row.component or variable.size > 1 else ""
+    return Unreadable(
+        later.line,
+        raw.rstrip("\r\n"),
+        f"{variable.name}{component} stands twice at {vocabulary.describe(row.key)}: {earlier.text} on line "
+        f"{earlier.line}, now {later.text}",
+        "print each value once per index of its loops, with the loops' indices in the brackets",
+    )

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from trace_parity.pair.vocabulary import Key, Variable
 
+KEPT_UNREADABLE = 1000
+"""How many unreadable lines of a log are listed; the count covers all."""
+
 
 class RowId(NamedTuple):
     """What a row is known by. Never a line number, never how often a name occurred."""
@@ -17,11 +20,16 @@ class RowId(NamedTuple):
 
 
 class Number(NamedTuple):
-    """One printed number: its value, how it stood in the log, and on which line."""
+    """One printed number: its value, how it stood in the log, and on which line.
+
+    `whole` is the integer where one was printed, whatever its size; `aliased` is true under an older name.
+    """
 
     value: float
     text: str
     line: int
+    whole: int | None = None
+    aliased: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Unreadable:
     line: int
     text: str
     why: str
+    hint: str = ""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.why}: {self.text[:120]}"
@@ -42,7 +51,8 @@ class TraceTable:
 
     `rows` is in the order of the log (judging does not use that order; telling a cut-off log does). `variables` has
     every variable met, by id. `aliased` says which older names were met and what they were read as. `unterminated` is
-    true when the last line lacks its newline, as a log cut off in the middle of a write does.
+    true when the last line lacks its newline, as a log cut off in the middle of a write does; `last_line` is the number
+    of the last trace line.
     """
 
     side: str  # "C" or "PY"
@@ -55,6 +65,20 @@ class TraceTable:
     lines: int = 0
     trace_lines: int = 0
     unterminated: bool = False
+    further_unreadable: int = 0
+    last_line: int = 0
+
+    @property
+    def unreadable_lines(self) -> int:
+        """How many lines do not parse; `unreadable` lists the first of them."""
+        return len(self.unreadable) + self.further_unreadable
+
+    def refuse(self, line: Unreadable) -> None:
+        """One more line that does not parse."""
+        if len(self.unreadable) < KEPT_UNREADABLE:
+            self.unreadable.append(line)
+        else:
+            self.further_unreadable += 1
 
     def value(self, key: Key, variable: str, component: int = 0) -> float | None:
         """The number at that row, or None."""

@@ -1,6 +1,6 @@
 /* Decimal to double, correctly rounded. Method: D. Lemire, Number parsing at a gigabyte per second, Software: Practice
  * and Experience 51 (2021) 1700; whatever that method leaves open goes to strtod. */
-#include "trace_stream.h"
+#include "scan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,8 @@ __extension__ typedef unsigned __int128 wide;
 
 #define LOWEST (-342)
 static uint64_t powers[2 * 651];
+
+void ts_powers(const uint64_t *table);
 
 void ts_powers(const uint64_t *table) {
     memcpy(powers, table, sizeof powers);
@@ -127,9 +129,10 @@ static int convert(const char *start, const decimal *d, double *value) {
     return 1;
 }
 
-int ts_number(const char **at, double *value) {
+int ts_number(const char **at, double *value, int *whole) {
     const char *s = *at;
     int negative = *s == '-';
+    *whole = 0;
     if (*s == '-' || *s == '+') s++;
     if (s[0] == 'n' && s[1] == 'a' && s[2] == 'n') {
         *value = (double)__builtin_nan("");
@@ -143,19 +146,25 @@ int ts_number(const char **at, double *value) {
     }
     decimal d = {0, 0, 0, 0};
     const char *start = s, *end = digits(s, &d, 0);
-    int any = end != start;
+    int any = end != start, integer = 1;
+    if (end - start > TS_EXACT_DIGITS && *end != '.' && *end != 'e' && *end != 'E') return 0;
     if (*end == '.') {
         const char *fraction = end + 1;
         end = digits(fraction, &d, 1);
         any |= end != fraction;
+        integer = 0;
     }
     if (!any) return 0;
     if (*end == 'e' || *end == 'E') {
         end = exponent(end + 1, &d);
         if (end == NULL) return 0;
+        integer = 0;
     }
     if (!convert(start, &d, value)) return 0;
+    /* A number that no double holds is for the caller to refuse. */
+    if (d.w != 0 && (*value == 0.0 || *value > 1.7976931348623157e308)) return 0;
     if (negative) *value = -*value;
+    *whole = integer;
     *at = end;
     return 1;
 }

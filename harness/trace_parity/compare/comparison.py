@@ -1,0 +1,271 @@
+"""The comparison: windows of rows of both sides go in, counts and the rows worth reporting are kept.
+
+A window is any set of rows that has all of a key on both sides. Logs of any size are compared by windows
+(compare/windows.py), two tables in memory as a single one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trace_parity.compare.join import Contradiction, Window, join
+from trace_parity.compare.look import Look, component_at, key_of, places_of
+from trace_parity.compare.scales import Scales
+from trace_parity.compare.tally import Kept, Mismatch, Place, SideTally, VariableTally, Wrong
+from trace_parity.compare.tolerance_table import (
+    DIVERGENT,
+    MATCH,
+    Differences,
+    ToleranceTable,
+    judge_numbers,
+    table_of,
+)
+from trace_parity.compare.wanted import Wanted
+from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
+from trace_parity.trace.names import Names
+from trace_parity.trace.number import EXACT_DIGITS
+from trace_parity.trace.rows import WHOLE, Rows, spread
+
+KEPT_MISMATCHES = 1000
+"""How many vectors of differing size are listed."""
+
+Ints = npt.NDArray[np.int64]
+
+
+class Comparison:
+    """What two logs have in common, and how far that agrees."""
+
+    def __init__(
+        self, names: Names, *, rtol: float | None = None, wanted: Wanted | None = None, every: bool = False
+    ) -> None:
+        self.names, self.rtol, self.every = names, rtol, every
+        self.vocabulary: Vocabulary = names.vocabulary
+        self.wanted = wanted
+        self.scales = Scales(names)
+        self.tallies: list[VariableTally] = []
+        self.sides = (SideTally(), SideTally())
+        self.kept: list[tuple[tuple[Any, ...], Kept]] = []
+        self.rows: list[Kept] = []  # all of them, where they are asked for
+        self.needed_rtol = 0.0
+        self.mismatches: list[Mismatch] = []
+        self.further_mismatches = 0
+        self.contradictions: list[Contradiction] = []
+        self.met: set[int] = set()
+        self._table: ToleranceTable | None = None
+        self._variables: list[Any] = []
+
+    @property
+    def compared(self) -> int:
+        """Numbers on both sides."""
+        return sum(tally.compared for tally in self.tallies)
+
+    @property
+    def divergent(self) -> int:
+        """Of those, how many differ."""
+        return sum(tally.divergent for tally in self.tallies)
+
+    def table(self) -> ToleranceTable:
+        """The tolerances of all variables met so far."""
+        variables = self.names.variables
+        if self._table is None or self._variables != variables:
+            self._variables = list(variables)
+            self._table = table_of(variables, self.rtol)
+        while len(self.tallies) < len(variables):
+            self.tallies.append(VariableTally())
+        return self._table
+
+    def add(self, c: Rows, py: Rows) -> None:
+        """Join and judge the rows of a window."""
+        if not len(c) and not len(py):
+            return
+        table = self.table()
+        window = join(c, py, len(self.names.variables))
+        self.contradictions += window.contradictions
+        self._count_sides(window)
+        self._lonely(window)
+        self._sizes(window)
+        if self.wanted is not None:
+            self.wanted.look(window)
+        self._judge(window, table)
+
+    def _count_sides(self, window: Window) -> None:
+        pairs, (a, b) = window.pairs, window.sides
+        self.met.update(np.unique(np.concatenate([a.rows.variable, b.rows.variable])).tolist())
+        for side, own, of_pairs in ((0, a.rows, pairs.c_row), (1, b.rows, pairs.py_row)):
+            tally = self.sides[side]
+            tally.numbers += int(own.count.sum())
+            if not len(own):
+                continue
+            if tally.first_key is None and len(within := np.flatnonzero((own.keys != ABSENT).any(axis=1))):
+                tally.first_key = key_of(own.keys[within[np.argmin(own.line[within])]])
+            if len(of_pairs):
+                line = own.line[of_pairs]
+                last = of_pairs[line == line.max()]
+                tally.shared = max(tally.shared, (int(line.max()), int(own.pos[last].max())))
+            self._last(side, own, window)
+
+    def _last(self, side: int, own: Rows, window: Window) -> None:
+        """The last number of a log, and the other side's at its place."""
+        tally, line = self.sides[side], int(own.line.max())
+        if line < tally.last_line:
+            return
+        rows = np.flatnonzero(own.line == line)
+        row = int(rows[np.argmax(own.pos[rows])])
+        component = int(own.first[row] + own.count[row] - 1)
+        place = (line, int(own.offset[row]), int(own.pos[row] + own.count[row] - 1))
+        other = window.sides[1 - side]
+        partner: Place | None = None
+        code = window.sides[side].code[row]
+        for i in range(*np.searchsorted(other.code, [code, code + 1])):
+            first = int(other.rows.first[i])
+            if first <= component < first + int(other.rows.count[i]):
+                partner = (
+                    int(other.rows.line[i]),
+                    int(other.rows.offset[i]),
+                    int(other.rows.pos[i]) + component - first,
+                )
+        tally.last_line, tally.last = line, (place, partner)
+        tally.last_mismatched = any(window.sides[0].code[m[0]] == code for m in window.mismatches)
+
+    def _lonely(self, window: Window) -> None:
+        for side, (rows, component) in enumerate(window.lonely):
+            if not len(rows):
+                continue
+            own = window.sides[side].rows
+            variable = own.variable[rows]
+            tally = self.sides[side]
+            tally.only += len(rows)
+            place = own.pos[rows] + component - own.first[rows]
+            line = own.line[rows]
+            order = np.lexsort((place, line, variable))
+            rows, variable, place, line = rows[order], variable[order], place[order], line[order]
+            codes = window.sides[side].code[rows]
+            begins = np.flatnonzero(np.r_[True, variable[1:] != variable[:-1]])
+            for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
+                found = self.tallies[int(variable[begin])]
+                found.only[side] += int(end - begin)
+                found.places[side] += len(np.unique(codes[begin:end]))
+                first = ((int(line[begin]), int(place[begin])), key_of(own.keys[rows[begin]]))
+                known = found.first_only[side]
+                if known is None or first[0] < known[0]:
+                    found.first_only[side] = first
+                if tally.first_only is None or first[0] < tally.first_only[0]:
+                    tally.first_only = (first[0], int(variable[begin]), first[1])
+                    tally.open_end = self._is_open(window, side, first[1])
+
+    def _is_open(self, window: Window, side: int, key: Key) -> bool:
+        """Whether the other log has something of the place that `key` is in, and nothing that closes it."""
+        variables = self.names.variables
+        close = [n for n, variable in enumerate(variables) if variable.scope.closing]
+        loops = {loop for n in close for loop in variables[n].scope.loops}
+        outer = [i for i, loop in enumerate(self.vocabulary.loops) if loop in loops]
+        both = (window.sides[side].rows, window.sides[1 - side].rows)
+        here = [np.all(rows.keys[:, outer] == np.array(key)[outer], axis=1) for rows in both]
+        closed = [bool(np.isin(rows.variable[at], close).any()) for rows, at in zip(both, here, strict=True)]
+        return closed[0] and not closed[1] and bool(here[1].any())
+
+    def _sizes(self, window: Window) -> None:
+        pairs, own = window.pairs, window.sides[0].rows
+        variable = own.variable[pairs.c_row[: pairs.vectors]]
+        size = np.array([v.size for v in self.names.variables], np.int64)[variable]
+        for i in np.flatnonzero((size > 0) & (pairs.count[: pairs.vectors] != size)):
+            row = int(pairs.c_row[i])
+            tally = self.tallies[int(variable[i])]
+            tally.wrong_places += 1
+            wrong = Wrong(int(own.line[row]), key_of(own.keys[row]), int(pairs.count[i]))
+            if tally.first_wrong is None or wrong < tally.first_wrong:
+                tally.first_wrong = wrong
+        for row, c_size, py_size, line, side in window.mismatches:
+            if len(self.mismatches) < KEPT_MISMATCHES:
+                made = Mismatch(side, line, int(own.variable[row]), key_of(own.keys[row]), c_size, py_size)
+                self.mismatches.append(made)
+            else:
+                self.further_mismatches += 1
+
+    def _judge(self, window: Window, table: ToleranceTable) -> None:
+        pairs = window.pairs
+        if not len(pairs.count):
+            return
+        a, b = window.sides[0].rows, window.sides[1].rows
+        variable = a.variable[pairs.c_row]
+        totals = np.bincount(variable, weights=pairs.count, minlength=len(self.tallies))
+        for n in np.flatnonzero(totals):
+            self.tallies[n].compared += int(totals[n])
+        c_at, py_at = spread(pairs.c_start, pairs.count), spread(pairs.py_start, pairs.count)
+        c, py = a.values[c_at], b.values[py_at]
+        run = np.repeat(np.arange(len(pairs.count)), pairs.count)
+        far = _exactly_different(window, c, py, c_at, py_at, run) if a.exact or b.exact else None
+        if self.every:
+            chosen = np.arange(len(c))
+        else:
+            differs = c != py
+            if far is not None:
+                differs |= far
+            chosen = np.flatnonzero(differs)
+            self._keep_equal(window, variable)
+            if not len(chosen):
+                return
+        run, c, py = run[chosen], c[chosen], py[chosen]
+        whole = ((a.flags[pairs.c_row] & b.flags[pairs.py_row] & WHOLE) > 0)[run]
+        of_number = variable[run]
+        scale = self.scales.of(window, run, of_number, np.maximum(np.abs(c), np.abs(py)), table)
+        judged = judge_numbers(c, py, of_number, scale, whole, table)
+        if far is not None:
+            _apart(judged, far[chosen] & table.whole[of_number], c)
+        look = Look(self, window, judged, chosen, run, c, py, c_at, py_at)
+        look.tally(of_number)
+
+    def _keep_equal(self, window: Window, variable: npt.NDArray[np.int32]) -> None:
+        """The first row of each variable, which is the worst one where all are equal."""
+        for begin in np.flatnonzero(np.r_[True, variable[1:] != variable[:-1]]):
+            tally = self.tallies[int(variable[begin])]
+            if tally.worst is not None and tally.worst.badness > (False, 0.0, 0.0):
+                continue
+            pairs, (a, b) = window.pairs, window.sides
+            key = key_of(a.rows.keys[pairs.c_row[begin]])
+            if tally.worst is not None and tally.worst.key <= key:
+                continue
+            value = float(a.rows.values[pairs.c_start[begin]])
+            if value != value:
+                continue
+            places = places_of(window, int(begin), 0)
+            component = component_at(a.rows, int(pairs.c_row[begin]), int(pairs.c_start[begin]))
+            py = float(b.rows.values[pairs.py_start[begin]])
+            if value == py:
+                made = Kept(int(variable[begin]), key, component, value, py, places, MATCH, 0.0, 0.0, 0.0, 0.0)
+                tally.worst = made
+
+
+def _exactly_different(
+    window: Window,
+    c: npt.NDArray[np.float64],
+    py: npt.NDArray[np.float64],
+    c_at: Ints,
+    py_at: Ints,
+    run: Ints,
+) -> npt.NDArray[np.bool_]:
+    """Whole numbers that differ although no double tells them apart."""
+    made = np.zeros(len(c), np.bool_)
+    pairs, (a, b) = window.pairs, window.sides
+    whole = ((a.rows.flags[pairs.c_row] & b.rows.flags[pairs.py_row] & WHOLE) > 0)[run]
+    for i in np.flatnonzero(whole & (c == py) & (np.abs(c) >= 10.0**EXACT_DIGITS)):
+        places = places_of(window, int(run[i]), int(c_at[i] - pairs.c_start[run[i]]))
+        both = [
+            side.rows.exact.get((place[0], place[2]), int(value))
+            for side, place, value in zip((a, b), places, (c[i], py[i]), strict=True)
+        ]
+        made[i] = both[0] != both[1]
+    return made
+
+
+def _apart(judged: Differences, far: npt.NDArray[np.bool_], c: npt.NDArray[np.float64]) -> None:
+    """Whole numbers of one double are as far apart as can be told: by less than its neighbours."""
+    if far.any():
+        judged.status[far] = DIVERGENT
+        judged.absolute[far] = 1.0
+        judged.relative[far] = 1.0 / np.abs(c[far])
+        judged.allowed[far] = 0.0
+        judged.needed[far] = np.inf

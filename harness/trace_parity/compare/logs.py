@@ -1,0 +1,217 @@
+"""Two logs on disk, of any size, compared: opened, read abreast, joined, and what is reported looked up in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trace_parity.compare.align import AlignedRow, Alignment, align
+from trace_parity.compare.comparison import Comparison
+from trace_parity.compare.found import Found
+from trace_parity.compare.join import Contradiction
+from trace_parity.compare.sites import Site
+from trace_parity.compare.tally import Kept, Place
+from trace_parity.compare.wanted import Wanted
+from trace_parity.compare.windows import (
+    MANY_WAITING,
+    PIECE,
+    BeginAgainError,
+    Progress,
+    Windows,
+    read_abreast,
+    site_depth,
+)
+from trace_parity.pair.contract import Contract
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.trace.log_source import LogSource
+from trace_parity.trace.names import Names
+from trace_parity.trace.reader import SIDES, unreadable_lines
+from trace_parity.trace.rows import Rows
+from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
+
+
+class Source(Protocol):
+    """One log, or one side of a file of columns."""
+
+    size: int
+    table: TraceTable
+
+    @property
+    def position(self) -> int:
+        """How much of `size` has been read."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has been."""
+
+    def begin(self, names: Names) -> None:
+        """Read from the start (again)."""
+
+    def read(self, amount: int) -> Rows:
+        """The rows of about that many further bytes."""
+
+    def finish(self) -> bool:
+        """Complete `table`; False when the log must be read again in another way."""
+
+    def texts(self, places: Collection[Place]) -> dict[Place, str]:
+        """How the numbers at these places are printed."""
+
+    def lines(self, places: Collection[Place]) -> dict[Place, str]:
+        """The lines that these places are in."""
+
+    def in_memory(self, sites: Collection[Site] | None) -> TraceTable:
+        """The rows of some sites and of the whole run, or (None) all."""
+
+    def nothing(self) -> str:
+        """Why the log has no number."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How two logs are compared. `sides` are whose lines are taken from each, `rank` one process's of several."""
+
+    rtol: float | None = None
+    lenient: bool = False
+    sides: tuple[str, str] | None = None
+    rank: str | None = None
+    piece: int = PIECE
+
+
+@contextmanager
+def compare_logs(
+    paths: tuple[Path, Path],
+    vocabulary: Vocabulary,
+    contract: Contract,
+    how: How = How(),
+    progress: Progress = lambda percent: None,
+) -> Iterator[Found]:
+    """Compare two logs (or files of columns). What is found may be used while the context lasts.
+
+    Raises HarnessError: exit 5 for a log that cannot be read (with `how.lenient` only where nothing of it can), exit 2
+    for the lines of several ranks.
+    """
+    with ExitStack() as stack:
+        sources = []
+        for side, path in zip(SIDES, paths, strict=True):
+            sources.append(open_source(path, side, vocabulary, how))
+            stack.callback(sources[-1].close)
+        yield _compare(sources, vocabulary, contract, how, progress)
+
+
+def open_source(path: Path, side: str, vocabulary: Vocabulary, how: How) -> Source:
+    """One log, or one side of a file of columns."""
+    from trace_parity.trace.parquet import ColumnSource, is_columns
+
+    taken = side if how.sides is None else how.sides[SIDES.index(side)]
+    if is_columns(path):
+        return ColumnSource(path, side, taken, vocabulary)
+    return LogSource(path, side, taken, vocabulary, rank=how.rank, other_side=how.sides is None)
+
+
+def _compare(
+    sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, how: How, progress: Progress
+) -> Found:
+    depth, notes = site_depth(vocabulary), list[str]()
+    while True:
+        names = Names(vocabulary)
+        for source in sources:
+            source.begin(names)
+        comparison = Comparison(names, rtol=how.rtol, wanted=Wanted(contract, names))
+        windows = Windows(comparison, depth)
+        try:
+            if _needs_largest(vocabulary):
+                _note_largest(sources, comparison, how.piece)
+                for source in sources:
+                    source.begin(names)
+            read_abreast(sources, windows, progress, how.piece)
+        except BeginAgainError as why:
+            depth = 0
+            notes.append(f"every row was held in memory, since {why}")
+            continue
+        whole = [source.finish() for source in sources]
+        if all(whole):
+            break
+    windows.finish()
+    if windows.most_waiting > MANY_WAITING:
+        notes.append(f"the logs are in different orders: {windows.most_waiting} numbers waited at once")
+    tables = (sources[0].table, sources[1].table)
+    _refuse_contradictions(comparison.contradictions, sources, names)
+    for table in tables:
+        if table.unreadable and not how.lenient:
+            raise unreadable_lines(table)
+    row_of, last_differs = _looked_up(comparison, sources)
+
+    def read(sites: Collection[Site] | None) -> Alignment:
+        c, py = (source.in_memory(sites) for source in sources)
+        return align(c, py, vocabulary)
+
+    nothing = tuple("" if side.numbers else s.nothing() for side, s in zip(comparison.sides, sources, strict=True))
+    return Found(comparison, tables, row_of, last_differs, read, (nothing[0], nothing[1]), tuple(notes))
+
+
+def _needs_largest(vocabulary: Vocabulary) -> bool:
+    """Whether a tolerance asks for the largest magnitude of a variable: then both logs are read twice."""
+    return any(t.scale is not None and t.scale.kind == "largest" for t in vocabulary.tolerances.values())
+
+
+def _note_largest(sources: Sequence[Source], comparison: Comparison, piece: int) -> None:
+    for source in sources:
+        while not source.ended:
+            comparison.scales.note_largest(source.read(piece))
+
+
+def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Source], names: Names) -> None:
+    """Lines that give a number another value than an earlier line are unreadable."""
+    for side, source in enumerate(sources):
+        of_side = [c for c in found if c.side == side]
+        texts = source.texts({place for c in of_side[:1000] for place in (c.earlier, c.later)})
+        lines = source.lines({c.later for c in of_side[:1000]})
+        for one in {c.later[0]: c for c in reversed(of_side)}.values():
+            variable = names.variables[one.variable]
+            component = f"[{one.component}]" if one.component or variable.size > 1 else ""
+            earlier, later = (texts.get(place, "?") for place in (one.earlier, one.later))
+            source.table.refuse(
+                Unreadable(
+                    one.later[0],
+                    lines.get(one.later, f"{variable.name} {later}"),
+                    f"{variable.name}{component} stands twice at {names.vocabulary.describe(one.key)}: {earlier} on "
+                    f"line {one.earlier[0]}, now {later}",
+                    "print each value once per index of its loops, with the loops' indices in the brackets",
+                )
+            )
+        source.table.unreadable.sort(key=lambda u: u.line)
+
+
+def _looked_up(
+    comparison: Comparison, sources: Sequence[Source]
+) -> tuple[Callable[[Kept], AlignedRow], tuple[bool, bool]]:
+    """How what is reported stands in both logs."""
+    kept = [row for _, row in comparison.kept] + [t.worst for t in comparison.tallies if t.worst is not None]
+    wanted: list[set[Place]] = [{row.places[side] for row in kept} for side in (0, 1)]
+    lasts: list[tuple[Place, Place] | None] = [None, None]
+    for side, source in enumerate(sources):
+        last = comparison.sides[side].last
+        if source.table.unterminated and last is not None and last[1] is not None:
+            lasts[side] = (last[0], last[1])
+            wanted[side].add(last[0])
+            wanted[1 - side].add(last[1])
+    texts = [source.texts(places) for source, places in zip(sources, wanted, strict=True)]
+
+    def row_of(row: Kept) -> AlignedRow:
+        variable = comparison.names.variables[row.variable]
+        c, py = (
+            Number(value, texts[i].get(row.places[i], f"{value:.17g}"), row.places[i][0])
+            for i, value in enumerate((row.c, row.py))
+        )
+        return AlignedRow(RowId(row.key, variable.id, row.component), variable, c, py)
+
+    differs = [
+        pair is not None and texts[side].get(pair[0]) != texts[1 - side].get(pair[1]) for side, pair in enumerate(lasts)
+    ]
+    return row_of, (differs[0], differs[1])

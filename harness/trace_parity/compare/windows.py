@@ -1,0 +1,241 @@
+"""Two logs of any size: read abreast, compared window by window, nothing held that is done with.
+
+A site is the outermost loops' indices of a row (a pixel, a step). Its rows are compared once both logs have left it;
+what one log has not brought yet is held. Rows in no site belong to the whole run: they are held, each once, and
+compared at the end. A log that comes back to a site that was compared, or names a scale after rows were judged without
+it, makes the comparison begin again and hold all rows, which is right in any order. Rows are never paired by where
+they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trace_parity.compare.comparison import Comparison
+from trace_parity.compare.join import Contradiction, join
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.trace.rows import Rows, empty, joined
+
+PIECE = 1 << 21
+FIRST_PIECE = 1 << 16
+MANY_WAITING = 2_000_000
+"""Numbers waiting for their counterpart at once beyond which the result says so: they take some 40 bytes each."""
+
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[int], None]
+
+
+class Source(Protocol):
+    """What rows of one side come from (see compare/logs.py)."""
+
+    size: int
+
+    @property
+    def position(self) -> int:
+        """How much of `size` has been read."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has been."""
+
+    def read(self, amount: int) -> Rows:
+        """The rows of about that many further bytes."""
+
+
+class BeginAgainError(Exception):
+    """What was assumed of the logs does not hold; the message says what."""
+
+
+def site_depth(vocabulary: Vocabulary) -> int:
+    """How many outermost loops make a site; 0 where the scale of a tolerance may lie in another site."""
+    depth = min(2, len(vocabulary.loops))
+    outer = set(vocabulary.loops[:depth])
+    for variable in vocabulary.variables:
+        scale = variable.tolerance.scale
+        for target in vocabulary.named(scale.name) if scale is not None and scale.kind == "variable" else ():
+            inside = outer & set(target.scope.loops)
+            if inside and inside != outer:
+                return 0
+    return depth
+
+
+class Pending:
+    """The rows of one side that wait."""
+
+    def __init__(self, loops: int, depth: int) -> None:
+        self.loops, self.depth = loops, depth
+        self.parts: list[Rows] = []
+        self.fresh = self.held = 0
+        self.run: list[Rows] = []
+        self.run_fresh = self.run_held = 0
+        self.current: int | None = None
+
+    def put(self, rows: Rows) -> Rows:
+        """Take rows in; those of the whole run come back too."""
+        if not len(rows):
+            return rows
+        if self.depth == 0:
+            self.parts.append(rows)
+            self.held += len(rows)
+            return empty(self.loops)
+        of_run = (rows.keys[:, : self.depth] == ABSENT).all(axis=1)
+        whole = empty(self.loops)
+        if of_run.any():
+            whole = rows.take(of_run)
+            self.run.append(whole)
+            self.run_fresh += len(whole)
+            rows = rows.take(~of_run)
+        if len(rows):
+            self.parts.append(rows)
+            self.fresh += len(rows)
+            self.held += len(rows)
+            last = int(np.argmax(rows.line))
+            self.current = int(_sites(rows.keys[last : last + 1], self.depth)[0])
+        return whole
+
+    def once(self, side: int, variables: int, contradictions: list[Contradiction]) -> None:
+        """Hold every row of the whole run once: programs print them again and again."""
+        if self.run_fresh > self.run_held + 10_000:
+            window = join(joined(self.run, self.loops), empty(self.loops), variables)
+            for found in window.contradictions:
+                found.side = side
+            contradictions += window.contradictions
+            rows = window.sides[0].rows
+            self.run = [rows.take(np.arange(len(rows)))]
+            self.run_fresh, self.run_held = 0, len(rows)
+
+    def all(self) -> Rows:
+        """Everything that waits, in one."""
+        made = joined(self.parts, self.loops)
+        self.parts = [made] if len(made) else []
+        self.fresh = 0
+        return made
+
+
+def _sites(keys: npt.NDArray[np.int32], depth: int) -> Ints:
+    """The site of each row as one whole number."""
+    made: Ints = np.zeros(len(keys), np.int64)
+    for i in range(depth):
+        made = (made << 32) | (keys[:, i].astype(np.int64) + 1)
+    return made
+
+
+class _Gone:
+    """Sites that were compared."""
+
+    def __init__(self) -> None:
+        self.sorted: Ints = np.empty(0, np.int64)
+        self.recent: list[Ints] = []
+
+    def any_of(self, sites: Ints) -> bool:
+        if len(self.sorted) and len(sites):
+            at = np.minimum(np.searchsorted(self.sorted, sites), len(self.sorted) - 1)
+            if (self.sorted[at] == sites).any():
+                return True
+        return any(bool(np.isin(sites, part).any()) for part in self.recent)
+
+    def add(self, sites: Ints) -> None:
+        self.recent.append(sites)
+        if len(self.recent) > 32:
+            self.sorted = np.sort(np.concatenate([self.sorted, *self.recent]))
+            self.recent.clear()
+
+
+class Windows:
+    """Cuts what both logs bring into windows and hands them to a comparison."""
+
+    def __init__(self, comparison: Comparison, depth: int) -> None:
+        self.comparison, self.depth = comparison, depth
+        loops = len(comparison.vocabulary.loops)
+        self.pending = (Pending(loops, depth), Pending(loops, depth))
+        self.gone = _Gone()
+        self.judged = False
+        self.most_waiting = 0
+
+    def put(self, side: int, rows: Rows) -> None:
+        """Rows that a log has brought. Raises BeginAgainError."""
+        of_run = self.pending[side].put(rows)
+        if side == 0 and len(of_run) and self.comparison.scales.remember(of_run) and self.judged:
+            raise BeginAgainError("the C log names the scale of a tolerance after the numbers that it is for")
+        self.pending[side].once(side, len(self.comparison.names.variables), self.comparison.contradictions)
+
+    def compare(self, ended: Sequence[bool]) -> None:
+        """Compare the sites that both logs have left. Raises BeginAgainError."""
+        if self.depth == 0:
+            return
+        waits = [p.held - p.fresh for p in self.pending]
+        if not all(ended) and sum(p.fresh for p in self.pending) < sum(waits) / 2:
+            return
+        rows = [p.all() for p in self.pending]
+        self.most_waiting = max(self.most_waiting, sum(r.numbers for r in rows))
+        sites = [_sites(r.keys, self.depth) for r in rows]
+        begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in sites]
+        unique = [np.unique(s[b]) for s, b in zip(sites, begins, strict=True)]
+        if any(self.gone.any_of(u) for u in unique):
+            raise BeginAgainError("a log comes back to places that it had left")
+        left = [
+            u if end or p.current is None else u[u != p.current]
+            for u, end, p in zip(unique, ended, self.pending, strict=True)
+        ]
+        ready = np.intersect1d(left[0], left[1], assume_unique=True)
+        for side in (0, 1):
+            if ended[1 - side]:
+                ready = np.union1d(ready, np.setdiff1d(left[side], unique[1 - side], assume_unique=True))
+        if not len(ready):
+            return
+        chosen = []
+        for side in (0, 1):
+            runs = np.isin(sites[side][begins[side]], ready)
+            lengths = np.diff(np.r_[begins[side], len(sites[side])])
+            which = np.repeat(runs, lengths)
+            chosen.append(rows[side] if runs.all() else rows[side].take(which))
+            kept = empty(self.pending[side].loops) if runs.all() else rows[side].take(~which)
+            self.pending[side].parts = [kept] if len(kept) else []
+            self.pending[side].held = len(kept)
+        self.gone.add(ready)
+        self.judged = True
+        self.comparison.add(chosen[0], chosen[1])
+
+    def finish(self) -> None:
+        """Compare what is left once both logs have ended."""
+        self.compare((True, True))
+        c, py = (joined([*p.run, *p.parts], p.loops) for p in self.pending)
+        self.comparison.scales.remember(c)
+        self.comparison.add(c, py)
+
+
+def read_abreast(
+    sources: Sequence[Source], windows: Windows, progress: Progress = lambda percent: None, piece: int = PIECE
+) -> None:
+    """Once through both logs; the side that is behind is read first. Raises BeginAgainError."""
+    amount = min(piece, FIRST_PIECE)
+    whole = max(1, sum(source.size for source in sources))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="scan") as pool:
+        while not all(source.ended for source in sources):
+            chosen = _behind(sources, windows)
+            if len(chosen) == 2 and amount == piece:  # first C alone, whose names come in its order
+                # The second thread leaves Python's lock while the compiled part scans.
+                beside = pool.submit(sources[1].read, amount)
+                fresh = [sources[0].read(amount), beside.result()]
+            else:
+                fresh = [sources[side].read(amount) for side in chosen]
+            for side, rows in zip(chosen, fresh, strict=True):
+                windows.put(side, rows)
+            windows.compare([source.ended for source in sources])
+            amount = piece
+            progress(100 * sum(source.position for source in sources) // whole)
+
+
+def _behind(sources: Sequence[Source], windows: Windows) -> tuple[int, ...]:
+    going = tuple(i for i, source in enumerate(sources) if not source.ended)
+    if len(going) < 2:
+        return going
+    c, py = (pending.held for pending in windows.pending)
+    if c > 2 * py + 20_000:
+        return (1,)
+    return (0,) if py > 2 * c + 20_000 else (0, 1)

@@ -1,0 +1,171 @@
+"""One log under comparison: read piece by piece into columns, and looked into again for what is reported."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.trace.log_file import LogFile
+from trace_parity.trace.names import Names
+from trace_parity.trace.reader import SIDES, LineReader, read_trace_lines
+from trace_parity.trace.rows import Rows
+from trace_parity.trace.scanner import Scanner
+from trace_parity.trace.table import TraceTable
+
+_HEAD = 1 << 20
+
+
+class LogSource:
+    """See compare/logs.py, Source. Lines of the side `taken` are compared as those of `side`.
+
+    With `other_side`, a log that holds nothing but the other side's lines has those taken, which its table notes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        side: str,
+        taken: str,
+        vocabulary: Vocabulary,
+        *,
+        rank: str | None = None,
+        other_side: bool = True,
+    ) -> None:
+        self.path, self.side, self.taken, self.vocabulary, self.rank = path, side, taken, vocabulary, rank
+        self._may_swap = other_side
+        self.log = LogFile(path)
+        self.size = max(1, self.log.size)
+        self._scanner: Scanner | None = None
+
+    @property
+    def scanner(self) -> Scanner:
+        """What reads the log."""
+        assert self._scanner is not None
+        return self._scanner
+
+    def begin(self, names: Names) -> None:
+        """See Source."""
+        if self._scanner is not None:
+            self._scanner.close()
+        self._scanner = Scanner(self.log, self.taken, names, self.rank)
+        self.table = self._scanner.table
+
+    @property
+    def position(self) -> int:
+        """See Source."""
+        return min(self.size, self.scanner.position)
+
+    @property
+    def ended(self) -> bool:
+        """See Source."""
+        return self.scanner.ended
+
+    def read(self, amount: int) -> Rows:
+        """See Source."""
+        return self.scanner.read(amount)
+
+    def finish(self) -> bool:
+        """See Source."""
+        scanner = self.scanner
+        if not scanner.has_own and scanner.has_others and self._may_swap:
+            self.taken, self._may_swap = SIDES[1 - SIDES.index(self.taken)], False
+            return False
+        scanner.finish()
+        if self.table.side != self.side:
+            self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
+        self.table.side = self.side
+        return True
+
+    def texts(self, places: Collection[tuple[int, int, int]]) -> dict[tuple[int, int, int], str]:
+        """See Source."""
+        lines = self.log.lines_at(sorted({offset for _, offset, _ in places}))
+        words: dict[int, list[str]] = {}
+        for offset, raw in lines.items():
+            reader = LineReader(str(self.path), self.vocabulary, self.rank)
+            text = raw.decode("utf-8", "replace").rstrip("\n")
+            words[offset] = [
+                value.text for of, _, values in reader.read(text, 0) if of == self.taken for value in values
+            ]
+        return {place: words[place[1]][place[2]] for place in places if place[2] < len(words[place[1]])}
+
+    def lines(self, places: Collection[tuple[int, int, int]]) -> dict[tuple[int, int, int], str]:
+        """See Source."""
+        lines = self.log.lines_at(sorted({offset for _, offset, _ in places}))
+        return {place: lines[place[1]].decode("utf-8", "replace").rstrip("\r\n") for place in places}
+
+    def in_memory(self, sites: Collection[tuple[int, ...]] | None) -> TraceTable:
+        """See Source."""
+        if sites is None:
+            with self.log.guard():
+                lines = io.TextIOWrapper(self.log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+                return self._table(lines)
+        return self._of_sites(set(sites))
+
+    def _table(self, lines: Iterable[str]) -> TraceTable:
+        table = read_trace_lines(lines, self.taken, str(self.path), self.vocabulary, rank=self.rank)
+        table.side = self.side
+        return table
+
+    def _of_sites(self, sites: set[tuple[int, ...]]) -> TraceTable:
+        """The lines of these sites and of no site, once each, read again."""
+        depth = len(next(iter(sites), (0, 0)))
+        scanner = Scanner(self.log, self.taken, Names(self.vocabulary), self.rank)
+        wanted: dict[int, None] = {}
+        seen: set[tuple[object, ...]] = set()
+        try:
+            while not scanner.ended:
+                rows = scanner.read(1 << 21)
+                for i in _within(rows, sites, depth):
+                    key = tuple(rows.keys[i].tolist())
+                    if all(index == ABSENT for index in key[:depth]):
+                        start = int(rows.start[i])
+                        said = (key, int(rows.variable[i]), rows.values[start : start + int(rows.count[i])].tobytes())
+                        if said in seen:  # programs print what concerns the whole run again and again
+                            continue
+                        seen.add(said)
+                    wanted[int(rows.offset[i])] = None
+        finally:
+            scanner.close()
+        lines = self.log.lines_at(sorted(wanted))
+        return self._table([raw.decode("utf-8", "replace") for _, raw in sorted(lines.items())])
+
+    def nothing(self) -> str:
+        """See Source."""
+        table = self.table
+        if not table.lines:
+            return "the file is empty"
+        if self.scanner.reader.prefixes[self.taken].passed_over:
+            return f"no line is of rank {self.rank}"
+        if self.scanner.has_others:
+            return f"its trace lines are of the other side, none begins TRACE_{self.taken}"
+        if table.trace_lines:
+            return f"its {table.trace_lines} trace lines carry no number"
+        with self.log.guard():
+            head = self.log.buffered().read(_HEAD)
+        if b"TRACE:" in head:
+            return f"{table.lines} lines; those that begin TRACE: do not say their side (TRACE_C or TRACE_PY)"
+        form = f"TRACE_{self.taken}: name number ..."
+        if b"trace_c" in head.lower() or b"trace_py" in head.lower():
+            return f"{table.lines} lines; what looks like trace lines is not written {form}"
+        return f"{table.lines} lines, none of them a trace line ({form})"
+
+    def close(self) -> None:
+        """See Source."""
+        if self._scanner is not None:
+            self._scanner.close()
+        self.log.close()
+
+
+def _within(rows: Rows, sites: set[tuple[int, ...]], depth: int) -> list[int]:
+    """The rows that sit in one of the sites, or in none."""
+    if not len(rows):
+        return []
+    outer = rows.keys[:, :depth]
+    inside = (outer == ABSENT).all(axis=1)
+    for site in sites:
+        inside |= (outer == np.array(site)).all(axis=1)
+    return [int(i) for i in np.flatnonzero(inside)]

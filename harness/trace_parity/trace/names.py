@@ -1,0 +1,70 @@
+"""Numbers for variables, so that columns can name them; and what names stand for, as scanners learn it."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
+
+MOST_NAMES = 65536
+"""How many names a scanner learns; lines of further ones are read one by one, which is slow but right."""
+
+
+class Slot(NamedTuple):
+    """What a name is on lines that sit in the same loops."""
+
+    variable: int
+    first: int
+    aliased: bool
+    factor: float
+
+
+class Names:
+    """The variables of two logs, numbered as they are met."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.variables: list[Variable] = []
+        self._numbers: dict[str, int] = {}
+        self._lock = threading.Lock()  # two scanners may meet a new name at once
+        for variable in vocabulary.variables:
+            self.number(variable)
+
+    def number(self, variable: Variable) -> int:
+        """The variable's number; a new one gets the next."""
+        found = self._numbers.get(variable.id)
+        if found is None:
+            with self._lock:
+                found = self._numbers.get(variable.id)
+                if found is None:
+                    found = len(self.variables)
+                    if not variable.listed:  # evaluated in the order of first appearance
+                        variable = dataclasses.replace(variable, place=found)
+                    self.variables.append(variable)
+                    self._numbers[variable.id] = found
+        elif variable.unit == "text" and self.variables[found].unit != "text":  # words anywhere: compared exactly
+            self.variables[found] = dataclasses.replace(variable, place=self.variables[found].place)
+        return found
+
+    def slot(self, name: str, key: Key) -> Slot:
+        """What `name` stands for at the loops of `key`."""
+        variable, alias = self.vocabulary.find(name, key)
+        first, factor = (0, 1.0) if alias is None else (alias.component or 0, alias.factor)
+        return Slot(self.number(variable), first, alias is not None, factor)
+
+    def known(self) -> Iterable[tuple[str, Key]]:
+        """Every name of the vocabulary at the loops of every scope."""
+        vocabulary = self.vocabulary
+        names = [*dict.fromkeys(v.name for v in vocabulary.variables), *vocabulary.aliases]
+        for loops in dict.fromkeys(scope.loops for scope in vocabulary.scopes.values()):
+            key = vocabulary.key(dict.fromkeys(loops, 0))
+            for name in names:
+                yield name, key
+
+
+def mask_of(key: Key) -> int:
+    """A bit per loop that the key sits in."""
+    return sum(1 << i for i, index in enumerate(key) if index != ABSENT)

@@ -1,0 +1,150 @@
+"""The numbers of one log in columns: a row per line or run of consecutive components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+WHOLE, ALIASED = 1, 2
+"""Flags of a row: all its numbers were printed as whole numbers; its name is an older one."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class Rows:
+    """`count[i]` numbers of variable `variable[i]` at loop indices `keys[i]` from component `first[i]` on.
+
+    They are `values[start[i] : start[i] + count[i]]`. `line`, `offset` and `pos` say where the first of them stands in
+    the log; `exact` has whole numbers that no double holds, by (line, place in the line).
+    """
+
+    keys: npt.NDArray[np.int32]  # (rows, loops), -1 where the row sits in no such loop
+    variable: npt.NDArray[np.int32]
+    first: npt.NDArray[np.int32]
+    count: npt.NDArray[np.int32]
+    start: Ints
+    flags: npt.NDArray[np.uint8]
+    line: Ints
+    offset: Ints
+    pos: npt.NDArray[np.int32]
+    values: Floats
+    exact: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.variable)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the rows have."""
+        return len(self.values)
+
+    def take(self, which: Any) -> Rows:
+        """Some of the rows, in the order asked for, with their numbers only."""
+        count = self.count[which]
+        return Rows(
+            self.keys[which],
+            self.variable[which],
+            self.first[which],
+            count,
+            starts(count),
+            self.flags[which],
+            self.line[which],
+            self.offset[which],
+            self.pos[which],
+            self.values[spread(self.start[which], count)],
+            self.exact,
+        )
+
+
+def empty(loops: int) -> Rows:
+    """No rows."""
+    int32 = np.empty(0, np.int32)
+    int64 = np.empty(0, np.int64)
+    keys = np.empty((0, loops), np.int32)
+    flags = np.empty(0, np.uint8)
+    return Rows(keys, int32, int32, int32, int64, flags, int64, int64, int32, np.empty(0, np.float64))
+
+
+def joined(parts: Sequence[Rows], loops: int) -> Rows:
+    """Rows behind one another."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2:
+        return parts[0] if parts else empty(loops)
+    exact: dict[tuple[int, int], int] = {}
+    for part in parts:
+        if part.exact is not exact:
+            exact.update(part.exact)
+    shift = np.cumsum([0, *(part.numbers for part in parts)])
+    return Rows(
+        np.concatenate([p.keys for p in parts]),
+        np.concatenate([p.variable for p in parts]),
+        np.concatenate([p.first for p in parts]),
+        np.concatenate([p.count for p in parts]),
+        np.concatenate([p.start + s for p, s in zip(parts, shift, strict=False)]),
+        np.concatenate([p.flags for p in parts]),
+        np.concatenate([p.line for p in parts]),
+        np.concatenate([p.offset for p in parts]),
+        np.concatenate([p.pos for p in parts]),
+        np.concatenate([p.values for p in parts]),
+        exact,
+    )
+
+
+def starts(count: npt.NDArray[Any]) -> Ints:
+    """Where each row's numbers begin when they lie behind one another."""
+    made: Ints = np.zeros(len(count), np.int64)
+    np.cumsum(count[:-1], out=made[1:])
+    return made
+
+
+def spread(start: npt.NDArray[Any], count: npt.NDArray[Any]) -> Ints:
+    """The places of all numbers of rows that begin at `start`, row by row."""
+    ends = np.cumsum(count, dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    made: Ints = np.arange(total, dtype=np.int64) + np.repeat(start - (ends - count), count)
+    return made
+
+
+class RowList:
+    """Rows that are gathered one by one."""
+
+    def __init__(self, loops: int) -> None:
+        self.loops = loops
+        self.heads: list[tuple[int, int, int, int, int, int, int]] = []
+        self.keys: list[tuple[int, ...]] = []
+        self.values: list[float] = []
+        self.exact: dict[tuple[int, int], int] = {}
+
+    def add(
+        self, key: tuple[int, ...], variable: int, first: int, values: Sequence[float], at: tuple[int, int, int, int]
+    ) -> None:
+        """One row; `at` is (flags, line, offset, place in the line)."""
+        self.keys.append(key)
+        self.heads.append((variable, first, len(values), *at))
+        self.values.extend(values)
+
+    def rows(self) -> Rows:
+        """All of them."""
+        if not self.heads:
+            return empty(self.loops)
+        heads = np.array(self.heads, np.int64)
+        count = heads[:, 2].astype(np.int32)
+        return Rows(
+            np.array(self.keys, np.int32).reshape(len(heads), self.loops),
+            heads[:, 0].astype(np.int32),
+            heads[:, 1].astype(np.int32),
+            count,
+            starts(count),
+            heads[:, 3].astype(np.uint8),
+            heads[:, 4],
+            heads[:, 5],
+            heads[:, 6].astype(np.int32),
+            np.array(self.values, np.float64),
+            self.exact,
+        )

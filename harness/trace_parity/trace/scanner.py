@@ -1,0 +1,300 @@
+"""A log to columns, piece by piece: by the compiled scanner, or line by line where there is no compiler.
+
+Both take plain lines of today's form themselves and leave every other trace line to the one reader there is
+(trace/reader.py). What they find is the same.
+"""
+
+from __future__ import annotations
+
+import ctypes as ct
+from typing import Any
+
+import numpy as np
+
+from trace_parity.pair.vocabulary import Key
+from trace_parity.trace import native
+from trace_parity.trace.interpreted import Interpreted
+from trace_parity.trace.lines import looks_cut
+from trace_parity.trace.log_file import LogFile
+from trace_parity.trace.names import MOST_NAMES, Names, mask_of
+from trace_parity.trace.number import EXACT_DIGITS
+from trace_parity.trace.piece import Lines, Piece, Sink, Texts
+from trace_parity.trace.reader import SIDES, LineReader, Value
+from trace_parity.trace.rows import ALIASED, WHOLE, RowList, Rows, joined
+
+_SLACK = 1024
+_MOST_LOOPS = 32
+
+
+class Scanner:
+    """One log, read from the start to its end by `read`. What it holds besides numbers is in `table` after `finish`.
+
+    `accepted` is the side whose lines are taken.
+    """
+
+    def __init__(
+        self, log: LogFile, accepted: str, names: Names, rank: str | None = None, sink: Sink | None = None
+    ) -> None:
+        self.log, self.accepted, self.names = log, accepted, names
+        self.loops = len(names.vocabulary.loops)
+        self.reader = LineReader(str(log.path), names.vocabulary, rank)
+        self.table = self.reader.tables[accepted]
+        self.lines = self.others = self.taken = self.numbers = 0
+        self._stream = log.open()
+        self._buffer, self._fill, self._base = bytearray(), 0, 0
+        self._ended = False
+        self._learned: set[tuple[str, int]] = set()
+        self._sink = sink
+        self._scan = _scanner(names, accepted, sink is not None)
+        for name, key in names.known():
+            self._learn(name, key)
+
+    @property
+    def position(self) -> int:
+        """Bytes of the log that were read."""
+        return self._base + self._fill
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the log was read."""
+        return self._ended
+
+    def read(self, amount: int) -> Rows:
+        """The rows of about that many further bytes."""
+        fresh = self._fill_buffer(amount)
+        if fresh == 0:
+            return joined([], self.loops)
+        piece = self._scan.scan(self._buffer, fresh)
+        rows = piece.rows
+        rows.line += self.lines
+        rows.offset += self._base
+        self.taken += len(rows)
+        if len(rows):
+            self.table.last_line = max(self.table.last_line, int(rows.line[-1]))
+        if self._sink is not None and piece.texts is not None:
+            self._sink(rows, piece.texts)
+        parts = [rows, *self._slow_lines(piece)]
+        self.lines += piece.lines
+        self.others += piece.others
+        self._base += fresh
+        self._fill -= fresh
+        self._buffer[: self._fill] = self._buffer[fresh : fresh + self._fill]
+        made = joined(parts, self.loops)
+        self.numbers += made.numbers
+        return made
+
+    def _fill_buffer(self, amount: int) -> int:
+        """Read on; how many bytes make whole lines. The end of a log gets the newline that it may lack."""
+        while not self._ended:
+            if len(self._buffer) < self._fill + amount + _SLACK:
+                self._buffer.extend(bytes(self._fill + amount + _SLACK - len(self._buffer)))
+            with self.log.guard(), memoryview(self._buffer) as view:
+                got = self._stream.readinto(view[self._fill : self._fill + amount]) or 0
+            old, self._fill = self._fill, self._fill + got
+            if not got:
+                self._ended = True
+                if self._fill:
+                    last = bytes(self._buffer[self._buffer.rfind(b"\n", 0, self._fill) + 1 : self._fill])
+                    self.table.unterminated = looks_cut(last.decode("utf-8", "replace"))
+                    self._buffer[self._fill : self._fill + 1] = b"\n"
+                    self._fill += 1
+                return self._fill
+            end = self._buffer.rfind(b"\n", old, self._fill) + 1
+            if end:
+                return end
+        return 0
+
+    def _slow_lines(self, piece: Piece) -> list[Rows]:
+        """The lines that the scanner left, read one by one."""
+        if not piece.slow:
+            return []
+        rows, words = RowList(self.loops), list[str]()
+        for line, offset, length in piece.slow:
+            text = self._buffer[offset : offset + length].decode("utf-8", "replace")
+            number = self.lines + line
+            pos = 0
+            for side, parsed, values in self.reader.read(text, number):
+                if side != self.accepted:
+                    continue
+                pos = self._add(rows, values, number, self._base + offset, pos)
+                words += [value.text for value in values]
+                if parsed.plain:
+                    self._learn(parsed.values[0][0], self.names.vocabulary.key(parsed.indices))
+        made = rows.rows()
+        if self._sink is not None and len(made):
+            self._sink(made, _joined_texts(words))
+        return [made]
+
+    def _add(self, rows: RowList, values: list[Value], line: int, offset: int, pos: int) -> int:
+        """Rows of consecutive components of one variable."""
+        run: list[Value] = []
+        for value in [*values, None]:
+            if run and (value is None or not _follows(run[-1], value)):
+                whole = all(v.number.whole is not None for v in run)
+                flags = (WHOLE if whole else 0) | (ALIASED if run[0].aliased else 0)
+                first, variable = run[0], self.names.number(run[0].variable)
+                for v in run:
+                    if v.number.whole is not None and abs(v.number.whole) >= 10**EXACT_DIGITS:
+                        rows.exact[line, pos + v.pos] = v.number.whole
+                at = (flags, line, offset, pos + first.pos)
+                rows.add(first.key, variable, first.component, [v.number.value for v in run], at)
+                run = []
+            if value is not None:
+                run.append(value)
+        return pos + len(values)
+
+    def _learn(self, name: str, key: Key) -> None:
+        wanted = (name, mask_of(key))
+        plain = name.isascii() and name.isprintable() and " " not in name
+        if plain and wanted not in self._learned and len(self._learned) < MOST_NAMES:
+            self._learned.add(wanted)
+            self._scan.learn(name, key)
+
+    def finish(self) -> None:
+        """Complete `table` once all has been read. Raises HarnessError for the lines of several ranks."""
+        table, vocabulary = self.table, self.names.vocabulary
+        table.side = self.accepted
+        self.reader.finish(self.accepted)
+        table.lines = self.lines
+        table.trace_lines += self.taken
+        for name, mask in self._scan.aliased():
+            present = [loop for i, loop in enumerate(vocabulary.loops) if mask >> i & 1]
+            variable, alias = vocabulary.find(name, vocabulary.key(dict.fromkeys(present, 0)))
+            if alias is not None:
+                table.aliased[name] = (
+                    variable.name if alias.component is None else f"{variable.name}[{alias.component}]"
+                )
+
+    @property
+    def has_own(self) -> bool:
+        """Whether the accepted side has a line in the log."""
+        return bool(self.taken or self.table.trace_lines or self.table.unreadable)
+
+    @property
+    def has_others(self) -> bool:
+        """Whether the other side has one."""
+        other = self.reader.tables[SIDES[1 - SIDES.index(self.accepted)]]
+        return bool(self.others or other.trace_lines or other.unreadable)
+
+    def close(self) -> None:
+        """Free what is held; the log stays open."""
+        self._scan.close()
+
+
+def _follows(before: Value, value: Value) -> bool:
+    return (value.key, value.variable.id, value.component, value.aliased) == (
+        before.key,
+        before.variable.id,
+        before.component + 1,
+        before.aliased,
+    )
+
+
+def _joined_texts(words: list[str]) -> Texts:
+    encoded = [word.encode("utf-8", "replace") for word in words]
+    return b"".join(encoded), np.cumsum([len(word) for word in encoded], dtype=np.int64)
+
+
+def _scanner(names: Names, accepted: str, texts: bool) -> Lines:
+    if len(names.vocabulary.loops) <= _MOST_LOOPS:
+        try:
+            return _Compiled(names, accepted, texts)
+        except native.NoCompilerError:
+            pass
+    return Interpreted(names, accepted, texts)
+
+
+class _Compiled:
+    """Plain lines by the compiled scanner."""
+
+    def __init__(self, names: Names, accepted: str, texts: bool) -> None:
+        self.names, self.wanted, self.texts = names, SIDES.index(accepted), texts
+        loops = names.vocabulary.loops
+        self.loops, self.lib = len(loops), native.library()
+        self._slots: list[tuple[str, int, bool]] = []
+        pointers = (ct.c_char_p * max(1, len(loops)))(*(name.encode() for name in loops))
+        self._context: Any = self.lib.ts_new(len(loops), pointers)
+        if not self._context:
+            raise MemoryError
+        self._room = -1
+        self._arrays: dict[str, Any] = {}
+
+    def learn(self, name: str, key: Key) -> None:
+        """See Lines."""
+        slot, mask = self.names.slot(name, key), mask_of(key)
+        flags = ALIASED if slot.aliased else 0
+        if not self.lib.ts_add_slot(self._context, name.encode(), mask, slot.variable, slot.first, flags, slot.factor):
+            raise MemoryError
+        self._slots.append((name, mask, slot.aliased))
+
+    def _make_room(self, length: int) -> None:
+        """The shortest row is `TRACE_C: a 1` and its newline, the shortest number ` 1`, the shortest line `TRACE_`."""
+        if length <= self._room:
+            return
+        rows, others = length // 13 + 2, length // 7 + 2
+        sizes: dict[str, tuple[int, Any]] = {
+            "keys": (others * self.loops, np.int32),
+            "key": (rows, np.uint32),
+            "variable": (rows, np.int32),
+            "first": (rows, np.int32),
+            "count": (rows, np.int32),
+            "flags": (rows, np.uint8),
+            "line": (rows, np.int64),
+            "offset": (rows, np.int64),
+            "values": (length // 2 + 2, np.float64),
+            "texts": (length, np.uint8),
+            "text_end": (length // 2 + 2, np.int64),
+            "slow_line": (others, np.int64),
+            "slow_offset": (others, np.int64),
+            "slow_length": (others, np.int64),
+        }
+        self._arrays = {name: np.empty(*size) for name, size in sizes.items()}
+        self._found = native.Found(*(array.ctypes.data for array in self._arrays.values()))
+        if not self.texts:
+            self._found.texts = None
+        self._room = length
+
+    def scan(self, buffer: bytearray, length: int) -> Piece:
+        """See Lines."""
+        self._make_room(length)
+        held = (ct.c_char * len(buffer)).from_buffer(buffer)
+        try:
+            self.lib.ts_scan(self._context, ct.addressof(held), length, self.wanted, ct.byref(self._found))
+        finally:
+            del held
+        found, a = self._found, self._arrays
+        n = found.n_rows
+        count = a["count"][:n].copy()
+        ends = np.cumsum(count, dtype=np.int64)
+        rows = Rows(
+            a["keys"][: found.n_keys * self.loops].reshape(found.n_keys, self.loops)[a["key"][:n]],
+            a["variable"][:n].copy(),
+            a["first"][:n].copy(),
+            count,
+            ends - count,
+            a["flags"][:n].copy(),
+            a["line"][:n].copy(),
+            a["offset"][:n].copy(),
+            np.zeros(n, np.int32),
+            a["values"][: found.n_values].copy(),
+        )
+        slow = [a[f"slow_{name}"][: found.n_slow].tolist() for name in ("line", "offset", "length")]
+        texts = None
+        if self.texts:
+            ends_of = a["text_end"][: found.n_values].copy()
+            texts = (a["texts"][: ends_of[-1] if len(ends_of) else 0].tobytes(), ends_of)
+        return Piece(rows, list(zip(*slow, strict=True)), found.lines, found.others, texts)
+
+    def aliased(self) -> list[tuple[str, int]]:
+        """See Lines."""
+        return [
+            (name, mask)
+            for i, (name, mask, aliased) in enumerate(self._slots)
+            if aliased and self.lib.ts_used(self._context, i)
+        ]
+
+    def close(self) -> None:
+        """See Lines."""
+        context, self._context = self._context, None
+        if context:
+            self.lib.ts_free(context)
