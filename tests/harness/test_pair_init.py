@@ -71,6 +71,21 @@ def test_check_names_the_first_mistake(trace_diff: Cli, logs: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_two_scripts_are_a_pair(trace_diff: Cli, tmp_path: Path) -> None:
+    """Five lines of pair.toml; traces on standard output, no vocabulary, cases, equations or images."""
+    for side, second in (("C", 2.5), ("PY", 2.75)):
+        line = f'echo "TRACE_{side}[k=$k]: zeta $k.5"; echo "TRACE_{side}[k=$k]: alpha {second}"'
+        (tmp_path / f"{side.lower()}.sh").write_text(f"for k in 0 1 2; do {line}; done\n")
+    text = 'title = "two scripts"\n[programs.C]\ntrace = "sh {pair}/c.sh"\n[programs.PY]\ntrace = "sh {pair}/py.sh"\n'
+    assert len(text.splitlines()) == 5
+    (tmp_path / "pair.toml").write_text(text)
+    done = trace_diff("run", "--", "-any", "1")
+    assert done.returncode == 1, done.stderr
+    assert "first at alpha (k=0); 3 of 6 numbers differ" in done.stdout
+    bundle = done.stderr.strip().splitlines()[-1].removeprefix("bundle: ")
+    assert trace_diff("judge", bundle, "--rtol", "alpha:0.5").returncode == 0
+
+
 def test_the_api_compares_two_logs(logs: Path) -> None:
     result = tp.compare(logs / "c.log", logs / "py.log")
     assert isinstance(result, tp.Result)

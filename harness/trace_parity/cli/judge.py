@@ -47,14 +47,17 @@ def judge(
     from trace_parity.result.compare import compare
     from trace_parity.result.result_json import read_result
     from trace_parity.trace import read_trace
+    from trace_parity.trace.infer import infer_vocabulary
     from trace_parity.trace.precision import with_precision
 
     wanted = parse_formats(formats)
     rules = rules_of(rtol_words)
     check_ids(waive, pair.quirks)
-    vocabulary, rtol = with_rules(pair.vocabulary, rules), global_rtol(rules)
+    rtol = global_rtol(rules)
     stored = read_result(bundle / "result.json")
     logs = {side: bundle / "traces" / f"{side.lower()}.log" for side in ("C", "PY")}
+    listed = pair.vocabulary
+    vocabulary = with_rules(listed if listed.variables else infer_vocabulary(logs["C"], logs["PY"]), rules)
     vocabulary, precision = with_precision(vocabulary, logs)
     tables = [read_trace(path, side, vocabulary, lenient=lenient) for side, path in logs.items()]
     images = None

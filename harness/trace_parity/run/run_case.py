@@ -37,6 +37,7 @@ from trace_parity.run.picks import pick_pixels
 from trace_parity.run.preflight import Launch, preflight
 from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
+from trace_parity.trace.infer import infer_vocabulary
 from trace_parity.trace.precision import with_precision
 
 
@@ -94,6 +95,8 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
     images = _compare_images(run, case, vocabulary)
     with run.stage("comparing"):
         logs = {name: run.folder / f"traces/{name.lower()}.log" for name in ("C", "PY")}
+        if not vocabulary.variables:  # the pair lists none: the logs tell
+            vocabulary = infer_vocabulary(logs["C"], logs["PY"])
         vocabulary, precision = with_precision(vocabulary, logs)
         tables = [
             read_trace(run.folder / f"traces/{name.lower()}.log", name, vocabulary, lenient=options.lenient)
