@@ -33,6 +33,7 @@ from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult
 from trace_parity.trace import read_trace
 
+from benchmarks.anchors import replaced
 from tests.golden_inputs import write_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +43,8 @@ SIDES = ("PY", "C")
 
 @dataclass(frozen=True)
 class Edit:
-    """`old` stands in `file` exactly once; the edited stage makes the variables `expected`."""
+    """`old` is code of the function that `file` names (`FILE:FUNCTION`), there exactly once however it is laid out; the
+    edited stage makes the variables `expected`."""
 
     expected: tuple[str, ...]
     file: str
@@ -50,12 +52,16 @@ class Edit:
     new: str
 
     def plant(self, sources: Path) -> None:
-        """Edit a copy. ValueError where the old text does not stand there exactly once."""
-        path = sources / self.file
+        """Edit a copy. ValueError where the old code is not there exactly once."""
+        path = sources / self.path
         text = path.read_text(encoding="utf-8")
-        if text.count(self.old) != 1:
-            raise ValueError(f"{self.file} holds {self.old!r} {text.count(self.old)} times, expected once")
-        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+        anchor = self.file.partition(":")[2]
+        path.write_text(replaced(text, anchor, self.old, self.new, path.suffix), encoding="utf-8")
+
+    @property
+    def path(self) -> str:
+        """The file, without the function."""
+        return self.file.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def blamed(c: Path, py: Path) -> tuple[Blame | None, str]:
     """What blame says of two logs, and the variable that diverges first."""
     vocabulary = shipped().vocabulary
     alignment = align(read_trace(c, "C", vocabulary), read_trace(py, "PY", vocabulary), vocabulary)
-    result = compare(alignment, CaseResult("planted", "a planted fault"), Contract())
+    result = compare(alignment, CaseResult("planted", "a planted fault"), Contract(), pair=shipped())
     return result.blame, result.first_divergence.variable if result.first_divergence else ""
 
 
@@ -163,6 +169,10 @@ def copy_sources(side: str, target: Path, base: Path | None = None) -> Path:
     name = "reference_c" if side == "C" else "simulator"
     skipped = shutil.ignore_patterns("__pycache__", "fuzz", *(["build"] if base is None else []))
     shutil.copytree((base or ROOT) / name, target / name, ignore=skipped)
+    flags = "reference_c/src/flags.def"  # the simulator reads it in a checkout
+    if side == "PY" and not (target / flags).exists():
+        (target / flags).parent.mkdir(parents=True)
+        shutil.copy(ROOT / flags, target / flags)
     return target / name / ("src" if side == "C" else "nanobragg_torch")
 
 

@@ -45,7 +45,8 @@ class Verdict:
         cause = cause_of(blame)
         if self.code == Exit.DIVERGENCE and blame.notes and cause is None:
             return self._now(self.code, self.name, f"{'; '.join(blame.notes)}; {self.headline}")
-        same = cause is not None and self.headline.startswith(f"first at {cause.variable} (")
+        names = (cause.variable, *cause.together) if cause is not None else ()
+        same = self.headline.startswith(tuple(f"first at {name}{after}" for name in names for after in ("[", " (")))
         if self.code != Exit.DIVERGENCE or cause is None or same:
             return self
         return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
