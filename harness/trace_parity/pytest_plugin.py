@@ -145,6 +145,32 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
     return check
 
 
+@pytest.fixture
+def assert_replay() -> Callable[..., Any]:
+    """`assert_replay(function, c_log, pair=None, rtol=1e-6)`: fails unless a function of the port gives C's outputs.
+
+    `function` names a [replay.FUNCTION] of the probes.toml in the folder `pair`, by default the nearest one. Returns
+    what was compared.
+    """
+
+    def check(function: str, c_log: Path, *, pair: Path | None = None, rtol: float = 1e-6) -> Any:
+        from trace_parity.errors import HarnessError
+        from trace_parity.probe.probes_file import find_probes
+        from trace_parity.probe.replay import describe, find_function, read_replay, replay
+
+        try:
+            file = find_probes(pair, None)
+            wanted = read_replay(file, function)
+            result = replay(c_log, wanted, find_function(wanted.call, file.path.parent), file.loops, rtol)
+        except HarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+        if result.differences or not result.compared:
+            pytest.fail(describe(result, wanted), pytrace=False)
+        return result
+
+    return check
+
+
 def _table(log: str | Path, side: str, vocabulary: Any) -> Any:
     from trace_parity.errors import Exit, HarnessError
     from trace_parity.trace import read_trace, read_trace_lines

@@ -47,6 +47,8 @@ def test_c_and_port_from_one_file(pair: Path) -> None:
         {line.split("_", 1)[1].removeprefix(side).split(": ")[0] for line in log}
         for side, log in zip(("C", "PY"), logs, strict=True)
     ]
+    replayed = CliRunner().invoke(trace_diff, ["replay", "pair_force", "C.log"])
+    assert "90 places, 90 numbers, 0 differ" in replayed.output
     assert keys[0] - keys[1] == {""}  # the whole run: r_cut, in C alone
     record = json.loads(Path("record.json").read_text())
     assert record["identical_with_probes_off"] is True

@@ -22,6 +22,7 @@ COMMANDS = {
     "blame": "which side breaks its own equation, in two logs or one",
     "inject": "rerun the port with C's values of some variables; isolate the faults",
     "probe": "trace a program that prints no trace, C or PyTorch",
+    "replay": "call one function of the port with C's inputs, place by place",
     "judge": "judge a bundle again under another tolerance",
     "table": "variables of two logs or of a bundle, tick by tick of a loop",
     "phi": "the pair's own such table",

@@ -27,7 +27,10 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.probe.spec import ProbeSpec, loop_rules, probe_variable
 
 FILE_NAME = "probes.toml"
-_KNOWN = {"": {"title", "loops", "scopes", "c", "py", "variables"}, "c": {"file", "compile", "loops", "timeout_s"}}
+_KNOWN = {
+    "": {"title", "loops", "scopes", "c", "py", "variables", "replay"},
+    "c": {"file", "compile", "loops", "timeout_s"},
+}
 _KNOWN["py"] = {"command", "modules", "folder", "loops", "timeout_s"}
 
 

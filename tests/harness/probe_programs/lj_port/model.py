@@ -19,6 +19,12 @@ def hand(key: str, name: str, values: torch.Tensor) -> None:
         Path(_BY_HAND).write_text("\n".join(_lines) + "\n")
 
 
+def pair_force(r2: torch.Tensor) -> torch.Tensor:
+    """Force over distance, 0 beyond the cut-off."""
+    inv_r6 = 1.0 / (r2 * r2 * r2)
+    return torch.where(r2 < R_CUT * R_CUT, 24.0 * (2.0 * inv_r6 * inv_r6 - inv_r6) / r2, 0.0)
+
+
 class Cluster:
     """Positions and velocities of n atoms, (n, 3)."""
 
@@ -36,7 +42,7 @@ class Cluster:
         r2 = torch.where(eye, 1.0, r2)
         inv_r6 = 1.0 / (r2 * r2 * r2)
         near = ~eye & (r2 < R_CUT * R_CUT)
-        f_over_r = torch.where(near, 24.0 * (2.0 * inv_r6 * inv_r6 - inv_r6) / r2, 0.0)
+        f_over_r = torch.where(eye, 0.0, pair_force(r2))
         self.force = (f_over_r[..., None] * dr).sum(1)
         e_i = torch.where(near, 2.0 * (inv_r6 * inv_r6 - inv_r6), 0.0).sum(1)
         energy = e_i.sum()

@@ -1,0 +1,37 @@
+"""`trace-diff replay`: one function of the port under C's inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from trace_parity.errors import Exit, HarnessError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog="Exit codes: 0 all agree, 1 some differ, 2 usage, 3 the function failed, 6 nothing to compare.")
+@click.argument("function")
+@click.argument("c_log", metavar="C.log", type=_PATH)
+@click.option("--pair", type=_PATH, metavar="DIR", help="The pair's folder. [default: the nearest upwards]")
+@click.option("--probes", type=_PATH, metavar="FILE", help="The file with [replay.FUNCTION]. [default: probes.toml]")
+@click.option("--rtol", type=float, default=1e-6, show_default=True, help="Relative tolerance.")
+def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, rtol: float) -> None:
+    """Call FUNCTION of the port with the inputs that C.log has at each place, and compare its outputs with C's.
+
+    [replay.FUNCTION] in probes.toml says which function that is and which variables go in and come out.
+    """
+    from trace_parity.probe.probes_file import find_probes
+    from trace_parity.probe.replay import describe, find_function, read_replay
+    from trace_parity.probe.replay import replay as run
+
+    file = find_probes(pair, probes)
+    wanted = read_replay(file, function)
+    result = run(c_log, wanted, find_function(wanted.call, file.path.parent), file.loops, rtol)
+    if not result.compared:
+        raise HarnessError(
+            Exit.NOTHING_TO_COMPARE, f"no place has {', '.join(wanted.outputs)} and all inputs", where=str(c_log)
+        )
+    click.echo(describe(result, wanted))
+    raise SystemExit(int(Exit.DIVERGENCE if result.differences else Exit.PARITY))
