@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import find_pair, nearest_folder, shipped
+from trace_parity.pair.programs import PLACEHOLDERS, Program
 from trace_parity.run.launch import build_program
 
 from tests.golden import ROOT
@@ -221,3 +223,11 @@ def test_your_own_nanobragg(trace_diff: Cli, tmp_path: Path) -> None:
     assert ran == 6
     kept = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
     assert [(entry["case"], entry["verdict"]) for entry in kept] == [("cubic", "parity")]
+
+
+def test_every_key_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    assert FIVE_LINES in text
+    for key in (*(f.name for f in fields(Program)), *PLACEHOLDERS, "extends", "focus_names", "focus_option", "size"):
+        if key not in ("name", "folder"):
+            assert re.search(rf"`\{{?{key}\b", text) or f"`{{{key}}}`" in text, key
