@@ -205,4 +205,6 @@ def _zstd(raw: Any) -> Any:
             where=".zst",
             hint="pip install 'trace-parity[columns]', or unpack the log: zstd -d",
         ) from error
-    return pyarrow.CompressedInputStream(pyarrow.PythonFile(raw, mode="r"), "zstd")
+    # pyarrow closes what it reads from; the log is to be read again.
+    own = os.fdopen(os.dup(raw.fileno()), "rb")
+    return pyarrow.CompressedInputStream(pyarrow.PythonFile(own, mode="r"), "zstd")

@@ -36,7 +36,7 @@ class LogSource:
         other_side: bool = True,
     ) -> None:
         self.path, self.side, self.taken, self.vocabulary, self.rank = path, side, taken, vocabulary, rank
-        self._may_swap = other_side
+        self._may_swap, self._swapped = other_side, False
         self.log = LogFile(path)
         self.size = max(1, self.log.size)
         self._scanner: Scanner | None = None
@@ -72,10 +72,10 @@ class LogSource:
         """See Source."""
         scanner = self.scanner
         if not scanner.has_own and scanner.has_others and self._may_swap:
-            self.taken, self._may_swap = SIDES[1 - SIDES.index(self.taken)], False
+            self.taken, self._may_swap, self._swapped = SIDES[1 - SIDES.index(self.taken)], False, True
             return False
         scanner.finish()
-        if self.table.side != self.side:
+        if self._swapped:
             self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
         self.table.side = self.side
         return True

@@ -158,7 +158,7 @@ class ColumnSource:
     """One side of a file of columns under comparison (see compare/logs.py, Source); a position is a row."""
 
     def __init__(self, path: Path, side: str, taken: str, vocabulary: Vocabulary, *, other_side: bool = True) -> None:
-        self.path, self.side, self.vocabulary = path, side, vocabulary
+        self.path, self.side, self._taken, self.vocabulary = path, side, taken, vocabulary
         self.file = ColumnFile(path, taken, vocabulary, other_side=other_side)
         self.size = max(1, self.file.rows)
         metadata = self.file.file.metadata
@@ -170,7 +170,7 @@ class ColumnSource:
     def begin(self, names: Names) -> None:
         """See Source."""
         self.names, self.table, self._next = names, self.file.table(self.side), 0
-        if self.file.of != self.side:
+        if self.file.of != self._taken:
             self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
 
     @property
