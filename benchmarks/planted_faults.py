@@ -168,7 +168,7 @@ def copy_sources(side: str, target: Path, base: Path | None = None) -> Path:
     """A copy of one program under `target`; of C with the objects of `base`."""
     name = "reference_c" if side == "C" else "simulator"
     skipped = shutil.ignore_patterns("__pycache__", "fuzz", *(["build"] if base is None else []))
-    shutil.copytree((base or ROOT) / name, target / name, ignore=skipped)
+    shutil.copytree((base or ROOT) / name, target / name, ignore=skipped, dirs_exist_ok=True)
     flags = "reference_c/src/flags.def"  # the simulator reads it in a checkout
     if side == "PY" and not (target / flags).exists():
         (target / flags).parent.mkdir(parents=True)
