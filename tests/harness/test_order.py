@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.first_appearance import merged
 from trace_parity.pair.vocabulary import Vocabulary, parse_vocabulary
 from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
-from trace_parity.stream.compare import stream_compare
 from trace_parity.trace import read_trace_lines
 from trace_parity.trace.infer import infer_vocabulary
+
+from tests.harness.log_pairs import compare_files
 
 MD = """
 title = "md"
@@ -86,7 +87,7 @@ def test_the_first_divergence_is_the_first_that_is_evaluated(first: int, tmp_pat
     (tmp_path / "py.log").write_text(py)
     written = parse_vocabulary(MD, "md.toml")
     inferred = infer_vocabulary(tmp_path / "c.log", tmp_path / "py.log")
-    streamed = stream_compare(tmp_path / "c.log", tmp_path / "py.log", written, CaseResult("t", "t"), Contract())
+    streamed = compare_files(tmp_path / "c.log", tmp_path / "py.log", written, piece=2000)
     for result in (of_texts(c, py, written), of_texts(c, py, inferred), streamed):
         found = [f"{d.place} {d.variable}" for d in result.divergences]
         assert list(dict.fromkeys(found)) == wrong
@@ -155,14 +156,16 @@ def test_a_mistake_is_one_line(old: str, new: str, says: str) -> None:
     assert caught.value.code == Exit.USAGE
 
 
-def test_unknown_names_come_in_the_order_of_the_logs() -> None:
+def test_unknown_names_come_in_the_order_of_the_logs(tmp_path: Path) -> None:
     """Not alphabetically; a name that C lacks comes where PY has it."""
     c = "".join(f"TRACE_C[step={s}]: {name} 1.5\n" for s in range(2) for name in ("zeta", "alpha", "mid"))
     py = "".join(f"TRACE_PY[step={s}]: {name} 2.5\n" for s in range(2) for name in ("zeta", "extra", "alpha", "mid"))
     vocabulary = parse_vocabulary('loops = ["step"]\n[scopes]\nstep = { loops = ["step"] }\n', "none.toml")
-    result = of_texts(c, py, vocabulary)
-    assert [d.variable for d in result.divergences] == ["zeta", "alpha", "mid"] * 2
-    assert [v.name for v in result.variables] == ["zeta", "extra", "alpha", "mid"]
+    (tmp_path / "c.log").write_text(c)
+    (tmp_path / "py.log").write_text(py)
+    for result in (of_texts(c, py, vocabulary), compare_files(tmp_path / "c.log", tmp_path / "py.log", vocabulary)):
+        assert [d.variable for d in result.divergences] == ["zeta", "alpha", "mid"] * 2
+        assert [v.name for v in result.variables] == ["zeta", "extra", "alpha", "mid"]
 
 
 def test_a_merged_order_fits_both_where_one_does() -> None:

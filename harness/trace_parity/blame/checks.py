@@ -22,7 +22,7 @@ def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
         if equation.output not in ids:
             raise _unknown(where, "output", equation.output, ids, "the id of a variable, SCOPE.NAME")
         for wanted in equation.inputs:
-            if wanted.ref not in ids | names:
+            if wanted.computed is None and wanted.ref not in ids | names:
                 raise _unknown(where, "input", wanted.ref, ids | names, "the name of a variable, or its id")
         if equation.table and equation.table not in ids | names:
             raise _unknown(where, "table", equation.table, ids | names, "the name of a variable, or its id")

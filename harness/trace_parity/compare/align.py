@@ -43,7 +43,8 @@ class Alignment:
         self, *, rtol: float | None = None, contract: Contract | None = None, every: bool = False
     ) -> Comparison:
         """Join and judge all rows; `every` keeps each of them."""
-        names = Names(self.vocabulary)
+        met = {**self.py.variables, **self.c.variables}
+        names = Names(self.vocabulary, (v for v in met.values() if not v.listed))
         sides = [rows_of(table, names) for table in (self.c, self.py)]
         comparison = Comparison(
             names, rtol=rtol, wanted=None if contract is None else Wanted(contract, names), every=every

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from trace_parity.compare.windows import (
     site_depth,
 )
 from trace_parity.pair.contract import Contract
-from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.first_appearance import with_places
+from trace_parity.pair.vocabulary import Variable, Vocabulary
 from trace_parity.trace.log_source import LogSource
 from trace_parity.trace.names import Names
 from trace_parity.trace.reader import SIDES, unreadable_lines
@@ -118,14 +119,15 @@ def _compare(
     sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, how: How, progress: Progress
 ) -> Found:
     depth, notes = site_depth(vocabulary), list[str]()
+    noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
     while True:
-        names = Names(vocabulary)
+        names = Names(vocabulary, unlisted)
         for source in sources:
             source.begin(names)
         comparison = Comparison(names, rtol=how.rtol, wanted=Wanted(contract, names))
         windows = Windows(comparison, depth)
         try:
-            if _needs_largest(vocabulary):
+            if noting:
                 _note_largest(sources, comparison, how.piece)
                 for source in sources:
                     source.begin(names)
@@ -135,8 +137,12 @@ def _compare(
             notes.append(f"every row was held in memory, since {why}")
             continue
         whole = [source.finish() for source in sources]
-        if all(whole):
+        if all(whole) and (noting or not _needs_largest(names.variables)):
             break
+        if all(whole):  # now that the names are known, their order is, too
+            noting = True
+            met = with_places(vocabulary, [source.table.variables for source in sources])
+            unlisted = [variable for variable in met.values() if not variable.listed]
     windows.finish()
     if windows.most_waiting > MANY_WAITING:
         notes.append(f"the logs are in different orders: {windows.most_waiting} numbers waited at once")
@@ -155,9 +161,9 @@ def _compare(
     return Found(comparison, tables, row_of, last_differs, read, (nothing[0], nothing[1]), tuple(notes))
 
 
-def _needs_largest(vocabulary: Vocabulary) -> bool:
+def _needs_largest(variables: Iterable[Variable]) -> bool:
     """Whether a tolerance asks for the largest magnitude of a variable: then both logs are read twice."""
-    return any(t.scale is not None and t.scale.kind == "largest" for t in vocabulary.tolerances.values())
+    return any(v.tolerance.scale is not None and v.tolerance.scale.kind == "largest" for v in variables)
 
 
 def _note_largest(sources: Sequence[Source], comparison: Comparison, piece: int) -> None:

@@ -25,12 +25,13 @@ class Slot(NamedTuple):
 class Names:
     """The variables of two logs, numbered as they are met."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, unlisted: Iterable[Variable] = ()) -> None:
+        """`unlisted`: variables that the vocabulary lacks, as far as they are known, with their places."""
         self.vocabulary = vocabulary
         self.variables: list[Variable] = []
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()  # two scanners may meet a new name at once
-        for variable in vocabulary.variables:
+        for variable in (*vocabulary.variables, *sorted(unlisted, key=lambda v: v.place)):
             self.number(variable)
 
     def number(self, variable: Variable) -> int:
