@@ -151,7 +151,8 @@ def _read(log: Path, names: set[str], loops: Sequence[str]) -> dict[str, dict[Pl
                 if parsed is not None and parsed.side == "C":
                     for name, words in parsed.values:
                         if name in names:
-                            found.setdefault(name, {})[tuple(parsed.indices.items())] = [float(w) for w in words]
+                            values = [number.value for _, number in words]
+                            found.setdefault(name, {})[tuple(parsed.indices.items())] = values
     except OSError as error:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(log)) from error
     return found
