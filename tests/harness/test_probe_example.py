@@ -28,7 +28,7 @@ def test_probes_give_what_the_program_prints(tmp_path: Path, args: list[str]) ->
     silent, removed = PRINTS.subn("", source.read_text())
     assert removed == 18  # 17 variables, and the place of a pair
     source.write_text(silent)
-    wanted = find_probes(tmp_path / "pair", None).spec("c")
+    wanted = find_probes(PAIR, ROOT / "examples" / "probes" / "lennard_jones.toml").spec("c")
     lines = trace_c(build_c(source, wanted, tmp_path / "build", "-O2"), args, tmp_path)
     assert sorted(lines) == sorted(printed)
     assert len(lines) > 500
