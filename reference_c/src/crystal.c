@@ -134,9 +134,9 @@ static bool make_dual(Crystal *x, Cell star, const double *forced, double V_forc
 }
 
 /* Cells along one axis: from the sample's size where one is given, at least 1. */
-static bool count_cells(double *N, int given, double sample_m, double cell_A, Error *err)
+static bool count_cells(double *N, int given, double sample_m, Vec3 edge_m, Error *err)
 {
-    *N = sample_m > 0.0 ? ceil(sample_m / (cell_A * 1e-10)) : given;
+    *N = sample_m > 0.0 ? ceil(sample_m / length(edge_m)) : given;
     if (*N < 1.0)
         *N = 1.0;
     return *N < 1e15 || fail(err, "flags -sample_x, -sample_y, -sample_z: expected a crystal of fewer than 1e15 cells");
@@ -187,9 +187,9 @@ bool build_crystal(Crystal *x, const Settings *s, const char *matrix_text, Gener
     x->clipped_z = s->beamsize_m >= 0.0 && s->beamsize_m < s->sample_z_m;
     x->sample_y_m = x->clipped_y ? s->beamsize_m : s->sample_y_m;
     x->sample_z_m = x->clipped_z ? s->beamsize_m : s->sample_z_m;
-    return count_cells(&x->Na, s->Na, s->sample_x_m, x->cell_A[0], err) &&
-           count_cells(&x->Nb, s->Nb, x->sample_y_m, x->cell_A[1], err) &&
-           count_cells(&x->Nc, s->Nc, x->sample_z_m, x->cell_A[2], err) && draw_domains(x, s, generator, err);
+    return count_cells(&x->Na, s->Na, s->sample_x_m, x->real_m.a, err) &&
+           count_cells(&x->Nb, s->Nb, x->sample_y_m, x->real_m.b, err) &&
+           count_cells(&x->Nc, s->Nc, x->sample_z_m, x->real_m.c, err) && draw_domains(x, s, generator, err);
 }
 
 Cell reciprocal(const Cell *real, double *volume)

@@ -144,9 +144,9 @@ static bool set_size(Detector *d, const Settings *s, Error *err)
     d->fpixels = (int)fpixels;
     d->spixels = (int)spixels;
     d->roi_xmin = s->roi[0] < 0 ? 0 : s->roi[0];
-    d->roi_xmax = s->roi[1] < 0 || s->roi[1] > d->fpixels ? d->fpixels : s->roi[1];
+    d->roi_xmax = s->roi[1] < 0 ? d->fpixels : s->roi[1];
     d->roi_ymin = s->roi[2] < 0 ? 0 : s->roi[2];
-    d->roi_ymax = s->roi[3] < 0 || s->roi[3] > d->spixels ? d->spixels : s->roi[3];
+    d->roi_ymax = s->roi[3] < 0 ? d->spixels : s->roi[3];
     if (d->roi_xmin >= d->fpixels || d->roi_ymin >= d->spixels)
         return fail(err, "flag -roi: expected a region on the detector of %d x %d pixels", d->fpixels, d->spixels);
     return true;

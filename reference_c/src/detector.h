@@ -25,7 +25,7 @@ typedef struct {
     bool curved, point_pixel;
     double mu, thick_m, thickstep_m; /* per metre, m, m */
     int thicksteps;
-    int roi_xmin, roi_xmax, roi_ymin, roi_ymax; /* inclusive, within 0..counts as printed */
+    int roi_xmin, roi_xmax, roi_ymin, roi_ymax; /* inclusive; the upper ends may lie beyond the detector */
     bool odet_generated;
 } Detector;
 

@@ -27,7 +27,8 @@ static void report_changes(const Model *m, const Settings *s)
     if (x->domains_raised)
         printf("WARNING: finite mosaicity with only one domain! upping to %d mosaic domains\n", x->mosaic_domains);
     if (s->mosaic_domains > 0 && x->mosaic_domains == 1 && s->mosaic_spread_rad <= 0.0)
-        puts("WARNING: no mosaic spread specified.  setting mosaic_domains = 1");
+        printf("WARNING: %s mosaic spread specified.  setting mosaic_domains = 1\n",
+               s->mosaic_spread_rad < 0.0 ? "no" : "zero");
 }
 
 static void report_geometry(const Model *m, const Settings *s)

@@ -15,8 +15,18 @@ static int count_from(double ratio)
     return count > INT_MAX ? INT_MAX : (int)count;
 }
 
+/* A step of 0 is as one that was not given. */
+static Sampled without_zero_step(Sampled s)
+{
+    if (s.step <= 0.0)
+        s.step = -1.0;
+    return s;
+}
+
 Sampled sample_phi(Sampled s)
 {
+    bool zero_step = s.step == 0.0;
+    s = without_zero_step(s);
     if (s.count < 0) {
         if (s.range < 0.0) {
             if (s.step < 0.0)
@@ -36,7 +46,7 @@ Sampled sample_phi(Sampled s)
         s.range = 1.0 / RTD; /* one degree */
         s.step = s.range / s.count;
     } else if (s.step < 0.0) {
-        s.step = s.range / s.count;
+        s.step = zero_step ? 0.0 : s.range / s.count; /* beside count and range a step of 0 is one */
     }
     return s;
 }
@@ -48,6 +58,7 @@ static Sampled none_if_empty(Sampled s)
 
 Sampled sample_beam(Sampled s)
 {
+    s = without_zero_step(s);
     if (s.count <= 0) {
         if (s.range < 0.0) {
             if (s.step < 0.0)

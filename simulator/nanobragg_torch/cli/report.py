@@ -65,7 +65,9 @@ def _changes(experiment: Experiment, model: Model) -> Iterator[str]:
     if model.domains > 1 and (crystal.mosaic_domains or 0) <= 0:
         yield f"WARNING: finite mosaicity with only one domain! upping to {model.domains} mosaic domains"
     if model.domains == 1 and (crystal.mosaic_domains or 0) > 0 and plain(crystal.mosaic_spread_deg or 0.0) <= 0:
-        yield "WARNING: no mosaic spread specified.  setting mosaic_domains = 1"
+        spread = crystal.mosaic_spread_deg
+        what = "no" if spread is None or plain(spread) < 0 else "zero"
+        yield f"WARNING: {what} mosaic spread specified.  setting mosaic_domains = 1"
 
 
 def _geometry(experiment: Experiment, model: Model) -> Iterator[str]:
@@ -231,8 +233,8 @@ def _detector(experiment: Experiment, model: Model) -> Iterator[str]:
     yield f"  dials origin= {g(z)} {g(y)} {g(-x)}"
     xmin, xmax, ymin, ymax = experiment.model.roi or (-1, -1, -1, -1)
     xmin, ymin = max(xmin, 0), max(ymin, 0)
-    xmax = p.pixels_f if xmax < 0 else min(xmax, p.pixels_f)
-    ymax = p.pixels_s if ymax < 0 else min(ymax, p.pixels_s)
+    xmax = p.pixels_f if xmax < 0 else xmax
+    ymax = p.pixels_s if ymax < 0 else ymax
     yield f"  roi: {xmin} < x < {xmax} && {ymin} < y < {ymax}"
 
 

@@ -159,7 +159,9 @@ def cell_counts(settings: CrystalSettings, real_A: Tensor, beamsize_m: float) ->
 
     A count that is a tensor, or no whole number, is a 0-dimensional tensor like `real_A`; the others are ints.
     """
-    lengths_m = [length / units.A_PER_M for length in plain_lengths(real_A)]
+    # In metres before the length is taken, as in the original: a size can be a whole number of cells to the last bit.
+    edges_m = [[1e-10 * x for x in row] for row in real_A.detach().tolist()]
+    lengths_m = [math.sqrt(x * x + y * y + z * z) for x, y, z in edges_m]
     sizes_mm = (settings.sample_x_mm, settings.sample_y_mm, settings.sample_z_mm)
     counts = [_count(number, real_A) for number in (settings.Na, settings.Nb, settings.Nc)]
     for axis, size_mm in enumerate(sizes_mm):

@@ -24,13 +24,18 @@ def _given(value: Number | None) -> Number | None:
     return None if value is None or plain(value) < 0 else value
 
 
+def _step(value: Number | None) -> Number | None:
+    """A step of 0 is as one that was not given."""
+    return None if value is None or plain(value) <= 0 else value
+
+
 def _intervals(range_: Number, step: Number) -> int:
     return math.ceil(plain(range_) / plain(step)) if plain(step) > 0 else 0
 
 
 def sample_phi(count: int | None, range_rad: Number | None, step_rad: Number | None) -> Sampling:
     """The φ scan (radians). A count of 0 means 1; one tick without a range spans one degree per count."""
-    range_, step = _given(range_rad), _given(step_rad)
+    range_, step = _given(range_rad), _step(step_rad)
     if count is None or count < 0:
         if range_ is None:
             return Sampling(1, 0.0, 0.0) if step is None else Sampling(2, step, step)
@@ -43,12 +48,14 @@ def sample_phi(count: int | None, range_rad: Number | None, step_rad: Number | N
             return Sampling(2, step, step)
         one_degree = deg(1.0)
         return Sampling(count, one_degree, one_degree / count)
+    if step_rad is not None and plain(step_rad) == 0:  # beside count and range a step of 0 is one
+        return Sampling(count, range_, 0.0)
     return Sampling(count, range_, range_ / count if step is None else step)
 
 
 def sample_spread(count: int | None, range_: Number | None, step: Number | None) -> Sampling:
     """Divergence (radians, each direction alone) or dispersion (fraction)."""
-    range_, step = _given(range_), _given(step)
+    range_, step = _given(range_), _step(step)
     if count is None or count <= 0:
         if range_ is None:
             chosen = Sampling(1, 0.0, 0.0) if step is None else Sampling(2, step, step)
