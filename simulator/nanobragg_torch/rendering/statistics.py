@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from nanobragg_torch.experiment import Model
+from nanobragg_torch.rendering.blocks import Coordinates
 from nanobragg_torch.rendering.render import active_pixels, indices
 from nanobragg_torch.settings import ModelSettings
 from nanobragg_torch.stages import detector
 
-_PIXELS_AT_ONCE = 2**20
+_PIXELS_AT_ONCE = 2**14  # in the caches
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,18 @@ def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
     Unless -oversample_omega, that of a pixel's first sub-sample stands for all of them.
     """
     place, n = model.place, model.oversample
-    device = model.like.device
-    wanted = active_pixels(settings, place.pixels_s, place.pixels_f, None, device)
+    wanted = active_pixels(settings, place.pixels_s, place.pixels_f, None, model.like.device)
     loops = [(layer, s, f) for layer in range(model.layers) for s in range(n) for f in range(n)]
     each, times = (loops, 1) if model.oversample_omega else (loops[:1], len(loops))
+    coordinates = Coordinates(place.pixels_f, model.like)
     total = 0.0
     for first in range(0, len(wanted), _PIXELS_AT_ONCE):
-        flat = indices(wanted[first : first + _PIXELS_AT_ONCE], device)
-        slow = torch.div(flat, place.pixels_f, rounding_mode="floor")
-        fast = (flat - slow * place.pixels_f).to(model.like.dtype)
+        slow, fast = coordinates(wanted[first : first + _PIXELS_AT_ONCE])
         for layer, subS, subF in each:
             depth = model.layer_depth * layer
-            at = (slow.to(model.like.dtype), fast, (subS, subF), n, depth, model.curved)
-            R, _ = detector.airpath(detector.pixel_position(place, *at))
-            total += float(detector.solid_angle(place, R, model.point_pixel).expand_as(fast).sum())
+            position = detector.pixel_position(place, slow, fast, (subS, subF), n, depth, model.curved)
+            R = torch.linalg.vector_norm(position, dim=0)  # its last bit is not seen in a sum
+            total += float(detector.solid_angle(place, R, model.point_pixel).sum())
     return total * times
 
 
