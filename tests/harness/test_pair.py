@@ -231,3 +231,32 @@ def test_every_key_is_in_the_docs() -> None:
     for key in (*(f.name for f in fields(Program)), *PLACEHOLDERS, "extends", "focus_names", "focus_option", "size"):
         if key not in ("name", "folder"):
             assert re.search(rf"`\{{?{key}\b", text) or f"`{{{key}}}`" in text, key
+
+
+VOCABULARY = """title = "atoms"
+loops = ["i"]
+[scopes]
+atom = { loops = ["i"] }
+[variables]
+force = { scope = "atom", size = 1 }
+"""
+
+
+def test_a_focus_of_one_loop(trace_diff: Cli, tmp_path: Path) -> None:
+    toml = 'focus = ["i"]\n' + FIVE_LINES + '[arguments]\nfocus = ["-atom", "{i}"]\n'
+    folder = write_pair(tmp_path / "mine", toml)
+    (folder / "vocabulary.toml").write_text(VOCABULARY)
+    (folder / "cases").mkdir()
+    (folder / "cases" / "a.toml").write_text('id = "a"\ntitle = "A"\nargv = ""\nfocus = [[3]]\n')
+    assert trace_diff("cases", "list", "--pair", folder).stdout == "a\t(3)\tA\n"
+    assert "places (i): (3)" in trace_diff("cases", "show", "a", "--pair", folder).stdout
+    for file in ("c.sh", "py.sh"):
+        side = file.removesuffix(".sh").upper()
+        (folder / file).write_text(f'echo "TRACE_{side}[i=$2]: force 1.5"\n')
+    (folder / "pair.toml").write_text(toml.replace("{args}", "{focus}"))
+    done = trace_diff("run", "a", "--pair", folder, "--at", "5")
+    assert done.returncode == 0, done.stderr
+    bundle = tmp_path / done.stderr.strip().splitlines()[-1][8:]
+    assert (bundle / "traces" / "c.log").read_text() == "TRACE_C[i=5]: force 1.5\n"
+    assert "force" in (bundle / "report.html").read_text()
+    assert trace_diff("judge", bundle, "--pair", folder).returncode == 0

@@ -23,7 +23,7 @@ def cases() -> None:
 def list_all(pair: Pair) -> None:
     """One line per case: id, pixels, title."""
     for case in pair.cases():
-        pixels = " ".join(f"({slow},{fast})" for slow, fast in case.pixels)
+        pixels = " ".join(f"({','.join(map(str, place))})" for place in case.pixels)
         click.echo(f"{case.id}\t{pixels}\t{case.title}")
 
 
@@ -34,7 +34,9 @@ def show(name: str, pair: Pair) -> None:
     """Print a case: its command line, pixels, files and what it asks for."""
     case = pair.case(name)
     lines = [f"{case.id}: {case.title}", "", case.description, "", f"command line: {shlex.join(case.argv)}"]
-    lines.append("pixels (slow, fast): " + " ".join(f"({s}, {f})" for s, f in case.pixels))
+    if pair.focus:
+        places = " ".join(f"({', '.join(map(str, place))})" for place in case.pixels)
+        lines.append(f"{pair.focus_option or 'place'}s ({', '.join(pair.focus_names)}): {places}")
     for file in case.files:
         lines.append(
             f"file {file.name}: " + ("text in the case" if file.text is not None else shlex.join(file.command))

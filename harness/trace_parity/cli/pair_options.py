@@ -81,7 +81,7 @@ def _options(pair: Pair, taken: set[str], with_focus: bool) -> list[click.Option
         made.append(
             _option(
                 "focus",
-                f"--{pair.focus_option or 'at'}",
+                *_focus_flags(pair),
                 nargs=len(pair.focus),
                 type=click.IntRange(min=0),
                 multiple=True,
@@ -96,8 +96,14 @@ def _options(pair: Pair, taken: set[str], with_focus: bool) -> list[click.Option
     return made
 
 
-def _option(name: str, flag: str, **settings: object) -> click.Option:
+def _focus_flags(pair: Pair) -> list[str]:
+    """--at, and the name that the pair has for it; reports name --pixel for the places of two loops."""
+    names = ["at", pair.focus_option, "pixel" if len(pair.focus) == 2 else ""]
+    return [f"--{name}" for name in dict.fromkeys(names) if name]
+
+
+def _option(name: str, *flags: str, **settings: object) -> click.Option:
     def keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         ctx.meta.setdefault(_VALUES, {})[name] = value
 
-    return click.Option([flag], expose_value=False, callback=keep, **settings)  # type: ignore[arg-type]
+    return click.Option([*flags], expose_value=False, callback=keep, **settings)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from trace_parity.compare.tick_table import TickRow
 from trace_parity.printable import visible
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of
 from trace_parity.render.numbers import full, short, ulps
-from trace_parity.render.pictures import DECADES, PATCH, SIGNED_DECADES, by_panel, covered
+from trace_parity.render.pictures import DECADES, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
 from trace_parity.render.svg import Plot, plot_svg
 from trace_parity.result.result import Result, VariableResult, plain
 
@@ -272,7 +272,7 @@ def _marks(result: Result) -> list[tuple[int, int, str, str]]:
     """(slow, fast, kind, text) of the pixels to point at."""
     if result.images is None:
         return []
-    marks = [(s, f, "traced", f"traced pixel (slow {s}, fast {f})") for s, f in result.case.pixels]
+    marks = [(s, f, "traced", f"traced pixel (slow {s}, fast {f})") for s, f in two_loops(result)]
     if result.images.max_abs_diff > 0:
         s, f = result.images.max_abs_at
         marks.append((s, f, "largest", f"largest difference (slow {s}, fast {f})"))
@@ -293,7 +293,11 @@ def _commands(result: Result, files: Mapping[str, bytes]) -> list[tuple[str, str
             commands.append((heading, line))
             heading = ""
     if result.case.argv:
-        pixels = [w for s, f in result.case.pixels for w in ("--pixel", str(s), str(f))]
+        pixels = [
+            word
+            for place in result.case.pixels
+            for word in ("--pixel" if len(place) == 2 else "--at", *map(str, place))
+        ]
         again = ["trace-diff", "run", *pixels, "--against", result.case.against or "fixed", "--", *result.case.argv]
         commands.append(("the comparison as a pasted command line", shlex.join(again)))
     return commands

@@ -51,12 +51,17 @@ def bundle_files(folder: Path, result: Result) -> dict[str, bytes]:
     return files
 
 
+def two_loops(result: Result) -> list[tuple[int, int]]:
+    """The traced places that lie on an image: those of a focus of two loops."""
+    return [(place[0], place[1]) for place in result.case.pixels if len(place) == 2]
+
+
 def patch_corners(result: Result) -> list[tuple[int, int]]:
     """First pixel (slow, fast) of the patch around each traced pixel and around the largest difference."""
     if result.images is None:
         return []
     shape = result.images.shape
-    marked = [*result.case.pixels[: MOST_PATCHES - 1], result.images.max_abs_at]
+    marked = [*two_loops(result)[: MOST_PATCHES - 1], result.images.max_abs_at]
     corners = (tuple(max(0, min(at - PATCH // 2, n - PATCH)) for at, n in zip(m, shape, strict=True)) for m in marked)
     return list(dict.fromkeys((slow, fast) for slow, fast in corners))
 
