@@ -24,7 +24,8 @@ from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
 from trace_parity.pair.vocabulary import Vocabulary
-from trace_parity.result.result import Result, compare
+from trace_parity.result.compare import compare
+from trace_parity.result.result import Result
 from trace_parity.trace import native, read_trace
 from trace_parity.trace.interpreted import Interpreted
 from trace_parity.trace.log_file import LogFile
