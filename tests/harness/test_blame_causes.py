@@ -10,7 +10,7 @@ import pytest
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.headline import cause_line, cause_of, cause_sentence, with_image_shares
 from trace_parity.compare.align import align
-from trace_parity.compare.coverage import Contract
+from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.render.blame_text import text
