@@ -298,6 +298,7 @@ def _commands(result: Result, files: Mapping[str, bytes]) -> list[tuple[str, str
             for place in result.case.pixels
             for word in ("--pixel" if len(place) == 2 else "--at", *map(str, place))
         ]
-        again = ["trace-diff", "run", *pixels, "--against", result.case.against or "fixed", "--", *result.case.argv]
+        variant = ["--against", result.case.against] if result.case.against else []
+        again = ["trace-diff", "run", *pixels, *variant, "--", *result.case.argv]
         commands.append(("the comparison as a pasted command line", shlex.join(again)))
     return commands
