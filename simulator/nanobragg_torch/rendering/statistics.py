@@ -60,7 +60,8 @@ def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
         for layer, subS, subF in each:
             depth = model.layer_depth * layer
             position = detector.pixel_position(place, slow, fast, (subS, subF), n, depth, model.curved)
-            R = torch.linalg.vector_norm(position, dim=0)  # its last bit is not seen in a sum
+            x, y, z = position.unbind()
+            R = torch.sqrt(x * x + y * y + z * z)  # its last bit is not seen in a sum
             total += float(detector.solid_angle(place, R, model.point_pixel).sum())
     return total * times
 
