@@ -22,7 +22,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
 from trace_parity.trace.names import Names
 from trace_parity.trace.number import EXACT_DIGITS
-from trace_parity.trace.reader import SIDES, read_trace, unreadable_lines
+from trace_parity.trace.reader import SIDES, contradicts, read_trace, twice, unreadable_lines
 from trace_parity.trace.rows import ALIASED, WHOLE, Rows, empty
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 from trace_parity.trace.text_value import text_variable
@@ -304,8 +304,14 @@ def read_side(held: ColumnFile, side: str, sites: Collection[tuple[int, ...]] | 
             rows.append((line, pos, RowId(key, variable.id, component), made_number))
     # Groups hold lines that were read by hand behind the others: the table wants the order of the log.
     rows.sort(key=lambda r: r[:2])
+    refused: set[int] = set()
     for _, _, row_id, number_of in rows:
-        table.rows.setdefault(row_id, number_of)
+        earlier = table.rows.setdefault(row_id, number_of)
+        if earlier is not number_of and number_of.line not in refused and contradicts(earlier, number_of):
+            refused.add(number_of.line)
+            variable = table.variables[row_id.variable]
+            table.refuse(twice(variable, row_id, earlier, number_of, number_of.text, held.vocabulary))
+    table.unreadable.sort(key=lambda u: u.line)
     return table
 
 
