@@ -25,7 +25,7 @@ from trace_parity.trace import read_trace
 from benchmarks.planted_faults import DATA, Edit, Fault, blamed, build, copy_sources, prepare, single_faults, trace
 
 FINAL = "pixel.I_pixel_final"
-LINE = "rich"
+LINE = next(iter(DATA["lines"]))
 SETTINGS_LINE = "plain"
 SIDES = ("PY", "C")
 
@@ -87,7 +87,7 @@ class Row:
 
 def run(trial: Trial, work: Path, folder: Path) -> tuple[Blame | None, dict[str, Path]]:
     """Plant, build, trace and compare."""
-    logs = {side: work / f"{side}-{LINE}.log" for side in SIDES}
+    logs = {side: work / f"{side}-{next(iter(DATA['lines']))}.log" for side in SIDES}
     for side in SIDES:
         edits, programs = trial.edits.get(side, ()), work
         if edits:
@@ -99,7 +99,9 @@ def run(trial: Trial, work: Path, folder: Path) -> tuple[Blame | None, dict[str,
                 build(folder / "reference_c")
         if edits or trial.words:
             logs[side] = folder / f"{side}.log"
-            trace(side, programs, work / "inputs", logs[side], trial.words.get(side, DATA["lines"][LINE]))
+            trace(
+                side, programs, work / "inputs", logs[side], trial.words.get(side, next(iter(DATA["lines"].values())))
+            )
     return blamed(logs["C"], logs["PY"])[0], logs
 
 
@@ -136,9 +138,9 @@ def finals(log: Path, side: str) -> dict[tuple[int, ...], float]:
 
 def rerun_share(fault: Fault, finding: BlameFinding, work: Path, folder: Path) -> float | None:
     """The share of a finding as a run of the faulty simulator with the reference's values shows it."""
-    c, log = work / f"C-{LINE}.log", folder / "rerun.log"
+    c, log = work / f"C-{next(iter(DATA['lines']))}.log", folder / "rerun.log"
     names = ",".join(f"{finding.scope}.{name}" for name in (finding.variable, *finding.together))
-    trace("PY", folder, work / "inputs", log, f"{DATA['lines'][LINE]} -inject {names} -inject_from {c}")
+    trace("PY", folder, work / "inputs", log, f"{next(iter(DATA['lines'].values()))} -inject {names} -inject_from {c}")
     sound, faulty, cured = finals(c, "C"), finals(folder / "PY.log", "PY"), finals(log, "PY")
     values = [(sound[key], faulty[key], cured[key]) for key in sound if sound[key] != faulty[key]]
     if not values:
@@ -151,7 +153,7 @@ def rerun_share(fault: Fault, finding: BlameFinding, work: Path, folder: Path) -
 def reruns(count: int, work: Path, only: str) -> Iterator[Row]:
     """Faults of the simulator one by one, each with the share of a rerun, until `count` of them have one."""
     done = 0
-    for fault in single_faults("PY", is_told=True):
+    for fault in reversed(single_faults("PY", is_told=True)):
         if done == count or only not in fault.name:
             continue
         with tempfile.TemporaryDirectory(dir=work) as name:
@@ -215,6 +217,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="faults whose name holds this word")
     parser.add_argument("--reruns", type=int, default=20, help="faults that are run again with values injected")
+    parser.add_argument("--line", default=LINE, choices=list(DATA["lines"]), help="the command line that is traced")
+    parser.add_argument("--only-reruns", action="store_true", help="leave the pairs out")
     parser.add_argument("--write", type=Path, help="where the table goes; default: standard output")
     given = parser.parse_args()
     command = " ".join(["python -m benchmarks.fault_pairs", *sys.argv[1:]])
@@ -230,11 +234,11 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="fault-pairs-") as name:
         work = Path(name)
-        DATA["lines"] = {line: DATA["lines"][line] for line in (LINE, SETTINGS_LINE)}
+        DATA["lines"] = {line: DATA["lines"][line] for line in dict.fromkeys((given.line, SETTINGS_LINE))}
         prepare(work)
         keep(reruns(given.reruns, work, given.only))
         for trial in trials():
-            if given.only in trial.name:
+            if given.only in trial.name and not given.only_reruns:
                 with tempfile.TemporaryDirectory(dir=work) as folder:
                     try:
                         keep(judge(trial, run(trial, work, Path(folder))[0]))
