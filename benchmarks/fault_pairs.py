@@ -164,7 +164,7 @@ def reruns(count: int, work: Path, only: str) -> Iterator[Row]:
             except (RuntimeError, ValueError) as why:
                 yield Row(fault.name, "alone", str(why)[:80], None, None, False)
                 continue
-            for row in judge(trial, blame):
+            for row in judge(trial, blame) if blame is not None else ():  # none where the line shows nothing of it
                 at = [
                     f for f in (blame.findings if blame else ()) if f"{f.side} {f.variable}" == row.named and f.is_cause
                 ]

@@ -133,12 +133,24 @@ RERUN: list[tuple[str, Fault]] = [
     ("steps", lambda v, x: v / 2),
     ("incident_vec", lambda v, x: v[[0, 2, 1]]),
     ("phi_deg", lambda v, x: v + 0.25),
+    ("diffracted_vec", lambda v, x: v[[0, 2, 1]]),
+    ("polar", lambda v, x: (1 + x["cosine"]) / 2),
+    ("omega_pixel_sr", lambda v, x: x["no_obliquity"] * 1.3),
+    ("F_latt_a", lambda v, x: -1.2 * v),
+    ("F_latt_c", lambda v, x: sincg(x["x"], x["N"] - 1)),
+    ("hkl_frac", lambda v, x: v + 0.01),
+    ("I_before_scaling", lambda v, x: v / 2),
+    ("r_e_sqr", lambda v, x: v * 1.1),
+    ("capture_fraction_final", lambda v, x: v * 0.9),
+    ("polar_final", lambda v, x: v * 0.8),
+    ("omega_pixel_final", lambda v, x: v * 2),
+    ("mosaic_umat", lambda v, x: x["umats"][0]),
 ]
 SMALL: Fault = lambda v, x: v * 1.7  # noqa: E731
 """A second fault that both programs of a rerun keep."""
 
 
-@pytest.mark.parametrize(("name", "fault"), RERUN, ids=[name for name, _ in RERUN])
+@pytest.mark.parametrize(("name", "fault"), RERUN, ids=[f"{n} {name}" for n, (name, _) in enumerate(RERUN)])
 def test_the_share_is_what_a_rerun_with_the_other_side_s_value_shows(name: str, fault: Fault) -> None:
     """Run with both faults and with the second alone: what the first moved is its share."""
     c, both, cured = (
