@@ -52,10 +52,11 @@ def in_memory(
 def comparable(result: Result, ignore: tuple[str, ...] = ()) -> Any:
     """The whole result, in a form in which NaN equals NaN, without the notes on streaming."""
     kept = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in ignore}
-    kept["logs"] = {
-        side: dataclasses.replace(log, notes={k: v for k, v in log.notes.items() if k != "comparison"})
-        for side, log in result.logs.items()
-    }
+    if "logs" in kept:
+        kept["logs"] = {
+            side: dataclasses.replace(log, notes={k: v for k, v in log.notes.items() if k != "comparison"})
+            for side, log in result.logs.items()
+        }
     return {name: repr(value) for name, value in kept.items()}
 
 
