@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nanobragg_torch.experiment import Model
-from nanobragg_torch.rendering.blocks import Coordinates
+from nanobragg_torch.rendering.blocks import Coordinates, one_thread
 from nanobragg_torch.rendering.render import active_pixels, indices
 from nanobragg_torch.settings import ModelSettings
 from nanobragg_torch.stages import detector
@@ -55,14 +55,15 @@ def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
     each, times = (loops, 1) if model.oversample_omega else (loops[:1], len(loops))
     coordinates = Coordinates(place.pixels_f, model.like)
     total = 0.0
-    for first in range(0, len(wanted), _PIXELS_AT_ONCE):
-        slow, fast = coordinates(wanted[first : first + _PIXELS_AT_ONCE])
-        for layer, subS, subF in each:
-            depth = model.layer_depth * layer
-            position = detector.pixel_position(place, slow, fast, (subS, subF), n, depth, model.curved)
-            x, y, z = position.unbind()
-            R = torch.sqrt(x * x + y * y + z * z)  # its last bit is not seen in a sum
-            total += float(detector.solid_angle(place, R, model.point_pixel).sum())
+    with one_thread():  # a second one would wait more than it adds
+        for first in range(0, len(wanted), _PIXELS_AT_ONCE):
+            slow, fast = coordinates(wanted[first : first + _PIXELS_AT_ONCE])
+            for layer, subS, subF in each:
+                depth = model.layer_depth * layer
+                position = detector.pixel_position(place, slow, fast, (subS, subF), n, depth, model.curved)
+                x, y, z = position.unbind()
+                R = torch.sqrt(x * x + y * y + z * z)  # its last bit is not seen in a sum
+                total += float(detector.solid_angle(place, R, model.point_pixel).sum())
     return total * times
 
 
