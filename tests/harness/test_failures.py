@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trace_parity as tp
 from trace_parity.cli import main as command_line
 from trace_parity.cli.ending import TerminatedError, ending
-from trace_parity.errors import Exit
+from trace_parity.errors import Exit, HarnessError
 
 C_LOG = "TRACE_C: beam_vec 1 0 0\nTRACE_C: polar_vec 0 0 1\n"
 NO_SPACE = """
@@ -142,13 +145,60 @@ def test_a_fault_of_its_own(
     assert "Traceback" in text
 
 
-def test_no_home_and_no_cache(folder: Path, trace_diff: Command) -> None:
-    """As an ordinary user would find it: neither folder can be made, /dev/null is no folder for root either."""
-    where = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache"}
+def test_no_home_and_no_cache(folder: Path, tmp_path: Path, trace_diff: Command) -> None:
+    """Neither folder can be made (/dev/null is no folder for root either): the temporary folder serves."""
+    where = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "TMPDIR": str(tmp_path)}
     done = trace_diff("compare", "c.log", "py.log", env=os.environ | where)
+    assert done.returncode == 1
+    spare = tmp_path / f"trace-diff-cache-{os.getuid()}"
+    assert f"/dev/null/cache/trace-diff cannot be used (Not a directory); {spare} serves as cache" in done.stderr
+    assert spare.stat().st_mode & 0o777 == 0o700
+    done = trace_diff("compare", "c.log", "py.log", env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)})
     assert done.returncode == 1, done.stderr
-    done = trace_diff("compare", "c.log", "py.log", env={"PATH": os.environ["PATH"]})
-    assert done.returncode == 1, done.stderr
+
+
+def test_a_cache_that_somebody_else_could_swap_is_not_used(tmp_path: Path, folder: Path, trace_diff: Command) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "trace-diff").symlink_to(tmp_path / "elsewhere")
+    where = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    done = trace_diff("compare", "c.log", "py.log", env=os.environ | where)
+    assert done.returncode == 1
+    assert "it is a link or a file" in done.stderr
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "a link"])
+def test_a_damaged_library_is_built_again(damage: str, tmp_path: Path, folder: Path, trace_diff: Command) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler to build the scanner")
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert trace_diff("compare", "c.log", "py.log", env=environment).returncode == 1
+    (library,) = (tmp_path / "cache" / "trace-diff").glob("scan-*/*.so")
+    whole = library.read_bytes()
+    if damage == "a link":
+        library.rename(tmp_path / "moved.so")
+        library.symlink_to(tmp_path / "moved.so")
+    else:
+        library.write_bytes(whole[:2000] if damage == "truncated" else whole[:-100] + bytes(100))
+    done = trace_diff("compare", "c.log", "py.log", env=environment)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert not library.is_symlink()
+    assert len(library.read_bytes()) == len(whole)
+
+
+@pytest.mark.parametrize("text", ["1", "1.5 ", "[", "1e", "TRACE_C: a 1 ", "=1 ", "-", "."])
+def test_reading_is_linear_in_the_length_of_a_line(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the length may take twice the time and some; a quadratic reader takes 64 times as long for 8 times."""
+    monkeypatch.setenv("TRACE_PARITY_NO_COMPILER", "1")
+    seconds = []
+    for length in (20_000, 160_000):
+        (folder / "long.log").write_text("TRACE_C: beam_vec 1 0 " + text * (length // len(text)) + "\n")
+        started = time.process_time()
+        with contextlib.suppress(HarnessError):
+            tp.compare(folder / "long.log", folder / "py.log")
+        seconds.append(time.process_time() - started)
+    assert seconds[1] < 30 * max(seconds[0], 0.05), seconds
 
 
 def test_an_interrupt_says_what_is_kept() -> None:

@@ -18,6 +18,7 @@ from trace_parity.bundle.provenance import is_installed
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Pixel
 from trace_parity.pair.programs import Program, Programs
+from trace_parity.user_cache import cache_folder
 
 _PROGRESS = re.compile(rb"^\s*(\d+)% done")
 Progress = Callable[[int], None]
@@ -117,8 +118,7 @@ def digest_of(source: Path) -> str:
 
 def _copy(source: Path) -> Path:
     """The sources under the user's cache, in a folder named by their contents."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "trace-diff" / f"{source.name}-{digest_of(source)[:16]}"
+    folder = cache_folder() / f"{source.name}-{digest_of(source)[:16]}"
     for path in source_files(source):
         target = folder / path.relative_to(source)
         if not target.exists():

@@ -13,6 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from trace_parity.errors import HarnessError
+from trace_parity.user_cache import cache_folder, is_sound, keep
+
 _SOURCES = ("scan.h", "number.c", "scan.c")
 # No contraction to fused multiply-add: the same arithmetic as Python's, to the last bit.
 _FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
@@ -68,9 +71,11 @@ def _built() -> Path:
     folder = resources.files("trace_parity.trace")
     sources = {name: (folder / name).read_bytes() for name in _SOURCES}
     digest = hashlib.sha256(repr((compiler, _FLAGS, sorted(sources.items()))).encode()).hexdigest()[:16]
-    cache_root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    target = cache_root / "trace-diff" / f"scan-{digest}" / "scan.so"
-    if target.is_file():
+    try:
+        target = cache_folder() / f"scan-{digest}" / "scan.so"
+    except HarnessError as error:
+        raise NoCompilerError(f"there is no cache: {error}") from error
+    if is_sound(target):
         return target
     if shutil.which(compiler[0]) is None:
         raise NoCompilerError(f"there is no C compiler ({compiler[0]})")
@@ -84,8 +89,8 @@ def _built() -> Path:
             if done.returncode:
                 raise NoCompilerError(f"the compiler failed: {done.stderr.strip()[:300]}")
             # Renamed into place: two commands that build at once do not see each other's half.
-            (Path(work) / "built.so").replace(target)
-    except OSError as error:
+            keep(Path(work) / "built.so", target)
+    except (OSError, HarnessError) as error:
         raise NoCompilerError(f"it cannot be built: {error}") from error
     return target
 

@@ -23,7 +23,8 @@ SAMPLE_BYTES = 1 << 20
 ENOUGH_NUMBERS, ENOUGH_DIGITS = 20, 6
 """Fewer numbers, or shorter ones, tell nothing of how the log was printed; they are then taken for exact."""
 
-_NUMBER = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?(?![\w.])")
+# Begins outside of a word and never gives digits back: a line of many digits is read once, not once per digit.
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(\d++\.\d*+|\.\d++|\d++(?=[eE]))(?:[eE][-+]?\d++)?(?![\w.])")
 
 
 def significant_digits(number: str) -> int:
