@@ -23,10 +23,10 @@ def test_a_minimal_case() -> None:
     [
         (MINIMAL.replace('"x"', '"../x"'), "letters, digits"),
         (MINIMAL.replace("[[1, 2]]", "[]"), "compares nothing"),
-        (MINIMAL.replace("[[1, 2]]", "[[1]]"), "not a case file"),
+        (MINIMAL.replace("[[1, 2]]", "[[1]]"), "expected a list of places [slow, fast]"),
         (MINIMAL.replace("title", "titel"), "title"),
-        ("id = ", "not a case file"),
-        (MINIMAL + '[files."../A.mat"]\ntext = "1"\n', "plain name"),
+        ("id = ", "not TOML"),
+        (MINIMAL + '[files."../A.mat"]\ntext = "1"\n', "a plain file name"),
         (MINIMAL + '[files."A.mat"]\n', "command"),
     ],
 )

@@ -49,10 +49,10 @@ def test_the_shipped_matrix_is_wide_enough() -> None:
     ("text", "says"),
     [
         ("", "cases"),
-        ("cases = []", "lets everything through"),
-        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = []\n', "no pixels"),
+        ("cases = []", "would pass everything"),
+        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = []\n', "a case without one compares nothing"),
         ('[[cases]]\nid = "a"\nargv = "{bas} -N 5"\npixels = [[1, 2]]\n', "bas"),
-        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = [[1, 2]]\n' * 2, "stands twice"),
+        ('[[cases]]\nid = "a"\nargv = "-N 5"\npixels = [[1, 2]]\n' * 2, "an id that no other case of the matrix has"),
     ],
 )
 def test_a_matrix_that_is_none_is_refused(text: str, says: str, tmp_path: Path) -> None:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
-from trace_parity.pair.toml_table import nearest, read_text
+from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, read_text
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -87,59 +85,63 @@ def load_case(name: str, pair: Pair) -> Case:
 
 
 def parse_case(text: str, where: str, pair: Pair) -> Case:
-    """Read a case file of a pair; raises HarnessError (exit 2) with what is wrong in it."""
-    try:
-        data = tomllib.loads(text)
-        coverage = data.get("coverage", {})
+    """Read a case file of a pair; raises HarnessError (exit 2) with line and key of what is wrong in it."""
+    with located(text, where):
+        table = Table(parse_toml(text, where), where)
+        for key, expected in (("id", "letters, digits, _ . -"), ("title", "a string"), ("argv", "a command line")):
+            table.need(key, expected)
+        coverage = table.table("coverage")
         case = Case(
-            id=data["id"],
-            title=data["title"],
-            argv=tuple(shlex.split(data["argv"]) if isinstance(data["argv"], str) else map(str, data["argv"])),
-            pixels=focus_of(data, pair),
-            description=data.get("description", "").strip(),
-            files=tuple(input_file(n, f, pair.folder) for n, f in data.get("files", {}).items()),
-            variables=tuple(coverage.get("variables", [])),
-            ticks=coverage.get("ticks", {}),
-            expectation=data.get("expectation", {}),
+            id=case_id(table),
+            title=table.text("title"),
+            argv=table.arguments("argv"),
+            pixels=focus_of(table, pair),
+            description=str(table.text("description")).strip(),
+            files=input_files(table, pair.folder),
+            variables=coverage.words("variables") if coverage else (),
+            ticks=coverage.whole_numbers("ticks") if coverage else {},
+            expectation=table.strings("expectation"),
             source=text,
         )
-    except (KeyError, TypeError, ValueError, tomllib.TOMLDecodeError) as error:
-        raise HarnessError(Exit.USAGE, f"not a case file: {error!r}", where=where) from error
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", case.id):
-        raise HarnessError(Exit.USAGE, f"case id {case.id!r}", where=where, expected="letters, digits, _ . -")
-    if unknown := [key for key in data if key not in CASE_KEYS]:
-        raise HarnessError(
-            Exit.USAGE,
-            f"{unknown[0]}: unknown key",
-            where=where,
-            expected="one of " + ", ".join(CASE_KEYS),
-            hint=nearest(unknown[0], CASE_KEYS),
-        )
+        if coverage:
+            coverage.finish()
+        table.finish()
     return case
 
 
-CASE_KEYS = ("id", "title", "argv", "focus", "pixels", "description", "files", "coverage", "expectation")
+def case_id(table: Table) -> str:
+    """The id of a case, which names a folder. Raises HarnessError (exit 2)."""
+    name = table.text("id")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise table.wrong("id", name, "letters, digits, _ . -")
+    return name
 
 
-def focus_of(data: Mapping[str, Any], pair: Pair) -> tuple[Pixel, ...]:
-    """The places that a case asks for, under the key `focus` (or `pixels`). Raises ValueError for what is none."""
-    key = "pixels" if "pixels" in data else "focus"
-    places = tuple(tuple(int(index) for index in place) for place in data.get(key, ()))
-    names = ", ".join(pair.focus_names)
-    if wrong := next((place for place in places if len(place) != len(pair.focus)), None):
-        raise ValueError(f"{key}: found {list(wrong)}, expected [{names}]")
+def focus_of(table: Table, pair: Pair) -> tuple[Pixel, ...]:
+    """The places that a case names, under the key `focus` (or `pixels`). Raises HarnessError (exit 2)."""
+    key = "pixels" if "pixels" in table else "focus"
+    places = table.places(key, tuple(pair.focus_names))
     if pair.focus and not places:
-        raise ValueError(f"{key}: a case without a place ({names}) compares nothing")
+        names = ", ".join(pair.focus_names)
+        raise table.wrong(
+            key, table.data.get(key, "nothing"), f"a place [{names}]: a case without one compares nothing"
+        )
     return places
 
 
-def input_file(name: str, entry: Mapping[str, Any], pair: Path = Path()) -> InputFile:
-    """An entry of a [files] table. Raises ValueError or KeyError when it is none."""
+def input_files(table: Table, pair: Path = Path()) -> tuple[InputFile, ...]:
+    """The entries of the [files] table. Raises HarnessError (exit 2)."""
+    return tuple(_input_file(name, entry, pair) for name, entry in table.named_tables("files").items())
+
+
+def _input_file(name: str, entry: Table, pair: Path) -> InputFile:
     if Path(name).name != name:
-        raise ValueError(f"file {name!r}: a plain name is expected")
-    if "text" in entry:
-        return InputFile(name, text=entry["text"], pair=pair)
-    return InputFile(name, command=tuple(entry["command"]), pair=pair)
+        raise entry.wrong("", name, "a plain file name")
+    file = InputFile(name, entry.text("text") if "text" in entry else None, entry.command("command"), pair)
+    if (file.text is None) == (not file.command):
+        raise entry.wrong("", dict(entry.data), "either text or command")
+    entry.finish()
+    return file
 
 
 def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import Case, InputFile, focus_of, input_file, load_case
-from trace_parity.pair.toml_table import read_text
+from trace_parity.pair.case import Case, InputFile, case_id, focus_of, input_files, load_case
+from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, read_text
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -26,30 +24,40 @@ class Matrix:
 
 
 def load_matrix(path: Path, pair: Pair) -> Matrix:
-    """The matrix in `path`; `pair` has the cases that it names. Raises HarnessError (exit 2)."""
+    """The matrix in `path`; `pair` has the cases that it names. Raises HarnessError (exit 2) with line and key."""
     name = str(path)
-    try:
-        data = tomllib.loads(read_text(path))
-        files = tuple(input_file(n, f, pair.folder) for n, f in data.get("files", {}).items())
-        cases = tuple(_case(entry, data.get("defaults", {}), files, pair) for entry in data["cases"])
-    except (KeyError, TypeError, ValueError) as error:  # TOMLDecodeError is a ValueError
-        raise HarnessError(Exit.USAGE, f"not a matrix: {error!r}", where=name) from error
-    ids = [case.id for case in cases]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}):
-        raise HarnessError(Exit.USAGE, f"case {twice[0]} stands twice", where=name)
-    if not cases:
-        raise HarnessError(Exit.USAGE, "no case: a gate of nothing lets everything through", where=name)
+    text = read_text(path)
+    with located(text, name):
+        table = Table(parse_toml(text, name), name)
+        table.need("cases", "[[cases]] tables: a gate without a case would pass everything")
+        files, defaults = input_files(table, pair.folder), table.strings("defaults")
+        entries = list(table.tables("cases"))
+        cases = tuple(_case(entry, defaults, files, pair) for entry in entries)
+        table.finish()
+        for n, case in enumerate(cases):
+            if any(case.id == earlier.id for earlier in cases[:n]):
+                raise entries[n].wrong("id", case.id, "an id that no other case of the matrix has")
+        if not cases:
+            raise table.wrong("cases", [], "at least one case: a gate without a case would pass everything")
     return Matrix(name, cases)
 
 
-def _case(entry: Mapping[str, Any], defaults: Mapping[str, str], files: tuple[InputFile, ...], pair: Pair) -> Case:
+def _case(entry: Table, defaults: Mapping[str, str], files: tuple[InputFile, ...], pair: Pair) -> Case:
     if "case" in entry:
-        return load_case(entry["case"], pair)
-    words = shlex.split(entry["argv"].format(**defaults))
+        case = load_case(entry.text("case"), pair)
+        entry.finish()
+        return case
+    for key, expected in (("id", "letters, digits, _ . -"), ("argv", "a command line")):
+        entry.need(key, expected)
+    identity, template = case_id(entry), entry.string("argv")
     try:
-        pixels = focus_of(entry, pair)
-    except ValueError as error:
-        raise ValueError(f"case {entry['id']}: {error}") from error
+        words = shlex.split(template.format(**defaults))
+    except (KeyError, IndexError, ValueError) as error:
+        expected = "a command line, {NAME} only for what [defaults] has"
+        raise entry.wrong("argv", template, expected, nearest(str(error).strip("'"), defaults)) from error
+    pixels = focus_of(entry, pair)
+    title = entry.text("title", identity)
+    entry.finish()
     named = tuple(f for f in files if f.name in words)
-    source = f'id = "{entry["id"]}"\nargv = {entry["argv"]!r}\nfocus = {[list(p) for p in pixels]}\n'
-    return Case(entry["id"], entry.get("title", entry["id"]), tuple(words), pixels, files=named, source=source)
+    source = f'id = "{identity}"\nargv = {template!r}\nfocus = {[list(p) for p in pixels]}\n'
+    return Case(identity, title, tuple(words), pixels, files=named, source=source)

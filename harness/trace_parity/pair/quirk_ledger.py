@@ -177,6 +177,8 @@ def _no_unknown(
 
 
 def _quirk(entry: Mapping[str, Any], at: _At) -> Quirk:
+    if not isinstance(entry, Mapping):
+        raise at.wrong("quirks", f"{entry!r} is not a table", "one [[quirks]] table per quirk")
     _no_unknown(entry, FIELDS, at.lines, at.entry)
     words = {name: at.get(entry, name, str, "words").strip() for name in WORDS}
     for name, value in words.items():

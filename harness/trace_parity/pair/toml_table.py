@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +18,15 @@ T = TypeVar("T")
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The whole file. Raises HarnessError (exit 2) when it cannot be read or is not TOML."""
+    return parse_toml(read_text(path), str(path))
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises HarnessError (exit 2) when it is not TOML."""
     try:
-        return tomllib.loads(read_text(path))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise HarnessError(Exit.USAGE, f"not TOML: {error}", where=str(path)) from error
+        raise HarnessError(Exit.USAGE, f"not TOML: {error}", where=where) from error
 
 
 def read_text(path: Path) -> str:
@@ -30,6 +37,38 @@ def read_text(path: Path) -> str:
         raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
     except UnicodeDecodeError as error:
         raise HarnessError(Exit.USAGE, f"not UTF-8: {error}", where=str(path)) from error
+
+
+def line_of(text: str, key: str) -> int:
+    """The line of a TOML text that has `key` (`files.x.command`, `cases[3].argv`), or that of the table around it."""
+    bare = re.sub(r"\[(\d+)\]", "", key)
+    wanted = [int(n) for n in re.findall(r"\[(\d+)\]", key)]
+    seen: dict[str, int] = {}
+    table, best, best_length = "", 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*(\[{1,2})\s*([^\[\]]+?)\s*\]", line):
+            table = header[2].replace('"', "")
+            seen[table] = seen.get(table, -1) + (header[1] == "[[")
+            path = table
+        elif named := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            path = f"{table}.{named[1]}" if table else named[1]
+        else:
+            continue
+        of_wanted = not wanted or seen.get(bare.partition(".")[0], wanted[0]) == wanted[0]
+        if of_wanted and (bare == path or bare.startswith(f"{path}.")) and len(path) > best_length:
+            best, best_length = number, len(path)
+    return best
+
+
+@contextmanager
+def located(text: str, where: str) -> Iterator[None]:
+    """Add the line to the errors of the tables of a file that was read from `text`."""
+    try:
+        yield
+    except HarnessError as error:
+        if error.where == where:
+            error.where = f"{where}:{line_of(text, error.what.partition(': ')[0])}"
+        raise
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -81,6 +120,10 @@ class Table:
         """A string."""
         return self._take(key, default, lambda v: v if isinstance(v, str) and v.strip() else None, "a string")
 
+    def string(self, key: str) -> str:
+        """A string that may be empty."""
+        return self._take(key, "", lambda v: v if isinstance(v, str) else None, "a string")
+
     def flag(self, key: str, default: bool = False) -> bool:
         """true or false."""
         return self._take(key, default, lambda v: v if isinstance(v, bool) else None, "true or false")
@@ -96,18 +139,31 @@ class Table:
         """A list of strings."""
         return self._take(key, default, _strings, "a list of strings")
 
+    def whole_numbers(self, key: str) -> dict[str, int]:
+        """A table of whole numbers, by name."""
+        inner = self.table(key)
+        if inner is None:
+            return {}
+        return {name: inner._take(name, 0, _whole, "a whole number of 1 or more") for name in inner.data}
+
+    def places(self, key: str, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        """A list of places, each a list with one whole number per name."""
+
+        def read(value: Any) -> tuple[tuple[int, ...], ...] | None:
+            if not isinstance(value, list) or not all(isinstance(place, list) for place in value):
+                return None
+            whole = all(len(p) == len(names) and all(type(i) is int for i in p) for p in value)
+            return tuple(map(tuple, value)) if whole else None
+
+        return self._take(key, (), read, f"a list of places [{', '.join(names)}] of whole numbers")
+
     def command(self, key: str) -> tuple[str, ...]:
         """A command: a list of words, or one string that is split as a shell does. Empty when the key is missing."""
+        return self._take(key, (), lambda v: _split(v) or None, "a command: a string, or a list of strings")
 
-        def read(value: Any) -> tuple[str, ...] | None:
-            if isinstance(value, str):
-                try:
-                    return tuple(shlex.split(value)) or None
-                except ValueError:
-                    return None
-            return _strings(value) or None
-
-        return self._take(key, (), read, "a command: a string, or a list of strings")
+    def arguments(self, key: str) -> tuple[str, ...]:
+        """The arguments of a command, which may be none."""
+        return self._take(key, (), _split, "a command line: a string, or a list of strings")
 
     def table(self, key: str) -> Table | None:
         """A table within this one; None when it is missing."""
@@ -155,6 +211,19 @@ class Table:
 
 def _allow_empty(table: Table, key: str) -> tuple[str, ...]:
     return () if table.data[key] == [] else table.command(key)
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def _split(value: Any) -> tuple[str, ...] | None:
+    if not isinstance(value, str):
+        return _strings(value)
+    try:
+        return tuple(shlex.split(value))
+    except ValueError:
+        return None
 
 
 def _strings(value: Any) -> tuple[str, ...] | None:
