@@ -63,6 +63,7 @@ DIFFERENT = {
     "overflow": (SAME + "TRACE_{}: x 1e400\n", SAME + "TRACE_{}: x 1e999\n", 5),
     "underflow": (SAME + "TRACE_{}: x 1e-400\n", SAME + "TRACE_{}: x 5e-400\n", 5),
     "a decimal comma": (SAME + "TRACE_{}: I_pixel_final 1,5\n", SAME + "TRACE_{}: I_pixel_final 9,5\n", 5),
+    "a short vector twice": ("TRACE_{}: beam_vec 1\nTRACE_{}: beam_vec 1 0\n", "TRACE_{}: beam_vec 1 0\n", 6),
     "an alias against its variable": (
         "TRACE_{}: hkl_frac 1 2 3\nTRACE_{}: k_frac 5\n",
         "TRACE_{}: hkl_frac 1 2 3\n",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from trace_parity.compare.join import Contradiction, Window, join
 from trace_parity.compare.look import Look, component_at, key_of, places_of
-from trace_parity.compare.scales import Scales
+from trace_parity.compare.scales import Scales, vector
 from trace_parity.compare.tally import Kept, Mismatch, Place, SideTally, VariableTally, Wrong
 from trace_parity.compare.tolerance_table import (
     DIVERGENT,
@@ -172,18 +172,27 @@ class Comparison:
         variable = own.variable[pairs.c_row[: pairs.vectors]]
         size = np.array([v.size for v in self.names.variables], np.int64)[variable]
         for i in np.flatnonzero((size > 0) & (pairs.count[: pairs.vectors] != size)):
-            row = int(pairs.c_row[i])
-            tally = self.tallies[int(variable[i])]
-            tally.wrong_places += 1
-            wrong = Wrong(int(own.line[row]), key_of(own.keys[row]), int(pairs.count[i]))
-            if tally.first_wrong is None or wrong < tally.first_wrong:
-                tally.first_wrong = wrong
+            self._wrong_size(own, int(pairs.c_row[i]), int(pairs.count[i]))
+        code = window.sides[0].code
+        for one in np.unique(code[pairs.c_row[pairs.vectors :]]).tolist():
+            c_size, py_size = (len(vector(side, one)) for side in window.sides)
+            row = int(np.searchsorted(code, one))
+            if c_size and c_size == py_size != (self.names.variables[int(own.variable[row])].size or c_size):
+                self._wrong_size(own, row, c_size)
         for row, c_size, py_size, line, side in window.mismatches:
             if len(self.mismatches) < KEPT_MISMATCHES:
                 made = Mismatch(side, line, int(own.variable[row]), key_of(own.keys[row]), c_size, py_size)
                 self.mismatches.append(made)
             else:
                 self.further_mismatches += 1
+
+    def _wrong_size(self, own: Rows, row: int, size: int) -> None:
+        """Count a vector that both logs have in another size than the vocabulary says."""
+        tally = self.tallies[int(own.variable[row])]
+        tally.wrong_places += 1
+        wrong = Wrong(int(own.line[row]), key_of(own.keys[row]), size)
+        if tally.first_wrong is None or wrong < tally.first_wrong:
+            tally.first_wrong = wrong
 
     def _judge(self, window: Window, table: ToleranceTable) -> None:
         pairs = window.pairs
