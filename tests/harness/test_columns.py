@@ -99,8 +99,9 @@ def test_a_file_that_holds_no_columns_is_refused(tmp_path: Path, trace_diff: Cli
 
 def test_columns_of_columns_are_refused(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
     (tmp_path / "c.log").write_text(supervisor_log)
+    (tmp_path / "py.log").write_text(as_py(supervisor_log))
     assert trace_diff("compare", "c.log", "c.log", "--columns", "a.parquet").returncode == 0
-    done = trace_diff("compare", "a.parquet", "c.log", "--columns", "b.parquet")
+    done = trace_diff("compare", "a.parquet", "py.log", "--columns", "b.parquet")
     assert done.returncode == 2
     assert "holds columns already" in done.stderr
     assert not (tmp_path / "b.parquet").exists()
