@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nanobragg_torch import units
 from nanobragg_torch.given import Use, as_computed
+from nanobragg_torch.ops import exact_root
 from nanobragg_torch.rotations import angles_from_umat, cross, dot, rotate_axis, rotate_umat, rotate_xyz, umat_from_axis
 from nanobragg_torch.settings import CrystalSettings, Vector
 from nanobragg_torch.stages.lattice import Count, Counts
@@ -62,12 +63,11 @@ def reciprocal_from_cell(cell: Tensor) -> tuple[Tensor, Tensor]:
     rows = [
         torch.stack((a_star, zero, zero)),
         b_star * torch.stack((cos_gamma_star, sin_gamma_star, zero)),
-        c_star
-        * torch.stack(
+        torch.stack(
             (
-                cos_beta_star,
-                (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
-                V / (a * b * c * sin_gamma_star),
+                c_star * cos_beta_star,
+                c_star * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
+                c_star * V / (a * b * c * sin_gamma_star),
             )
         ),
     ]
@@ -120,8 +120,10 @@ def build_cell(
             real, volume_star = dual(reciprocal)
             return real, 1.0 / volume_star
         # quirk triclinic-cell: the forced lengths hide most of the wrong component of c*.
+        # In the order of the original's roundings: a sample can be a whole number of these cells to the last bit.
         across = crosses(reciprocal)
-        return across * (lengths / torch.sqrt(dot(across, across)))[:, None], V
+        volume = 1.0 / (1.0 / V)
+        return volume * (across * (lengths / V / exact_root.root(dot(across, across)))[:, None]), volume
 
     real, volume = real_of(reciprocal)
     # a* = V* (b × c) with V* of the cell itself, not of the vectors: they differ where lengths were forced.
