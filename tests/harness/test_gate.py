@@ -87,7 +87,6 @@ def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "m.toml"
     path.write_text(MATRIX)
     matrix = Matrix("m", tuple(c for c in shipped().matrix(path).cases if c.id != "crashes"))
-    monkeypatch.setattr(gate_module, "git_state", lambda folder: {"dirty": False, "commit": "abc"})
     options = RunOptions(out=tmp_path / "out", render_images=False)
 
     def stop(outcome: Outcome) -> None:
