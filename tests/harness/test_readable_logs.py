@@ -287,3 +287,17 @@ def test_logs_of_the_field_behind_prefixes() -> None:
     assert result.exit_code == 1
     assert result.first_divergence is not None
     assert (result.first_divergence.variable, result.num_divergent, result.compared) == ("F_latt", 1, 5)
+
+
+@pytest.mark.parametrize("index", ["2147483648", "99999999999999999999", "9" * 5000])
+@pytest.mark.parametrize("without", ["", "1"])
+def test_a_loop_index_beyond_32_bits_is_unreadable(
+    index: str, without: str, trace_diff: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACE_PARITY_NO_COMPILER", without)
+    for side in ("C", "PY"):
+        text = f"TRACE_{side}[spixel=1 fpixel={index}]: I_pixel_final 1.5\nTRACE_{side}: beam_vec 1 0 0\n"
+        (tmp_path / f"{side}.log").write_text(text)
+    done = trace_diff("compare", "C.log", "PY.log")
+    assert done.returncode == 5
+    assert "is larger than 2147483647" in done.stderr

@@ -39,6 +39,9 @@ Named = Mapping[str, tuple[str, ...]]
 """Names of several indices at once (`pixel 0 0`), and the loops that they are of."""
 
 
+LARGEST_INDEX = 2**31 - 1
+
+
 class BadLineError(ValueError):
     """A line that begins like a trace line and does not parse; the message says why, `hint` how to mend it."""
 
@@ -84,6 +87,14 @@ def parse_line(line: str, loops: tuple[str, ...], named: Named | None = None) ->
     return parsed
 
 
+def loop_index(digits: str) -> int:
+    """The index of a loop, which columns hold in 32 bits. Raises BadLineError."""
+    significant = digits.lstrip("+-0") or "0"
+    if len(significant) > len(str(LARGEST_INDEX)) or int(significant) > LARGEST_INDEX:
+        raise BadLineError(f"the loop index {digits[:30]} is larger than {LARGEST_INDEX}")
+    return int(digits)
+
+
 def numbers_of(words: list[str]) -> Numbers:
     """The numbers that words print. Raises NotANumberError."""
     return [(word, parse_number(word)) for word in words]
@@ -111,7 +122,7 @@ class _Form:
                 raise BadLineError(f"unknown loop {index[1]!r}", "the vocabulary lists the loops")
             if index[1] in indices:
                 raise BadLineError(f"loop {index[1]!r} stands twice")
-            indices[index[1]] = int(index[2])
+            indices[index[1]] = loop_index(index[2])
         if not indices:
             raise BadLineError("empty brackets")
         return indices
@@ -181,7 +192,7 @@ class _Form:
         loop = name.rstrip("0123456789").lower()
         number = tick if tick is not None else name[len(loop) :]
         if loop in self.loops and number:
-            self.parsed.indices[loop] = int(number)
+            self.parsed.indices[loop] = loop_index(number)
             within = ""
         elif tick is not None:
             text = f"{tick} {text}"
