@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from trace_parity.cli.main import trace_diff
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.find import shipped
 from trace_parity.probe.probes_file import find_probes
 
 from tests.golden import ROOT
@@ -133,7 +133,7 @@ def test_no_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_original_s_probes_cover_the_vocabulary() -> None:
     spec = find_probes(None, ORIGINAL).spec("c")
-    wanted = [(v.name, v.scope.loops) for v in load_vocabulary().variables]
+    wanted = [(v.name, v.scope.loops) for v in shipped().vocabulary.variables]
     assert sorted((v.name, v.loops) for v in spec.variables) == sorted(wanted)
 
 

@@ -64,6 +64,14 @@ def test_a_wrong_function_is_named_with_its_place(folder: Path) -> None:
     assert call("pair_force", "C.log", "--rtol", "0.2").exit_code == 0
 
 
+@pytest.mark.parametrize("value", ["float('inf')", "-float('inf')", "float('nan')"])
+def test_a_number_that_is_not_finite_agrees_with_no_other(value: str, folder: Path) -> None:
+    (folder / "port.py").write_text(PORT.replace("scale / r2", value))
+    done = call("pair_force", "C.log")
+    assert done.exit_code == 1
+    assert "2 differ" in done.output
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "code", "message"),
     [
@@ -72,7 +80,7 @@ def test_a_wrong_function_is_named_with_its_place(folder: Path) -> None:
         ("probes.toml", "outputs", "output", Exit.USAGE, "no outputs"),
         ("probes.toml", '["f", "e"]', '["e"]', Exit.SHAPE_MISMATCH, "C has 1 numbers, port:pair_force 3"),
         ("probes.toml", '["f", "e"]', '["g"]', Exit.NOTHING_TO_COMPARE, "no place has g"),
-        ("port.py", "scale / r2", "1 / (r2 - r2)", Exit.PROGRAM_FAILED, "ZeroDivisionError"),
+        ("port.py", "scale / r2", "[][1]", Exit.PROGRAM_FAILED, "IndexError"),
         ("C.log", "r2 4", "r2 4x", Exit.UNREADABLE, "C.log:3"),
     ],
 )

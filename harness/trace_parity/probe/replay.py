@@ -134,8 +134,8 @@ def replay(log: Path, wanted: Replay, function: Callable[..., Any], loops: Seque
 
 
 def _agree(c: float, py: float, rtol: float, largest: float) -> bool:
-    if math.isnan(c) or math.isnan(py):
-        return math.isnan(c) and math.isnan(py)
+    if not (math.isfinite(c) and math.isfinite(py)):
+        return c == py or (math.isnan(c) and math.isnan(py))
     return c == py or abs(c - py) <= rtol * max(abs(c), abs(py)) + FLOOR * largest
 
 
