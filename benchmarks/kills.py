@@ -2,9 +2,10 @@
 
     python -m benchmarks.kills 500 --seed 1
 
-Each round starts one command in a process group of its own, kills the group after a random time, and checks that every
-bundle verifies, that pages, indexes and states of gates are whole, and at the end that the next command removes the
-folders of killed ones and rebuilds what is broken. Exits with 1 when anything was not whole.
+Each command is timed once. Each round then starts one command in a process group of its own, kills the group at a
+random moment of that time, and checks that every bundle verifies and that pages, indexes and states of gates are whole.
+At the end the next command has to remove the folders of killed ones and rebuild what is broken. Exits with 1 when
+anything was not whole.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +35,7 @@ COMMANDS = {
     "page": ["compare", "c.log", "py.log", "--format", "html:page.html"],
     "cache": ["compare", "c.log", "py.log"],
 }
-LONGEST_S = {"run": 4.0, "gate": 8.0, "report": 0.8, "page": 0.9, "cache": 1.2}
+MARGIN = 1.2  # of a whole run's time, so that some rounds end by themselves
 
 
 def command(words: list[str]) -> list[str]:
@@ -75,6 +78,13 @@ def main() -> int:
         (folder / "matrix.toml").write_text(MATRIX)
         (folder / "c.log").write_text("TRACE_C: beam_vec 1 0 0\n")
         (folder / "py.log").write_text("TRACE_PY: beam_vec 1 0 0.5\n")
+        longest_s = {}
+        for what in COMMANDS:
+            start = time.monotonic()
+            run(COMMANDS[what], folder, os.environ | {"XDG_CACHE_HOME": str(folder / "caches" / f"timed-{what}")})
+            longest_s[what] = MARGIN * (time.monotonic() - start)
+        shutil.rmtree(folder / "reports", ignore_errors=True)
+        shutil.rmtree(folder / "gate", ignore_errors=True)
         for number in range(asked.rounds):
             what = draw.choices(list(COMMANDS), [1, 1, 4, 4, 4])[0]
             cache = folder / "caches" / str(number if what == "cache" else "shared")
@@ -84,23 +94,19 @@ def main() -> int:
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0,
             )  # fmt: skip
             try:
-                process.wait(draw.uniform(0, LONGEST_S[what]))
+                process.wait(draw.uniform(0, longest_s[what]))
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 killed[what] += 1
             broken += [f"round {number}, {what}: {fault}" for fault in faults(folder)]
             if what == "cache":  # whatever the kill left in the cache, the next command works
-                done = subprocess.run(
-                    command(COMMANDS[what]), cwd=folder, env=environment, capture_output=True, check=False
-                )
+                done = run(COMMANDS[what], folder, environment)
                 if done.returncode != 1:
                     broken.append(f"round {number}: compare after a kill ends with {done.returncode}")
         environment = os.environ | {"XDG_CACHE_HOME": str(folder / "caches" / "shared"), "TMPDIR": str(folder)}
         for what in ("run", "gate", "report"):
-            done = subprocess.run(
-                command(COMMANDS[what]), cwd=folder, env=environment, capture_output=True, check=False
-            )
+            done = run(COMMANDS[what], folder, environment)
             if done.returncode:
                 broken.append(f"{what} at the end: {done.returncode} {done.stderr.decode()[-200:]}")
         left = [p.name for p in folder.rglob(".partial-*") if p.parent.name in ("small", "c")]
