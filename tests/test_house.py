@@ -119,3 +119,17 @@ def test_imports_go_downward() -> None:
             if upward:
                 found.add((path.relative_to(package).as_posix(), parts[1]))
     assert found <= UPWARD, found - UPWARD
+
+
+def test_no_function_has_more_than_seven_parameters() -> None:
+    found = []
+    for package in ("harness", "traces"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                    taken = node.args
+                    names = [a.arg for a in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+                    count = len(names) - (names[:1] in (["self"], ["cls"])) + bool(taken.vararg) + bool(taken.kwarg)
+                    if count > 7:
+                        found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {count}")
+    assert not found

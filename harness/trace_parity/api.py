@@ -52,6 +52,7 @@ def compare(
     of the command line.
     """
     from trace_parity.compare.align import align
+    from trace_parity.compare.options import Options
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.tolerances import global_rtol, parse_rules, with_rules
     from trace_parity.trace.pair_of_logs import pair_for_logs
@@ -68,7 +69,9 @@ def compare(
         wanted = found.case(case)
         label, contract = CaseResult(wanted.id, wanted.title), wanted.contract
     c, py = (read_any(path, side, vocabulary, lenient=lenient) for path, side in zip(paths, ("C", "PY"), strict=True))
-    result = compare_aligned(align(c, py, vocabulary), label, contract, pair=found, rtol=global_rtol(rules))
+    result = compare_aligned(
+        align(c, py, vocabulary), label, contract, pair=found, options=Options(rtol=global_rtol(rules))
+    )
     return result.with_precision(precision)
 
 
@@ -87,11 +90,11 @@ def run(
     """
     import dataclasses
 
-    from trace_parity.run.options import RunOptions
+    from trace_parity.compare.options import Options
     from trace_parity.run.run_case import run_case
 
     found = load_pair(pair)
-    outcome = run_case(found, found.case(case), RunOptions(against=against, out=Path(out), rtol=rtol))
+    outcome = run_case(found, found.case(case), Options(against=against, out=Path(out), rtol=rtol))
     return dataclasses.replace(outcome.result, bundle=str(outcome.bundle))
 
 

@@ -86,12 +86,12 @@ class ParityItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fails with the text report when the verdict is not parity."""
+        from trace_parity.compare.options import Options
         from trace_parity.render import renderer
-        from trace_parity.run.options import RunOptions
         from trace_parity.run.run_case import run_case
 
         out = Path(self.config.getoption("--parity-out"))
-        ran = run_case(self.pair, self.case, RunOptions(out=out, asked_as=("pytest", "--parity"), preflight=False))
+        ran = run_case(self.pair, self.case, Options(out=out, asked_as=("pytest", "--parity"), preflight=False))
         if ran.result.exit_code:
             raise NotInParityError(f"{renderer('text')(ran.result)}bundle: {ran.bundle}")
 
@@ -121,6 +121,7 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
         c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None, pair: str | None = None
     ) -> Result:
         from trace_parity.compare.align import align
+        from trace_parity.compare.options import Options
         from trace_parity.errors import HarnessError
         from trace_parity.pair.contract import Contract
         from trace_parity.pair.find import find_pair
@@ -135,7 +136,9 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
             loaded = of_pair.case(case) if case else None
             contract = loaded.contract if loaded else Contract()
             label = CaseResult(loaded.id if loaded else "assert_parity", "two traces")
-            result = compare(align(tables[0], tables[1], vocabulary), label, contract, pair=of_pair, rtol=rtol)
+            result = compare(
+                align(tables[0], tables[1], vocabulary), label, contract, pair=of_pair, options=Options(rtol=rtol)
+            )
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
         if result.exit_code:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from trace_parity.compare.align import align
+from trace_parity.compare.options import Options
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
@@ -48,7 +49,9 @@ def compare_texts(vocabulary: Vocabulary) -> Callable[..., Result]:
             for text, side in ((c, "C"), (py, "PY"))
         ]
         alignment = align(tables[0], tables[1], vocabulary)
-        return compare(alignment, CaseResult("t", "t"), contract or Contract(), pair=shipped(), rtol=rtol)
+        return compare(
+            alignment, CaseResult("t", "t"), contract or Contract(), pair=shipped(), options=Options(rtol=rtol)
+        )
 
     return run
 

@@ -61,7 +61,7 @@ def test_columns_hold_what_the_logs_hold(tmp_path: Path, seed: int) -> None:
         assert [(u.line, u.why) for u in found.unreadable] == [(u.line, u.why) for u in wanted.unreadable]
     for pair in ((file, file), (paths[0], file), (file, paths[1])):
         for whole in (-1, 10**9):
-            columns = compare_files(*pair, vocabulary, lenient=True, whole=whole)
+            columns = compare_files(*pair, vocabulary, lenient=True, whole_numbers=whole)
             # The words of a problem name the file, which is another one.
             ignore = ("per_phi", "headline", "problems", "variables", "logs")  # columns keep no lines as they were
             assert [log.numbers for log in columns.logs.values()] == [log.numbers for log in text.logs.values()]

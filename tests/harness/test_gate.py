@@ -5,12 +5,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
 from trace_parity.pair.matrix import Matrix
 from trace_parity.run import gate as gate_module
 from trace_parity.run.gate import Outcome, run_gate, worst
-from trace_parity.run.options import RunOptions
 
 from tests.harness.conftest import Cli
 
@@ -87,7 +87,7 @@ def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "m.toml"
     path.write_text(MATRIX)
     matrix = Matrix("m", tuple(c for c in shipped().matrix(path).cases if c.id != "crashes"))
-    options = RunOptions(out=tmp_path / "out", render_images=False)
+    options = Options(out=tmp_path / "out", render_images=False)
 
     def stop(outcome: Outcome) -> None:
         raise KeyboardInterrupt
@@ -102,7 +102,7 @@ def test_a_gate_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: pyt
     assert [o.exit_code for o in run_gate(shipped(), matrix, options, 1, resume=True)] == [0, 0]
     assert ran == ["matrix"]
     ran.clear()
-    run_gate(shipped(), matrix, RunOptions(out=tmp_path / "out", render_images=False, rtol=1e-9), 1, resume=True)
+    run_gate(shipped(), matrix, Options(out=tmp_path / "out", render_images=False, rtol=1e-9), 1, resume=True)
     assert ran == ["good", "matrix"]  # another tolerance is another question
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
@@ -178,7 +179,11 @@ def result(c: str, py: str, waive: tuple[str, ...] = ()) -> Result:
     vocabulary = shipped().vocabulary
     tables = [read_trace_lines(t.splitlines(keepends=True), s, s, vocabulary) for s, t in (("C", c), ("PY", as_py(py)))]
     return compare(
-        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), waive=waive, today=TODAY
+        align(*tables, vocabulary),
+        CaseResult("t", "t"),
+        Contract(),
+        pair=shipped(),
+        options=Options(waive=waive, today=TODAY),
     )
 
 

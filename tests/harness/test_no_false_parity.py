@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from trace_parity.compare.logs import How, compare_logs
+from trace_parity.compare.logs import compare_logs
+from trace_parity.compare.options import Options
 from trace_parity.errors import HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.compare import Asked, result_of
+from trace_parity.result.compare import result_of
 from trace_parity.result.result import CaseResult
 
 VOCABULARY = shipped().vocabulary
@@ -163,9 +164,9 @@ def check(seed: int, folder: Path) -> None:
     paths[1].write_bytes(py)
     try:
         with compare_logs(
-            paths, VOCABULARY, Contract(), How(lenient=rng.random() < 0.5, piece=rng.choice([300, 1 << 20]))
+            paths, VOCABULARY, Contract(), Options(lenient=rng.random() < 0.5, piece=rng.choice([300, 1 << 20]))
         ) as found:
-            code = result_of(found, CaseResult("t", "t"), Asked()).exit_code
+            code = result_of(found, CaseResult("t", "t")).exit_code
     except HarnessError as error:
         code = int(error.code)
     if code == 0:

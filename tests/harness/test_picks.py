@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from trace_parity.compare.picks import Pick, parse_picks, pick_pixels
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
-from trace_parity.run.picks import Pick, parse_picks, pick_pixels
 
 TOLERANCE = shipped().vocabulary.image
 

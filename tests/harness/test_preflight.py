@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from trace_parity.bundle.diff import diff_bundles
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import pasted_case
 from trace_parity.pair.find import shipped
 from trace_parity.render import renderer
 from trace_parity.run.launch import Programs
-from trace_parity.run.options import RunOptions, RunOutcome
+from trace_parity.run.options import RunOutcome
 from trace_parity.run.preflight import differing_settings
 from trace_parity.run.run_case import run_case
 
@@ -34,7 +35,7 @@ def run_with(tmp_path: Path) -> Runner:
         py = programs.sides["PY"]
         py = replace(py, config=py.config if config is None else config, trace=(*py.trace, *trace))
         changed: Programs = replace(programs, sides={**programs.sides, "PY": py})
-        chosen = RunOptions(out=tmp_path / "reports", render_images=False, **options)  # type: ignore[arg-type]
+        chosen = Options(out=tmp_path / "reports", render_images=False, **options)  # type: ignore[arg-type]
         return run_case(shipped().with_programs(changed), pasted_case(SMALL.split(), [(8, 8)]), chosen)
 
     return run

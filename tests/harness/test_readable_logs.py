@@ -9,11 +9,12 @@ import random
 from pathlib import Path
 
 import pytest
-from trace_parity.compare.logs import How, compare_logs
+from trace_parity.compare.logs import compare_logs
+from trace_parity.compare.options import Options
 from trace_parity.errors import HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.compare import Asked, result_of
+from trace_parity.result.compare import result_of
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 from trace_parity.trace.number import NotANumberError, parse_number, split_numbers
@@ -30,8 +31,8 @@ def ends(folder: Path, c: str | bytes, py: str | bytes, **how: object) -> tuple[
     for path, text in zip(paths, (c, py), strict=True):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     try:
-        with compare_logs(paths, VOCABULARY, Contract(), How(**how)) as found:  # type: ignore[arg-type]
-            result = result_of(found, CaseResult("t", "t"), Asked())
+        with compare_logs(paths, VOCABULARY, Contract(), Options(**how)) as found:  # type: ignore[arg-type]
+            result = result_of(found, CaseResult("t", "t"))
     except HarnessError as error:
         return int(error.code), str(error), None
     return result.exit_code, result.headline, result
@@ -283,7 +284,7 @@ def test_a_tolerance_of_one_and_more_is_refused(trace_diff: Cli, tmp_path: Path)
 def test_logs_of_the_field_behind_prefixes() -> None:
     paths = tuple(SHARED / "field_files" / f"prefixpart_{side}.log" for side in ("c", "py"))
     with compare_logs((paths[0], paths[1]), VOCABULARY, Contract()) as found:
-        result = result_of(found, CaseResult("t", "t"), Asked())
+        result = result_of(found, CaseResult("t", "t"))
     assert result.exit_code == 1
     assert result.first_divergence is not None
     assert (result.first_divergence.variable, result.num_divergent, result.compared) == ("F_latt", 1, 5)

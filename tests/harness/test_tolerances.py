@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from trace_parity.cli.main import join_rules
 from trace_parity.compare.align import align
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
@@ -26,7 +27,11 @@ def judged(name: str, c: str, py: str, *words: str) -> Result:
         for side, value in (("C", c), ("PY", py))
     ]
     return compare(
-        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), rtol=global_rtol(rules)
+        align(*tables, vocabulary),
+        CaseResult("t", "t"),
+        Contract(),
+        pair=shipped(),
+        options=Options(rtol=global_rtol(rules)),
     )
 
 

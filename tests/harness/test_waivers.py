@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from trace_parity.compare.align import align
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
@@ -26,7 +27,11 @@ def result(c: str, py: str, waive: tuple[str, ...], today: date = TODAY) -> Resu
         for side, text in (("C", c), ("PY", as_py(py)))
     ]
     return compare(
-        align(*tables, vocabulary), CaseResult("t", "t"), Contract(), pair=shipped(), waive=waive, today=today
+        align(*tables, vocabulary),
+        CaseResult("t", "t"),
+        Contract(),
+        pair=shipped(),
+        options=Options(waive=waive, today=today),
     )
 
 

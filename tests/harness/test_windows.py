@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trace_parity.compare.align import align
 from trace_parity.compare.comparison import Comparison
+from trace_parity.compare.options import Options
 from trace_parity.compare.windows import Windows, read_abreast
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
@@ -45,7 +46,11 @@ def in_memory(
     """`whole`: look at all of it closely, else as at large logs."""
     c, py = (read_trace(path, s, vocabulary, lenient=True) for path, s in zip(paths, ("C", "PY"), strict=True))
     return compare(
-        align(c, py, vocabulary), CASE, contract, pair=shipped(), rtol=rtol, whole_numbers=10**9 if whole else -1
+        align(c, py, vocabulary),
+        CASE,
+        contract,
+        pair=shipped(),
+        options=Options(rtol=rtol, whole_numbers=10**9 if whole else -1),
     )
 
 
@@ -100,7 +105,7 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
     vocabulary = shipped().vocabulary
     wanted = comparable(in_memory(paths, vocabulary, contract, rtol, whole))
     options: dict[str, Any] = {"rtol": rtol, "lenient": True, "piece": piece}
-    found = compare_files(*paths, vocabulary, contract, pair=shipped(), **options, whole=10**9 if whole else -1)
+    found = compare_files(*paths, vocabulary, contract, pair=shipped(), **options, whole_numbers=10**9 if whole else -1)
     for name, value in comparable(found, () if whole else ("per_phi", "quirks", "blame")).items():
         if name == "headline":  # of files it says why nothing was compared
             assert value.partition(", none in both")[0] == wanted[name].partition(", none in both")[0]
@@ -139,7 +144,7 @@ def test_tolerances_asked_for_by_name_hold(tmp_path: Path, words: str) -> None:
     rules = parse_rules([words])
     vocabulary, rtol = with_rules(shipped().vocabulary, rules), global_rtol(rules)
     wanted = in_memory(paths, vocabulary, Contract(), rtol, whole=False)
-    found = compare_files(*paths, vocabulary, pair=shipped(), rtol=rtol, whole=-1)
+    found = compare_files(*paths, vocabulary, pair=shipped(), rtol=rtol, whole_numbers=-1)
     assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
 
 

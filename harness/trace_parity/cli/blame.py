@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, pair_option
+from trace_parity.cli.common import blame_pixels_option, gathered, pair_option
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
-    from trace_parity.pair.vocabulary import Vocabulary
     from trace_parity.trace import TraceTable
+
+
+@dataclass(frozen=True)
+class Words:
+    """The arguments and options of the command."""
+
+    pair: Pair
+    log: Path
+    py_log: Path | None
+    also: tuple[Path, ...]
+    rtol: float | None
+    form: str
+    blame_pixels: int
+    lenient: bool
 
 
 @click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be asked.")
@@ -33,16 +46,8 @@ if TYPE_CHECKING:
 @pair_option
 @blame_pixels_option
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
-def blame(
-    pair: Pair,
-    log: Path,
-    py_log: Path | None,
-    also: tuple[Path, ...],
-    rtol: float | None,
-    form: str,
-    blame_pixels: int,
-    lenient: bool,
-) -> None:
+@gathered(Words)
+def blame(words: Words) -> None:
     """Evaluate the model's equations on the values that a log itself holds, in extended precision.
 
     One LOG: whether it is consistent with itself. Two, C's and PY's: which side introduced a difference, what is
@@ -55,33 +60,31 @@ def blame(
     from trace_parity.render.blame_text import text
     from trace_parity.result.result import to_json
 
-    vocabulary, domain = pair.vocabulary, pair.domain
+    vocabulary, domain = words.pair.vocabulary, words.pair.domain
     if domain is None:
         raise HarnessError(
-            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=pair.where
+            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=words.pair.where
         )
 
-    if py_log is None:
-        c = _read(log, also, vocabulary, "C", lenient)
-        only_py = "side" in c.notes
-        found = blame_log(_read(log, also, vocabulary, "PY", lenient) if only_py else c, vocabulary, domain)
+    if words.py_log is None:
+        c = _read(words, words.log, "C")
+        found = blame_log(_read(words, words.log, "PY") if "side" in c.notes else c, vocabulary, domain)
     else:
-        alignment = align(
-            _read(log, also, vocabulary, "C", lenient), _read(py_log, also, vocabulary, "PY", lenient), vocabulary
-        )
-        inside, judgement, looked = narrow(alignment, judge(alignment, rtol=rtol), most_pixels=blame_pixels)
+        alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), vocabulary)
+        inside, judgement, examined = narrow(alignment, judge(alignment, rtol=words.rtol), most=words.blame_pixels)
         found = blame_pair(inside, judgement, domain)
-        if looked is not None:
-            found = replace(found, missing=(str(looked), *found.missing))
-    click.echo(to_json(found) if form == "json" else text(found), nl=False)
+        if examined is not None:
+            found = replace(found, missing=(str(examined), *found.missing))
+    click.echo(to_json(found) if words.form == "json" else text(found), nl=False)
     code = Exit.NOTHING_TO_COMPARE if not found.equations_checked else Exit.DIVERGENCE if found.guilty else Exit.PARITY
     raise SystemExit(int(code))
 
 
-def _read(path: Path, also: tuple[Path, ...], vocabulary: Vocabulary, side: str, lenient: bool) -> TraceTable:
+def _read(words: Words, path: Path, side: str) -> TraceTable:
     """One side's lines of a log and of the further ones, as if they were one log."""
     from trace_parity.trace import read_trace, read_trace_lines
 
+    also, lenient, vocabulary = words.also, words.lenient, words.pair.vocabulary
     table = read_trace(path, side, vocabulary, lenient=lenient)
     if not also:
         return table

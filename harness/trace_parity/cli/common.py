@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +40,19 @@ def rules_of(words: Sequence[str]) -> tuple[Rule, ...]:
 
     context = click.get_current_context(silent=True)
     return parse_rules(words, i_know=bool(context is not None and context.meta.get(_I_KNOW)))
+
+
+def gathered(words: Callable[..., Any]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """The command's arguments and options in one object; `words` is a dataclass whose fields have their names."""
+
+    def decorate(command: Callable[[Any], None]) -> Callable[..., None]:
+        @wraps(command)
+        def call(**values: Any) -> None:
+            command(words(**values))
+
+        return call
+
+    return decorate
 
 
 def output_options(command: F) -> F:

@@ -15,6 +15,7 @@ import click
 from trace_parity.cli.common import (
     blame_pixels_option,
     emit,
+    gathered,
     note,
     output_options,
     pair_option,
@@ -27,13 +28,12 @@ from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.compare.found import Found
-    from trace_parity.compare.logs import How
+    from trace_parity.compare.options import Options
     from trace_parity.compare.windows import Progress
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.pair import Pair
-    from trace_parity.pair.tolerances import Rule
-    from trace_parity.result.compare import Asked
     from trace_parity.result.result import CaseResult, Result
+    from trace_parity.run.image_files import ImagePair
 
 _PATH = click.Path(path_type=Path)
 LARGE_BYTES = 32 << 20
@@ -43,6 +43,32 @@ LARGE_BYTES = 32 << 20
 def _notice_stream(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
     if value is not None:
         note("--stream and --no-stream do nothing any more: logs of any size are compared in one way")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The arguments and options of the command."""
+
+    pair: Pair
+    c_log: Path
+    py_log: Path
+    case_name: str | None
+    c_image: Path | None
+    py_image: Path | None
+    shape: str | None
+    sides: str | None
+    rank: str | None
+    columns: Path | None
+    waive: tuple[str, ...]
+    blame_pixels: int
+    rtol_words: tuple[str, ...]
+    formats: tuple[str, ...]
+    lenient: bool
+
+    @property
+    def logs(self) -> tuple[Path, Path]:
+        """C's and PY's."""
+        return self.c_log, self.py_log
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
@@ -71,78 +97,49 @@ def _notice_stream(context: click.Context, parameter: click.Parameter, value: bo
 @waive_option
 @blame_pixels_option
 @output_options
-def compare(
-    pair: Pair,
-    c_log: Path,
-    py_log: Path,
-    case_name: str | None,
-    c_image: Path | None,
-    py_image: Path | None,
-    shape: str | None,
-    sides: str | None,
-    rank: str | None,
-    columns: Path | None,
-    waive: tuple[str, ...],
-    blame_pixels: int,
-    rtol_words: tuple[str, ...],
-    formats: tuple[str, ...],
-    lenient: bool,
-) -> None:
+@gathered(Words)
+def compare(words: Words) -> None:
     """Compare the trace lines of two logs, today's or older forms, amid any other output.
 
     Without --case, whatever one log holds must stand in the other too, and vectors must be whole.
     """
-    from trace_parity.compare.images import compare_images
-    from trace_parity.compare.logs import How
+    from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.result.compare import Asked
-    from trace_parity.run.given_images import embedded, read_images, with_pixels_of_traces
+    from trace_parity.run.image_files import embedded, read_images, with_pixels_of_traces
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
-    wanted, rules = parse_formats(formats), rules_of(rtol_words)
-    pair, inferred = pair_for_logs(pair, c_log, py_log)
+    wanted, rules = parse_formats(words.formats), rules_of(words.rtol_words)
+    pair, inferred = pair_for_logs(words.pair, *words.logs)
     if inferred:
         note(inferred)
-    check_ids(waive, pair.quirks)
-    case, contract = _label(pair, case_name, c_log, py_log)
-    given = read_images(pair, c_image, py_image, shape, (c_log, py_log))
-    tolerance, rtol = pair.vocabulary.image, global_rtol(rules)
-    metrics = None if given is None else compare_images(given.c, given.py, tolerance, rtol)
-    how = How(rtol, lenient, _sides(sides), rank)
-    asked_of = Asked(metrics, waive)
-    job = _Job(pair, (c_log, py_log), case, contract, rules, how, columns, asked_of, blame_pixels)
-    result = with_pixels_of_traces(_compare(job))
+    check_ids(words.waive, pair.quirks)
+    images = read_images(pair, words.c_image, words.py_image, words.shape, words.logs)
+    options = Options(
+        rtol=global_rtol(rules),
+        rules=rules,
+        lenient=words.lenient,
+        sides=_sides(words.sides),
+        rank=words.rank,
+        blame_sites=words.blame_pixels,
+        waive=words.waive,
+    )
+    result = with_pixels_of_traces(_compare(words, pair, options, images))
     asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
-    beside = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, given) if given else {})}
-    emit(result, wanted, beside)
+    further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
+    emit(result, wanted, further)
     raise SystemExit(result.exit_code)
 
 
-def _label(pair: Pair, case_name: str | None, c_log: Path, py_log: Path) -> tuple[CaseResult, Contract]:
+def _label(pair: Pair, words: Words) -> tuple[CaseResult, Contract]:
     from trace_parity.pair.contract import Contract
     from trace_parity.printable import visible
     from trace_parity.result.result import CaseResult
 
-    if case_name is None:
-        return CaseResult("compare", f"{visible(c_log.name)} against {visible(py_log.name)}"), Contract()
-    case = pair.case(case_name)
+    if words.case_name is None:
+        return CaseResult("compare", f"{visible(words.c_log.name)} against {visible(words.py_log.name)}"), Contract()
+    case = pair.case(words.case_name)
     return CaseResult(case.id, case.title), case.contract
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is compared, and how."""
-
-    pair: Pair
-    logs: tuple[Path, Path]
-    label: CaseResult
-    contract: Contract
-    rules: tuple[Rule, ...]
-    how: How
-    columns: Path | None
-    asked: Asked
-    blame_pixels: int
 
 
 def _sides(words: str | None) -> tuple[str, str] | None:
@@ -155,24 +152,26 @@ def _sides(words: str | None) -> tuple[str, str] | None:
     raise HarnessError(Exit.USAGE, f"no sides: {words}", where="--sides", expected="C,PY or C,C or PY,PY or PY,C")
 
 
-def _compare(job: _Job) -> Result:
+def _compare(words: Words, pair: Pair, options: Options, images: ImagePair | None) -> Result:
+    from trace_parity.compare.images import compare_images
     from trace_parity.compare.logs import compare_logs
-    from trace_parity.compare.sites import WHOLE_NUMBERS
     from trace_parity.pair.tolerances import with_rules
     from trace_parity.result.compare import result_of
     from trace_parity.trace.precision import with_precision
 
-    vocabulary = with_rules(job.pair.vocabulary, job.rules)
-    vocabulary, precision = with_precision(vocabulary, dict(zip(("C", "PY"), job.logs, strict=True)))
-    with _progress(job.logs) as progress:
-        with compare_logs(job.logs, vocabulary, job.contract, job.how, progress) as found:
-            _check_sides(found, job)
-            result = result_of(found, job.label, job.asked, pair=job.pair, blame_pixels=job.blame_pixels)
-        if job.columns is not None:
+    label, contract = _label(pair, words)
+    vocabulary = with_rules(pair.vocabulary, options.rules)
+    vocabulary, precision = with_precision(vocabulary, dict(zip(("C", "PY"), words.logs, strict=True)))
+    metrics = None if images is None else compare_images(images.c, images.py, pair.vocabulary.image, options.rtol)
+    with _progress(words.logs) as progress:
+        with compare_logs(words.logs, vocabulary, contract, options, progress) as found:
+            _check_sides(found, words.logs)
+            result = result_of(found, label, pair=pair, options=options, images=metrics)
+        if words.columns is not None:
             from trace_parity.trace.column_writer import write_columns
 
-            write_columns(job.columns, job.logs, vocabulary, job.how.rank)
-    if sum(found.numbers) > WHOLE_NUMBERS:  # that small logs are held needs no word
+            write_columns(words.columns, words.logs, vocabulary, options.rank)
+    if sum(found.numbers) > options.whole_numbers:  # that small logs are held needs no word
         for text in found.notes:
             note(text)
     return result.with_precision(precision)
@@ -188,20 +187,20 @@ def _progress(logs: tuple[Path, Path]) -> Iterator[Progress]:
         yield progress
 
 
-def _check_sides(found: Found, job: _Job) -> None:
+def _check_sides(found: Found, logs: tuple[Path, Path]) -> None:
     """Two logs of one side, or in the wrong order, are not what was meant. Raises HarnessError (exit 2)."""
     swapped = ["side" in table.notes for table in found.tables]
     if not any(swapped):
         return
-    same = job.logs[0].exists() and job.logs[1].exists() and job.logs[0].samefile(job.logs[1])
+    same = logs[0].exists() and logs[1].exists() and logs[0].samefile(logs[1])
     if same:
-        note(f"{job.logs[0].name} is compared with itself: parity says nothing")
+        note(f"{logs[0].name} is compared with itself: parity says nothing")
         return
     if all(swapped):
         raise HarnessError(
             Exit.USAGE,
             "the logs are in the wrong order: the first holds lines of PY, the second those of C",
-            where=str(job.logs[0]),
+            where=str(logs[0]),
             expected="C.log PY.log",
             hint="swap them, or --sides PY,C",
         )
@@ -209,7 +208,7 @@ def _check_sides(found: Found, job: _Job) -> None:
     raise HarnessError(
         Exit.USAGE,
         f"both logs hold lines of {which} only",
-        where=str(job.logs[0 if swapped[0] else 1]),
+        where=str(logs[0 if swapped[0] else 1]),
         expected="C.log PY.log",
         hint=f"--sides {which},{which} compares two logs of one side",
     )

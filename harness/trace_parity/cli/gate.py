@@ -5,17 +5,35 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import pair_option
+from trace_parity.cli.common import gathered, pair_option
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
+
+
+@dataclass(frozen=True)
+class Words:
+    """The options of the command."""
+
+    pair: Pair
+    matrix: Path | None
+    only: tuple[str, ...]
+    jobs: int
+    out: Path
+    against: str
+    rtol: float | None
+    waive: tuple[str, ...]
+    no_images: bool
+    preflight: bool
+    resume: bool
 
 
 @click.command(epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume.")
@@ -52,46 +70,36 @@ if TYPE_CHECKING:
     help="Take over the outcomes of an earlier gate of the same pair, programs and options.",
 )
 @pair_option
-def gate(
-    pair: Pair,
-    matrix: Path | None,
-    only: tuple[str, ...],
-    jobs: int,
-    out: Path,
-    against: str,
-    rtol: float | None,
-    waive: tuple[str, ...],
-    no_images: bool,
-    preflight: bool,
-    resume: bool,
-) -> None:
+@gathered(Words)
+def gate(words: Words) -> None:
     """Run every case of a matrix through both programs; print a table, write one JUnit file.
 
     One case that crashes does not lose the others.
     """
+    from trace_parity.compare.options import Options
     from trace_parity.pair.matrix import Matrix
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table
     from trace_parity.run.gate import Outcome, run_gate, stale_waivers, worst
-    from trace_parity.run.options import RunOptions
 
-    check_ids(waive, pair.quirks)
-    loaded = pair.matrix(matrix)
-    if unknown := set(only) - {case.id for case in loaded.cases}:
+    pair, out = words.pair, words.out
+    check_ids(words.waive, pair.quirks)
+    loaded = pair.matrix(words.matrix)
+    if unknown := set(words.only) - {case.id for case in loaded.cases}:
         raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
-    chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not only or c.id in only))
+    chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
     can_thread = any("threads" in side.options for side in pair.programs.sides.values())
-    options = RunOptions(
-        against=against,
+    options = Options(
+        against=words.against,
         out=out,
-        render_images=not no_images,
-        rtol=rtol,
-        waive=waive,
+        render_images=not words.no_images,
+        rtol=words.rtol,
+        waive=words.waive,
         waive_unused=True,
         together=True,
-        program_options={"threads": str(max(1, (os.cpu_count() or 1) // jobs))} if can_thread else {},
+        program_options={"threads": str(max(1, (os.cpu_count() or 1) // words.jobs))} if can_thread else {},
         asked_as=("trace-diff", *sys.argv[1:]),
-        preflight=preflight,
+        preflight=words.preflight,
     )
     seen = 0
 
@@ -101,17 +109,17 @@ def gate(
         click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
 
     try:
-        outcomes = run_gate(pair, chosen, options, jobs, resume=resume, on_outcome=tell)
+        outcomes = run_gate(pair, chosen, options, words.jobs, resume=words.resume, on_outcome=tell)
     except BaseException as error:
-        words = shlex.join(["trace-diff", *sys.argv[1:], *([] if resume else ["--resume"])])
-        error.add_note(f"{seen} of {len(chosen.cases)} cases are kept in {out}; to go on: {words}")
+        again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
+        error.add_note(f"{seen} of {len(chosen.cases)} cases are kept in {out}; to go on: {again}")
         raise
     write_whole(out / "gate.junit.xml", gate_junit(outcomes, "trace-diff gate"))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
             stream.write(gate_markdown(outcomes))
     click.echo(gate_table(outcomes), nl=False)
-    stale = stale_waivers(outcomes, waive)
+    stale = stale_waivers(outcomes, words.waive)
     for quirk in stale:
         click.echo(f"waiver {quirk}: its divergence shows in no case; remove the waiver")
     raise SystemExit(int(worst(outcomes, stale)))

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import pair_option
+from trace_parity.cli.common import gathered, pair_option
 from trace_parity.cli.pair_options import PairCommand, pair_values
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
     from trace_parity.run.counterfactual import Bisection, Injection
+
+
+@dataclass(frozen=True)
+class Words:
+    """The arguments and options of the command."""
+
+    pair: Pair
+    bundle: Path
+    names: tuple[str, ...]
+    is_bisect: bool
+    trust_bundle: bool
+    rtol: float | None
+    form: str
 
 
 @click.command(
@@ -30,17 +44,8 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
 @pair_option
-@click.pass_context
-def inject(
-    ctx: click.Context,
-    pair: Pair,
-    bundle: Path,
-    names: tuple[str, ...],
-    is_bisect: bool,
-    trust_bundle: bool,
-    rtol: float | None,
-    form: str,
-) -> None:
+@gathered(Words)
+def inject(words: Words) -> None:
     """Put C's values of the variables NAME into the port, and see whether everything after them agrees then.
 
     BUNDLE is a run that is there; of its two programs only the port is run again, and the bundle stays as it is. A name
@@ -55,21 +60,23 @@ def inject(
     from trace_parity.result.result import to_json
     from trace_parity.run import counterfactual as lab
 
-    if bool(names) == is_bisect:
+    names = words.names
+    if bool(names) == words.is_bisect:
         raise HarnessError(
             Exit.USAGE,
             "both names and --bisect" if names else "nothing to put in",
             expected="names of variables, or --bisect",
         )
-    lab.known_ids(names, pair.vocabulary)  # before anything is run
+    lab.known_ids(names, words.pair.vocabulary)  # before anything is run
+    files = pair_values(click.get_current_context())
     with (
         stages() as stage,
         lab.counterfactual(
-            pair, bundle, files=pair_values(ctx), rtol=rtol, is_trusted=trust_bundle, stage=stage
+            words.pair, words.bundle, files=files, rtol=words.rtol, is_trusted=words.trust_bundle, stage=stage
         ) as ready,
     ):
-        found: Injection | Bisection = lab.bisect(ready) if is_bisect else lab.inject(ready, names)
-    click.echo(to_json(found) if form == "json" else _text(found), nl=False)
+        found: Injection | Bisection = lab.bisect(ready) if words.is_bisect else lab.inject(ready, names)
+    click.echo(to_json(found) if words.form == "json" else _text(found), nl=False)
     raise SystemExit(int(Exit.PARITY if found.agrees else Exit.DIVERGENCE))
 
 

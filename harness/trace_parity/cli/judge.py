@@ -40,6 +40,7 @@ def judge(
     """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
     from trace_parity.compare.align import align
     from trace_parity.compare.images import compare_images, read_image
+    from trace_parity.compare.options import Options
     from trace_parity.pair.case import parse_case
     from trace_parity.pair.contract import Contract
     from trace_parity.pair.tolerances import global_rtol, with_rules
@@ -71,10 +72,8 @@ def judge(
         stored.case,
         contract,
         pair=pair,
-        rtol=rtol,
+        options=Options(rtol=rtol, waive=waive, blame_sites=blame_pixels),
         images=images,
-        waive=waive,
-        blame_pixels=blame_pixels,
         settings=stored.settings,
     )
     emit(replace(result, sources=stored.sources, precision=(*precision, *result.precision)), wanted)

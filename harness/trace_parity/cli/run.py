@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import emit, output_options, pair_option, parse_formats, rules_of, stages, waive_option
+from trace_parity.cli.common import (
+    emit,
+    gathered,
+    output_options,
+    pair_option,
+    parse_formats,
+    rules_of,
+    stages,
+    waive_option,
+)
 from trace_parity.cli.pair_options import PairCommand, pair_values, pasted, places
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
+    from trace_parity.pair.case import Case
     from trace_parity.pair.pair import Pair
+
+
+@dataclass(frozen=True)
+class Words:
+    """The argument and options of the command."""
+
+    pair: Pair
+    case: str | None
+    picks: str | None
+    against: str
+    out: Path
+    waive: tuple[str, ...]
+    no_images: bool
+    no_preflight: bool
+    device: str | None
+    dtype: str | None
+    threads: int | None
+    rtol_words: tuple[str, ...]
+    formats: tuple[str, ...]
+    lenient: bool
 
 
 @click.command(
@@ -50,24 +81,8 @@ if TYPE_CHECKING:
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Number type of the PyTorch program.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of each program.")
 @output_options
-@click.pass_context
-def run(
-    ctx: click.Context,
-    pair: Pair,
-    case: str | None,
-    picks: str | None,
-    against: str,
-    out: Path,
-    waive: tuple[str, ...],
-    no_images: bool,
-    no_preflight: bool,
-    device: str | None,
-    dtype: str | None,
-    threads: int | None,
-    rtol_words: tuple[str, ...],
-    formats: tuple[str, ...],
-    lenient: bool,
-) -> None:
+@gathered(Words)
+def run(words: Words) -> None:
     """Run both programs on CASE or on a pasted command line, compare, and leave a bundle.
 
     \b
@@ -76,56 +91,68 @@ def run(
 
     The verdict goes to standard output, everything else to standard error; the last line there names the bundle.
     """
-    from trace_parity.pair.case import pasted_case, with_pixels
+    from trace_parity.compare.options import Options
+    from trace_parity.compare.picks import parse_picks
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.run.options import RunOptions, with_options
-    from trace_parity.run.picks import DEFAULT_PICKS, parse_picks
+    from trace_parity.run.options import with_options
     from trace_parity.run.run_case import run_case
 
-    wanted = parse_formats(formats)
-    rules = rules_of(rtol_words)
-    check_ids(waive, pair.quirks)
-    argv, pixels = pasted(ctx), places(ctx)
-    has_cases = bool(pair.cases()) or bool(pair.focus)
-    if case is None and not argv and has_cases:
+    wanted = parse_formats(words.formats)
+    rules = rules_of(words.rtol_words)
+    check_ids(words.waive, words.pair.quirks)
+    case, picks = _what_to_run(words)
+    programs = {"device": words.device, "dtype": words.dtype, "threads": words.threads}
+    options = Options(
+        against=words.against,
+        out=words.out,
+        render_images=not words.no_images,
+        rtol=global_rtol(rules),
+        rules=rules,
+        waive=words.waive,
+        lenient=words.lenient,
+        program_options={name: str(value) for name, value in programs.items() if value is not None},
+        asked_as=("trace-diff", *sys.argv[1:]),
+        picks=parse_picks(picks) if picks is not None else (),
+        preflight=not words.no_preflight,
+    )
+    case = with_options(case, words.pair, pair_values(click.get_current_context()))
+    with stages() as stage:
+        outcome = run_case(words.pair, case, options, stage)
+    emit(outcome.result, wanted)
+    click.echo(f"bundle: {outcome.bundle}", err=True)
+    raise SystemExit(outcome.result.exit_code)
+
+
+def _what_to_run(words: Words) -> tuple[Case, str | None]:
+    """The case, and how its places are picked off the images, if they are. Raises HarnessError (exit 2)."""
+    from trace_parity.compare.picks import DEFAULT_PICKS
+    from trace_parity.pair.case import pasted_case, with_pixels
+
+    context, pair, picks = click.get_current_context(), words.pair, words.picks
+    argv, pixels = pasted(context), places(context)
+    if words.case is None and not argv and (pair.cases() or pair.focus):
         raise HarnessError(
             Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"
         )
-    if case is not None and argv:
+    if words.case is not None and argv:
         raise HarnessError(
-            Exit.USAGE, f"both a case ({case}) and a command line", expected="one of them", hint="leave out the case"
+            Exit.USAGE,
+            f"both a case ({words.case}) and a command line",
+            expected="one of them",
+            hint="leave out the case",
         )
-    if picks is not None and (pixels or no_images):
+    if picks is not None and (pixels or words.no_images):
         raise HarnessError(
             Exit.USAGE,
             "--pixels picks off the images, so it goes neither with places nor with --no-images",
             expected="one of them",
         )
-    chosen = pasted_case(argv, pixels) if case is None else with_pixels(pair.case(case), pixels)
+    chosen = pasted_case(argv, pixels) if words.case is None else with_pixels(pair.case(words.case), pixels)
     if picks is None and pair.focus and not chosen.pixels:
-        if no_images or not pair.programs.can_render:
+        if words.no_images or not pair.programs.can_render:
             names = " ".join(name.upper() for name in pair.focus_names)
             expected = f"--{pair.focus_option or 'at'} {names}, since there are no images"
             raise HarnessError(Exit.USAGE, "no place to trace", expected=expected)
         picks = DEFAULT_PICKS
-    chosen = with_options(chosen, pair, pair_values(ctx))
-    asked = {"device": device, "dtype": dtype, "threads": threads}
-    options = RunOptions(
-        against=against,
-        out=out,
-        render_images=not no_images,
-        rtol=global_rtol(rules),
-        rules=rules,
-        waive=waive,
-        lenient=lenient,
-        program_options={name: str(value) for name, value in asked.items() if value is not None},
-        asked_as=("trace-diff", *sys.argv[1:]),
-        picks=parse_picks(picks) if picks is not None else (),
-        preflight=not no_preflight,
-    )
-    with stages() as stage:
-        outcome = run_case(pair, chosen, options, stage)
-    emit(outcome.result, wanted)
-    click.echo(f"bundle: {outcome.bundle}", err=True)
-    raise SystemExit(outcome.result.exit_code)
+    return chosen, picks

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trace_parity.compare.join import Contradiction, Window, join
-from trace_parity.compare.look import Look, component_at, key_of, places_of
+from trace_parity.compare.look import Chosen, Look, component_at, key_of, places_of
 from trace_parity.compare.scales import Scales, vector
 from trace_parity.compare.tally import Kept, Mismatch, Place, SideTally, VariableTally, Wrong
 from trace_parity.compare.tolerance_table import (
@@ -204,28 +204,28 @@ class Comparison:
         for n in np.flatnonzero(totals):
             self.tallies[n].compared += int(totals[n])
         c_at, py_at = spread(pairs.c_start, pairs.count), spread(pairs.py_start, pairs.count)
-        c, py = a.values[c_at], b.values[py_at]
         run = np.repeat(np.arange(len(pairs.count)), pairs.count)
-        far = _exactly_different(window, c, py, c_at, py_at, run) if a.exact or b.exact else None
+        numbers = Chosen(run, a.values[c_at], b.values[py_at], c_at, py_at)
+        far = _exactly_different(window, numbers) if a.exact or b.exact else None
         if self.every:
-            chosen = np.arange(len(c))
+            chosen = np.arange(len(run))
         else:
-            differs = c != py
+            differs = numbers.c != numbers.py
             if far is not None:
                 differs |= far
             chosen = np.flatnonzero(differs)
             self._keep_equal(window, variable)
             if not len(chosen):
                 return
-        run, c, py = run[chosen], c[chosen], py[chosen]
+        numbers = numbers.only(chosen)
+        run, c, py = numbers.run, numbers.c, numbers.py
         whole = ((a.flags[pairs.c_row] & b.flags[pairs.py_row] & WHOLE) > 0)[run]
         of_number = variable[run]
         scale = self.scales.of(window, run, of_number, np.maximum(np.abs(c), np.abs(py)), table)
         judged = judge_numbers(c, py, of_number, scale, whole, table)
         if far is not None:
             _apart(judged, far[chosen] & table.whole[of_number], c)
-        look = Look(self, window, judged, chosen, run, c, py, c_at, py_at)
-        look.tally(of_number)
+        Look(self, window, judged, numbers).tally(of_number)
 
     def _keep_equal(self, window: Window, variable: npt.NDArray[np.int32]) -> None:
         """The first row of each variable, which is the worst one where all are equal."""
@@ -248,20 +248,14 @@ class Comparison:
                 tally.worst = made
 
 
-def _exactly_different(
-    window: Window,
-    c: npt.NDArray[np.float64],
-    py: npt.NDArray[np.float64],
-    c_at: Ints,
-    py_at: Ints,
-    run: Ints,
-) -> npt.NDArray[np.bool_]:
+def _exactly_different(window: Window, numbers: Chosen) -> npt.NDArray[np.bool_]:
     """Whole numbers that differ although no double tells them apart."""
+    run, c, py = numbers.run, numbers.c, numbers.py
     made = np.zeros(len(c), np.bool_)
     pairs, (a, b) = window.pairs, window.sides
     whole = ((a.rows.flags[pairs.c_row] & b.rows.flags[pairs.py_row] & WHOLE) > 0)[run]
     for i in np.flatnonzero(whole & (c == py) & (np.abs(c) >= 10.0**EXACT_DIGITS)):
-        places = places_of(window, int(run[i]), int(c_at[i] - pairs.c_start[run[i]]))
+        places = places_of(window, int(run[i]), int(numbers.c_at[i] - pairs.c_start[run[i]]))
         both = [
             side.rows.exact.get((place[0], place[2]), int(value))
             for side, place, value in zip((a, b), places, (c[i], py[i]), strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +11,12 @@ from trace_parity.compare.align import AlignedRow, Alignment, align
 from trace_parity.compare.comparison import Comparison
 from trace_parity.compare.found import Found
 from trace_parity.compare.join import Contradiction
+from trace_parity.compare.options import DEFAULTS, Options
 from trace_parity.compare.sites import Site
 from trace_parity.compare.tally import Kept, Place
 from trace_parity.compare.wanted import Wanted
 from trace_parity.compare.windows import (
     MANY_WAITING,
-    PIECE,
     BeginAgainError,
     Progress,
     Windows,
@@ -73,50 +72,39 @@ class Source(Protocol):
         """Let go of the file."""
 
 
-@dataclass(frozen=True)
-class How:
-    """How two logs are compared. `sides` are whose lines are taken from each, `rank` one process's of several."""
-
-    rtol: float | None = None
-    lenient: bool = False
-    sides: tuple[str, str] | None = None
-    rank: str | None = None
-    piece: int = PIECE
-
-
 @contextmanager
 def compare_logs(
     paths: tuple[Path, Path],
     vocabulary: Vocabulary,
     contract: Contract,
-    how: How = How(),
+    options: Options = DEFAULTS,
     progress: Progress = lambda percent: None,
 ) -> Iterator[Found]:
     """Compare two logs (or files of columns). What is found may be used while the context lasts.
 
-    Raises HarnessError: exit 5 for a log that cannot be read (with `how.lenient` only where nothing of it can), exit 2
-    for the lines of several ranks.
+    Raises HarnessError: exit 5 for a log that cannot be read (with `options.lenient` only where nothing of it can),
+    exit 2 for the lines of several ranks.
     """
     with ExitStack() as stack:
         sources = []
         for side, path in zip(SIDES, paths, strict=True):
-            sources.append(open_source(path, side, vocabulary, how))
+            sources.append(open_source(path, side, vocabulary, options))
             stack.callback(sources[-1].close)
-        yield _compare(sources, vocabulary, contract, how, progress)
+        yield _compare(sources, vocabulary, contract, options, progress)
 
 
-def open_source(path: Path, side: str, vocabulary: Vocabulary, how: How) -> Source:
+def open_source(path: Path, side: str, vocabulary: Vocabulary, options: Options) -> Source:
     """One log, or one side of a file of columns."""
     from trace_parity.trace.parquet import ColumnSource, is_columns
 
-    taken = side if how.sides is None else how.sides[SIDES.index(side)]
+    taken = side if options.sides is None else options.sides[SIDES.index(side)]
     if is_columns(path):
         return ColumnSource(path, side, taken, vocabulary)
-    return LogSource(path, side, taken, vocabulary, rank=how.rank, other_side=how.sides is None)
+    return LogSource(path, side, taken, vocabulary, rank=options.rank, other_side=options.sides is None)
 
 
 def _compare(
-    sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, how: How, progress: Progress
+    sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, options: Options, progress: Progress
 ) -> Found:
     depth, notes = site_depth(vocabulary), list[str]()
     noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
@@ -124,14 +112,14 @@ def _compare(
         names = Names(vocabulary, unlisted)
         for source in sources:
             source.begin(names)
-        comparison = Comparison(names, rtol=how.rtol, wanted=Wanted(contract, names))
+        comparison = Comparison(names, rtol=options.rtol, wanted=Wanted(contract, names))
         windows = Windows(comparison, depth)
         try:
             if noting:
-                _note_largest(sources, comparison, how.piece)
+                _note_largest(sources, comparison, options.piece)
                 for source in sources:
                     source.begin(names)
-            read_abreast(sources, windows, progress, how.piece)
+            read_abreast(sources, windows, progress, options.piece)
         except BeginAgainError as why:
             depth = 0
             notes.append(f"every row was held in memory, since {why}")
@@ -149,9 +137,9 @@ def _compare(
     tables = (sources[0].table, sources[1].table)
     _refuse_contradictions(comparison.contradictions, sources, names)
     for table in tables:
-        if table.unreadable and not how.lenient:
+        if table.unreadable and not options.lenient:
             raise unreadable_lines(table)
-    row_of, last_differs = _looked_up(comparison, sources)
+    row_of, last_differs = _reported(comparison, sources)
 
     def read(sites: Collection[Site] | None) -> Alignment:
         c, py = (source.in_memory(sites) for source in sources)
@@ -194,7 +182,7 @@ def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Sou
         source.table.unreadable.sort(key=lambda u: u.line)
 
 
-def _looked_up(
+def _reported(
     comparison: Comparison, sources: Sequence[Source]
 ) -> tuple[Callable[[Kept], AlignedRow], tuple[bool, bool]]:
     """How what is reported stands in both logs."""

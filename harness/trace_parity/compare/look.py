@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,37 +25,39 @@ KEPT_ROWS = 1000
 Ints = npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Numbers of a window, by columns: the pair of runs each is in, both values, and where those are in their sides."""
+
+    run: Ints
+    c: npt.NDArray[np.float64]
+    py: npt.NDArray[np.float64]
+    c_at: Ints
+    py_at: Ints
+
+    def only(self, which: Ints) -> Chosen:
+        """Those at some places of the columns."""
+        return Chosen(*(column[which] for column in (self.run, self.c, self.py, self.c_at, self.py_at)))
+
+
 class Look:
     """The numbers of a window that differ, one by one."""
 
-    def __init__(
-        self,
-        found: Comparison,
-        window: Window,
-        judged: Differences,
-        chosen: Ints,
-        run: Ints,
-        c: npt.NDArray[np.float64],
-        py: npt.NDArray[np.float64],
-        c_at: Ints,
-        py_at: Ints,
-    ) -> None:
-        self.found, self.window, self.judged = found, window, judged
-        self.run, self.c, self.py = run, c, py
-        self.c_at, self.py_at = c_at[chosen], py_at[chosen]
+    def __init__(self, found: Comparison, window: Window, judged: Differences, chosen: Chosen) -> None:
+        self.found, self.window, self.judged, self.chosen = found, window, judged, chosen
 
     def kept(self, i: int) -> Kept:
         """One of them."""
-        pairs, rows = self.window.pairs, self.window.sides[0].rows
-        run, j = int(self.run[i]), self.judged
+        pairs, rows, chosen = self.window.pairs, self.window.sides[0].rows, self.chosen
+        run, j = int(chosen.run[i]), self.judged
         row = int(pairs.c_row[run])
-        within = int(self.c_at[i] - pairs.c_start[run])
+        within = int(chosen.c_at[i] - pairs.c_start[run])
         return Kept(
             int(rows.variable[row]),
             key_of(rows.keys[row]),
-            component_at(rows, row, int(self.c_at[i])),
-            float(self.c[i]),
-            float(self.py[i]),
+            component_at(rows, row, int(chosen.c_at[i])),
+            float(chosen.c[i]),
+            float(chosen.py[i]),
             places_of(self.window, run, within),
             int(j.status[i]),
             float(j.absolute[i]),

@@ -1,7 +1,7 @@
-"""Which sites of large logs are looked at closely: for quirks and blame, equation by equation, it takes time.
+"""Which sites of large logs are examined for quirks and blame: equation by equation, it takes time.
 
-A site is the outermost loops' indices (a pixel). Small logs are looked at whole. Of larger ones a few sites are: that
-of the first divergence, the worst of every variable that diverges, so that none goes without a look, then the first
+A site is the outermost loops' indices (a pixel). Small logs are examined whole. Of larger ones a few sites are: that
+of the first divergence, the worst of every variable that diverges, so that none is left out, then the first
 ones in order of evaluation. The result says how much of the divergence they hold.
 """
 
@@ -16,9 +16,9 @@ from trace_parity.compare.look import KEPT_ROWS
 from trace_parity.pair.vocabulary import ABSENT, Key
 
 WHOLE_NUMBERS = 200_000
-"""Numbers in both logs up to which they are looked at whole, some ten seconds of work."""
-PIXELS = 50
-"""How many sites of larger logs are looked at. More only where the variables that diverge need more."""
+"""Numbers in both logs up to which they are examined whole, some ten seconds of work."""
+SITES = 50
+"""How many sites of larger logs are examined. More only where the variables that diverge need more."""
 
 Site = tuple[int, ...]
 """The indices of the two outermost loops."""
@@ -26,22 +26,22 @@ SITE_DEPTH = 2
 
 
 @dataclass(frozen=True)
-class Looked:
-    """How much of the divergence was looked at: so many pixels, with so many of the numbers that differ."""
+class Examined:
+    """How much of the divergence was examined: so many sites, with so many of the numbers that differ."""
 
-    pixels: int
+    sites: int
     divergent: int
     of_divergent: int
 
     @property
     def unseen(self) -> int:
-        """Numbers that differ in pixels that were not looked at."""
+        """Numbers that differ in sites that were not examined."""
         return self.of_divergent - self.divergent
 
     def __str__(self) -> str:
         return (
-            f"quirks and blame looked at {self.pixels} pixels, with {self.divergent} of the {self.of_divergent} "
-            "numbers that differ (--blame-pixels N looks at more)"
+            f"quirks and blame examined {self.sites} sites, with {self.divergent} of the {self.of_divergent} "
+            "numbers that differ (--blame-pixels N examines more)"
         )
 
 
@@ -56,7 +56,7 @@ def in_a_site(site: Site) -> bool:
 
 
 def choose_sites(divergent: Iterable[Judged], summaries: Iterable[VariableSummary], most: int) -> list[Site]:
-    """The sites to look at. `divergent` are the first rows that differ, `summaries` those of all variables.
+    """The sites to examine. `divergent` are the first rows that differ, `summaries` those of all variables.
 
     The first site and one per divergent variable are always among them, however few `most` asks for.
     """
@@ -68,21 +68,21 @@ def choose_sites(divergent: Iterable[Judged], summaries: Iterable[VariableSummar
 
 
 def narrow(
-    alignment: Alignment, judgement: Judgement, *, most_pixels: int = PIXELS, whole_numbers: int = WHOLE_NUMBERS
-) -> tuple[Alignment, Judgement, Looked | None]:
-    """Alignment and judgement of what is looked at, and how much that is; as they are, and None, when that is all."""
+    alignment: Alignment, judgement: Judgement, *, most: int = SITES, whole_numbers: int = WHOLE_NUMBERS
+) -> tuple[Alignment, Judgement, Examined | None]:
+    """Alignment and judgement of what is examined, and how much that is; as they are, and None, when that is all."""
     if len(alignment.c.rows) + len(alignment.py.rows) <= whole_numbers:
         return alignment, judgement, None
     divergent = [row for row in judgement.rows if row.status != "match"]
-    sites = choose_sites(divergent[:KEPT_ROWS], judgement.summaries, most_pixels)
+    sites = choose_sites(divergent[:KEPT_ROWS], judgement.summaries, most)
     absent = tuple(ABSENT for _ in alignment.vocabulary.loops[:SITE_DEPTH])
     outer = {absent, *sites}
     inside = alignment.only(outer, SITE_DEPTH)
     seen = tuple(row for row in judgement.rows if site_of(row.row.id.key) in outer)
     judged = Judgement(seen, judgement.summaries, judgement.first, judgement.needed_rtol)
-    return inside, judged, looked_at(len(sites), judged.num_divergent, len(divergent))
+    return inside, judged, examined(len(sites), judged.num_divergent, len(divergent))
 
 
-def looked_at(sites: int, divergent: int, of_divergent: int) -> Looked | None:
-    """What is to be said of the look; None when it held every number that differs."""
-    return Looked(sites, divergent, of_divergent) if divergent < of_divergent else None
+def examined(sites: int, divergent: int, of_divergent: int) -> Examined | None:
+    """How much was examined; None when it held every number that differs."""
+    return Examined(sites, divergent, of_divergent) if divergent < of_divergent else None

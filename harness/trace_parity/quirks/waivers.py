@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from trace_parity.blame.findings import Blame, BlameFinding
-from trace_parity.compare.sites import Looked
+from trace_parity.compare.sites import Examined
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.quirks.recognise import Quirk
 
@@ -96,14 +96,14 @@ def apply_waivers(
     vocabulary_order: Sequence[str],
     today: date,
     *,
-    looked: Looked | None = None,
+    examined: Examined | None = None,
     may_be_unused: bool = False,
 ) -> Waived:
     """Hold the findings against the waivers. Raises HarnessError (exit 2) for an id that no quirk has.
 
     A divergence is explained when the side that breaks its equation shows a waived quirk no larger than the ledger
     says, or when it is inherited. `vocabulary_order` lists variables in order of evaluation: what is inherited before
-    the first waived variable has another cause. What was not looked at (`looked`) is not explained. `may_be_unused`: a
+    the first waived variable has another cause. What was not examined (`examined`) is not explained. `may_be_unused`: a
     quirk that does not show is no failure.
     """
     check_ids(ids, quirks)
@@ -118,8 +118,8 @@ def apply_waivers(
         for f in findings
         if f not in explained and not (f.kind == "inherited" and place.get(f.variable, last) > first)
     ]
-    if looked is not None:
-        left.append(f"{looked.unseen} numbers in pixels that were not looked at (--blame-pixels N looks at more)")
+    if examined is not None:
+        left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-pixels N examines more)")
     waivers = [_waiver(known[i], findings, explained, today, may_be_unused) for i in dict.fromkeys(ids)]
     return Waived(tuple(waivers), tuple(dict.fromkeys(left)))
 

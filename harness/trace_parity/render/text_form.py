@@ -64,8 +64,8 @@ def _counts(result: Result) -> list[str]:
         f"only in C {c.c_only}, only in PY {c.py_only}, unreadable lines {c.c_unreadable} + {c.py_unreadable}"
     ]
     lines += list(result.precision)
-    if result.looked is not None:
-        lines.append(str(result.looked))
+    if result.examined is not None:
+        lines.append(str(result.examined))
     lines += [f"traced pixel {why}" for why in result.case.picked]
     if result.per_phi:
         lines.append(f"ticks compared: {len(result.per_phi)}")

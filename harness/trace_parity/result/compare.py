@@ -5,22 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import with_image_shares
 from trace_parity.compare.align import Alignment
-from trace_parity.compare.coverage import Coverage, check_coverage
+from trace_parity.compare.coverage import check_coverage
 from trace_parity.compare.found import Found, of_tables
 from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
-from trace_parity.compare.sites import PIXELS, WHOLE_NUMBERS, Looked, choose_sites, looked_at
+from trace_parity.compare.options import DEFAULTS, Options
+from trace_parity.compare.sites import Examined, choose_sites, examined
 from trace_parity.compare.tick_table import TickRow, tick_rows
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
-from trace_parity.quirks.waivers import Waiver, apply_waivers
+from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers
 from trace_parity.result.result import (
     KEPT_DIVERGENCES,
     SCHEMA,
@@ -35,78 +36,65 @@ from trace_parity.result.verdict import Verdict, images_differ, of_found
 from trace_parity.trace.table import TraceTable
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What stands beside two traces: images, waivers (see `compare`), settings."""
-
-    images: ImageMetrics | None = None
-    waive: tuple[str, ...] = ()
-    waive_unused: bool = False
-    today: date | None = None
-    settings: tuple[str, ...] = ()
-
-
 def compare(
     alignment: Alignment,
     case: CaseResult,
     contract: Contract,
     *,
     pair: Pair | None = None,
-    rtol: float | None = None,
+    options: Options = DEFAULTS,
     images: ImageMetrics | None = None,
-    waive: Sequence[str] = (),
-    today: date | None = None,
-    settings: Sequence[str] = (),
-    waive_unused: bool = False,
-    blame_pixels: int = PIXELS,
-    whole_numbers: int = WHOLE_NUMBERS,
+    settings: tuple[str, ...] = (),
 ) -> Result:
-    """Compare two tables under a contract; see `result_of` and `Asked`."""
-    asked = Asked(images, tuple(waive), waive_unused, today, tuple(settings))
-    found = of_tables(alignment, contract, rtol)
-    return result_of(found, case, asked, pair=pair, blame_pixels=blame_pixels, whole_numbers=whole_numbers)
+    """Compare two tables under a contract; see `result_of`."""
+    found = of_tables(alignment, contract, options.rtol)
+    return result_of(found, case, pair=pair, options=options, images=images, settings=settings)
 
 
 @dataclass(frozen=True)
 class _Closer:
-    """What was found in the rows that were looked at one by one."""
+    """What was found in the rows that were examined one by one."""
 
     quirks: tuple[QuirkFinding, ...] = ()
     blame: Blame | None = None
     ticks: tuple[TickRow, ...] = ()
-    looked: Looked | None = None
+    examined: Examined | None = None
     note: str = ""
 
 
 def result_of(
     found: Found,
     case: CaseResult,
-    asked: Asked,
     *,
     pair: Pair | None = None,
-    blame_pixels: int = PIXELS,
-    whole_numbers: int = WHOLE_NUMBERS,
+    options: Options = DEFAULTS,
+    images: ImageMetrics | None = None,
+    settings: tuple[str, ...] = (),
 ) -> Result:
     """Put all findings together.
 
-    `pair` has the ledger of quirks and the equations, none without it.
-    `asked.waive` names quirks that may pass (quirks/waivers.py), `waive_unused` says that they need not show; `today`
-    is the day their expiry is held against; `settings` says which settings differ (run/preflight.py); `blame_pixels` of
-    logs of more than `whole_numbers` are held against the equations (compare/sites.py).
+    `pair` has the ledger of quirks and the equations, none without it. `images` are the metrics of two images that
+    belong to the logs, `settings` says which settings differ (run/preflight.py).
     """
     comparison = found.comparison
     coverage = check_coverage(comparison, found.tables)
     rows, summaries = found.first_rows(), found.summaries()
-    closer = _look_closer(found, (rows, summaries), pair, blame_pixels, whole_numbers)
-    if closer.blame is not None and asked.images is not None:
-        closer = dataclasses.replace(closer, blame=with_image_shares(closer.blame, asked.images.sum_ratio))
+    closer = _examine(found, (rows, summaries), pair, options)
+    if closer.blame is not None and images is not None:
+        closer = dataclasses.replace(closer, blame=with_image_shares(closer.blame, images.sum_ratio))
     quirk = next((f.quirk.id for f in closer.quirks if f.first_is_it), None)
     divergences = tuple(_divergence(found.vocabulary, row) for row in rows[:KEPT_DIVERGENCES])
     if divergences:
         divergences = (dataclasses.replace(divergences[0], quirk=quirk), *divergences[1:])
     first = divergences[0] if divergences else None
     verdict = of_found(found, coverage, (first.name, first.place) if first else None, quirk)
-    verdict, waivers = _conclude(verdict, coverage, closer, pair, found.vocabulary, asked)
+    verdict = _with_findings(verdict, closer, images)
+    waivers: tuple[Waiver, ...] = ()
+    if options.waive:
+        waived = _waive(found.vocabulary, closer, pair, options, images)
+        verdict, waivers = verdict.with_waivers(waived, coverage), waived.waivers
+    if settings:
+        verdict = verdict.with_settings(settings)
     logs = {
         side: _log(table, count) for side, table, count in zip(("C", "PY"), found.tables, found.numbers, strict=True)
     }
@@ -130,29 +118,25 @@ def result_of(
         divergences=divergences,
         logs=logs,
         per_phi=closer.ticks,
-        images=asked.images,
+        images=images,
         blame=closer.blame,
-        settings=tuple(asked.settings),
+        settings=settings,
         waivers=waivers,
-        looked=closer.looked,
+        examined=closer.examined,
         precision=default_rule(s.variable for s in summaries),
     )
 
 
-def _look_closer(
-    found: Found,
-    judged: tuple[Sequence[Judged], Sequence[VariableSummary]],
-    pair: Pair | None,
-    most: int,
-    whole_numbers: int,
+def _examine(
+    found: Found, judged: tuple[Sequence[Judged], Sequence[VariableSummary]], pair: Pair | None, options: Options
 ) -> _Closer:
     """Quirks, blame and the per-tick table: of all rows when they are few, else of chosen sites."""
-    if sum(found.numbers) <= whole_numbers:
+    if sum(found.numbers) <= options.whole_numbers:
         return _closer(found.read(None), pair, found.comparison.rtol)
     rows, summaries = judged
     if not rows:
         return _Closer(note="the per-tick table is left out")
-    sites = choose_sites(rows, summaries, most)
+    sites = choose_sites(rows, summaries, options.blame_sites)
     alignment = found.read(sites)
     closer = _closer(alignment, pair, found.comparison.rtol)
     seen = judge(alignment, rtol=found.comparison.rtol).num_divergent
@@ -160,7 +144,7 @@ def _look_closer(
     at = ", ".join(found.vocabulary.describe((*site, *rest)) for site in sites[:3])
     more = f" and {len(sites) - 3} further places" if len(sites) > 3 else ""
     note = f"the per-tick table is that of {at or 'no pixel'}{more}"
-    return dataclasses.replace(closer, looked=looked_at(len(sites), seen, found.comparison.divergent), note=note)
+    return dataclasses.replace(closer, examined=examined(len(sites), seen, found.comparison.divergent), note=note)
 
 
 def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Closer:
@@ -176,40 +160,33 @@ def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Clo
     return _Closer(findings, blame, tuple(tick_rows(alignment.c, alignment.py, alignment.vocabulary)))
 
 
-def _conclude(
-    verdict: Verdict,
-    coverage: Coverage,
-    closer: _Closer,
-    pair: Pair | None,
-    vocabulary: Vocabulary,
-    asked: Asked,
-) -> tuple[Verdict, tuple[Waiver, ...]]:
-    """The verdict of two traces with all that stands beside them."""
-    waivers: tuple[Waiver, ...] = ()
-    if closer.looked is not None:
-        verdict = verdict.with_look(closer.looked)
-    if asked.images is not None:
-        verdict = verdict.with_images(asked.images)
+def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | None) -> Verdict:
+    """The verdict of two traces with what was found besides their numbers."""
+    if closer.examined is not None:
+        verdict = verdict.with_examined(closer.examined)
+    if images is not None:
+        verdict = verdict.with_images(images)
     if closer.blame is not None:
         verdict = verdict.with_cause(closer.blame)
-    if asked.waive:
-        order = [variable.name for variable in vocabulary.variables]
-        today = asked.today or datetime.now(UTC).date()
-        waived = apply_waivers(
-            asked.waive,
-            pair.quirks if pair is not None else (),
-            closer.blame,
-            order,
-            today,
-            looked=closer.looked,
-            may_be_unused=asked.waive_unused,
-        )
-        if asked.images is not None and (unseen := images_differ(asked.images)):  # equations are asked of traces alone
-            waived = dataclasses.replace(waived, left=(*waived.left, unseen))
-        verdict, waivers = verdict.with_waivers(waived, coverage), waived.waivers
-    if asked.settings:
-        verdict = verdict.with_settings(asked.settings)
-    return verdict, waivers
+    return verdict
+
+
+def _waive(
+    vocabulary: Vocabulary, closer: _Closer, pair: Pair | None, options: Options, images: ImageMetrics | None
+) -> Waived:
+    """What the waivers explain. Equations are asked of traces alone, so images that differ are left over."""
+    waived = apply_waivers(
+        options.waive,
+        pair.quirks if pair is not None else (),
+        closer.blame,
+        [variable.name for variable in vocabulary.variables],
+        options.today or datetime.now(UTC).date(),
+        examined=closer.examined,
+        may_be_unused=options.waive_unused,
+    )
+    if images is not None and (unseen := images_differ(images)):
+        waived = dataclasses.replace(waived, left=(*waived.left, unseen))
+    return waived
 
 
 def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Blame | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trace_parity.blame.findings import Blame
 from trace_parity.compare.coverage import Coverage
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.sites import Looked
+from trace_parity.compare.sites import Examined
 from trace_parity.compare.tick_table import TickRow
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.quirks.waivers import Waiver
@@ -171,8 +171,8 @@ class Result:
     """A line per setting that the two programs resolved differently; they stand before every number."""
     waivers: tuple[Waiver, ...] = ()
     """Quirks that were asked to pass, and what came of each."""
-    looked: Looked | None = None
-    """How much of the divergence quirks and blame were looked for in; none where that was all."""
+    examined: Examined | None = None
+    """How much of the divergence was examined for quirks and blame; none where that was all."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 

@@ -37,6 +37,8 @@ def result_from_json(text: str, where: str = "result.json") -> Result:
             raise ValueError("not the result of a comparison")
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}, this version reads {SCHEMA}")
+        if looked := data.get("looked"):  # its name up to 0.1
+            data["examined"] = {**looked, "sites": looked["pixels"]}
         return _dataclass(Result, data)
     except (KeyError, TypeError, ValueError) as error:
         what = f"no field {error}" if isinstance(error, KeyError) else str(error)

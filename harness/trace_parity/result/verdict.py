@@ -15,7 +15,7 @@ from trace_parity.blame.headline import cause_of, cause_sentence
 from trace_parity.compare.coverage import Coverage, cut_off
 from trace_parity.compare.found import Found
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.sites import Looked
+from trace_parity.compare.sites import Examined
 from trace_parity.errors import Exit
 from trace_parity.quirks.waivers import Waived
 
@@ -51,11 +51,11 @@ class Verdict:
             return self
         return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
 
-    def with_look(self, looked: Looked) -> Verdict:
-        """Who is to blame was asked of some pixels only."""
+    def with_examined(self, examined: Examined) -> Verdict:
+        """Quirks and blame were asked of some sites only."""
         if self.code != Exit.DIVERGENCE:
             return self
-        return self._now(self.code, self.name, f"{self.headline}; {looked}")
+        return self._now(self.code, self.name, f"{self.headline}; {examined}")
 
     def with_waivers(self, waived: Waived, coverage: Coverage) -> Verdict:
         """Only a divergence can be waived, and only when nothing of it is left over; what is missing stays missing."""

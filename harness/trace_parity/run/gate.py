@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError, cannot_write
 from trace_parity.files import scratch_folder, write_whole
 from trace_parity.pair.case import Case, make_input
@@ -21,7 +22,6 @@ from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
 from trace_parity.run.identity import identity, resume_key
 from trace_parity.run.launch import build_program, end_programs
-from trace_parity.run.options import RunOptions
 from trace_parity.run.run_case import run_case
 
 SEVERITY = (
@@ -58,7 +58,7 @@ class Outcome:
 def run_gate(
     pair: Pair,
     matrix: Matrix,
-    options: RunOptions,
+    options: Options,
     jobs: int,
     *,
     resume: bool = False,
@@ -102,9 +102,7 @@ def worst(outcomes: Sequence[Outcome], stale: Sequence[str] = ()) -> Exit:
     return max(codes, key=SEVERITY.index, default=Exit.NOTHING_TO_COMPARE)
 
 
-def _run_all(
-    pair: Pair, cases: Sequence[Case], options: RunOptions, jobs: int, keys: dict[str, str]
-) -> Iterator[Outcome]:
+def _run_all(pair: Pair, cases: Sequence[Case], options: Options, jobs: int, keys: dict[str, str]) -> Iterator[Outcome]:
     """Outcomes as they come. On an interrupt what is waiting is dropped and what runs is ended with its programs."""
     pool = ThreadPoolExecutor(max_workers=jobs)
     pending: set[Future[Outcome]] = {pool.submit(_run_one, pair, case, options, keys[case.id]) for case in cases}
@@ -121,7 +119,7 @@ def _run_all(
         pool.shutdown()
 
 
-def _run_one(pair: Pair, case: Case, options: RunOptions, key: str) -> Outcome:
+def _run_one(pair: Pair, case: Case, options: Options, key: str) -> Outcome:
     try:
         ran = run_case(pair, case, options)
     except HarnessError as error:
@@ -145,7 +143,7 @@ def _stock(shared_inputs: Path, cases: Sequence[Case]) -> Path:
     return shared_inputs
 
 
-def _key(case: Case, options: RunOptions, known: dict[str, Any]) -> str:
+def _key(case: Case, options: Options, known: dict[str, Any]) -> str:
     """A digest of all that an outcome depends on: pair, programs, framework, case, options."""
     return resume_key(
         known,

@@ -1,39 +1,18 @@
-"""What a run may be asked besides its case, checked against what the pair's programs take."""
+"""The options of a run, checked against what the pair's programs take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, with_flag_value
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import Programs
-from trace_parity.pair.tolerances import Rule
 from trace_parity.pair.toml_table import nearest
 from trace_parity.result.result import Result
-from trace_parity.run.picks import Pick
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What a run may be asked beside its case."""
-
-    against: str = ""  # the pair's first where it is empty
-    out: Path = Path("reports")
-    render_images: bool = True
-    rtol: float | None = None
-    rules: tuple[Rule, ...] = ()  # tolerances of chosen variables
-    lenient: bool = False
-    program_options: Mapping[str, str] = field(default_factory=dict)
-    asked_as: tuple[str, ...] = ()
-    shared_inputs: Path | None = None  # where input files lie that several runs share
-    waive: tuple[str, ...] = ()  # quirks that may pass
-    waive_unused: bool = False  # and that need not show
-    picks: tuple[Pick, ...] = ()  # pixels to pick off the images, in place of the case's
-    preflight: bool = True  # compare the programs' settings first
-    together: bool = False  # trace and render in one process where a program can
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,7 @@ def check_against(programs: Programs, against: str) -> str:
     return against or next(iter(known), "")
 
 
-def check_templates(programs: Programs, options: RunOptions) -> None:
+def check_templates(programs: Programs, options: Options) -> None:
     """HarnessError (exit 2) for an option of the programs that no command would pass on."""
     for name in options.program_options:
         takes = [side for side in programs.sides.values() if name in side.options]

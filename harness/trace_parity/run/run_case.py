@@ -13,6 +13,8 @@ from trace_parity.bundle.bundle import bundle_folder, final_path
 from trace_parity.bundle.provenance import bundle_name, environment
 from trace_parity.compare.align import align
 from trace_parity.compare.images import ImageMetrics, compare_images, read_image, write_previews
+from trace_parity.compare.options import Options
+from trace_parity.compare.picks import pick_pixels
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_pixels, without_outputs
 from trace_parity.pair.pair import Pair
@@ -32,8 +34,7 @@ from trace_parity.run.launch import (
     places,
     run_program,
 )
-from trace_parity.run.options import RunOptions, RunOutcome, check_against, check_templates
-from trace_parity.run.picks import pick_pixels
+from trace_parity.run.options import RunOutcome, check_against, check_templates
 from trace_parity.run.preflight import Launch, preflight
 from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
@@ -41,7 +42,7 @@ from trace_parity.trace.infer import infer_vocabulary
 from trace_parity.trace.precision import with_precision
 
 
-def run_case(pair: Pair, case: Case, options: RunOptions, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
+def run_case(pair: Pair, case: Case, options: Options, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
     """Do the whole job. Raises HarnessError when a program cannot be built or fails, or a file cannot be read.
 
     What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
@@ -109,10 +110,8 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
             _case_result(run, case),
             case.contract,
             pair=run.pair,
-            rtol=options.rtol,
+            options=options,
             images=images,
-            waive=options.waive,
-            waive_unused=options.waive_unused,
             settings=run.settings,
         )
     return replace(result, precision=(*precision, *result.precision), sources=_sources(run.programs, result))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trace_parity.compare.images import Image
+from trace_parity.compare.options import Options
+from trace_parity.compare.picks import Picked
 from trace_parity.pair.case import Case
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import Program, Programs
@@ -15,8 +17,6 @@ from trace_parity.run.launch import (
     Progress,
     Ran,
 )
-from trace_parity.run.options import RunOptions
-from trace_parity.run.picks import Picked
 
 Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens a stage of the run under a title and yields what takes its percents."""
@@ -36,7 +36,7 @@ class Run:
     folder: Path
     pair: Pair
     case: Case
-    options: RunOptions
+    options: Options
     stage: Stage
     images: tuple[Image, Image] | None = None
     picked: tuple[Picked, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from trace_parity.blame.attribution import Blame, BlameFinding
 from trace_parity.compare.coverage import Coverage
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.sites import Looked
+from trace_parity.compare.sites import Examined
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.result.result import CaseResult, Divergence, LogResult, QuirkResult, Result, VariableResult
@@ -281,7 +281,7 @@ def hostile() -> Result:
         problems=(HOSTILE, "control \x07 character"),
         quirks=(QuirkResult(HOSTILE, HOSTILE, "C", HOSTILE, HOSTILE, HOSTILE, 1, HOSTILE, True, 0),),
         waivers=(Waiver(HOSTILE, "exceeded", 1, 0.7, 0.5, HOSTILE, "", HOSTILE),),
-        looked=Looked(1, 1, 9),
+        examined=Examined(1, 1, 9),
         variables=(
             variable(
                 HOSTILE, HOSTILE, description=HOSTILE, unit=HOSTILE, divergent=1, worst_c=float("nan"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from trace_parity.blame.equation import Equation, Form, Input, Pick, Values
 from trace_parity.blame.log_values import Array, LogView
@@ -32,12 +33,9 @@ def simple(
     output: str,
     inputs: str,
     function: Callable[[Values], Array],
-    *,
-    conditional: bool = False,
-    fallback_for: tuple[str, ...] = (),
-    backward: bool = False,
+    **further: Any,
 ) -> Equation:
-    """An equation of one form; `inputs` are ids or names, with spaces between."""
+    """An equation of one form; `inputs` are ids or names, with spaces between. `further` are fields of Equation."""
     return Equation(
         name,
         text,
@@ -45,9 +43,7 @@ def simple(
         output,
         tuple(map(Input, inputs.split())),
         (Form("as it stands", function),),
-        conditional=conditional,
-        fallback_for=fallback_for,
-        backward=backward,
+        **further,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
-from trace_parity.run.given_images import parse_shape, shape_in_logs
+from trace_parity.run.image_files import parse_shape, shape_in_logs
 
 from tests.harness.conftest import Cli, as_py
 

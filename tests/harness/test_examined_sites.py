@@ -1,4 +1,4 @@
-"""Of large logs some pixels are looked at closely: which, that both comparisons take the same, and that it is said."""
+"""Of large logs some sites are examined: which, that both comparisons take the same, and that it is said."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from trace_parity.blame.attribution import blame_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
+from trace_parity.compare.options import Options
 from trace_parity.compare.sites import narrow
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.compare import Asked, compare
+from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace, read_trace_lines
 
@@ -29,7 +30,7 @@ def second_only(v: Any, x: dict[str, Any]) -> Any:
     return -v if x["keys"]["spixel"] == 41 else v
 
 
-def test_pixels_that_agree_are_not_looked_at() -> None:
+def test_pixels_that_agree_are_not_examined() -> None:
     texts = {"C": TwoPixels("C").text(), "PY": TwoPixels("PY", {"F_latt": second_only}).text()}
     tables = [read_trace_lines(text.splitlines(keepends=True), s, s, VOCABULARY) for s, text in texts.items()]
     alignment = align(tables[0], tables[1], VOCABULARY)
@@ -37,10 +38,10 @@ def test_pixels_that_agree_are_not_looked_at() -> None:
     domain = shipped().domain
     assert domain is not None
     whole = blame_pair(alignment, judgement, domain)
-    inside, seen, looked = narrow(alignment, judgement, whole_numbers=8000)
+    inside, seen, examined = narrow(alignment, judgement, whole_numbers=8000)
     found = blame_pair(inside, seen, domain)
     assert introduced(found) == introduced(whole) == {("PY", "F_latt")}
-    assert looked is None  # all that differs stands in one pixel
+    assert examined is None  # all that differs stands in one pixel
     assert found.instances_checked < 0.6 * whole.instances_checked
 
 
@@ -70,15 +71,13 @@ def both(folder: Path, c: str, py: str, most: int, **asked: Any) -> tuple[Result
         CASE,
         Contract(),
         pair=shipped(),
-        blame_pixels=most,
-        whole_numbers=0,
-        **asked,
+        options=Options(blame_sites=most, whole_numbers=0, **asked),
     )
-    streamed = compare_files(*paths, VOCABULARY, pair=shipped(), blame_pixels=most, whole=-1, asked=Asked(**asked))
+    streamed = compare_files(*paths, VOCABULARY, pair=shipped(), blame_sites=most, whole_numbers=-1, **asked)
     return held, streamed
 
 
-CHANGED = ("verdict", "exit_code", "headline", "blame", "looked", "waivers", "problems", "first_divergence", "quirks")
+CHANGED = ("verdict", "exit_code", "headline", "blame", "examined", "waivers", "problems", "first_divergence", "quirks")
 
 
 def assert_alike(held: Result, streamed: Result, leave_out: tuple[str, ...] = ()) -> None:
@@ -87,7 +86,7 @@ def assert_alike(held: Result, streamed: Result, leave_out: tuple[str, ...] = ()
             assert repr(getattr(held, name)) == repr(getattr(streamed, name)), name
 
 
-def test_every_variable_that_diverges_is_looked_at(tmp_path: Path, supervisor_log: str) -> None:
+def test_every_variable_that_diverges_is_examined(tmp_path: Path, supervisor_log: str) -> None:
     c = pixels(supervisor_log, 9)
     py = as_py(c)
     for spixel in range(7):  # many pixels differ in one variable, one late pixel in another
@@ -97,21 +96,21 @@ def test_every_variable_that_diverges_is_looked_at(tmp_path: Path, supervisor_lo
     assert_alike(held, streamed)
     assert held.blame is not None
     assert {"polar", "F_cell"} <= {f.variable for f in held.blame.findings}
-    assert held.looked is not None
-    assert (held.looked.pixels, held.looked.divergent, held.looked.of_divergent) == (2, 2, 8)
-    assert "looked at 2 pixels, with 2 of the 8 numbers that differ" in held.headline
-    assert both(tmp_path, c, py, 50)[0].looked is None
+    assert held.examined is not None
+    assert (held.examined.sites, held.examined.divergent, held.examined.of_divergent) == (2, 2, 8)
+    assert "examined 2 sites, with 2 of the 8 numbers that differ" in held.headline
+    assert both(tmp_path, c, py, 50)[0].examined is None
 
 
 @pytest.mark.parametrize(
     ("waive", "most", "code", "says"),
     [
         (("phi-carryover",), 50, 0, "waived phi-carryover"),
-        (("phi-carryover",), 2, 1, "numbers in pixels that were not looked at"),
+        (("phi-carryover",), 2, 1, "numbers in sites that were not examined"),
         (("stale-reciprocal",), 50, 1, "left over after waivers"),
     ],
 )
-def test_waivers_pass_what_was_looked_at_alone(
+def test_waivers_pass_what_was_examined_alone(
     tmp_path: Path, leaky_log: str, supervisor_log: str, waive: tuple[str, ...], most: int, code: int, says: str
 ) -> None:
     without = {"F_latt", "I_running", "I_before_scaling", "I_pixel_final", "pixel_pos_meters"}  # equations that break
@@ -122,7 +121,7 @@ def test_waivers_pass_what_was_looked_at_alone(
         for log in (leaky_log, supervisor_log)
     ]
     held, streamed = both(tmp_path, logs[0], as_py(logs[1]), most, waive=waive)
-    assert_alike(held, streamed, ("quirks",))  # of large logs streaming counts the places that it looked at
+    assert_alike(held, streamed, ("quirks",))  # of large logs streaming counts the places that it examined
     assert held.exit_code == code
     assert says in held.headline
 
@@ -156,10 +155,10 @@ def test_a_stale_and_an_expired_waiver_fail(trace_diff: Cli, tmp_path: Path, sup
     assert "did you mean phi-carryover?" in done.stderr
 
 
-def test_blame_of_two_logs_says_how_much_it_looked_at(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
+def test_blame_of_two_logs_says_how_much_it_examined(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
     c = pixels(supervisor_log, 330)  # beyond 200,000 numbers in both logs
     py = as_py(c).replace(": polar 0.9", ": polar 0.8")
     (tmp_path / "c.log").write_text(c)
     (tmp_path / "py.log").write_text(py)
     done = trace_diff("blame", "c.log", "py.log", "--blame-pixels", "3")
-    assert "looked at 3 pixels, with 3 of the 330 numbers that differ" in done.stdout
+    assert "examined 3 sites, with 3 of the 330 numbers that differ" in done.stdout

@@ -25,7 +25,7 @@ MOST_MARKED = 7
 
 
 @dataclass(frozen=True)
-class GivenImages:
+class ImagePair:
     """Both images, of one shape."""
 
     c: Image
@@ -58,7 +58,7 @@ def shape_in_logs(logs: Iterable[Path], programs: Programs) -> Shape | None:
 
 def read_images(
     pair: Pair, c: Path | None, py: Path | None, shape: str | None, logs: Iterable[Path]
-) -> GivenImages | None:
+) -> ImagePair | None:
     """Both images; None when none is named.
 
     Raises HarnessError: exit 2 for one image without the other or when nothing says the shape, exit 4 when a file has
@@ -84,7 +84,7 @@ def read_images(
             expected="SLOW,FAST in pixels",
             hint="a float image has no header; the logs did not print the image's size either",
         )
-    return GivenImages(read_image(c, size), read_image(py, size))
+    return ImagePair(read_image(c, size), read_image(py, size))
 
 
 def with_pixels_of_traces(result: Result) -> Result:
@@ -98,8 +98,8 @@ def with_pixels_of_traces(result: Result) -> Result:
     return replace(result, case=replace(result.case, pixels=tuple(inside[:MOST_MARKED])))
 
 
-def embedded(result: Result, given: GivenImages) -> dict[str, bytes]:
+def embedded(result: Result, images: ImagePair) -> dict[str, bytes]:
     """The pictures that a page of this result embeds."""
     from trace_parity.render.pictures import patch_corners, pictures
 
-    return pictures(given.c.astype("float64"), given.py.astype("float64"), patch_corners(result))
+    return pictures(images.c.astype("float64"), images.py.astype("float64"), patch_corners(result))

@@ -1,0 +1,43 @@
+"""What a comparison, and a run of both programs before it, may be asked for: one object for all commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from trace_parity.compare.picks import Pick
+from trace_parity.compare.sites import SITES, WHOLE_NUMBERS
+from trace_parity.compare.windows import PIECE
+from trace_parity.pair.tolerances import Rule
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a comparison, then those of a run."""
+
+    rtol: float | None = None  # in place of each variable's own
+    rules: tuple[Rule, ...] = ()  # tolerances of chosen variables
+    lenient: bool = False
+    sides: tuple[str, str] | None = None  # whose lines are taken from each log
+    rank: str | None = None  # one process's lines of several
+    piece: int = PIECE  # bytes of a log that are read at a time
+    blame_sites: int = SITES  # of logs of more than `whole_numbers` that are held against the equations
+    whole_numbers: int = WHOLE_NUMBERS
+    waive: tuple[str, ...] = ()  # quirks that may pass
+    waive_unused: bool = False  # and that need not show
+    today: date | None = None  # the day that their expiry is held against
+
+    against: str = ""  # variant of the programs; the pair's first where it is empty
+    out: Path = Path("reports")
+    render_images: bool = True
+    program_options: Mapping[str, str] = field(default_factory=dict)
+    asked_as: tuple[str, ...] = ()  # the command line, for the bundle
+    shared_inputs: Path | None = None  # where input files lie that several runs share
+    picks: tuple[Pick, ...] = ()  # places to pick off the images, in place of the case's
+    preflight: bool = True  # compare the programs' settings first
+    together: bool = False  # trace and render in one process where a program can
+
+
+DEFAULTS = Options()
