@@ -30,12 +30,12 @@ NOT_CRYSTAL_OR_DETECTOR = {"structure_factors", "default_F", "flux", "fluence"}
 def child(folder: Path, dtype: str, budget: float, repeats: int, threads: int, with_F: bool, engine: str) -> None:
     """Forward without gradients, then forward and backward, timed; prints one JSON line."""
     import torch
-    from nanobragg_torch import Experiment, render
+    from nanobragg_torch import from_argv, render
     from nanobragg_torch.parameters import PARAMETERS
 
     torch.set_num_threads(threads)
     argv = next(work.argv for work in workloads() if work.name == "supervisor")
-    base = Experiment.from_argv([*argv, "-dtype", dtype], folder=folder)
+    base = from_argv([*argv, "-dtype", dtype], folder=folder)
 
     def timed(function: Callable[[], object]) -> list[tuple[float, float]]:
         """(wall-clock, processor) seconds."""

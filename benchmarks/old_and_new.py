@@ -27,7 +27,8 @@ import torch
 simulator = importlib.import_module(package)
 parameters = importlib.import_module(package + ".parameters").PARAMETERS
 torch.set_num_threads(threads)
-base = simulator.Experiment.from_argv([*argv, "-dtype", dtype])
+from_argv = getattr(simulator, "from_argv", None) or simulator.Experiment.from_argv  # of a build up to 0.1
+base = from_argv([*argv, "-dtype", dtype])
 left_out = {"structure_factors", "default_F", "flux", "fluence"} if gradient == "all but F" else set()
 leaves = [] if not gradient else [(p, p.tensor(base).requires_grad_()) for p in parameters
           if p.name not in left_out and p.tensor(base) is not None]

@@ -95,12 +95,12 @@ def time_py(
 def child(argv: list[str], folder: Path, dtype: str, repeats: int, threads: int, device: str) -> None:
     """The simulator's side: one warm-up, then the timed renders."""
     import torch
-    from nanobragg_torch import Experiment, render
+    from nanobragg_torch import from_argv, render
 
     torch.set_num_threads(threads)
     seconds = []
     with torch.no_grad():
-        experiment = Experiment.from_argv([*argv, "-dtype", dtype], folder=folder)
+        experiment = from_argv([*argv, "-dtype", dtype], folder=folder)
         experiment = experiment.replace(device=torch.device(device))
         for _ in range(repeats + 1):
             begin = time.perf_counter()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, render, trace
+from nanobragg_torch import from_argv, render, trace
 
 from tests.golden import (
     COMMITTED,
@@ -61,7 +61,7 @@ def test_reference_images(case, c_build: Path, inputs: Path) -> None:  # type: i
 @ids
 def test_simulator_images(case, golden_folder: Path) -> None:  # type: ignore[no-untyped-def]
     with torch.no_grad():
-        image = render(Experiment.from_argv(case.args, folder=golden_folder))
+        image = render(from_argv(case.args, folder=golden_folder))
     assert tuple(image.shape) == case.shape
     assert sampled_image_faults(image.to(torch.float32).numpy(), case.id) == ""
 
@@ -69,7 +69,7 @@ def test_simulator_images(case, golden_folder: Path) -> None:  # type: ignore[no
 @pytest.mark.parametrize("name", TRACED)
 def test_simulator_traces(name: str, golden_folder: Path) -> None:
     golden = (COMMITTED / f"{name}.log").read_text()
-    experiment = Experiment.from_argv(committed_cases()[name].args, folder=golden_folder)
+    experiment = from_argv(committed_cases()[name].args, folder=golden_folder)
     text = "\n".join(trace(experiment, traced_pixels(golden)).lines())
     assert trace_faults(text, golden, cells_of(text)) == []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from nanobragg_torch import Experiment
+from nanobragg_torch import from_argv
 from nanobragg_torch.config import resolved, to_json
 from trace_parity.run.preflight import differing_settings
 
@@ -36,7 +36,7 @@ def of_c(words: list[str], folder: Path, build: Path) -> dict[str, Any]:
 
 
 def of_py(words: list[str], folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads(to_json(resolved(Experiment.from_argv(words, folder=folder))))
+    config: dict[str, Any] = json.loads(to_json(resolved(from_argv(words, folder=folder))))
     return config
 
 
@@ -98,9 +98,9 @@ def test_quirks_and_precedence_are_worked_out(
 
 def test_dtype_is_no_setting(golden_folder: Path) -> None:
     words = [*BASE, "-detector_rotx", "3"]
-    single = Experiment.from_argv([*words, "-dtype", "float32"], folder=golden_folder)
+    single = from_argv([*words, "-dtype", "float32"], folder=golden_folder)
     assert single.dtype == torch.float32
-    assert resolved(single) == resolved(Experiment.from_argv(words, folder=golden_folder))
+    assert resolved(single) == resolved(from_argv(words, folder=golden_folder))
 
 
 def test_the_port_prints_and_stops(golden_folder: Path, tmp_path: Path) -> None:

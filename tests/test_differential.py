@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, render, trace
+from nanobragg_torch import from_argv, render, trace
 from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
@@ -118,7 +118,7 @@ def differences(words: list[str], pixel: tuple[int, int], folder: Path, build: P
     command += ["-floatfile", "c.bin", "-nopgm", "-nonoise", "-noprogress"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     try:
-        experiment = Experiment.from_argv(words, folder=folder)
+        experiment = from_argv(words, folder=folder)
         with torch.no_grad():
             image = render(experiment).to(torch.float32).numpy()
         lines = [line + "\n" for line in trace(experiment, [pixel]).lines()]

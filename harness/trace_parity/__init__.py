@@ -17,7 +17,7 @@ _HOME = {
     "load_bundle": "trace_parity.api",
     "load_pair": "trace_parity.api",
     "HarnessError": "trace_parity.errors",
-    "Result": "trace_parity.result.result",
+    "Result": "trace_parity.api",
 }
 
 

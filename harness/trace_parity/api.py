@@ -10,19 +10,61 @@ result.write_html("report.html")
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.result import result as results
 from trace_parity.result.compare import compare as compare_aligned
-from trace_parity.result.result import CaseResult, Result
+from trace_parity.result.result import CaseResult
 
 if TYPE_CHECKING:
+    import pandas
+
     from trace_parity.pair.pair import Pair
 
 PathLikeText = str | PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result(results.Result):
+    """A result with what notebooks ask of it."""
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per listed divergence: its loop indices and the fields of Divergence. The listing has an end.
+
+        An index is -1 where the row is in no such loop.
+        """
+        import pandas
+
+        loops = list(dict.fromkeys(loop for d in self.divergences for loop in d.loops))
+        rows = []
+        for divergence in self.divergences:
+            fields = {f.name: getattr(divergence, f.name) for f in dataclasses.fields(divergence) if f.name != "loops"}
+            rows.append({**{loop: divergence.loops.get(loop, -1) for loop in loops}, **fields})
+        return pandas.DataFrame(rows)
+
+    def variables_to_pandas(self) -> pandas.DataFrame:
+        """One row per variable, in order of evaluation, with the fields of VariableResult."""
+        import pandas
+
+        names = [f.name for f in dataclasses.fields(self.variables[0])] if self.variables else []
+        rows = [{name: getattr(v, name) for name in names} | {"status": v.status} for v in self.variables]
+        return pandas.DataFrame(rows)
+
+    def write_html(self, path: PathLikeText) -> None:
+        """Write the report as one self-contained page."""
+        from trace_parity.render.html_form import render
+
+        Path(path).write_text(render(self, in_bundle=False), encoding="utf-8")
+
+
+def _public(found: results.Result, bundle: str = "") -> Result:
+    fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+    return Result(**{**fields, "bundle": bundle})
 
 
 def load_pair(pair: PathLikeText | Pair | None = None) -> Pair:
@@ -72,7 +114,7 @@ def compare(
     result = compare_aligned(
         align(c, py, vocabulary), label, contract, pair=found, options=Options(rtol=global_rtol(rules))
     )
-    return result.with_precision(precision)
+    return _public(result.with_precision(precision))
 
 
 def run(
@@ -88,23 +130,19 @@ def run(
     `case` is the id of a case of the pair, or the path of a case file. The bundle's folder is `result.bundle`. Raises
     HarnessError.
     """
-    import dataclasses
-
     from trace_parity.compare.options import Options
     from trace_parity.run.run_case import run_case
 
     found = load_pair(pair)
     outcome = run_case(found, found.case(case), Options(against=against, out=Path(out), rtol=rtol))
-    return dataclasses.replace(outcome.result, bundle=str(outcome.bundle))
+    return _public(outcome.result, str(outcome.bundle))
 
 
 def load_bundle(folder: PathLikeText) -> Result:
     """The result that a run left in a bundle. Raises HarnessError (exit 5) for a folder that is none."""
-    import dataclasses
-
     from trace_parity.result.result_json import read_result
 
     path = Path(folder)
     if not (path / "result.json").is_file():
         raise HarnessError(Exit.UNREADABLE, "no result.json", where=str(path), expected="the folder of a bundle")
-    return dataclasses.replace(read_result(path / "result.json"), bundle=str(path))
+    return _public(read_result(path / "result.json"), str(path))

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -110,27 +109,6 @@ class Experiment:
     def __post_init__(self) -> None:
         if self.dtype not in (torch.float64, torch.float32):
             raise ExperimentError(f"dtype is {self.dtype}, expected torch.float64 or torch.float32")
-
-    @classmethod
-    def from_argv(cls, argv: Sequence[str], folder: str | Path | None = None) -> Experiment:
-        """The experiment of a command line (without the program's name); raises ExperimentError.
-
-        Relative file names are looked up in `folder`, by default the working directory. Output flags are accepted
-        and have no effect.
-        """
-        from nanobragg_torch.cli.parse import parse
-
-        return parse(argv, Path(folder) if folder is not None else Path()).experiment
-
-    @classmethod
-    def from_toml(cls, path: str | Path) -> Experiment:
-        """The experiment of a TOML file whose tables and keys are the settings classes' (docs/files.md).
-
-        Relative file names in it are looked up beside it. Raises ExperimentError.
-        """
-        from nanobragg_torch.io.experiment_toml import read_experiment
-
-        return read_experiment(Path(path))
 
     def replace(self, **values: Any) -> Experiment:
         """A copy with fields of any of the settings classes (or dtype, device) replaced, by name."""

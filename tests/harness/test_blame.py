@@ -13,6 +13,7 @@ from nanobragg.equations import STAGES
 from trace_parity.blame.attribution import Blame, blame_log, blame_pair
 from trace_parity.blame.equation import Domain, Equation, Form, Input, Values, evaluate
 from trace_parity.blame.log_values import Array, LogView, printed_digits
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
 from trace_parity.pair.find import shipped
@@ -33,7 +34,7 @@ TURNING = {f"rot_{axis}_angstroms" for axis in "abc"}
 
 @pytest.fixture(scope="module")
 def domain(vocabulary: Vocabulary) -> Domain:
-    found = shipped().domain
+    found = domain_of_pair(shipped())
     assert found is not None
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame, blame_log
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.pair.find import shipped
 
 from tests.golden import COMMITTED
@@ -36,7 +37,7 @@ def printed(text: str, names: str, change: Change, where: str = "") -> str:
 
 def alone(text: str) -> Blame:
     vocabulary = shipped().vocabulary
-    domain = shipped().domain
+    domain = domain_of_pair(shipped())
     assert domain is not None
     return blame_log(read(text, "C"), vocabulary, domain)
 

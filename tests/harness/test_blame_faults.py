@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame, BlameFinding, blame_log, blame_pair
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
 from trace_parity.pair.find import shipped
@@ -200,7 +201,7 @@ def read(text: str, side: str) -> TraceTable:
 def blame(c: str, py: str) -> Blame:
     vocabulary: Vocabulary = shipped().vocabulary
     alignment = align(read(c, "C"), read(py, "PY"), vocabulary)
-    domain = shipped().domain
+    domain = domain_of_pair(shipped())
     assert domain is not None
     return blame_pair(alignment, judge(alignment), domain)
 
@@ -302,7 +303,7 @@ def test_nothing_is_blamed_where_nothing_is_wrong(good: str, vocabulary: Vocabul
     assert found.findings == ()
     assert not found.missing
     assert found.equations_checked > 50
-    domain = shipped().domain
+    domain = domain_of_pair(shipped())
     assert domain is not None
     assert blame_log(read(good, "C"), vocabulary, domain).findings == ()
 

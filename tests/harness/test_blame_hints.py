@@ -13,6 +13,7 @@ from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
 from trace_parity.blame.hints import CONTRAST, Suspect, hint_for
 from trace_parity.blame.log_values import LogView
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace import read_trace_lines
@@ -23,7 +24,7 @@ WANTED = (0.3, -1.7, 2.9)
 
 
 def domain() -> Domain:
-    found = shipped().domain
+    found = domain_of_pair(shipped())
     assert found is not None
     return found
 

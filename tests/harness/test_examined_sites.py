@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import blame_pair
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
 from trace_parity.compare.options import Options
@@ -35,7 +36,7 @@ def test_pixels_that_agree_are_not_examined() -> None:
     tables = [read_trace_lines(text.splitlines(keepends=True), s, s, VOCABULARY) for s, text in texts.items()]
     alignment = align(tables[0], tables[1], VOCABULARY)
     judgement = judge(alignment)
-    domain = shipped().domain
+    domain = domain_of_pair(shipped())
     assert domain is not None
     whole = blame_pair(alignment, judgement, domain)
     inside, seen, examined = narrow(alignment, judgement, whole_numbers=8000)

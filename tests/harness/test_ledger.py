@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
 from trace_parity.compare.options import Options
@@ -81,7 +82,7 @@ def test_every_quirk_of_the_specification_is_in_the_ledger() -> None:
 
 def test_what_it_selects_exists(vocabulary: Vocabulary) -> None:
     names = {v.name for v in vocabulary.variables}
-    domain = shipped().domain
+    domain = domain_of_pair(shipped())
     assert domain is not None
     equations = {e.id for e in domain.equations}
     for quirk in LEDGER.values():

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import find_pair, nearest_folder, shipped
 from trace_parity.pair.programs import PLACEHOLDERS, Program
@@ -193,7 +194,7 @@ def test_a_pair_that_extends_keeps_what_it_does_not_replace(tmp_path: Path) -> N
     assert pair.vocabulary == shipped().vocabulary
     assert [c.id for c in pair.cases()] == ["supervisor"]
     assert (pair.quirks, pair.focus_names) == (shipped().quirks, ("slow", "fast"))
-    assert pair.domain is not None
+    assert domain_of_pair(pair) is not None
     programs, theirs = pair.programs, shipped().programs
     assert (programs.sides["C"].title, programs.sides["C"].trace_from) == ("my C", "stdout")
     assert programs.sides["PY"] == theirs.sides["PY"]

@@ -11,7 +11,7 @@ import numpy as np
 import pycbf
 import pytest
 import torch
-from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch import Experiment, ExperimentError, from_argv, render
 from nanobragg_torch.cli import main
 from nanobragg_torch.io.cbf import write_cbf
 from nanobragg_torch.io.direct_beam import direct_beam
@@ -72,7 +72,7 @@ def test_both_readers_see_the_pixels_of_the_smv_image(tmp_path: Path, monkeypatc
         assert np.array_equal(read, pixels)
         assert np.array_equal(by_cbflib(tmp_path / "a b.cbf"), pixels)
         assert pixels.std() > 0
-        experiment_ = Experiment.from_argv([*WORDS, *more])
+        experiment_ = from_argv([*WORDS, *more])
         scale, adc = (30.0, 7.5) if "-scale" in more else (0.0, 40.0)
         image = render(experiment_).to(torch.float32).numpy()
         write_cbf(tmp_path / "library.cbf", image, experiment_, scale=scale, adc_offset=adc)

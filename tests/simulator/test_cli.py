@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nanobragg_torch import Experiment, ExperimentError
+from nanobragg_torch import ExperimentError, from_argv
 from nanobragg_torch.cli import main
 from nanobragg_torch.cli.parse import parse
 from nanobragg_torch.io import smv
@@ -247,5 +247,5 @@ def test_module_traces_in_little_time_beyond_its_start(folder: Path) -> None:
 def test_from_argv_raises_one_type() -> None:
     for more, _ in BAD[:20]:
         with pytest.raises(ExperimentError):
-            Experiment.from_argv([*BASE, *more])
+            from_argv([*BASE, *more])
     assert parse([*BASE, "-pix0_vector", "1", "1", "1"], Path()).warnings

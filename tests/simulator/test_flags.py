@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from nanobragg_torch import Experiment
+from nanobragg_torch import from_argv
 from nanobragg_torch.cli.flags import FLAGS, find, usage
 from nanobragg_torch.cli.parse import parse
 
@@ -64,7 +64,7 @@ class TestOrder:
 
     @staticmethod
     def detector(*words: str) -> dict[str, object]:
-        return vars(Experiment.from_argv([*BASE, *words]).detector)
+        return vars(from_argv([*BASE, *words]).detector)
 
     def test_vectors_switch_to_custom_and_conventions_back(self) -> None:
         assert self.detector("-spindle_axis", "0", "1", "0")["convention"] == "CUSTOM"
@@ -92,24 +92,24 @@ class TestOrder:
         assert self.detector("-twotheta_axis", "1", "0", "0", "-twotheta", "12")["twotheta_deg"] == 12.0
 
     def test_misset_seed_clobbers(self) -> None:
-        crystal = Experiment.from_argv([*BASE, "-misset", "random", "-misset_seed", "5"]).crystal
+        crystal = from_argv([*BASE, "-misset", "random", "-misset_seed", "5"]).crystal
         assert (crystal.misset_random, crystal.misset_deg, crystal.misset_seed) == (False, (5.0, 0.0, 0.0), -5)
-        crystal = Experiment.from_argv([*BASE, "-misset_seed", "5", "-phi", "7"]).crystal
+        crystal = from_argv([*BASE, "-misset_seed", "5", "-phi", "7"]).crystal
         assert crystal.misset_deg == (5.0, 0.0, 7.0)
-        crystal = Experiment.from_argv([*BASE, "-misset_seed", "5", "-misset", "random"]).crystal
+        crystal = from_argv([*BASE, "-misset_seed", "5", "-misset", "random"]).crystal
         assert crystal.misset_random
 
     def test_polar_clears_nopolar(self) -> None:
-        assert Experiment.from_argv([*BASE, "-nopolar", "-polar", "0.5"]).beam.polarized
-        assert not Experiment.from_argv([*BASE, "-polar", "0.5", "-nopolar"]).beam.polarized
+        assert from_argv([*BASE, "-nopolar", "-polar", "0.5"]).beam.polarized
+        assert not from_argv([*BASE, "-polar", "0.5", "-nopolar"]).beam.polarized
 
     def test_absent_sensor(self) -> None:
         for depth in ("inf", "0"):
             assert self.detector("-detector_thick", "100", "-detector_abs", depth)["thickness_um"] == 0.0
 
     def test_cell_stops_at_a_flag(self) -> None:
-        assert Experiment.from_argv(["-cell", "75", "-default_F", "1"]).crystal.cell == (75, 75, 75, 90, 90, 90)
-        cell = Experiment.from_argv(["-cell", "75", "80", "90", "100", "-default_F", "1"]).crystal.cell
+        assert from_argv(["-cell", "75", "-default_F", "1"]).crystal.cell == (75, 75, 75, 90, 90, 90)
+        cell = from_argv(["-cell", "75", "80", "90", "100", "-default_F", "1"]).crystal.cell
         assert cell == (75, 80, 90, 100, 90, 90)
 
     def test_pix0_only_warns(self) -> None:

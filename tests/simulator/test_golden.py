@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, render, trace
+from nanobragg_torch import Experiment, from_argv, render, trace
 
 from tests import golden
 from tests import tolerances as tol
@@ -23,7 +23,7 @@ LINES_THE_GOLDEN_LACKS = {
 
 
 def experiment_of(case_id: str) -> Experiment:
-    return Experiment.from_argv(golden.golden_cases()[case_id].args, folder=golden.INPUTS)
+    return from_argv(golden.golden_cases()[case_id].args, folder=golden.INPUTS)
 
 
 def faults_of_trace(experiment: Experiment, golden_text: str) -> list[str]:
@@ -54,7 +54,7 @@ def test_image_and_trace(case_id: str) -> None:
 @functools.cache
 def supervisor() -> tuple[Experiment, dict[str, list[float]]]:
     case = json.loads((golden.SUPERVISOR / "pixels.json").read_text())
-    return Experiment.from_argv(case["args"], folder=golden.SHARED / "data"), case
+    return from_argv(case["args"], folder=golden.SHARED / "data"), case
 
 
 @needs_shared

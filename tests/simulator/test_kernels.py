@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, ExperimentError, render
+from nanobragg_torch import Experiment, ExperimentError, from_argv, render
 from nanobragg_torch.kernels import build, image, library
 from nanobragg_torch.stages import lattice
 
@@ -257,7 +257,7 @@ def test_the_second_run_of_the_program_compiles_nothing(tmp_path: Path) -> None:
         said.append("compiling kernels" in done.stderr)
     assert said[1] is False
     image = np.fromfile(tmp_path / "out.bin", dtype=np.float32)
-    eager = render(Experiment.from_argv(words), engine="eager").to(torch.float32)
+    eager = render(from_argv(words), engine="eager").to(torch.float32)
     assert np.allclose(image, eager.reshape(-1).numpy(), rtol=1e-6)
 
 

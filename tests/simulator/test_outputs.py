@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nanobragg_torch import Experiment
+from nanobragg_torch import from_argv
 from nanobragg_torch.cli import main
 from nanobragg_torch.cli.outputs import smv_header
 from nanobragg_torch.cli.report import report
@@ -58,7 +58,7 @@ def same_line(ours: str, golden_line: str) -> bool:
 @needs_shared
 @pytest.mark.parametrize("case_id", sorted(ENTRIES))
 def test_header_and_report(case_id: str) -> None:
-    experiment = Experiment.from_argv(golden.golden_cases()[case_id].args, folder=golden.INPUTS)
+    experiment = from_argv(golden.golden_cases()[case_id].args, folder=golden.INPUTS)
     model = experiment.build()
     assert smv_header(experiment, model) == ENTRIES[case_id]["smv_header"]
     log = ENTRIES[case_id]["log"]

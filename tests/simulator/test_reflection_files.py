@@ -7,7 +7,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-from nanobragg_torch import Experiment, ExperimentError
+from nanobragg_torch import ExperimentError, from_argv
 from nanobragg_torch.io.convert import main
 from nanobragg_torch.io.hkl import read_hkl
 from nanobragg_torch.io.xtal import read_reflections
@@ -291,7 +291,7 @@ class TestShelx:
         assert (at(reflections, 2, 0, 0), at(reflections, -1, 1, -1), at(reflections, 1, 0, 1)) == (11, 6, 0)
         if text is LIST_6:
             assert at(read_reflections(path, column="F_calc")[0], 1, 1, 1) == 6.3
-        experiment = Experiment.from_argv("-hkl a.fcf -hkl_column F_squared_meas -N 2 -detpixels 4".split(), tmp_path)
+        experiment = from_argv("-hkl a.fcf -hkl_column F_squared_meas -N 2 -detpixels 4".split(), tmp_path)
         assert experiment.crystal.cell == cell
 
     def test_hklf4(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -330,4 +330,4 @@ class TestShelx:
     def test_the_simulator_does_not_take_it_for_a_list_of_amplitudes(self, tmp_path: Path) -> None:
         (tmp_path / "a.hkl").write_text(HKLF_4)
         with pytest.raises(ExperimentError, match=r"SHELX list .*io.xtal a.hkl OUT.hkl --column I"):
-            Experiment.from_argv("-hkl a.hkl -cell 10 -N 2".split(), tmp_path)
+            from_argv("-hkl a.hkl -cell 10 -N 2".split(), tmp_path)

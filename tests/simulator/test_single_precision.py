@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, render
+from nanobragg_torch import from_argv, render
 from nanobragg_torch.stages.structure_factors import Table, look_up
 
 from tests import golden
@@ -20,7 +20,7 @@ CASES = sorted(golden.golden_cases())
 
 def off_by(args: tuple[str, ...], folder: Path, want: np.ndarray, at: np.ndarray | None = None) -> float:
     """The largest difference of the float32 image, as a fraction of the golden maximum."""
-    e = Experiment.from_argv(args, folder=folder).replace(dtype=torch.float32)
+    e = from_argv(args, folder=folder).replace(dtype=torch.float32)
     with torch.no_grad():
         image = render(e)
     assert image.dtype == torch.float32

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nanobragg_torch import Experiment, ExperimentError, progress, render
+from nanobragg_torch import ExperimentError, from_argv, progress, render
 from nanobragg_torch.cli import main as run
 from nanobragg_torch.cli.parse import parse
 from nanobragg_torch.io.convert import main
@@ -276,7 +276,7 @@ class TestCommandLine:
         invocation = parse([*self.WORDS, "-hkl", "a.mtz"], folder)
         assert invocation.experiment.crystal.cell == pytest.approx((11, 12, 13, 90, 90, 90))
         assert any("amplitudes FP of a.mtz" in text for text in invocation.warnings)
-        other = Experiment.from_argv([*self.WORDS, "-hkl", "a.mtz", "-hkl_column", "I"], folder)
+        other = from_argv([*self.WORDS, "-hkl", "a.mtz", "-hkl_column", "I"], folder)
         assert torch.allclose(render(invocation.experiment), render(other), rtol=1e-5)
 
     def test_cell_and_matrix_go_before_that_of_the_file(self, folder: Path) -> None:
@@ -284,10 +284,10 @@ class TestCommandLine:
         assert invocation.experiment.crystal.cell == (11, 12, 13.2, 90, 90, 90)
         assert any("-cell differs by more than 1 %" in text for text in invocation.warnings)
         (folder / "a.mat").write_text("0.1 0 0 0 0.1 0 0 0 0.1")
-        assert Experiment.from_argv([*self.WORDS, "-hkl", "a.mtz", "-mat", "a.mat"], folder).crystal.cell is None
+        assert from_argv([*self.WORDS, "-hkl", "a.mtz", "-mat", "a.mat"], folder).crystal.cell is None
 
     def test_coordinates_reach_as_far_as_the_detector(self, folder: Path) -> None:
-        experiment = Experiment.from_argv([*self.WORDS, "-hkl", "a.pdb"], folder)
+        experiment = from_argv([*self.WORDS, "-hkl", "a.pdb"], folder)
         reflections = experiment.crystal.reflections
         assert reflections is not None
         finest = finest_A(experiment.beam, experiment.detector)
@@ -348,12 +348,12 @@ class TestCommandLine:
         (folder / "unknown.pdb").write_text(pdb.replace("           C  ", "           X  "))
         (folder / "a.hkl").write_text("1 2 3 4\n")
         with pytest.raises(ExperimentError, match=says):
-            Experiment.from_argv([*self.WORDS, *words.split()], folder)
+            from_argv([*self.WORDS, *words.split()], folder)
 
     def test_without_gemmi(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "gemmi", None)
         with pytest.raises(ExperimentError, match=r"-hkl: gemmi is not installed.*'trace-parity\[xtal\]'"):
-            Experiment.from_argv([*self.WORDS, "-hkl", "a.mtz"], folder)
+            from_argv([*self.WORDS, "-hkl", "a.mtz"], folder)
 
 
 def test_coordinates_need_a_resolution(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

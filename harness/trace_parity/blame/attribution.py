@@ -21,10 +21,10 @@ from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.unsettled import Placed, Sides, settings_of, unsettled
 from trace_parity.compare.align import Alignment
+from trace_parity.compare.carried import of_both
 from trace_parity.compare.judge import Judged, Judgement
+from trace_parity.pair.quirk_ledger import blamed_quirk
 from trace_parity.pair.vocabulary import Key, Vocabulary
-from trace_parity.quirks.carried import of_both
-from trace_parity.quirks.recognise import blamed_quirk
 from trace_parity.trace.table import TraceTable
 
 OFF_LENGTH = 1e-9

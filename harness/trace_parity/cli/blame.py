@@ -54,13 +54,14 @@ def blame(words: Words) -> None:
     inherited from upstream, and what no equation explains.
     """
     from trace_parity.blame.attribution import blame_log, blame_pair
+    from trace_parity.blame.of_pair import domain_of_pair
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
     from trace_parity.render.blame_text import text
     from trace_parity.result.result import to_json
 
-    vocabulary, domain = words.pair.vocabulary, words.pair.domain
+    vocabulary, domain = words.pair.vocabulary, domain_of_pair(words.pair)
     if domain is None:
         raise HarnessError(
             Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=words.pair.where

@@ -23,7 +23,7 @@ def export() -> None:
 @pair_option
 def rot_star(bundle: Path, pair: Pair) -> None:
     """CSV of the rotated reciprocal vectors per φ and mosaic tick, both sides, every digit, to standard output."""
-    from trace_parity.pair.domain import import_from
+    from trace_parity.pair.modules import import_from
     from trace_parity.trace import read_trace
 
     vocabulary = pair.vocabulary

@@ -37,7 +37,7 @@ class Chosen:
 
     def only(self, which: Ints) -> Chosen:
         """Those at some places of the columns."""
-        return Chosen(*(column[which] for column in (self.run, self.c, self.py, self.c_at, self.py_at)))
+        return Chosen(self.run[which], self.c[which], self.py[which], self.c_at[which], self.py_at[which])
 
 
 class Look:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.programs import SIDES, Option, Program, Programs, read_option, read_program, read_shape
@@ -19,10 +19,10 @@ from trace_parity.pair.toml_table import Table, nearest, read_toml
 from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
-    from trace_parity.blame.equation import Domain
     from trace_parity.pair.case import Case
     from trace_parity.pair.matrix import Matrix
 
+T = TypeVar("T")
 FILE_NAME = "pair.toml"
 KEYS = ("vocabulary", "quirks", "cases", "matrix", "equations")
 """Files of a pair, each with the name that it has unless pair.toml says another."""
@@ -105,19 +105,12 @@ class Pair:
         path = self.file("quirks")
         return load_quirks(path) if path is not None else ()
 
-    @cached_property
-    def domain(self) -> Domain | None:
-        """The equations, with the quirks that blame may name; None where there are none."""
-        from trace_parity.blame.from_vocabulary import domain_of
-        from trace_parity.pair.domain import import_domain
-
-        if "equations" not in self.table:
-            more = self.base.domain if self.base is not None else None
-        else:
-            more = import_domain(self.folder, self.table.text("equations"), self.where)
-        extends_vocabulary = self.base is not None and self.file("vocabulary") == self.base.file("vocabulary")
-        found = more if extends_vocabulary and "equations" not in self.table else domain_of(self.vocabulary, more)
-        return replace(found, quirks=self.quirks) if found is not None else None
+    def once(self, make: Callable[[Pair], T]) -> T:
+        """What `make` gives for this pair, made at the first call only."""
+        made: dict[Callable[[Pair], object], object] = self.__dict__.setdefault("_made", {})
+        if make not in made:
+            made[make] = make(self)
+        return cast(T, made[make])
 
     @cached_property
     def options(self) -> dict[str, Option]:

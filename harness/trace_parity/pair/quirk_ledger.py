@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -248,3 +248,20 @@ def _when(table: Mapping[str, Any], at: _At, prefix: str) -> tuple[str, float]:
     if not isinstance(when["variable"], str) or not isinstance(when["equals"], (int, float)):
         raise at.wrong(prefix + "when", f"{when!r} is of the wrong kind", form)
     return when["variable"], float(when["equals"])
+
+
+def blamed_quirk(
+    quirks: tuple[Quirk, ...],
+    equation: str,
+    side: str,
+    hint: str,
+    values: Callable[[str], Sequence[float | None]],
+) -> str:
+    """The id of the quirk that a broken equation shows, or empty. `values` gives a variable at the broken places."""
+    for quirk in quirks:
+        blame = quirk.blame
+        if blame is None or side != quirk.side or equation not in blame.equations or hint not in blame.hints:
+            continue
+        if not blame.when_variable or all(value == blame.when_equals for value in values(blame.when_variable)):
+            return quirk.id
+    return ""

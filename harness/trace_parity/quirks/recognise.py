@@ -12,10 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from trace_parity.compare.align import Alignment
+from trace_parity.compare.carried import Ticks
 from trace_parity.compare.judge import Judged, Judgement
 from trace_parity.pair.quirk_ledger import Fallback, Quirk, Stale
 from trace_parity.pair.vocabulary import Key, Variable, Vocabulary
-from trace_parity.quirks.carried import Ticks
 from trace_parity.trace.precision import significant_digits
 from trace_parity.trace.table import TraceTable
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trace_parity.blame.findings import Blame, BlameFinding
 
 
-__all__ = ["Quirk", "QuirkFinding", "blamed_quirk", "find_quirks", "name_unexplained", "quirks_of_blame"]
+__all__ = ["Quirk", "QuirkFinding", "find_quirks", "name_unexplained", "quirks_of_blame"]
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,6 @@ class QuirkFinding:
     first_is_it: bool
     downstream: int
     whole: tuple[str, ...] = ()
-
-
-def blamed_quirk(
-    quirks: tuple[Quirk, ...],
-    equation: str,
-    side: str,
-    hint: str,
-    values: Callable[[str], Sequence[float | None]],
-) -> str:
-    """The id of the quirk that a broken equation shows, or empty. `values` gives a variable at the broken places."""
-    for quirk in quirks:
-        blame = quirk.blame
-        if blame is None or side != quirk.side or equation not in blame.equations or hint not in blame.hints:
-            continue
-        if not blame.when_variable or all(value == blame.when_equals for value in values(blame.when_variable)):
-            return quirk.id
-    return ""
 
 
 def quirks_of_blame(

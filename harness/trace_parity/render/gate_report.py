@@ -12,7 +12,7 @@ from trace_parity.render.markdown_form import escape
 from trace_parity.render.numbers import short
 
 if TYPE_CHECKING:
-    from trace_parity.run.gate import Outcome
+    from trace_parity.result.outcome import Outcome
 
 
 def gate_table(outcomes: Sequence[Outcome]) -> str:

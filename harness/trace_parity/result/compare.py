@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from trace_parity.blame.attribution import blame_pair
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import with_image_shares
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import check_coverage
 from trace_parity.compare.found import Found, of_tables
@@ -191,11 +193,9 @@ def _waive(
 
 def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Blame | None:
     """Who breaks its own equation, where something differs and the pair has equations."""
-    if judgement.first is None or pair is None or pair.domain is None:
+    if judgement.first is None or pair is None or (domain := domain_of_pair(pair)) is None:
         return None
-    from trace_parity.blame.attribution import blame_pair
-
-    return blame_pair(alignment, judgement, pair.domain)
+    return blame_pair(alignment, judgement, domain)
 
 
 def _divergence(vocabulary: Vocabulary, judged: Judged) -> Divergence:

@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from trace_parity.blame.findings import Blame
@@ -22,7 +21,7 @@ from trace_parity.pair.source_lines import SourceLine
 from trace_parity.quirks.waivers import Waiver
 
 if TYPE_CHECKING:
-    import pandas
+    pass
 
 
 SCHEMA = 1
@@ -175,24 +174,6 @@ class Result:
     """How much of the divergence was examined for quirks and blame; none where that was all."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """One row per listed divergence: its loop indices and the fields of Divergence. The listing has an end."""
-        from trace_parity.result.tables import divergences
-
-        return divergences(self)
-
-    def variables_to_pandas(self) -> pandas.DataFrame:
-        """One row per variable, in order of evaluation, with the fields of VariableResult."""
-        from trace_parity.result.tables import variables
-
-        return variables(self)
-
-    def write_html(self, path: str | PathLike[str]) -> None:
-        """Write the report as one self-contained page."""
-        from trace_parity.result.tables import write_html
-
-        write_html(self, path)
 
     def with_precision(self, lines: Sequence[str]) -> Result:
         """The result with more lines on what the logs' printing hides, before its own."""

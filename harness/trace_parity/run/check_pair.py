@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.pair.pair import Pair
 
 
@@ -38,7 +39,7 @@ def _vocabulary(pair: Pair) -> str:
 
 
 def _equations(pair: Pair) -> str:
-    domain = pair.domain
+    domain = domain_of_pair(pair)
     if domain is None:
         return 'equations   none: `blame` needs `equals` in the vocabulary, or equations = "equations.py:DOMAIN"'
     made = {e.output for e in domain.equations}

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from trace_parity.files import scratch_folder, write_whole
 from trace_parity.pair.case import Case, make_input
 from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
+from trace_parity.result.outcome import Outcome
 from trace_parity.run.identity import identity, resume_key
 from trace_parity.run.launch import build_program, end_programs
 from trace_parity.run.run_case import run_case
@@ -37,22 +38,6 @@ SEVERITY = (
     Exit.INTERNAL,
 )
 """From best to worst; a gate ends with the worst of its cases."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one case. `bundle` is relative to the gate's folder, empty when there is none."""
-
-    case: str
-    exit_code: int
-    verdict: str
-    headline: str
-    compared: int
-    num_divergent: int
-    needed_rtol: float
-    bundle: str
-    key: str
-    waived: tuple[str, ...] = ()  # waivers that explain something
 
 
 def run_gate(

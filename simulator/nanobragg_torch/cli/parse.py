@@ -114,6 +114,15 @@ def _value(name: str, flag: Flag, kind: str, text: str, warnings: list[str]) -> 
     return number
 
 
+def from_argv(argv: Sequence[str], folder: str | Path | None = None) -> Experiment:
+    """The experiment of a command line (without the program's name); raises ExperimentError.
+
+    Relative file names are looked up in `folder`, by default the working directory. Output flags are accepted and have
+    no effect.
+    """
+    return parse(argv, Path(folder) if folder is not None else Path()).experiment
+
+
 def parse(argv: Sequence[str], folder: Path, summing: Callable[[str], Progress] | None = None) -> Invocation:
     """Read a command line (without the program's name); raises ExperimentError, `UsageError` where nothing is asked.
 

@@ -14,12 +14,13 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from nanobragg_torch.conventions import NAMED
 from nanobragg_torch.errors import ExperimentError
+from nanobragg_torch.experiment import Experiment
 from nanobragg_torch.io import hkl, mat, smv, source_list, xtal
 from nanobragg_torch.io.reflection_files import CellParameters
 from nanobragg_torch.io.text import read_bytes
@@ -33,9 +34,6 @@ from nanobragg_torch.settings import (
     Settings,
 )
 from nanobragg_torch.settings_table import PLAIN
-
-if TYPE_CHECKING:
-    from nanobragg_torch.experiment import Experiment
 
 SECTIONS: dict[str, type[Settings]] = {
     "beam": BeamSettings,
@@ -62,10 +60,13 @@ _UNITS = {
 }
 
 
-def read_experiment(path: Path) -> Experiment:
-    """The experiment of the file at `path`; ExperimentError names file, table, key, value and what was expected."""
-    from nanobragg_torch.experiment import Experiment
+def from_toml(path: str | Path) -> Experiment:
+    """The experiment of a TOML file whose tables and keys are the settings classes' (docs/files.md).
 
+    Relative file names in it are looked up beside it. ExperimentError names file, table, key, value and what was
+    expected.
+    """
+    path = Path(path)
     try:
         tables = tomllib.loads(read_bytes(path, "experiment").decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The equations of a pair: a module or package in its folder, imported when they are asked for."""
+"""Python modules in a pair's folder, such as its equations, imported when they are asked for."""
 
 from __future__ import annotations
 
@@ -7,28 +7,6 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-
-from trace_parity.blame.equation import Domain
-from trace_parity.errors import Exit, HarnessError
-
-
-def import_domain(folder: Path, place: str, where: str) -> Domain:
-    """The Domain that `place` names: `equations.py:DOMAIN`, or `equations:DOMAIN` for a package.
-
-    Raises HarnessError (exit 2) when there is no such module or it has no such Domain.
-    """
-    name, _, attribute = place.partition(":")
-    try:
-        found = getattr(import_from(folder, name.removesuffix(".py")), attribute or "DOMAIN")
-    except Exception as error:  # whatever a user's module raises
-        raise HarnessError(
-            Exit.USAGE, f"equations: {place!r} cannot be imported: {error!r}", where=where, expected="FILE.py:NAME"
-        ) from error
-    if not isinstance(found, Domain):
-        raise HarnessError(
-            Exit.USAGE, f"equations: {place!r} is {type(found).__name__}", where=where, expected="a Domain"
-        )
-    return found
 
 
 def import_from(folder: Path, name: str) -> ModuleType:
