@@ -106,33 +106,32 @@ def test_loops_around_nests_may_be_named() -> None:
         (
             "closing = true }\nkick2",
             "closinng = true }\nkick2",
-            "unknown field 'closinng' in scopes.atom;"
-            " expected one of loops, closing, nest (hint: did you mean 'closing'?)",
+            "scopes.atom.closinng: unknown key; expected one of closing, loops, nest (hint: did you mean 'closing'?)",
         ),
         (
             'nest = "forces" }',
             'nest = "force" }',
-            "scopes.pair.nest = 'force'; expected one of kick, forces, kick2 (hint: did you mean 'forces'?)",
+            "scopes.pair.nest: found 'force'; expected one of kick, forces, kick2 (hint: did you mean 'forces'?)",
         ),
         (
             '["step", "i"], nest = "kick" ',
             '["stp", "i"], nest = "kick" ',
-            "scopes.kick.loops = ['stp', 'i']; expected loops of ['step', 'i', 'j'] (hint: did you mean 'step'?)",
+            "scopes.kick.loops: found ['stp', 'i']; expected loops of ['step', 'i', 'j'] (hint: did you mean 'step'?)",
         ),
         (
             'dt = { scope = "run" }',
             'dt = { scope = "rum" }',
-            "variables.dt.scope = 'rum';"
+            "variables.dt.scope: found 'rum';"
             " expected one of run, kick, pair, atom, kick2, summary (hint: did you mean 'run'?)",
         ),
-        ('dt = { scope = "run" }', "dt = { size = 1 }", "no field 'scope' in variables.dt; expected scope = text"),
-        ("size = 3 }\ndr", 'size = "3" }\ndr', "variables.pos.size = '3'; expected a whole number"),
-        ('title = "md"', 'tittle = "md"', "unknown field 'tittle'; expected one of"),
-        ('title = "md"', "title = 3", "title = 3; expected text"),
+        ('dt = { scope = "run" }', "dt = { size = 1 }", "variables.dt.scope: missing; expected one of run, kick"),
+        ("size = 3 }\ndr", 'size = "3" }\ndr', "variables.pos.size: found '3'; expected a whole number"),
+        ('title = "md"', 'tittle = "md"', "tittle: unknown key; expected one of"),
+        ('title = "md"', "title = 3", "title: found 3; expected a string"),
         (
             "dt = {",
             'dt = { depends_on = ["pos@step"],',
-            "variables.dt.depends_on = 'pos@step'; expected name, name@loop-1 or sum(name over loop)",
+            "variables.dt.depends_on: found 'pos@step'; expected name, name@loop-1 or sum(name over loop)",
         ),
         (
             "dt = {",
@@ -142,7 +141,7 @@ def test_loops_around_nests_may_be_named() -> None:
         (
             "dt = {",
             'dt = { tolerance = "exct",',
-            "variables.dt.tolerance = 'exct'; expected one of default, exact (hint: did you mean 'exact'?)",
+            "variables.dt.tolerance: found 'exct'; expected one of default, exact (hint: did you mean 'exact'?)",
         ),
     ],
 )

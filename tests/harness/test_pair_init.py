@@ -67,7 +67,7 @@ def test_check_names_the_first_mistake(trace_diff: Cli, logs: Path) -> None:
     path.write_text(path.read_text().replace("closing = true", "closinng = true"))
     done = trace_diff("pair", "check")
     assert done.returncode == 2
-    assert "unknown field 'closinng' in scopes." in done.stderr
+    assert ".closinng: unknown key" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.dependency import Dependency
-from trace_parity.pair.fields import nearest
+from trace_parity.pair.toml_table import nearest
 
 FUNCTIONS: dict[str, tuple[int, int]] = {
     **dict.fromkeys("sqrt exp expm1 log log1p log10 sin cos tan asin acos atan sinh cosh tanh".split(), (1, 1)),

@@ -6,7 +6,7 @@ import difflib
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,12 +128,23 @@ class Table:
         """true or false."""
         return self._take(key, default, lambda v: v if isinstance(v, bool) else None, "true or false")
 
-    def choice(self, key: str, known: tuple[str, ...], default: str) -> str:
-        """One of the known words."""
+    def choice(self, key: str, known: Collection[str], default: str | None = None) -> str:
+        """One of the known words; HarnessError (exit 2) where it is missing and there is no default."""
+        if default is None:
+            self.need(key, "one of " + ", ".join(known))
+            default = ""
         value = self.text(key, default)
         if value not in known:
             raise self.wrong(key, value, "one of " + ", ".join(known), nearest(value, known))
         return value
+
+    def number(self, key: str, default: float = 0.0) -> float:
+        """A number."""
+        return self._take(key, default, lambda v: float(v) if type(v) in (int, float) else None, "a number")
+
+    def whole(self, key: str, default: int = 0) -> int:
+        """A whole number."""
+        return self._take(key, default, lambda v: v if type(v) is int else None, "a whole number")
 
     def words(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A list of strings."""
@@ -170,11 +181,14 @@ class Table:
         self.taken.append(key)
         return Table(self.data[key], self.where, self._path(key)) if key in self.data else None
 
-    def tables(self, key: str) -> Iterator[Table]:
-        """The tables of a list."""
+    def tables(self, key: str, named_by: str = "") -> Iterator[Table]:
+        """The tables of a list; messages call each by its number, or by the text that it has under `named_by`."""
         nothing: list[Any] = []
         entries = self._take(key, nothing, lambda v: v if isinstance(v, list) else None, "a list of tables")
-        return (Table(entry, self.where, f"{self._path(key)}[{n}]") for n, entry in enumerate(entries))
+        for n, entry in enumerate(entries):
+            name = entry.get(named_by) if isinstance(entry, Mapping) else None
+            path = self._path(key)
+            yield Table(entry, self.where, f"{path}.{name}" if isinstance(name, str) else f"{path}[{n}]")
 
     def named_tables(self, key: str) -> dict[str, Table]:
         """A table of tables, by name."""

@@ -11,8 +11,7 @@ from typing import Any
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.dependency import parse_dependency
 from trace_parity.pair.expression import parse_expression
-from trace_parity.pair.fields import Fields, nearest, parse_toml
-from trace_parity.pair.toml_table import read_text
+from trace_parity.pair.toml_table import Table, nearest, parse_toml, read_text
 from trace_parity.pair.variables import (
     ABSENT,
     DEFAULT_TOLERANCE,
@@ -154,66 +153,66 @@ def parse_vocabulary(text: str, where: str) -> Vocabulary:
     return build_vocabulary(parse_toml(text, where), where)
 
 
-_FIELDS = (
-    "title",
-    "loops",
-    "loop_sizes",
-    "nests",
-    "nests_inside",
-    "scopes",
-    "tolerances",
-    "variables",
-    "aliases",
-    "tick_table",
-)
-
-
 def build_vocabulary(data: Mapping[str, Any], where: str) -> Vocabulary:
     """The vocabulary of a file's tables."""
-    top = Fields(data, where, "", (*_FIELDS, "image"))
-    loops, nests = top.words("loops"), top.words("nests", ())
-    scopes = {n: _scope(n, s, where, loops, nests) for n, s in top.get("scopes", dict).items()}
-    inside = top.one_of("nests_inside", loops, "") if "nests_inside" in data else None
-    tolerances = {n: _tolerance(n, t, where) for n, t in top.get("tolerances", dict, {}).items()}
-    entries = _entries(data.get("variables", []), top)
-    variables = tuple(_variable(i, v, path, where, (scopes, tolerances, loops)) for i, (path, v) in enumerate(entries))
-    aliases = {a.name: a for a in (_alias(a, where) for a in top.get("aliases", list, []))}
-    tick_table = _tick_table(data["tick_table"], variables, where) if "tick_table" in data else None
-    image = _image(data["image"], where) if "image" in data else IMAGE_TOLERANCE
-    around = loops.index(inside) + 1 if inside else _around(scopes.values(), nests)
+    top = Table(data, where)
+    top.need("loops", "loops = [...]")
+    top.need("scopes", "a table of scopes")
+    loops, nests = top.words("loops"), top.words("nests")
+    scopes = {n: _scope(n, entry, loops, nests) for n, entry in top.named_tables("scopes").items()}
+    inside = top.choice("nests_inside", loops) if "nests_inside" in top else None
+    tolerances = {n: _tolerance(n, entry) for n, entry in top.named_tables("tolerances").items()}
+    variables = tuple(_variable(i, v, scopes, tolerances, loops) for i, v in enumerate(_entries(top)))
+    aliases = {a.name: a for a in map(_alias, top.tables("aliases"))}
+    tick, image = top.table("tick_table"), top.table("image")
     made = Vocabulary(
-        top.get("title", str, ""), loops, scopes, tolerances, variables, aliases, tick_table, image, nests, around,
-        _sizes(top, loops),
-    )  # fmt: skip
+        title=top.string("title"),
+        loops=loops,
+        scopes=scopes,
+        tolerances=tolerances,
+        variables=variables,
+        aliases=aliases,
+        tick_table=_tick_table(tick, variables) if tick is not None else None,
+        image=_image(image) if image is not None else IMAGE_TOLERANCE,
+        nests=nests,
+        nests_inside=loops.index(inside) + 1 if inside else _around(scopes.values(), nests),
+        loop_sizes=_sizes(top, loops),
+    )
+    top.finish()
     _check(made, where)
     return made
 
 
-def _sizes(top: Fields, loops: tuple[str, ...]) -> dict[str, int | str]:
-    sizes: dict[str, int | str] = top.get("loop_sizes", dict, {})
-    fields = Fields(sizes, top.where, "loop_sizes", loops)
+def _sizes(top: Table, loops: tuple[str, ...]) -> dict[str, int | str]:
+    given = top.table("loop_sizes")
+    sizes: dict[str, int | str] = dict(given.data) if given is not None else {}
     for loop, size in sizes.items():
+        assert given is not None
+        if loop not in loops:
+            raise given.wrong(loop, size, f"one of {', '.join(loops)}", nearest(loop, loops))
         if not isinstance(size, (int, str)) or isinstance(size, bool):
-            raise fields.wrong(loop, size, "a whole number, or the name of the variable that holds it")
+            raise given.wrong(loop, size, "a whole number, or the name of the variable that holds it")
     return sizes
 
 
-def _entries(given: object, top: Fields) -> list[tuple[str, Any]]:
-    """`[[variables]]` with names, or `[variables.NAME]`: (key in the file, table) of each."""
-    if isinstance(given, Mapping):
-        return [(f"variables.{name}", {"name": name, **top.get("variables", dict)[name]}) for name in given]
-    listed = top.get("variables", list, [])
-    return [(f"variables[{n}]" if "name" not in v else f"variables.{v['name']}", v) for n, v in enumerate(listed)]
+def _entries(top: Table) -> list[Table]:
+    """`[[variables]]` with names, or `[variables.NAME]`."""
+    if not isinstance(top.data.get("variables", []), Mapping):
+        return list(top.tables("variables", named_by="name"))
+    named = top.named_tables("variables")
+    return [Table({"name": name, **table.data}, table.where, table.key) for name, table in named.items()]
 
 
-def _scope(name: str, entry: object, where: str, loops: tuple[str, ...], nests: tuple[str, ...]) -> Scope:
-    fields = Fields(entry, where, f"scopes.{name}", ("loops", "closing", "nest"))
-    own = fields.words("loops")
+def _scope(name: str, table: Table, loops: tuple[str, ...], nests: tuple[str, ...]) -> Scope:
+    table.need("loops", "a list of strings")
+    own = table.words("loops")
     for loop in own:
         if loop not in loops:
-            raise fields.wrong("loops", list(own), f"loops of {list(loops)}", nearest(loop, loops))
-    nest = fields.one_of("nest", nests, "") if "nest" in fields.data else ""
-    return Scope(name, tuple(loop for loop in loops if loop in own), fields.get("closing", bool, False), nest)
+            raise table.wrong("loops", list(own), f"loops of {list(loops)}", nearest(loop, loops))
+    nest = table.choice("nest", nests) if "nest" in table else ""
+    made = Scope(name, tuple(loop for loop in loops if loop in own), table.flag("closing"), nest)
+    table.finish()
+    return made
 
 
 def _around(scopes: Iterable[Scope], nests: tuple[str, ...]) -> int:
@@ -231,92 +230,99 @@ def _around(scopes: Iterable[Scope], nests: tuple[str, ...]) -> int:
     return common - 1 if common and deeper < len(nests) and deeper < 2 else common
 
 
-def _tick_table(entry: object, variables: tuple[Variable, ...], where: str) -> TickTable:
-    fields = Fields(entry, where, "tick_table", ("loop", "shared", "columns"))
-    loop = fields.get("loop", str)
+def _tick_table(table: Table, variables: tuple[Variable, ...]) -> TickTable:
+    for key in ("loop", "shared", "columns"):
+        table.need(key, {"loop": "a loop", "shared": "a column", "columns": "a list of columns"}[key])
+    loop, shared = table.text("loop"), table.table("shared")
+    inside = {v.name: v for v in reversed(variables) if loop in v.scope.loops}
 
-    def column(given: object, path: str) -> Column:
-        one = Fields(given, where, path, ("name", "of", "component"))
-        inside = {v.name: v for v in reversed(variables) if loop in v.scope.loops}
-        of = one.one_of("of", inside)
-        return Column(one.get("name", str, of), inside[of], one.get("component", int, 0))
+    def column(one: Table) -> Column:
+        of = one.choice("of", inside)
+        made = Column(one.text("name", of), inside[of], one.whole("component"))
+        one.finish()
+        return made
 
-    columns = tuple(column(c, f"tick_table.columns[{n}]") for n, c in enumerate(fields.get("columns", list)))
-    return TickTable(loop, column(fields.get("shared", dict), "tick_table.shared"), columns)
-
-
-def _image(entry: object, where: str) -> ImageTolerance:
-    fields = Fields(entry, where, "image", ("rtol", "floor", "reason"))
-    default = IMAGE_TOLERANCE
-    rtol, floor = fields.get("rtol", float, default.rtol), fields.get("floor", float, default.floor)
-    return ImageTolerance(rtol, floor, fields.get("reason", str, "as the vocabulary says"))
+    assert shared is not None
+    made = TickTable(loop, column(shared), tuple(map(column, table.tables("columns"))))
+    table.finish()
+    return made
 
 
-def _alias(entry: object, where: str) -> Alias:
-    fields = Fields(entry, where, "aliases", ("name", "of", "component", "factor", "note"))
-    component = fields.get("component", int) if "component" in fields.data else None
-    factor, note = fields.get("factor", float, 1.0), fields.get("note", str, "")
-    return Alias(fields.get("name", str), fields.get("of", str), component, factor, note)
+def _image(table: Table) -> ImageTolerance:
+    rtol, floor = table.number("rtol", IMAGE_TOLERANCE.rtol), table.number("floor", IMAGE_TOLERANCE.floor)
+    made = ImageTolerance(rtol, floor, table.text("reason", "as the vocabulary says"))
+    table.finish()
+    return made
 
 
-def _tolerance(name: str, entry: object, where: str) -> Tolerance:
-    fields = Fields(entry, where, f"tolerances.{name}", ("rtol", "floor", "scale", "reason"))
-    parsed: Scale | None = None
-    if "scale" in fields.data:
-        scale = Fields(
-            fields.data["scale"], where, f"tolerances.{name}.scale",
-            ("norm", "largest", "of", "how", "component", "unit"),
-        )  # fmt: skip
-        if scale.get("norm", bool, False):
-            parsed = Scale("norm", "length of the vector")
-        elif scale.get("largest", bool, False):
-            parsed = DEFAULT_TOLERANCE.scale
-        elif "of" in scale.data:
-            how = scale.one_of("how", ("product", "inverse", "component"), "component")
-            parsed = Scale("variable", scale.get("of", str), how, scale.get("component", int, 0))
-        else:
-            parsed = Scale("unit", scale.get("unit", str))
-    floor = fields.get("floor", float, 0.0)
-    return Tolerance(name, fields.get("rtol", float), floor, parsed, fields.get("reason", str))
+def _alias(table: Table) -> Alias:
+    for key in ("name", "of"):
+        table.need(key, "a string")
+    component = table.whole("component") if "component" in table else None
+    made = Alias(table.text("name"), table.text("of"), component, table.number("factor", 1.0), table.text("note"))
+    table.finish()
+    return made
 
 
-_VARIABLE = ("name", "scope", "size", "unit", "description", "depends_on", "tolerance", "integer", "equals")
+def _tolerance(name: str, table: Table) -> Tolerance:
+    table.need("rtol", "a number")
+    table.need("reason", "a string")
+    scale = table.table("scale")
+    made = Tolerance(
+        name,
+        table.number("rtol"),
+        table.number("floor"),
+        _scale(scale) if scale is not None else None,
+        table.text("reason"),
+    )
+    table.finish()
+    return made
+
+
+def _scale(table: Table) -> Scale | None:
+    made: Scale | None
+    if table.flag("norm"):
+        made = Scale("norm", "length of the vector")
+    elif table.flag("largest"):
+        made = DEFAULT_TOLERANCE.scale
+    elif "of" in table:
+        how = table.choice("how", ("product", "inverse", "component"), "component")
+        made = Scale("variable", table.text("of"), how, table.whole("component"))
+    else:
+        table.need("unit", "norm, largest, of or unit")
+        made = Scale("unit", table.text("unit"))
+    table.finish()
+    return made
 
 
 def _variable(
-    place: int,
-    entry: object,
-    path: str,
-    where: str,
-    known: tuple[Mapping[str, Scope], Mapping[str, Tolerance], tuple[str, ...]],
+    place: int, table: Table, scopes: Mapping[str, Scope], tolerances: Mapping[str, Tolerance], loops: tuple[str, ...]
 ) -> Variable:
-    fields = Fields(entry, where, path, _VARIABLE)
-    scopes, tolerances, _ = known
-    integer = fields.get("integer", bool, False)
-    tolerance = EXACT if integer else tolerances.get(DEFAULT_TOLERANCE.name, DEFAULT_TOLERANCE)
-    if "tolerance" in fields.data:
-        tolerance = {**{t.name: t for t in (DEFAULT_TOLERANCE, EXACT)}, **tolerances}[
-            fields.one_of("tolerance", (*tolerances, *(t.name for t in (DEFAULT_TOLERANCE, EXACT))))
-        ]
-    given, equals = fields.words("depends_on", ()), None
-    if "equals" in fields.data:
-        equals = parse_expression(fields.get("equals", str), f"{path}.equals", where, known[2])
+    table.need("name", "a string")
+    known = {**{t.name: t for t in (DEFAULT_TOLERANCE, EXACT)}, **tolerances}
+    integer, equals = table.flag("integer"), None
+    tolerance = known[table.choice("tolerance", known, EXACT.name if integer else DEFAULT_TOLERANCE.name)]
+    given = table.words("depends_on")
+    if "equals" in table:
+        equals = parse_expression(table.text("equals"), f"{table.key}.equals", table.where, loops)
     for word in given:
         if parse_dependency(word) is None:
-            raise fields.wrong("depends_on", word, "name, name@loop-1 or sum(name over loop)")
+            raise table.wrong("depends_on", word, "name, name@loop-1 or sum(name over loop)")
     computed = [str(d) for d in equals.dependencies] if equals is not None else []
-    return Variable(
-        name=fields.get("name", str),
-        scope=scopes[fields.one_of("scope", scopes)],
-        size=fields.get("size", int, 0),
-        unit=fields.get("unit", str, ""),
-        description=fields.get("description", str, ""),
+    made = Variable(
+        name=table.text("name"),
+        scope=scopes[table.choice("scope", scopes)],
+        size=table.whole("size"),
+        unit=table.string("unit"),
+        description=table.string("description"),
         depends_on=tuple(dict.fromkeys([*given, *computed])),
         tolerance=tolerance,
         integer=integer,
         place=place,
         equals=equals,
     )
+    table.finish()
+    return made
 
 
 def _check(vocabulary: Vocabulary, where: str) -> None:
