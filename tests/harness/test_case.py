@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import parse_case, pasted_case, place_inputs, with_flag_value, without_outputs
+from trace_parity.pair.case_file import case_toml
 from trace_parity.pair.find import shipped
 from trace_parity.run.options import with_options
 
@@ -68,7 +69,7 @@ def test_a_pasted_command_line() -> None:
     case = pasted_case(["./nanoBragg", "-N", "5", "-floatfile", "out.bin", "-cell", "70"], [(1, 2)])
     assert case.argv == ("-N", "5", "-floatfile", "out.bin", "-cell", "70")
     assert without_outputs(case, shipped().programs.output_flags).argv == ("-N", "5", "-cell", "70")
-    assert parse_case(case.source, "pasted", shipped()).argv == case.argv
+    assert parse_case(case_toml(case), "pasted", shipped()).argv == case.argv
 
 
 def test_the_commands(trace_diff: Cli) -> None:

@@ -202,5 +202,5 @@ def test_a_large_result_is_capped_and_says_so() -> None:
     many = tuple(variable(f"v{i}", divergent=int(i == 900)) for i in range(1000))
     page = render_page(result(variables=many), {})
     assert 'id="v900"' in page
-    assert "400 of 1000 variables" in page
+    assert "The 400 worst of 1000 variables" in page
     assert page.count("<tr id=") == 400

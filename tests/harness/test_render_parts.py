@@ -13,9 +13,11 @@ from trace_parity.blame.attribution import Blame
 from trace_parity.pair.find import shipped
 from trace_parity.pair.source_lines import find_source_lines, program_folder
 from trace_parity.render.graph import STATES, graph_svg, nodes_of
-from trace_parity.render.html_form import brief, phi_series, sort_key
+from trace_parity.render.html_form import coded, sort_key
 from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
+from trace_parity.render.places import Places
 from trace_parity.render.svg import Plot, plot_svg
+from trace_parity.render.ticks import MOST_TICKS, loop_matters, phi_series, tick_loop
 
 from tests.golden import ROOT
 from tests.harness.snapshots.results import blame, images, result, variable, with_quirk
@@ -126,8 +128,9 @@ def test_patches_stay_inside_the_image() -> None:
 
 
 def test_a_bundle_without_images_gives_its_commands(tmp_path: Path) -> None:
-    (tmp_path / "commands.txt").write_text("x\n")
-    assert bundle_files(tmp_path, result()) == {"commands.txt": b"x\n"}
+    for name in ("commands.txt", "env.json", "notes.txt"):
+        (tmp_path / name).write_text("x\n")
+    assert bundle_files(tmp_path, result()) == {"commands.txt": b"x\n", "env.json": b"x\n"}
 
 
 def test_the_graph_tells_introduced_from_inherited() -> None:
@@ -185,15 +188,59 @@ def test_one_series_per_pixel() -> None:
         for s in (1, 2)
         for t in range(3)
     ]
-    assert [s.place for s in phi_series(rows)] == ["spixel=1 fpixel=0", "spixel=2 fpixel=0"]
-    assert phi_series(rows[:1]) == []
-    assert phi_series([]) == []
+    assert [s.place for s in phi_series(rows, "phi_tic", ["spixel", "fpixel"])] == [
+        "spixel=1 fpixel=0",
+        "spixel=2 fpixel=0",
+    ]
+    assert [s.place for s in phi_series(rows, "phi_tic")] == ["spixel=1", "spixel=2"]
+    assert phi_series(rows[:1], "phi_tic") == []
+    assert phi_series([], "phi_tic") == []
+
+
+def test_a_long_loop_is_thinned_and_keeps_its_worst_tick() -> None:
+    rows = [
+        {"step": t, "t": t / 10, "x_c": 1.0, "x_py": 1.0 + (t == 777), "x_diff": float(t == 777)} for t in range(5000)
+    ]
+    (found,) = phi_series(rows, "step")
+    assert (found.ticks, found.place) == (5000, "every tick")
+    (plot,) = found.plots
+    assert found.shown == len(plot.x) <= MOST_TICKS
+    assert 77.7 in plot.x
+    assert (plot.x[0], plot.x[-1]) == (0.0, 499.9)
+
+
+def test_which_loop_the_plots_follow() -> None:
+    assert tick_loop(replace(result(), tick_loop="step")) == "step"
+    assert tick_loop(result()) == "phi_tic"
+    assert tick_loop(replace(result(), per_phi=())) == ""
+    assert loop_matters(with_quirk())
+    assert not loop_matters(result())  # nothing diverges
+    once = replace(with_quirk(), per_phi=with_quirk().per_phi[:1])
+    assert not loop_matters(once)
+
+
+def test_places_name_the_loops_that_have_more_than_one_iteration() -> None:
+    found = replace(with_quirk(), loops=("spixel", "fpixel", "phi_tic"))
+    assert Places(found).short("spixel=0 fpixel=10 source=0 phi_tic=0 mos_tic=3") == "spixel=0 fpixel=10 phi_tic=0"
+    assert (
+        Places(found).sentence("first at x (spixel=2 source=0 phi_tic=0): known")
+        == "first at x (spixel=2 phi_tic=0): known"
+    )
+    assert Places(found).sentence("agrees (mostly)") == "agrees (mostly)"
+    assert Places(found).short("the whole run") == "the whole run"
+
+
+def test_places_of_an_older_result_are_told_from_what_it_shows() -> None:
+    assert Places(with_quirk()).loops == ("spixel", "fpixel", "phi_tic")  # phi_tic=0 is the worst, and has 3 ticks
+    assert Places(replace(with_quirk(), per_phi=())).short("spixel=2 phi_tic=0") == "spixel=2 phi_tic=0"
+
+
+def test_backticks_become_code_and_nothing_else_does() -> None:
+    assert coded("use `-fix <x>` & go") == "use <code>-fix &lt;x&gt;</code> &amp; go"
+    assert coded("one ` alone <b>") == "one ` alone &lt;b&gt;"
 
 
 def test_small_words() -> None:
-    assert brief("spixel=685 fpixel=10 phi_tic=0 mos_tic=3") == "spixel=685 fpixel=10 mos_tic=3"
-    assert brief("spixel=0 fpixel=0") == "spixel=0"
-    assert brief("the whole run") == "the whole run"
     assert [sort_key(x) for x in (None, 0.5, float("inf"), float("-inf"), float("nan"))] == [
         "", "0.5", "Infinity", "-Infinity", "Infinity",
     ]  # fmt: skip

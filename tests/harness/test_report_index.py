@@ -95,7 +95,7 @@ def test_rendering_does_not_whitewash_a_changed_bundle(trace_diff: Cli, reports:
     assert done.returncode == 5
     assert "commands.txt: changed" in done.stderr
     assert trace_diff("report", "render", bundle, "--out", tmp_path / "page.html").returncode == 0
-    assert "<span>something</span> <span>else</span>" in (tmp_path / "page.html").read_text()
+    assert "<code>something else</code>" in (tmp_path / "page.html").read_text()
     assert verify(bundle) == ["commands.txt: changed since the bundle was written"]
 
 

@@ -25,6 +25,7 @@ def environment(now: datetime) -> dict[str, Any]:
     """The machine and the versions, with the time."""
     return {
         "created_utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),

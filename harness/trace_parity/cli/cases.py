@@ -39,7 +39,8 @@ def show(name: str, pair: Pair) -> None:
         lines.append(f"{pair.focus_option or 'place'}s ({', '.join(pair.focus_names)}): {places}")
     for file in case.files:
         lines.append(
-            f"file {file.name}: " + ("text in the case" if file.text is not None else shlex.join(file.command))
+            f"file {file.name}: "
+            + ("text in the case" if file.text is not None else file.path or shlex.join(file.command))
         )
     lines.append("must be compared: " + (" ".join(case.variables) or "whatever one side prints"))
     lines.append("ticks: " + (" ".join(f"{loop}={count}" for loop, count in case.ticks.items()) or "1 of each loop"))

@@ -54,6 +54,8 @@ class Comparison:
         self.further_mismatches = 0
         self.contradictions: list[Contradiction] = []
         self.met: set[int] = set()
+        self.first_iteration: dict[int, int] = {}  # by loop
+        self.repeated: set[int] = set()  # loops with more than one iteration
         self._table: ToleranceTable | None = None
         self._variables: list[Any] = []
 
@@ -66,6 +68,11 @@ class Comparison:
     def divergent(self) -> int:
         """Of those, how many differ."""
         return sum(tally.divergent for tally in self.tallies)
+
+    def named_loops(self) -> tuple[str, ...]:
+        """The loops that tell one place of these logs from another, and those of the focus, outermost first."""
+        loops = self.vocabulary.loops
+        return tuple(loop for n, loop in enumerate(loops) if n in self.repeated or loop in self.vocabulary.focus)
 
     def table(self) -> ToleranceTable:
         """The tolerances of all variables met so far."""
@@ -99,6 +106,7 @@ class Comparison:
             tally.numbers += int(own.count.sum())
             if not len(own):
                 continue
+            self._count_iterations(own)
             if tally.first_key is None and len(within := np.flatnonzero((own.keys != ABSENT).any(axis=1))):
                 tally.first_key = key_of(own.keys[within[np.argmin(own.line[within])]])
             if len(of_pairs):
@@ -106,6 +114,18 @@ class Comparison:
                 last = of_pairs[line == line.max()]
                 tally.shared = max(tally.shared, (int(line.max()), int(own.pos[last].max())))
             self._last(side, own, window)
+
+    def _count_iterations(self, own: Rows) -> None:
+        for loop in range(own.keys.shape[1]):
+            if loop in self.repeated:
+                continue
+            column = own.keys[:, loop]
+            high = int(column.max())
+            if high == ABSENT:
+                continue
+            first = self.first_iteration.setdefault(loop, high)
+            if high != first or ((column != first) & (column != ABSENT)).any():
+                self.repeated.add(loop)
 
     def _last(self, side: int, own: Rows, window: Window) -> None:
         """The last number of a log, and the other side's at its place."""

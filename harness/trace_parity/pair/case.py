@@ -6,7 +6,6 @@ Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a c
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -28,15 +27,18 @@ Pixel = tuple[int, ...]
 
 @dataclass(frozen=True)
 class InputFile:
-    """How an input file is made: its text, or a command that prints it.
+    """Where an input file comes from: its text, a command that prints it, or a file that lies with the case file.
 
-    In the command {python} is this interpreter and {pair} the pair's folder.
+    In the command {python} is this interpreter and {pair} the pair's folder. `path` is relative to `folder`, the case
+    file's own.
     """
 
     name: str
     text: str | None = None
     command: tuple[str, ...] = ()
     pair: Path = Path()
+    path: str = ""
+    folder: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,13 @@ def input_files(table: Table, pair: Path = Path()) -> tuple[InputFile, ...]:
 def _input_file(name: str, entry: Table, pair: Path) -> InputFile:
     if Path(name).name != name:
         raise entry.wrong("", name, "a plain file name")
-    file = InputFile(name, entry.text("text") if "text" in entry else None, entry.command("command"), pair)
-    if (file.text is None) == (not file.command):
-        raise entry.wrong("", dict(entry.data), "either text or command")
+    path = entry.text("path")
+    if path and (Path(path).is_absolute() or ".." in Path(path).parts):
+        raise entry.wrong("path", path, "a file in the folder of the case file or below it")
+    text = entry.text("text") if "text" in entry else None
+    file = InputFile(name, text, entry.command("command"), pair, path, Path(entry.where).parent)
+    if (file.text is not None) + bool(file.command) + bool(file.path) != 1:
+        raise entry.wrong("", dict(entry.data), "either text, command or path")
     entry.finish()
     return file
 
@@ -150,18 +156,7 @@ def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:
     if words and not words[0].startswith("-"):
         words = words[1:]  # the program's own name, pasted along
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
-    return Case(
-        f"pasted-{digest}", "a pasted command line", tuple(words), tuple(pixels), source=_case_toml(words, pixels)
-    )
-
-
-def _case_toml(argv: Sequence[str], pixels: Sequence[Pixel]) -> str:
-    """A pasted case as a case file would say it, so that it can be kept."""
-    words = ", ".join(json.dumps(word) for word in argv)
-    return (
-        f'id = "pasted"\ntitle = "a pasted command line"\nargv = [{words}]\n'
-        f"pixels = {json.dumps([list(p) for p in pixels])}\n"
-    )
+    return Case(f"pasted-{digest}", "a pasted command line", tuple(words), tuple(pixels))
 
 
 def with_pixels(case: Case, pixels: Sequence[Pixel]) -> Case:
@@ -230,6 +225,12 @@ def make_input(file: InputFile, folder: Path) -> None:
         return
     if file.text is not None:
         target.write_text(file.text, encoding="utf-8")
+        return
+    if file.path:
+        source = (file.folder / file.path).resolve()
+        if not source.is_file():
+            raise HarnessError(Exit.UNREADABLE, "no such file", where=str(source), hint=f"{file.name} of the case")
+        target.symlink_to(source)
         return
     places = {"{python}": sys.executable, "{pair}": str(file.pair.resolve())}
     command = [re.sub(r"\{(?:python|pair)\}", lambda m: places[m[0]], word) for word in file.command]

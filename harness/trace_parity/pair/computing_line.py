@@ -51,9 +51,10 @@ def _followed(files: Sequence[File], place: tuple[str, int]) -> tuple[str, int]:
 def _printed(text: str, name: str) -> str | None:
     """The name or field that a line prints under `name`; None for an expression, which the line computes itself."""
     after = re.search(rf"\b{re.escape(name)}\b\"?\s*[,:]\s*(.*)", text)
+    after = after or re.search(r"""f(["'])[^"']*\{[^"']*\1\s*,\s*(?P<rest>.*)""", text)  # a name in parts
     if after is None:
         return None
-    last = _arguments(after[1])[-1:]
+    last = _arguments(after.groupdict().get("rest") or after[1])[-1:]
     cast = re.sub(r"^\(\w+\)\s*", "", last[0].strip()) if last else ""
     return cast if re.fullmatch(r"[A-Za-z_]\w*((->|\.)\w+|\[[^\]]*\])*", cast) else None
 
@@ -74,7 +75,7 @@ def _arguments(text: str) -> list[str]:
 
 def _above(lines: list[str], index: int, parts: list[str]) -> int | None:
     """The nearest line above, within the function, that assigns the field or its whole."""
-    root = parts[0]
+    root, read = parts[0], None
     whole = r"(->|\.)".join(map(re.escape, parts))
     for n in range(index - 1, max(-1, index - REACH), -1):
         text = lines[n]
@@ -83,10 +84,13 @@ def _above(lines: list[str], index: int, parts: list[str]) -> int | None:
         if re.match(r"\s*(#|//|/?\*|\"\"\")", text) or re.search(r"\b(if|while|assert|for)\b[^=]*==", text):
             continue
         left = r"[\s\w,.>\[\]-]*?(?<![\w.>\"'])"
-        if re.match(rf"{left}{whole}\b[\w\s,]*{ASSIGNS}", text):
-            return n
-        if len(parts) == 1 and re.search(rf"&{re.escape(root)}\b", text):
+        if made := re.match(rf"{left}{whole}\b[\w\s,]*{ASSIGNS}\s*", text):
+            is_constant = re.match(rf"({CONSTANT})[^(]*$", text[made.end() :]) is not None
+            return read if is_constant and read is not None else n
+        if len(parts) == 1 and re.match(rf"[^=]*&{re.escape(root)}\b", text):
             return n  # filled in by a call
+        if len(parts) == 1 and read is None and re.search(rf"&{re.escape(root)}\b", text):
+            read = n  # filled in, or only read, by a call that makes something else
         if len(parts) > 1 and re.match(rf"{left}{re.escape(root)}{ASSIGNS}[^=]*\(", text):
             return n  # the whole is made by a call
     return None

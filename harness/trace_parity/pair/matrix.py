@@ -59,5 +59,4 @@ def _case(entry: Table, defaults: Mapping[str, str], files: tuple[InputFile, ...
     title = entry.text("title", identity)
     entry.finish()
     named = tuple(f for f in files if f.name in words)
-    source = f'id = "{identity}"\nargv = {template!r}\nfocus = {[list(p) for p in pixels]}\n'
-    return Case(identity, title, tuple(words), pixels, files=named, source=source)
+    return Case(identity, title, tuple(words), pixels, files=named)

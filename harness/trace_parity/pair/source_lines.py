@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from trace_parity.pair.computing_line import computing_line
 
 SUFFIXES = {".c", ".h", ".py"}
+CONTEXT = 3
+"""Lines above and below in an excerpt."""
+LONGEST = 160
 NEARBY = 12
 """Lines below a name in which its scope may stand, as in a loop over (name, value) pairs."""
 
@@ -27,6 +30,9 @@ class SourceLine:
     path: str
     line: int
     text: str
+    before: tuple[str, ...] = ()  # lines around it, of the variables that a reader asks for first
+    after: tuple[str, ...] = ()
+    indent: int = 0  # of the line itself, whose text is without
 
 
 def find_source_lines(
@@ -43,6 +49,31 @@ def find_source_lines(
     return found
 
 
+def with_context(folders: Mapping[str, Path], found: Mapping[str, SourceLine]) -> dict[str, SourceLine]:
+    """The lines with CONTEXT lines of their files around them; one whose file has changed since stays as it is."""
+    made = {}
+    for side, line in found.items():
+        lines = _lines(folders[side].parent / line.path) if side in folders else []
+        at = line.line - 1
+        if not 0 <= at < len(lines) or lines[at].strip()[:LONGEST] != line.text:
+            made[side] = line
+            continue
+        around = [text.expandtabs(4).rstrip()[:LONGEST] for text in lines[max(0, at - CONTEXT) : at + CONTEXT + 1]]
+        cut = min(at, CONTEXT)
+        made[side] = replace(
+            line, before=tuple(around[:cut]), after=tuple(around[cut + 1 :]), indent=_indent(lines[at])
+        )
+    return made
+
+
+def _indent(text: str) -> int:
+    return len(text.expandtabs(4)) - len(text.expandtabs(4).lstrip())
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+
+
 def _computes(files: list[tuple[str, list[str]]], variable: str, printed: SourceLine) -> SourceLine:
     """The line that computes what `printed` prints, else `printed`."""
     place = computing_line(files, printed.path, printed.line - 1, variable.rpartition(".")[2])
@@ -50,7 +81,7 @@ def _computes(files: list[tuple[str, list[str]]], variable: str, printed: Source
         return printed
     path, index = place
     text = next(lines for name, lines in files if name == path)[index]
-    return SourceLine(path, index + 1, text.strip()[:160])
+    return SourceLine(path, index + 1, text.strip()[:LONGEST])
 
 
 def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:
@@ -79,7 +110,7 @@ def _search(
         for index, text in enumerate(lines):
             for scope, name in wanted if '"' in text or "(" in text else ():
                 if (name in text or 'f"' in text) and (score := _score(lines, index, scope, name, scopes)):
-                    candidates.setdefault((scope, name), []).append((score, path, index + 1, text.strip()[:160]))
+                    candidates.setdefault((scope, name), []).append((score, path, index + 1, text.strip()[:LONGEST]))
                     prints[path] += 1
     for (scope, name), rated in candidates.items():
         _, path, number, text = max(rated, key=lambda c: (c[0], prints[c[1]]))

@@ -14,6 +14,8 @@ from trace_parity.result.result import Result, VariableResult
 
 BOX_W, BOX_H, GAP_X, GAP_Y, PER_ROW, BAND_HEAD, MARGIN = 180, 24, 8, 22, 6, 22, 8
 WIDTH = 2 * MARGIN + PER_ROW * (BOX_W + GAP_X) - GAP_X
+MOST_NODES = 150
+"""Boxes of a picture that can still be taken in."""
 LONGEST = 22
 """Letters of a name that a box has room for."""
 
@@ -23,7 +25,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "origin": ("✗", "diverges, though what it is computed from agrees"),
     "downstream": ("↳", "diverges, and so does something it is computed from"),
     "inconsistent": ("≠", "breaks its own equation, whatever the other side has"),
-    "missing": ("?", "stands on one side only"),
+    "missing": ("?", "is on one side only"),
     "none": ("–", "not compared"),
     "match": ("✓", "agrees"),
 }
@@ -52,8 +54,11 @@ class Node:
 def nodes_of(result: Result) -> list[Node]:
     """Every variable of the result with its inputs and its state."""
     nodes = [Node(i, v) for i, v in enumerate(result.variables)]
+    by_name: dict[str, list[Node]] = {}
     for node in nodes:
-        named = (_input(nodes, node, name) for name in node.variable.depends_on)
+        by_name.setdefault(node.variable.name, []).append(node)
+    for node in nodes:
+        named = (_input(by_name.get(name, []), node) for name in node.variable.depends_on)
         node.inputs = [n for n in named if n is not None]
     blamed = _blamed(result)
     for node in nodes:
@@ -61,9 +66,9 @@ def nodes_of(result: Result) -> list[Node]:
     return nodes
 
 
-def _input(nodes: list[Node], of: Node, name: str) -> Node | None:
+def _input(of_that_name: list[Node], of: Node) -> Node | None:
     """The variable that a dependency means: of the same scope, else the last one of that name before it."""
-    others = [n for n in nodes if n.variable.name == name and n is not of]
+    others = [n for n in of_that_name if n is not of]
     same = [n for n in others if n.variable.scope == of.variable.scope]
     return next(iter(same), None) or next((n for n in reversed(others) if n.index < of.index), None)
 
@@ -95,6 +100,22 @@ def _state(node: Node, blamed: Mapping[tuple[str, str], tuple[str, str]]) -> tup
     if v.status == "missing":
         return "missing", ""
     return ("match" if v.compared else "none"), ""
+
+
+def nodes_to_draw(nodes: list[Node]) -> list[Node]:
+    """The nodes of the picture: all, or of many variables those that do not agree, and what these come from."""
+    if len(nodes) <= MOST_NODES:
+        return nodes
+    bad = [n for n in nodes if n.state not in ("match", "none")][:MOST_NODES]
+    kept = {n.index: n for n in bad}
+    for node in bad:
+        for source in node.inputs:
+            if len(kept) < MOST_NODES:
+                kept.setdefault(source.index, source)
+    drawn = [kept[index] for index in sorted(kept)]
+    for node in drawn:
+        node.inputs = [n for n in node.inputs if n.index in kept]
+    return drawn
 
 
 def graph_svg(nodes: list[Node]) -> str:
@@ -168,7 +189,7 @@ def _box(node: Node) -> str:
     sign, meaning = STATES[node.state]
     shown = v.name if len(v.name) <= LONGEST else v.name[: LONGEST - 1] + "…"
     side = f" {node.side}" if node.side else ""
-    said = f"{v.scope}.{v.name}: {meaning}{side and f' ({node.side})'}. {v.description}"
+    said = f"{sign}{side} {shown}: {v.scope}.{v.name} {meaning}{side and f' ({node.side})'}. {v.description}"
     return (
         f'<a class="node {node.state}" href="#v{node.index}" data-node="{node.index}" aria-label="{escape(said)}">'
         f"<title>{escape(said)}</title>"

@@ -12,60 +12,85 @@ import hashlib
 import json
 import math
 import re
-import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from trace_parity.compare.tick_table import TickRow
+from trace_parity.blame.headline import percent
 from trace_parity.printable import visible
-from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of
+from trace_parity.render.commands import commands_of
+from trace_parity.render.first_screen import first_screen
+from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of, nodes_to_draw
+from trace_parity.render.head_of_page import about
 from trace_parity.render.numbers import full, short, ulps
-from trace_parity.render.pictures import DECADES, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
-from trace_parity.render.svg import Plot, plot_svg
+from trace_parity.render.pictures import DECADES, LINEAR, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
+from trace_parity.render.places import Places
+from trace_parity.render.ticks import MOST_SERIES, loop_matters, phi_series, tick_loop
 from trace_parity.result.result import Result, VariableResult, plain
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 MOST_VARIABLES = 400
-MOST_SERIES = 6
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MOST_DIVERGENCES = 200
-MOST_SERIES = 6
+MOST_FINDINGS = 300
+MOST_LINES = 300
 """What the page shows of each; result.json has all."""
+FEW = 30
+"""So many rows that do not agree are shown at once; of more, the groups after the first are folded."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bundle: bool = True) -> str:
     """The page. `embedded` is what a bundle has beside the Result (`pictures.bundle_files`): without it the page
     shows no pictures and links no neighbouring files. Nor does it link any when it is not `in_bundle`."""
     files = embedded or {}
+    is_bundle = in_bundle and embedded is not None
+    places = Places(result)
     nodes = nodes_of(result)
-    series = phi_series(list(result.per_phi))
+    drawn = nodes_to_draw(nodes)
+    loop = tick_loop(result)
+    series = phi_series(result.per_phi, loop, places.loops)
+    commands = commands_of(result, files, in_bundle=is_bundle)
+    causes, others = blame_rows(result)
     return page(
         "report.html.j2",
         title=f"{result.case.id}: {result.verdict}",
         data={"series": [[plain(p) for p in s.plots] for s in series[:MOST_SERIES]]},
         r=result,
-        in_bundle=in_bundle and embedded is not None,
+        in_bundle=is_bundle,
+        about=about(result, files),
+        answers=first_screen(result, commands),
+        headline=places.sentence(result.headline),
+        place=places.short,
         nodes=nodes,
-        graph=graph_svg(nodes),
+        drawn=drawn,
+        graph=graph_svg(drawn),
         legend=legend(nodes),
         signs={state: sign for state, (sign, _) in STATES.items()},
         series=series,
         most_series=MOST_SERIES,
-        shown=_shown(result),
+        loop=loop,
+        loop_matters=loop_matters(result) and bool(series),
+        groups=groups_of(result),
+        most_variables=MOST_VARIABLES,
         divergences=result.divergences[:MOST_DIVERGENCES],
         kept=len(result.divergences),
-        blame=blame_rows(result),
+        causes=causes,
+        others=others,
+        most_findings=MOST_FINDINGS,
+        most_lines=MOST_LINES,
         ledger=ledger_rows(result),
         unasked=result.blame.missing if result.blame is not None else (),
+        final=result.blame.final if result.blame is not None else "",
         panels=_panels(result, files),
         marks=_marks(result),
         decades=DECADES,
         signed_decades=SIGNED_DECADES,
-        commands=_commands(result, files),
+        commands=commands,
     )
 
 
@@ -93,7 +118,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
-    environment.filters.update(full=full, short=short, ulps=ulps, key=sort_key, brief=brief)
+    environment.filters.update(full=full, short=short, ulps=ulps, key=sort_key, percent=percent, coded=coded)
     return environment
 
 
@@ -118,69 +143,63 @@ def sort_key(value: float | None) -> str:
     return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else repr(value)
 
 
-def brief(place: str) -> str:
-    """`step=3 … i=7` without the loops that are at 0, which most are."""
-    words = place.split(" ")
-    return " ".join(w for w in words if not w.endswith("=0")) or " ".join(words[:1])
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
+def coded(text: str) -> Markup:
+    """A text with what is between backticks as code; all of it is escaped."""
+    from markupsafe import Markup, escape
+
+    parts = _CODE.split(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else escape(p) for n, p in enumerate(parts))
 
 
 @dataclass(frozen=True)
-class PhiSeries:
-    """The ticks of one pixel, source and domain."""
+class Group:
+    """The variables of one scope, worst first, with their numbers; `is_open` where the page unfolds them at once."""
 
-    place: str
-    plots: tuple[Plot, ...]
+    scope: str
+    rows: tuple[tuple[int, VariableResult], ...]
+    count: int
+    is_open: bool
 
     @property
-    def drawings(self) -> list[str]:
-        """Each plot as an <svg> element."""
-        return [plot_svg(plot) for plot in self.plots]
+    def bad(self) -> int:
+        """How many of the shown do not agree."""
+        return sum(1 for _, v in self.rows if v.status != "match")
+
+    @property
+    def worst(self) -> VariableResult:
+        """The first row."""
+        return self.rows[0][1]
 
 
-def phi_series(rows: list[TickRow]) -> list[PhiSeries]:
-    """The per-tick table as plots: one series per set of the other loop indices, one plot per column."""
-    if not rows:
-        return []
-    names = [name.removesuffix("_diff") for name in rows[0] if name.endswith("_diff")]
-    columns = list(rows[0])
-    shared = columns[columns.index(f"{names[0]}_c") - 1]
-    loops = [name for name in columns[: columns.index(shared)] if name != "phi_tic"]
-    groups: dict[tuple[Any, ...], list[TickRow]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row.get(n) for n in loops), []).append(row)
-    varying = [i for i in range(len(loops)) if len({key[i] for key in groups}) > 1 or i < 2]
-    found = []
-    for key, group in groups.items():
-        plots = [plot for name in names if (plot := _plot(name, shared, group)) is not None]
-        if plots:
-            found.append(PhiSeries(" ".join(f"{loops[i]}={key[i]}" for i in varying), tuple(plots)))
-    return found
-
-
-def _plot(name: str, shared: str, group: list[TickRow]) -> Plot | None:
-    """None where a series has one tick, or neither side this column."""
-    c, py, difference = (tuple(row.get(f"{name}_{end}") for row in group) for end in ("c", "py", "diff"))
-    if len(group) < 2 or all(v is None for v in (*c, *py)):
-        return None
-    x = tuple(float(index if row[shared] is None else row[shared]) for index, row in enumerate(group))
-    return Plot(name, shared, x, c, py, difference)
-
-
-def _shown(result: Result) -> list[tuple[int, VariableResult]]:
-    """The rows of the table of variables, with their numbers, worst first: all, or so many of them."""
+def groups_of(result: Result) -> list[Group]:
+    """The tables of variables, in order of evaluation: all variables, or so many of the worst of them."""
 
     def badness(row: tuple[int, VariableResult]) -> tuple[bool, float]:
         worst = row[1].worst_rel
         return row[1].status == "match", -math.inf if worst is not None and math.isnan(worst) else -(worst or 0.0)
 
-    return sorted(enumerate(result.variables), key=badness)[:MOST_VARIABLES]
+    shown = sorted(enumerate(result.variables), key=badness)[:MOST_VARIABLES]
+    counts = Counter(v.scope for v in result.variables)
+    bad = sum(1 for _, v in shown if v.status != "match")
+    found: list[Group] = []
+    for scope in counts:
+        rows = tuple(row for row in shown if row[1].scope == scope)
+        if rows:
+            wrong = any(v.status != "match" for _, v in rows)
+            is_first = not any(group.is_open for group in found)
+            found.append(Group(scope, rows, counts[scope], wrong and (bad <= FEW or is_first)))
+    return found
 
 
-def blame_rows(result: Result) -> list[dict[str, Any]]:
-    """The findings of blame as plain rows, introduced first; empty when nobody looked for blame."""
+def blame_rows(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The findings of blame as plain rows: causes, introduced first, and what is inherited."""
     rows: list[dict[str, Any]] = [plain(f) for f in result.blame.findings] if result.blame is not None else []
     order = {"introduced": 0, "self-inconsistent": 1, "unexplained": 2, "inherited": 3}
-    return sorted(rows, key=lambda row: order.get(row["kind"], 4))
+    rows.sort(key=lambda row: order.get(row["kind"], 4))
+    return [r for r in rows if r["kind"] != "inherited"], [r for r in rows if r["kind"] == "inherited"]
 
 
 @dataclass(frozen=True)
@@ -240,32 +259,37 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the three views."""
+    """One of the three views, on both scales."""
 
     id: str
     title: str
     pictures: tuple[Picture, ...]
+    linear: tuple[Picture, ...]
 
 
 def _panels(result: Result, files: Mapping[str, bytes]) -> list[Panel]:
     if result.images is None:
         return []
-    slow, fast = result.images.shape
-    height, width = covered((slow, fast))
     found = by_panel(files)
     panels = []
     for name, title in (("c", "C"), ("py", "PY"), ("difference", "PY − C")):
-        pictures = []
-        for corner, data in found.get(name, {}).items():
-            uri = "data:image/png;base64," + base64.b64encode(data).decode()
-            if corner is None:
-                pictures.append(Picture(uri, 0, 0, width, height))
-            else:
-                size = (min(PATCH, slow - corner[0]), min(PATCH, fast - corner[1]))
-                pictures.append(Picture(uri, corner[1], corner[0], size[1], size[0]))
-        if pictures:
-            panels.append(Panel(name, title, tuple(pictures)))
+        both = [_placed(result.images.shape, found.get(f"{name}{scale}", {})) for scale in ("", LINEAR)]
+        if both[0]:
+            panels.append(Panel(name, title, both[0], both[1]))
     return panels
+
+
+def _placed(shape: tuple[int, int], files: Mapping[tuple[int, int] | None, bytes]) -> tuple[Picture, ...]:
+    height, width = covered(shape)
+    pictures = []
+    for corner, data in files.items():
+        uri = "data:image/png;base64," + base64.b64encode(data).decode()
+        if corner is None:
+            pictures.append(Picture(uri, 0, 0, width, height))
+        else:
+            size = (min(PATCH, shape[0] - corner[0]), min(PATCH, shape[1] - corner[1]))
+            pictures.append(Picture(uri, corner[1], corner[0], size[1], size[0]))
+    return tuple(pictures)
 
 
 def _marks(result: Result) -> list[tuple[int, int, str, str]]:
@@ -277,28 +301,3 @@ def _marks(result: Result) -> list[tuple[int, int, str, str]]:
         s, f = result.images.max_abs_at
         marks.append((s, f, "largest", f"largest difference (slow {s}, fast {f})"))
     return marks
-
-
-def _commands(result: Result, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    """(heading, command) to do it again: what commands.txt recorded, and the case as a command line.
-
-    A heading stands before the first of its commands only.
-    """
-    commands: list[tuple[str, str]] = []
-    heading = ""
-    for line in files.get("commands.txt", b"").decode("utf-8", "replace").splitlines():
-        if line.startswith("#"):
-            heading = line.lstrip("# ")
-        elif line.strip():
-            commands.append((heading, line))
-            heading = ""
-    if result.case.argv:
-        pixels = [
-            word
-            for place in result.case.pixels
-            for word in ("--pixel" if len(place) == 2 else "--at", *map(str, place))
-        ]
-        variant = ["--against", result.case.against] if result.case.against else []
-        again = ["trace-diff", "run", *pixels, *variant, "--", *result.case.argv]
-        commands.append(("the comparison as a pasted command line", shlex.join(again)))
-    return commands

@@ -30,18 +30,22 @@ DECADES = 7
 """How far below the brightest pixel the grey scale reaches."""
 SIGNED_DECADES = 5
 """As DECADES, for the difference."""
+LINEAR = "-linear"
+"""In the name of a picture on a linear scale; the others are logarithmic."""
+TEXTS = ("commands.txt", "env.json", "git.json")
+"""Files of a bundle that its page shows parts of."""
 
 
 def bundle_files(folder: Path, result: Result) -> dict[str, bytes]:
     """What the page of a bundle embeds: pictures by name, from its float images, and commands.txt.
 
-    A bundle without images gives no pictures. Names: `c.png`, `py.png`, `difference.png`, and for patches
-    `c@SLOW,FAST.png` by the patch's first pixel.
+    A bundle without images gives no pictures. Names: `c.png`, `py.png`, `difference.png`, for patches
+    `c@SLOW,FAST.png` by the patch's first pixel, and each of these as `c-linear.png` on a linear scale.
     """
     files = {}
-    commands = folder / "commands.txt"
-    if commands.is_file():
-        files["commands.txt"] = commands.read_bytes()
+    for name in TEXTS:
+        if (folder / name).is_file():
+            files[name] = (folder / name).read_bytes()
     paths = [folder / "images" / f"{side}.bin" for side in ("c", "py")]
     if result.images is not None and all(path.is_file() for path in paths):
         from trace_parity.compare.images import read_image
@@ -67,7 +71,7 @@ def patch_corners(result: Result) -> list[tuple[int, int]]:
 
 
 def pictures(c: Floats, py: Floats, corners: Iterable[tuple[int, int]]) -> dict[str, bytes]:
-    """PNGs of both images on one logarithmic grey scale, and of py - c from blue through white to red."""
+    """PNGs of both images on one grey scale, and of py - c from blue through white to red; logarithmic and linear."""
     import numpy as np
 
     c, py = np.nan_to_num(c), np.nan_to_num(py)
@@ -75,16 +79,17 @@ def pictures(c: Floats, py: Floats, corners: Iterable[tuple[int, int]]) -> dict[
     difference = py - c
     largest = float(np.abs(difference).max()) or 1.0
     factor = max(1, -(-max(c.shape) // OVERVIEW))
-    files = {
-        "c.png": png(_grey(_pooled(c, factor), top)),
-        "py.png": png(_grey(_pooled(py, factor), top)),
-        "difference.png": png(_signed(_pooled(difference, factor), largest)),
-    }
-    for slow, fast in corners:
-        here = (slice(slow, slow + PATCH), slice(fast, fast + PATCH))
-        files[f"c@{slow},{fast}.png"] = png(_grey(c[here], top))
-        files[f"py@{slow},{fast}.png"] = png(_grey(py[here], top))
-        files[f"difference@{slow},{fast}.png"] = png(_signed(difference[here], largest))
+    places = {"": (slice(None), slice(None))}
+    places |= {f"@{slow},{fast}": (slice(slow, slow + PATCH), slice(fast, fast + PATCH)) for slow, fast in corners}
+    files = {}
+    for suffix, here in places.items():
+        by = factor if not suffix else 1
+        for scale, linear in (("", False), (LINEAR, True)):
+            for name, image in (("c", c), ("py", py)):
+                shade = _grey(_pooled(image[here], by), top, linear=linear)
+                files[f"{name}{scale}{suffix}.png"] = png(shade)
+            shade = _signed(_pooled(difference[here], by), largest, linear=linear)
+            files[f"difference{scale}{suffix}.png"] = png(shade)
     return files
 
 
@@ -106,20 +111,25 @@ def _pooled(image: Floats, factor: int) -> Floats:
     return picked
 
 
-def _grey(image: Floats, top: float) -> Bytes:
-    """White for DECADES below `top` and less, black for `top`."""
+def _grey(image: Floats, top: float, *, linear: bool) -> Bytes:
+    """Black for `top`; white for DECADES below it and less, or for 0 on a linear scale."""
     import numpy as np
 
+    if linear:
+        even: Bytes = np.rint(255 * (1 - np.abs(image) / top)).astype(np.uint8)
+        return even
     depth = np.log10(np.maximum(np.abs(image) / top, 10.0**-DECADES)) / DECADES
     shade: Bytes = np.rint(-255 * depth).astype(np.uint8)
     return shade
 
 
-def _signed(image: Floats, largest: float) -> Bytes:
-    """Red above, blue below, white for what is SIGNED_DECADES below the largest; logarithmic between."""
+def _signed(image: Floats, largest: float, *, linear: bool) -> Bytes:
+    """Red above, blue below, white for what is SIGNED_DECADES below the largest, or for 0 on a linear scale."""
     import numpy as np
 
-    strength = 1 + np.log10(np.maximum(np.abs(image) / largest, 10.0**-SIGNED_DECADES)) / SIGNED_DECADES
+    strength = np.abs(image) / largest
+    if not linear:
+        strength = 1 + np.log10(np.maximum(strength, 10.0**-SIGNED_DECADES)) / SIGNED_DECADES
     ends = np.where(image[..., None] > 0, np.array([178.0, 24.0, 43.0]), np.array([33.0, 102.0, 172.0]))
     shade: Bytes = np.rint(255 + (ends - 255) * strength[..., None]).astype(np.uint8)
     return shade

@@ -54,25 +54,36 @@
   });
 
   all("form.controls").forEach((form) => {
-    const table = document.getElementById(form.dataset.for);
+    const target = document.getElementById(form.dataset.for);
+    const tables = target.tagName === "TABLE" ? [target] : all("table.sortable", target);
     const said = form.querySelector("output");
     const { text, status, order } = form.elements;
-    const apply = () => {
+    const apply = (event) => {
       const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = status ? status.value : "";
-      let shown = 0;
-      all("tr", table.tBodies[0]).forEach((row) => {
-        const content = row.textContent.toLowerCase();
-        const fits = !wanted || row.dataset.status === wanted || (wanted === "bad" && row.dataset.status !== "match");
-        row.hidden = !(fits && words.every((word) => content.includes(word)));
-        shown += row.hidden ? 0 : 1;
+      let shown = 0, count = 0;
+      tables.forEach((table) => {
+        let here = 0;
+        all("tr", table.tBodies[0]).forEach((row) => {
+          const content = `${row.dataset.group || ""} ${row.textContent}`.toLowerCase();
+          const fits = !wanted || row.dataset.status === wanted || (wanted === "bad" && row.dataset.status !== "match");
+          row.hidden = !(fits && words.every((word) => content.includes(word)));
+          here += row.hidden ? 0 : 1;
+        });
+        shown += here;
+        count += table.tBodies[0].rows.length;
+        const group = table.closest("details.group");
+        if (group && event) {
+          group.hidden = !here;
+          if (words.length || wanted) group.open = here > 0;
+        }
       });
-      said.textContent = `${shown} of ${table.tBodies[0].rows.length}`;
+      said.textContent = `${shown} of ${count}`;
     };
     form.addEventListener("input", apply);
     form.addEventListener("submit", (event) => event.preventDefault());
     if (order) {
-      order.addEventListener("change", () => (order.value ? worstFirst(table) : sortRows(table, 0, "num", "ascending")));
+      order.addEventListener("change", () => tables.forEach((table) => (order.value ? worstFirst(table) : sortRows(table, 0, "num", "ascending"))));
     }
     apply();
   });
@@ -102,7 +113,11 @@
       node.addEventListener("blur", clear);
       node.addEventListener("click", () => {
         const row = document.getElementById(`v${id}`);
-        if (row) row.hidden = false;
+        if (!row) return;
+        row.hidden = false;
+        const group = row.closest("details");
+        group.hidden = false;
+        group.open = true;
       });
     });
   });

@@ -125,6 +125,8 @@ def result_of(
         settings=settings,
         waivers=waivers,
         examined=closer.examined,
+        loops=found.comparison.named_loops(),
+        tick_loop=found.vocabulary.tick_table.loop if closer.ticks and found.vocabulary.tick_table else "",
         precision=default_rule(s.variable for s in summaries),
     )
 

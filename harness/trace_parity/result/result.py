@@ -170,6 +170,10 @@ class Result:
     """A line per setting that the two programs resolved differently; they stand before every number."""
     waivers: tuple[Waiver, ...] = ()
     """Quirks that were asked to pass, and what came of each."""
+    loops: tuple[str, ...] = ()
+    """The loops that name a place: those with more than one iteration in the logs, and those of the pair's focus."""
+    tick_loop: str = ""
+    """The loop of `per_phi`."""
     examined: Examined | None = None
     """How much of the divergence was examined for quirks and blame; none where that was all."""
     bundle: str = field(default="", metadata={"plain": False})

@@ -168,7 +168,7 @@ def counterfactual(
     case = with_pixels(parse_case(text, str(bundle / "case.toml"), pair), stored.pixels)
     case = without_outputs(with_options(case, pair, files or {}), programs.output_flags, programs.switches)
     if not is_trusted:
-        _check_commands(pair, case, bundle / "case.toml")
+        check_commands(pair, case, bundle / "case.toml")
     c_log = (bundle / "traces" / "c.log").resolve()
     c = read_trace(c_log, "C", vocabulary)
     with scratch_folder("inject") as folder:
@@ -177,7 +177,7 @@ def counterfactual(
         yield Counterfactual(side, programs, placed, stored, c_log, folder, vocabulary, c, rtol, stage)
 
 
-def _check_commands(pair: Pair, case: Case, where: Path) -> None:
+def check_commands(pair: Pair, case: Case, where: Path) -> None:
     """HarnessError (exit 2) for a command that the installed pair's cases do not have."""
     cases = [*pair.cases(), *(pair.matrix().cases if pair.file("matrix") else ())]
     own = {file.command for known in cases for file in known.files}

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-
 from trace_parity import __version__
 from trace_parity.bundle.rocrate import Action, rocrate
 from trace_parity.compare.tick_table import write_ticks
 from trace_parity.pair.case import Case
+from trace_parity.pair.case_file import keep_case
 from trace_parity.render import renderer
 from trace_parity.render.html_form import render as report_page
 from trace_parity.render.markdown_form import environment_section
 from trace_parity.render.pictures import bundle_files
 from trace_parity.result.result import Result, to_json
-from trace_parity.run.launch import (
-    python,
-)
+from trace_parity.run.commands import commands_text, portable
 from trace_parity.run.state import Run
 
 
@@ -30,8 +26,8 @@ def write_documents(run: Run, case: Case, result: Result, env: dict[str, object]
         "junit.xml": renderer("junit")(result),
         "env.json": to_json(env),
         "git.json": to_json(git),
-        "case.toml": case.source,
-        "commands.txt": _commands(run),
+        "case.toml": keep_case(case, run.case, run.pair, folder),
+        "commands.txt": commands_text(run, case, result),
     }
     if result.per_phi:
         rows, table = list(result.per_phi), run.pair.vocabulary.tick_table
@@ -41,7 +37,7 @@ def write_documents(run: Run, case: Case, result: Result, env: dict[str, object]
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(report_page(result, bundle_files(folder, result)), encoding="utf-8")
     actions = [
-        Action(f"#{side.name.lower()}-{i}", title, _portable(run, ran.command), wrote)
+        Action(f"#{side.name.lower()}-{i}", title, portable(run, ran.command), wrote)
         for i, (side, title, ran, wrote) in enumerate(run.ran)
     ]
     compared = [name for name in _listing(run) if not any(name in a.wrote for a in actions)]
@@ -57,23 +53,3 @@ def _listing(run: Run) -> list[str]:
     """The files of the bundle so far."""
     paths = (p.relative_to(run.folder) for p in run.folder.rglob("*") if p.is_file())
     return sorted(p.as_posix() for p in paths if p.parts[0] != "work")
-
-
-def _commands(run: Run) -> str:
-    """What was run, as it can be run again from the bundle's folder with both programs on the PATH."""
-    lines = ["# what was asked", shlex.join(run.options.asked_as), "", "# what that ran"]
-    lines += [shlex.join(_portable(run, ran.command)) for _, _, ran, _ in run.ran]
-    return "\n".join(lines) + "\n"
-
-
-def _portable(run: Run, command: tuple[str, ...]) -> list[str]:
-    """A command without this machine's paths: programs and files by their names, outputs as they lie in the bundle."""
-    words = []
-    for word in command:
-        if word.startswith(f"{run.folder}/"):
-            words.append(word.removeprefix(f"{run.folder}/"))
-        elif word == python():
-            words.append("python")
-        else:
-            words.append(Path(word).name if word.startswith("/") else word)
-    return words

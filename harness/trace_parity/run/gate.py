@@ -140,7 +140,7 @@ def _key(case: Case, options: Options, known: dict[str, Any]) -> str:
         options.preflight,
         sorted(options.waive),
         options.render_images,
-        [(file.name, file.text, file.command) for file in case.files],
+        [(file.name, file.text, file.command, file.path) for file in case.files],
     )
 
 

@@ -19,7 +19,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_pixels, without_outputs
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import FILE, STDOUT, Program, Programs, check_readable
-from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder
+from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder, with_context
 from trace_parity.pair.tolerances import with_rules
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.compare import compare
@@ -40,6 +40,9 @@ from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
 from trace_parity.trace.infer import infer_vocabulary
 from trace_parity.trace.precision import with_precision
+
+MOST_EXCERPTS = 12
+"""Variables whose source is kept with the lines around it."""
 
 
 def run_case(pair: Pair, case: Case, options: Options, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
@@ -120,7 +123,12 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
 def _sources(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
     folders = {name: program_folder(side.source_folder, side.trace) for name, side in programs.sides.items()}
     known = tuple((name, folder) for name, folder in folders.items() if folder is not None)
-    return _sources_of(known, tuple((v.scope, v.name) for v in result.variables))
+    found = _sources_of(known, tuple((v.scope, v.name) for v in result.variables))
+    shown = [f"{d.scope}.{d.variable}" for d in (result.first_divergence,) if d is not None]
+    if result.blame is not None:
+        shown += [f"{f.scope}.{f.variable}" for f in result.blame.findings if f.is_cause]
+    excerpts = dict.fromkeys(name for name in shown if name in found)
+    return {**found, **{name: with_context(dict(known), found[name]) for name in list(excerpts)[:MOST_EXCERPTS]}}
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,78 @@
+"""Who is wrong, and what to do next: the end of a verdict in two lines."""
+
+from __future__ import annotations
+
+from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.headline import cause_of, explains
+from trace_parity.errors import Exit
+from trace_parity.result.result import Result
+
+SIDES = ("C", "PY")
+
+
+def who(result: Result) -> str:
+    """Which program is wrong, and in what; empty where the result does not tell."""
+    if result.exit_code != Exit.DIVERGENCE:
+        return ""
+    if result.settings:
+        return "the programs resolve the command line to different settings"
+    known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
+    if known is not None:
+        return f"{known.side} shows its known quirk {known.id}"
+    blame = result.blame
+    if blame is None:
+        return ""
+    if not blame.equations_checked:
+        return "not known: the logs hold no output of an equation together with its inputs"
+    cause = cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
+    if cause is None or cause.kind == "unexplained":
+        name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
+        return f"neither program breaks an equation{name}"
+    return _accused(cause, blame.final)
+
+
+def _accused(cause: BlameFinding, final: str) -> str:
+    names = ", ".join([cause.variable, *cause.together])
+    what = f"prints {names} wrong, but computes on with the right value" if cause.manner == "probe" else ""
+    share = explains(cause, final)
+    side = "both programs" if cause.side == "both" else cause.side
+    return (what and f"{side} {what}") or f"{side}, in {names}" + (f", which {share}" if share else "")
+
+
+def next_step(result: Result) -> str:
+    """What to do next, as a command where there is one; empty in parity."""
+    if result.exit_code == Exit.PARITY:
+        return ""
+    if result.exit_code == Exit.DIVERGENCE:
+        return _after_divergence(result)
+    if result.exit_code == Exit.STALE_WAIVER:
+        return "remove the --waive options that are listed as stale or expired"
+    if result.exit_code == Exit.UNREADABLE:
+        unreadable = any(log.unreadable for log in result.logs.values())
+        return (
+            "correct these lines; --lenient compares the others"
+            if unreadable
+            else "write the whole log and compare again"
+        )
+    if result.exit_code == Exit.SHAPE_MISMATCH:
+        return "make both programs print the same number of values"
+    return "make both programs print what is listed as missing"
+
+
+def _after_divergence(result: Result) -> str:
+    if result.settings:
+        return "correct how the program with the wrong setting reads it; the numbers differ because of it"
+    known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
+    if known is not None:
+        return f"{known.remedy}, or pass --waive {known.id}"
+    blame, first = result.blame, result.first_divergence
+    cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
+    if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":
+        return f"trace-diff explain {first.variable}" if first is not None else ""
+    names = " ".join(dict.fromkeys([cause.variable, *cause.together]))
+    line = result.sources.get(f"{cause.scope}.{cause.variable}", {}).get(cause.side)
+    if line is not None:
+        return f"correct {line.path}:{line.line}"
+    if result.bundle and cause.side == "PY":
+        return f"trace-diff inject {result.bundle} {names}"
+    return f"trace-diff explain {cause.variable}"

@@ -1,0 +1,50 @@
+"""Places for a reader: the loops with more than one iteration, always; those with one never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trace_parity.result.result import Result
+
+
+class Places:
+    """How the places of one result are written; `loops` are the loops that are named, outermost first."""
+
+    def __init__(self, result: Result) -> None:
+        self.loops = result.loops or _telling(result)
+
+    def short(self, place: str) -> str:
+        """`step=3 i=0 …` without the loops that have one iteration; what is no place stays as it is."""
+        words = place.split(" ")
+        if not self.loops or not all("=" in word for word in words):
+            return place
+        return " ".join(w for w in words if w.partition("=")[0] in self.loops) or place
+
+    def sentence(self, text: str) -> str:
+        """A sentence with the place in brackets, as a headline has it, shortened in the same way."""
+        head, bracket, rest = text.partition(" (")
+        place, end, tail = rest.partition(")")
+        return f"{head} ({self.short(place)}){tail}" if bracket and end and "=" in place else text
+
+
+def _telling(result: Result) -> tuple[str, ...]:
+    """For a result that does not name them: loops that are seen at a second index, or at another than 0."""
+    seen: dict[str, set[int]] = {}
+    places = [v.worst_at for v in result.variables]
+    if result.blame is not None:
+        places += [f.place for f in result.blame.findings]
+    indices = [pair for place in places for pair in _indices(place)]
+    for loop, index in (*indices, *(pair for d in result.divergences for pair in d.loops.items())):
+        seen.setdefault(loop, set()).add(index)
+    for row in result.per_phi:
+        for loop in seen:
+            if isinstance(row.get(loop), int):
+                seen[loop].add(row[loop])
+    return tuple(loop for loop, indices in seen.items() if indices != {0})
+
+
+def _indices(place: str) -> Iterable[tuple[str, int]]:
+    for word in place.split(" "):
+        loop, _, index = word.partition("=")
+        if index.isdecimal():
+            yield loop, int(index)
