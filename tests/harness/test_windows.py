@@ -31,7 +31,7 @@ from trace_parity.trace import native, read_trace
 from trace_parity.trace.interpreted import Interpreted
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.log_source import LogSource
-from trace_parity.trace.names import Names
+from trace_parity.trace.names import Names, known_slots
 from trace_parity.trace.number import NotANumberError, parse_number
 from trace_parity.trace.scanner import Scanner
 
@@ -302,8 +302,7 @@ def scanned(path: Path, piece: int, *, compiled: bool) -> Any:
     if not compiled:
         scanner._scan.close()
         scanner._scan = Interpreted(names, "C", False)
-        for name, key in names.known():
-            scanner._scan.learn(name, key)
+        scanner._scan.learn(known_slots(names.vocabulary))
     found = []
     while not scanner.ended:
         rows = scanner.read(piece)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,8 @@ from trace_parity.trace.rows import Rows, empty, joined
 
 PIECE = 1 << 21
 FIRST_PIECE = 1 << 16
+THREADS_FROM = 1 << 22
+"""Bytes of both logs from which a second thread is worth its start."""
 MANY_WAITING = 2_000_000
 """Numbers waiting for their counterpart at once beyond which the result says so: they take some 40 bytes each."""
 
@@ -215,10 +218,15 @@ def read_abreast(
     """Once through both logs; the side that is behind is read first. Raises BeginAgainError."""
     amount = min(piece, FIRST_PIECE)
     whole = max(1, sum(source.size for source in sources))
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="scan") as pool:
+    with ExitStack() as stack:
+        pool: ThreadPoolExecutor | None = None
         while not all(source.ended for source in sources):
             chosen = _behind(sources, windows)
-            if len(chosen) == 2 and amount == piece:  # first C alone, whose names come in its order
+            if (
+                len(chosen) == 2 and amount == piece and whole > THREADS_FROM
+            ):  # first C alone, whose names come in its order
+                if pool is None:
+                    pool = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="scan"))
                 # The second thread leaves Python's lock while the compiled part scans.
                 beside = pool.submit(sources[1].read, amount)
                 fresh = [sources[0].read(amount), beside.result()]

@@ -113,6 +113,19 @@ class Vocabulary:
             return candidates[-1], None
         return self._unlisted(name, present), None
 
+    @cached_property
+    def known_names(self) -> tuple[tuple[str, Key, int, Alias | None], ...]:
+        """Every name at the loops of every scope: which of `variables` it is there, and the alias that leads to it."""
+        where = {variable.id: i for i, variable in enumerate(self.variables)}
+        names = [*dict.fromkeys(v.name for v in self.variables), *self.aliases]
+        made = []
+        for loops in dict.fromkeys(scope.loops for scope in self.scopes.values()):
+            key = self.key(dict.fromkeys(loops, 0))
+            for name in names:
+                variable, alias = self.find(name, key)
+                made.append((name, key, where[variable.id], alias))
+        return tuple(made)
+
     def _target(self, alias: Alias, present: tuple[str, ...]) -> Variable:
         targets = self.named(alias.of)
         return next((v for v in targets if v.scope.loops == present), targets[-1])

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from trace_parity.pair.vocabulary import Key
-from trace_parity.trace.names import Names, mask_of
+from trace_parity.trace.names import Known, Names, mask_of
 from trace_parity.trace.piece import Piece
 from trace_parity.trace.reader import SIDES
 from trace_parity.trace.rows import ALIASED, WHOLE, RowList
@@ -28,15 +28,11 @@ class Interpreted:
         self._keys: dict[bytes, tuple[Key, int] | None] = {}
         self._used: set[tuple[bytes, int]] = set()
 
-    def learn(self, name: str, key: Key) -> None:
+    def learn(self, known: Known) -> None:
         """See Lines."""
-        slot = self.names.slot(name, key)
-        self._slots[name.encode(), mask_of(key)] = (
-            slot.variable,
-            slot.first,
-            ALIASED if slot.aliased else 0,
-            slot.factor,
-        )
+        for name, mask, slot in known:
+            flags = ALIASED if slot.aliased else 0
+            self._slots[name.encode(), mask] = (slot.variable, slot.first, flags, slot.factor)
 
     def _key(self, prefix: bytes) -> tuple[Key, int] | None:
         """The key of a line that begins so; None when it is not plain."""

@@ -19,7 +19,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trace_parity.trace.number import NotANumberError, Parsed, looks_numeric, parse_number, split_numbers
+from trace_parity.trace.number import (
+    NotANumberError,
+    Parsed,
+    looks_numeric,
+    parse_number,
+    split_numbers,
+    without_keywords,
+)
 
 _BEGINS = re.compile(r"TRACE_(C|PY)(?=[\[:_\s]|$)")
 _TODAY = re.compile(r"TRACE_(C|PY)(?:\[([^\]]*)\])?:\s+(\S+)((?:\s+\S+)+)\s*$")
@@ -168,6 +175,7 @@ class _Form:
         """`name=1 2 3`, `name = [1, 2, 3]`, `name=part:1 part:2`, `name=text`."""
         if _MARK.match(text):
             return
+        text = without_keywords(text)
         name, equals, rest = text.partition("=")
         name, rest = name.strip(), rest.strip()
         if not equals or not _NAME.fullmatch(name):
@@ -219,7 +227,7 @@ class _Form:
 
     def _groups(self, text: str, within: str) -> bool:
         """`name 1 2 other 3`, `name=1 other=(2, 3)`: indices and values; False when it is nothing of the sort."""
-        words = split_numbers(_EQUALS.sub(" ", text))
+        words = split_numbers(_EQUALS.sub(" ", without_keywords(text)))
         groups: list[tuple[str, list[str]]] = []
         for word in words:
             if _NAME.fullmatch(word) and not looks_numeric(word.strip("|")):

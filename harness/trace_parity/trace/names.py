@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
+from trace_parity.pair.vocabulary import ABSENT, Alias, Key, Variable, Vocabulary
 
 MOST_NAMES = 65536
 """How many names a scanner learns; lines of further ones are read one by one, which is slow but right."""
@@ -53,17 +53,35 @@ class Names:
     def slot(self, name: str, key: Key) -> Slot:
         """What `name` stands for at the loops of `key`."""
         variable, alias = self.vocabulary.find(name, key)
-        first, factor = (0, 1.0) if alias is None else (alias.component or 0, alias.factor)
-        return Slot(self.number(variable), first, alias is not None, factor)
+        return _slot(self.number(variable), alias)
 
-    def known(self) -> Iterable[tuple[str, Key]]:
-        """Every name of the vocabulary at the loops of every scope."""
-        vocabulary = self.vocabulary
-        names = [*dict.fromkeys(v.name for v in vocabulary.variables), *vocabulary.aliases]
-        for loops in dict.fromkeys(scope.loops for scope in vocabulary.scopes.values()):
-            key = vocabulary.key(dict.fromkeys(loops, 0))
-            for name in names:
-                yield name, key
+
+Known = tuple[tuple[str, int, Slot], ...]
+"""Names, the loops that they stand in as a mask, and what they are there."""
+
+
+def known_slots(vocabulary: Vocabulary) -> Known:
+    """Every name of the vocabulary at the loops of every scope; its variables are numbered first, in their order."""
+    made: Known | None = vocabulary.__dict__.get("_known_slots")
+    if made is None:
+        made = tuple(
+            (name, mask_of(key), _slot(variable, alias))
+            for name, key, variable, alias in vocabulary.known_names
+            if is_plain(name)
+        )
+        vocabulary.__dict__["_known_slots"] = made  # as functools.cached_property keeps what it made
+    return made
+
+
+def _slot(variable: int, alias: Alias | None) -> Slot:
+    if alias is None:
+        return Slot(variable, 0, False, 1.0)
+    return Slot(variable, alias.component or 0, True, alias.factor)
+
+
+def is_plain(name: str) -> bool:
+    """Whether scanners may find the name on a plain line."""
+    return name.isascii() and name.isprintable() and " " not in name
 
 
 def mask_of(key: Key) -> int:

@@ -54,7 +54,7 @@ def library() -> Any:
         "ts_free": (None, (context,)),
         "ts_powers": (None, (ct.POINTER(ct.c_uint64),)),
         "ts_number": (ct.c_int, (ct.POINTER(ct.c_char_p), ct.POINTER(ct.c_double), ct.POINTER(ct.c_int))),
-        "ts_add_slot": (ct.c_int, (context, ct.c_char_p, u32, u32, u32, u32, ct.c_double)),
+        "ts_add_slots": (ct.c_int, (context, u32, ct.c_char_p, *[ct.POINTER(u32)] * 4, ct.POINTER(ct.c_double))),
         "ts_used": (ct.c_int, (context, u32)),
         "ts_scan": (None, (context, ct.c_void_p, ct.c_size_t, u32, ct.POINTER(Found))),
     }

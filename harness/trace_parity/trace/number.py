@@ -98,7 +98,7 @@ def split_numbers(text: str) -> list[str]:
     """
     if not any(c in text for c in "[](),;"):
         return text.split()
-    text = _CALL.sub("", _KEYWORD.sub("", _NAN_CALL.sub(r"\1", text)))
+    text = _CALL.sub("", without_keywords(_NAN_CALL.sub(r"\1", text)))
     made, depth = [], 0
     for i, c in enumerate(text):
         if c in "[(":
@@ -115,6 +115,11 @@ def split_numbers(text: str) -> list[str]:
     if depth:
         raise NotANumberError("a bracket is not closed", "print each value on one line")
     return "".join(made).split()
+
+
+def without_keywords(text: str) -> str:
+    """A tensor as it is printed, without `dtype=...` and the like."""
+    return _KEYWORD.sub("", text) if "=" in text else text
 
 
 def looks_numeric(word: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trace_parity.pair.vocabulary import Key
+from trace_parity.trace.names import Known
 from trace_parity.trace.rows import Rows
 
 Texts = tuple[bytes, npt.NDArray[np.int64]]
@@ -19,8 +19,8 @@ Sink = Callable[[Rows, Texts], None]
 class Lines(Protocol):
     """What reads the plain lines of a piece of a log."""
 
-    def learn(self, name: str, key: Key) -> None:
-        """A name may stand on plain lines."""
+    def learn(self, known: Known) -> None:
+        """Names may stand on plain lines."""
 
     def scan(self, buffer: bytearray, length: int) -> Piece:
         """The plain lines of a piece, which ends with a newline."""

@@ -62,8 +62,8 @@ static int widen_slots(ts_context *x) {
 
 ts_context *ts_new(uint32_t n_loops, const char *const *loops);
 void ts_free(ts_context *x);
-int ts_add_slot(ts_context *x, const char *name, uint32_t mask, uint32_t variable, uint32_t first, uint32_t flags,
-                double factor);
+int ts_add_slots(ts_context *x, uint32_t count, const char *names, const uint32_t *mask, const uint32_t *variable,
+                 const uint32_t *first, const uint32_t *flags, const double *factor);
 int ts_used(const ts_context *x, uint32_t slot);
 void ts_scan(ts_context *x, const char *text, size_t length, uint32_t wanted, ts_found *out);
 
@@ -96,15 +96,19 @@ ts_context *ts_new(uint32_t n_loops, const char *const *loops) {
     return x;
 }
 
-/* Say what a name stands for on lines in the loops of `mask`. */
-int ts_add_slot(ts_context *x, const char *name, uint32_t mask, uint32_t variable, uint32_t first, uint32_t flags,
-                double factor) {
-    if (x->n_slots == x->cap_slots && !widen_slots(x)) return 0;
-    char *copy = copy_of(name);
-    if (copy == NULL) return 0;
-    x->slots[x->n_slots] = (ts_slot){copy, strlen(name), mask, variable, first, flags, 0, factor};
-    x->used[x->n_slots] = 0;
-    put_slot(x, x->n_slots++);
+/* Say what names, each with its 0, stand for on lines in the loops of `mask`. */
+int ts_add_slots(ts_context *x, uint32_t count, const char *names, const uint32_t *mask, const uint32_t *variable,
+                 const uint32_t *first, const uint32_t *flags, const double *factor) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (x->n_slots == x->cap_slots && !widen_slots(x)) return 0;
+        char *copy = copy_of(names);
+        if (copy == NULL) return 0;
+        size_t length = strlen(names);
+        x->slots[x->n_slots] = (ts_slot){copy, length, mask[i], variable[i], first[i], flags[i], 0, factor[i]};
+        x->used[x->n_slots] = 0;
+        put_slot(x, x->n_slots++);
+        names += length + 1;
+    }
     return 1;
 }
 

@@ -7,6 +7,7 @@ Both take plain lines of today's form themselves and leave every other trace lin
 from __future__ import annotations
 
 import ctypes as ct
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from trace_parity.trace import native
 from trace_parity.trace.interpreted import Interpreted
 from trace_parity.trace.lines import looks_cut
 from trace_parity.trace.log_file import LogFile
-from trace_parity.trace.names import MOST_NAMES, Names, mask_of
+from trace_parity.trace.names import MOST_NAMES, Known, Names, is_plain, known_slots, mask_of
 from trace_parity.trace.number import EXACT_DIGITS
 from trace_parity.trace.piece import Lines, Piece, Sink, Texts
 from trace_parity.trace.reader import SIDES, LineReader, Value
@@ -43,11 +44,11 @@ class Scanner:
         self._stream = log.open()
         self._buffer, self._fill, self._base = bytearray(), 0, 0
         self._ended = False
-        self._learned: set[tuple[str, int]] = set()
         self._sink = sink
         self._scan = _scanner(names, accepted, sink is not None)
-        for name, key in names.known():
-            self._learn(name, key)
+        known = known_slots(names.vocabulary)
+        self._learned = {one[:2] for one in known}
+        self._scan.learn(known)
 
     @property
     def position(self) -> int:
@@ -145,10 +146,9 @@ class Scanner:
 
     def _learn(self, name: str, key: Key) -> None:
         wanted = (name, mask_of(key))
-        plain = name.isascii() and name.isprintable() and " " not in name
-        if plain and wanted not in self._learned and len(self._learned) < MOST_NAMES:
+        if wanted not in self._learned and is_plain(name) and len(self._learned) < MOST_NAMES:
             self._learned.add(wanted)
-            self._scan.learn(name, key)
+            self._scan.learn(((*wanted, self.names.slot(name, key)),))
 
     def finish(self) -> None:
         """Complete `table` once all has been read. Raises HarnessError for the lines of several ranks."""
@@ -204,6 +204,21 @@ def _scanner(names: Names, accepted: str, texts: bool) -> Lines:
     return Interpreted(names, accepted, texts)
 
 
+@lru_cache(maxsize=16)
+def _packed(known: Known) -> tuple[Any, ...]:
+    """Names and what they are as the compiled part takes them."""
+    slots = [slot for _, _, slot in known]
+    u32, n = ct.c_uint32, len(known)
+    return (
+        b"".join(name.encode() + b"\0" for name, _, _ in known),
+        (u32 * n)(*(mask for _, mask, _ in known)),
+        (u32 * n)(*(slot.variable for slot in slots)),
+        (u32 * n)(*(slot.first for slot in slots)),
+        (u32 * n)(*(ALIASED if slot.aliased else 0 for slot in slots)),
+        (ct.c_double * n)(*(slot.factor for slot in slots)),
+    )
+
+
 class _Compiled:
     """Plain lines by the compiled scanner."""
 
@@ -219,13 +234,12 @@ class _Compiled:
         self._room = -1
         self._arrays: dict[str, Any] = {}
 
-    def learn(self, name: str, key: Key) -> None:
+    def learn(self, known: Known) -> None:
         """See Lines."""
-        slot, mask = self.names.slot(name, key), mask_of(key)
-        flags = ALIASED if slot.aliased else 0
-        if not self.lib.ts_add_slot(self._context, name.encode(), mask, slot.variable, slot.first, flags, slot.factor):
+        packed = _packed(known)
+        if not self.lib.ts_add_slots(self._context, len(known), *packed):
             raise MemoryError
-        self._slots.append((name, mask, slot.aliased))
+        self._slots += [(name, mask, slot.aliased) for name, mask, slot in known]
 
     def _make_room(self, length: int) -> None:
         """The shortest row is `TRACE_C: a 1` and its newline, the shortest number ` 1`, the shortest line `TRACE_`."""
