@@ -78,3 +78,53 @@ def test_a_waiver_of_another_quirk_explains_nothing() -> None:
     with pytest.raises(HarnessError, match="no quirk 'phi'") as caught:
         result(LEAKY, GOOD, ("phi",))
     assert caught.value.code == Exit.USAGE
+
+
+def of(log: str, *names: str) -> str:
+    """The lines of a log that are of these variables."""
+    return "".join(line + "\n" for line in log.splitlines() if any(f": {name} " in line for name in names))
+
+
+def scaled(log: str, name: str, tick: int, factor: float) -> str:
+    """The log with the numbers of one variable at one tick of phi multiplied."""
+    made = []
+    for line in log.splitlines():
+        if f": {name} " in line and f"phi_tic={tick} " in line:
+            head, _, words = line.partition(f"{name} ")
+            line = f"{head}{name} {' '.join(f'{float(word) * factor:.17g}' for word in words.split())}"
+        made.append(line + "\n")
+    return "".join(made)
+
+
+@pytest.mark.parametrize("variable", ["rot_a_angstroms", "rot_b_angstroms", "rot_c_angstroms", "hkl_frac"])
+@pytest.mark.parametrize("factor", [1.23, 1 + 1e-5, 0.5, -1.0])
+def test_in_partial_logs_a_wrong_value_of_the_other_side_is_not_waived(variable: str, factor: float) -> None:
+    leaky, good = of(LEAKY, "phi_deg", variable), of(GOOD, "phi_deg", variable)
+    assert result(leaky, good, ("phi-carryover",)).exit_code == Exit.PARITY
+    found = result(leaky, scaled(good, variable, 0, factor), ("phi-carryover",))
+    assert found.exit_code == Exit.DIVERGENCE
+    assert f"left over after waivers: {variable}" in found.headline
+
+
+def test_what_too_few_ticks_cannot_check_is_not_waived() -> None:
+    leaky, good = (
+        "".join(
+            line + "\n"
+            for line in of(log, "phi_deg", "rot_b_angstroms").splitlines()
+            if any(f"phi_tic={tick} " in line for tick in (0, 1, 9))
+        )
+        for log in (LEAKY, GOOD)
+    )
+    assert result(leaky, good, ("phi-carryover",)).exit_code == Exit.DIVERGENCE
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.23])
+def test_where_one_log_lacks_the_inputs_the_other_says_what_is_right(factor: float) -> None:
+    names = ("phi_deg", "rot_b_angstroms")
+    partial = scaled(of(GOOD, *names), "rot_b_angstroms", 0, factor)
+    found = result(LEAKY, partial, ("phi-carryover",))
+    if factor == 1.0:  # what PY's log lacks stays missing
+        assert found.exit_code == Exit.NOTHING_TO_COMPARE
+        assert found.headline.startswith("waived phi-carryover")
+    else:
+        assert found.exit_code == Exit.DIVERGENCE

@@ -58,7 +58,10 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     culprits_found = culprits_of_both(c, py, *by_side)
     for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
         for accused in all_accused:
-            placed.append(_accusation("introduced", name, accused, side))
+            made = _accusation("introduced", name, accused, side)
+            if made.finding.quirk and not _other_is_right(accused, py if side is c else c):
+                made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))
+            placed.append(made)
             settled |= {(accused.variable, o.key) for o in accused.outcomes}
     for accused in culprits(c, {i: found["both"] for i, found in guilty.items()}):
         placed.append(_accusation("self-inconsistent", "both", accused, c))
@@ -172,6 +175,26 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
     )
     expected = {o.key: o.expected for o in accused.outcomes}
     return Placed(vocabulary.order(variable, first.key, 0), finding, accused.variable, expected)
+
+
+def _other_is_right(accused: Accused, other: Side) -> bool:
+    """Whether the other log obeys the equation where this one shows a quirk, or has the value that it should have.
+
+    The rest of the difference would be waived with the quirk.
+    """
+    theirs, tolerance = other.found[accused.equation.id].outcomes, other.view.variables[accused.variable].tolerance
+    for outcome in accused.outcomes:
+        if (own := theirs.get(outcome.key)) is not None:
+            if not own.ok:
+                return False
+            continue
+        value = other.view.at(accused.variable, outcome.key)
+        limit = max(outcome.permitted, tolerance.rtol + tolerance.floor) * outcome.scale
+        if value is None:  # a value that is missing hides nothing
+            continue
+        if value.shape != outcome.expected.shape or not np.sqrt(np.sum((value - outcome.expected) ** 2)) <= limit:
+            return False
+    return True
 
 
 def _quirk_too(quirk: str, broken: Sequence[Outcome], domain: Domain) -> str:

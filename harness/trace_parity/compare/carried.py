@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from trace_parity.compare.align import Alignment
 from trace_parity.pair.quirk_ledger import Quirk, Stale
 from trace_parity.pair.vocabulary import Key
 from trace_parity.trace.table import TraceTable
 
+Floats = npt.NDArray[np.float64]
+
 EVEN = 0.05
 """A difference of the sides that varies by less than this part of itself over the ticks is the same at all of them."""
+
+
+NEAREST = 4
+"""Ticks from which the value of another one is predicted."""
+PREDICTS = 1e-3
+"""Where the ticks predict a value worse than this, relatively, they say nothing of it."""
+
+
+def _through(ticks: Sequence[tuple[float, Floats]], at: float) -> Floats:
+    """The value at `at` of the polynomial through the ticks (Lagrange)."""
+    total = np.zeros_like(ticks[0][1])
+    for i, (x, value) in enumerate(ticks):
+        weight = math.prod((at - other) / (x - other) for j, (other, _) in enumerate(ticks) if j != i)
+        total = total + weight * value
+    return total
 
 
 class Ticks:
@@ -32,6 +53,25 @@ class Ticks:
         others = {k[self.place]: v for k, v in self._alike(key) if k != key}
         same = [tick for tick, value in others.items() if value == own]
         return max(same) if own is not None and same and (len(others) == 1 or len(same) < len(others)) else None
+
+    def is_predicted(self, key: Key, at: Callable[[Key], float], rtol: float) -> bool:
+        """Whether the value at `key` continues those of the nearest ticks, `at` being the quantity that they go by.
+
+        A polynomial through four ticks predicts it; that through three says how well. False where they do not predict
+        it to PREDICTS, or where there are fewer ticks: what cannot be checked is no evidence.
+        """
+        own = np.asarray(self.vectors.get(key, ()))
+        others = [(at(k), np.asarray(v)) for k, v in self._alike(key) if k != key and len(v) == len(own)]
+        there = at(key)
+        near = [(x, v) for x, v in others if math.isfinite(x) and x != there] if math.isfinite(there) else []
+        near = sorted(near, key=lambda tick: abs(tick[0] - there))[:NEAREST]
+        if len(near) < NEAREST or len({x for x, _ in near}) < NEAREST:
+            return False
+        with np.errstate(all="ignore"):
+            three, four = (_through(near[:n], there) for n in (NEAREST - 1, NEAREST))
+            size = max(float(np.linalg.norm(own)), float(np.linalg.norm(four)))
+            doubt = 4 * float(np.linalg.norm(four - three)) + rtol * size
+            return bool(doubt <= PREDICTS * size and np.linalg.norm(own - four) <= doubt)
 
     def _alike(self, key: Key) -> Iterator[tuple[Key, tuple[float, ...]]]:
         rest = (key[: self.place], key[self.place + 1 :])

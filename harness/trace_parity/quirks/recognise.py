@@ -30,7 +30,8 @@ __all__ = ["Quirk", "QuirkFinding", "find_quirks", "name_unexplained", "quirks_o
 class QuirkFinding:
     """A quirk seen in a comparison: at how many places, and what the first shows.
 
-    `whole`: the variables all of whose divergent numbers show its signature.
+    `whole`: the variables all of whose divergent numbers show its signature, with the other side's as its other ticks
+    predict them: only for these the quirk explains the difference.
     """
 
     quirk: Quirk
@@ -95,12 +96,15 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
         }
         divergent = [r for r in divergent if r.row.id.key not in elsewhere]
     places: dict[tuple[Key, str], str] = {}
-    for judged, evidence in (
+    unchecked: set[str] = set()
+    for judged, evidence, is_checked in (
         _stale(alignment, divergent, quirk.side, signature)
         if isinstance(signature, Stale)
         else _fallen_back(alignment, divergent, quirk.side, signature)
     ):
         places.setdefault((judged.row.id.key, judged.row.variable.name), evidence)
+        if not is_checked:
+            unchecked.add(judged.row.variable.name)
     if not places:
         return None
     first = judgement.first.row
@@ -110,11 +114,18 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
         next(iter(places.values())),
         (first.id.key, first.variable.name) in places,
         _downstream(alignment.vocabulary, judgement, set(names)),
-        tuple(n for n in names if {(r.row.id.key, n) for r in divergent if r.row.variable.name == n} <= places.keys()),
+        tuple(
+            n
+            for n in names
+            if n not in unchecked
+            and {(r.row.id.key, n) for r in divergent if r.row.variable.name == n} <= places.keys()
+        ),
     )
 
 
-def _stale(alignment: Alignment, divergent: list[Judged], side: str, signature: Stale) -> Iterator[tuple[Judged, str]]:
+def _stale(
+    alignment: Alignment, divergent: list[Judged], side: str, signature: Stale
+) -> Iterator[tuple[Judged, str, bool]]:
     seen: set[tuple[Key, str]] = set()
     place_of_loop = alignment.vocabulary.loops.index(signature.loop)
 
@@ -129,12 +140,25 @@ def _stale(alignment: Alignment, divergent: list[Judged], side: str, signature: 
         place = (judged.row.id.key, judged.row.variable.name)
         if place not in seen and (evidence := _evidence(alignment, judged, side, signature, ticks)):
             seen.add(place)
-            yield judged, evidence
+            yield judged, evidence, _is_predicted(alignment, judged, side, signature, ticks)
+
+
+def _is_predicted(
+    alignment: Alignment, judged: Judged, side: str, signature: Stale, ticks: Callable[[TraceTable, str], Ticks]
+) -> bool:
+    """Whether the other side's value is the one that its own other ticks predict."""
+    witness = alignment.py if side == "C" else alignment.c
+    condition = next((v.id for v in alignment.vocabulary.named(signature.when_variable)), "")
+    return ticks(witness, judged.row.id.variable).is_predicted(
+        judged.row.id.key,
+        lambda key: value if (value := witness.value(key, condition)) is not None else math.nan,
+        signature.rtol,
+    )
 
 
 def _fallen_back(
     alignment: Alignment, divergent: list[Judged], side: str, signature: Fallback
-) -> list[tuple[Judged, str]]:
+) -> list[tuple[Judged, str, bool]]:
     """The divergent rows, if all of them are of a side that fell back for good; else none."""
     suspect, witness = (alignment.c, alignment.py) if side == "C" else (alignment.py, alignment.c)
     found = []
@@ -147,7 +171,7 @@ def _fallen_back(
             return []
         name, other = judged.row.variable.name, witness.side
         told = f"{name} of {side} is {read:.{signature.digits}g}, a number as it is read; {other} has computed one"
-        found.append((judged, told))
+        found.append((judged, told, True))
     if not found:
         return []
     vocabulary = alignment.vocabulary
