@@ -99,3 +99,15 @@ def test_a_case_that_names_its_pixels_keeps_them(trace_diff: Cli, tmp_path: Path
     done = trace_diff("run", "my.toml", "--no-preflight", "--no-images", "--format", "json")
     case = json.loads(done.stdout)["case"]
     assert (case["pixels"], case["picked"]) == ([[8, 8]], [])
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html", "markdown", "junit", "github", "sarif"])
+def test_two_black_images_are_warned_of_in_every_form(trace_diff: Cli, tmp_path: Path, form: str) -> None:
+    (tmp_path / "c.log").write_text("TRACE_C: F_latt 1\n")
+    (tmp_path / "py.log").write_text("TRACE_PY: F_latt 1\n")
+    for name in ("c.bin", "py.bin"):
+        np.zeros((4, 4), "<f4").tofile(tmp_path / name)
+    words = ["c.log", "py.log", "--c-image", "c.bin", "--py-image", "py.bin", "--shape", "4,4"]
+    done = trace_diff("compare", *words, "--format", f"{form}:out")
+    assert done.returncode == 0
+    assert "both images are zero everywhere" in (tmp_path / "out").read_text()

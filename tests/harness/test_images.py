@@ -67,6 +67,25 @@ def test_bright_pixels_are_held_to_themselves_and_faint_ones_to_the_maximum() ->
     assert compare(zero, c).pixels_beyond == 3
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (100, 100)])
+@pytest.mark.parametrize("wrong", ["one", "all"])
+def test_a_hot_pixel_does_not_hide_faint_ones(shape: tuple[int, int], wrong: str) -> None:
+    c = (RNG.random(shape) * 1e-3 + 5e-4).astype(np.float32)
+    c[2, 3] = 1e10
+    py = c.copy()
+    hit = (c < 1) if wrong == "all" else (np.indices(shape) == np.array([2, 4]).reshape(2, 1, 1)).all(axis=0)
+    py[hit] *= 5
+    assert compare(c, py).pixels_beyond == hit.sum()
+    assert compare(c, py).max_rel_diff == pytest.approx(4, rel=1e-6)
+    assert compare(c, c).pixels_beyond == 0
+
+
+def test_remnants_under_bright_spots_are_held_to_the_spots() -> None:
+    c = (RNG.random((100, 100)) * 1e-12).astype(np.float32)
+    c[::5, ::5] = 1.0
+    assert compare(c, c * np.float32(1.5) * (c < 0.5) + c * (c > 0.5)).pixels_beyond == 0
+
+
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.bin"
     RNG.random(12).astype("<f4").tofile(path)

@@ -40,6 +40,26 @@ class ImageMetrics:
     pixels_beyond: int
     not_finite: int
 
+    @property
+    def warning(self) -> str:
+        """What is said of two images that are zero everywhere: a picture that was never made looks so, too."""
+        return "both images are zero everywhere: that they agree says nothing" if self.max_c == self.max_py == 0 else ""
+
+
+HOT = 1e4
+"""One hot pixel does not make all others faint: floors go by the maximum, or by so many times the brightness that 99 %
+of the pixels with light do not reach, where that is less."""
+
+
+def floor_scale(image: npt.NDArray[np.float64]) -> float:
+    """What the floor of an image's tolerance is a fraction of."""
+    size = np.abs(image)
+    lit = size[size > 0]
+    if not lit.size:
+        return 0.0
+    at = int(0.99 * (lit.size - 1))
+    return min(float(lit.max()), HOT * float(np.partition(lit, at)[at]))
+
 
 def read_image(path: Path, shape: tuple[int, int]) -> Image:
     """The raw float32 image (slow, fast) at `path`. Raises HarnessError: exit 5 unreadable, 4 another size."""
@@ -60,17 +80,17 @@ def read_image(path: Path, shape: tuple[int, int]) -> Image:
 def compare_images(c: Image, py: Image, tolerance: ImageTolerance, rtol: float | None = None) -> ImageMetrics:
     """Correlation, errors and sums in float64.
 
-    `max_rel_diff` is over the pixels that are not faint; `pixels_beyond` counts those that differ by more than the
-    tolerance allows (`rtol` replaces its relative part), and those that are not finite on either side.
+    `max_rel_diff` is over the pixels that are not faint (`floor_scale`); `pixels_beyond` counts those that differ by
+    more than the tolerance allows (`rtol` replaces its relative part), and those that are not finite on either side.
     """
     a, b = c.astype(np.float64), py.astype(np.float64)
     finite = np.isfinite(a) & np.isfinite(b)
     a, b = np.where(finite, a, 0.0), np.where(finite, b, 0.0)
     diff = np.abs(a - b)
     slow, fast = np.unravel_index(int(np.argmax(diff)), diff.shape)
-    top = float(np.abs(a).max())
-    allowed = np.maximum((tolerance.rtol if rtol is None else rtol) * np.abs(a), tolerance.floor * top)
-    measurable = (np.abs(a) * tolerance.rtol >= tolerance.floor * top) & (a != 0)
+    floor = tolerance.floor * floor_scale(a)
+    allowed = np.maximum((tolerance.rtol if rtol is None else rtol) * np.abs(a), floor)
+    measurable = (np.abs(a) * tolerance.rtol >= floor) & (a != 0)
     relative = diff[measurable] / np.abs(a[measurable])
     sum_c, sum_py = float(a.sum()), float(b.sum())
     return ImageMetrics(
@@ -85,7 +105,7 @@ def compare_images(c: Image, py: Image, tolerance: ImageTolerance, rtol: float |
         sum_c=sum_c,
         sum_py=sum_py,
         sum_ratio=sum_py / sum_c if sum_c else float("nan"),
-        max_c=top,
+        max_c=float(np.abs(a).max()),
         max_py=float(np.abs(b).max()),
         pixels_differing=int((diff > 0).sum()),
         pixels_beyond=int(((diff > allowed) | ~finite).sum()),

@@ -114,7 +114,9 @@ class Alias:
 
 @dataclass(frozen=True)
 class ImageTolerance:
-    """Pixels agree to `rtol` of themselves or, where they are faint, to `floor` of the image's maximum."""
+    """Pixels agree to `rtol` of themselves or, where they are faint, to `floor` of the image's maximum.
+
+    A few hot pixels do not count as the maximum (compare/images.py, `floor_scale`)."""
 
     rtol: float
     floor: float

@@ -29,6 +29,8 @@ def render(result: Result) -> str:
     verdict = ElementTree.SubElement(suite, "testcase", classname=result.case.id, name="verdict")
     if broken:
         ElementTree.SubElement(verdict, "failure", message=clean(result.headline), type=result.verdict)
+    if result.images is not None and result.images.warning:
+        ElementTree.SubElement(verdict, "system-out").text = f"warning: {result.images.warning}"
     for variable in result.variables:
         _case(suite, result.case.id, variable, waived)
     return document(suite)

@@ -144,7 +144,7 @@ def _images(result: Result) -> list[str]:
             f"{short(m.max_abs_diff)} photons at (slow {m.max_abs_at[0]}, fast {m.max_abs_at[1]}): "
             f"C {full(m.max_abs_c)}, PY {full(m.max_abs_py)}",
         ),
-        ("largest relative difference (pixels above 1e-6 of the maximum)", short(m.max_rel_diff)),
+        ("largest relative difference (of pixels that are not faint)", short(m.max_rel_diff)),
         ("sum PY / sum C", f"{m.sum_ratio:.15g}"),
         ("sum C, sum PY", f"{full(m.sum_c)}, {full(m.sum_py)}"),
         ("maximum C, PY", f"{full(m.max_c)}, {full(m.max_py)}"),

@@ -33,7 +33,9 @@ class Verdict:
         return dataclasses.replace(self, code=code, name=name, headline=headline)
 
     def with_images(self, images: ImageMetrics) -> Verdict:
-        """Traced pixels in parity do not pass two images that differ."""
+        """Traced pixels in parity do not pass two images that differ; two that are black are no evidence."""
+        if images.warning:
+            return self._now(self.code, self.name, f"{self.headline}; {images.warning}")
         if not images.pixels_beyond or self.code not in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
             return self
         slow, fast = images.max_abs_at
