@@ -6,7 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 At = tuple[str, str]
@@ -19,11 +19,12 @@ OLD_NAMES = {"k_frac": ("hkl_frac", 1), "F_cell_nearest": ("F_cell", 0)}
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a log and what it says; `lost`: a trace line that no reader can understand."""
+    """One line of a log and what it says, from component `first` on; `lost`: no reader can understand it."""
 
     text: str
     says: tuple[tuple[At, tuple[float | str, ...]], ...] = ()
     lost: bool = False
+    first: int = 0
 
 
 @dataclass
@@ -39,23 +40,28 @@ class Log:
     @property
     def lost(self) -> bool:
         """Whether a line cannot be read, or two lines contradict each other."""
-        held: dict[At, tuple[float | str, ...]] = {}
-        contradicts = any(
-            held.setdefault(at, values)[: len(values)] != values[: len(held[at])]
-            for line in self.lines
-            for at, values in line.says
-        )
+        held: Held = {}
+        contradicts = any(held.setdefault(number, value) != value for line in self.lines for number, value in _of(line))
         return contradicts or any(line.lost for line in self.lines)
 
     @property
-    def values(self) -> Values:
+    def held(self) -> Held:
         """What the lines say together."""
-        held: Values = {}
+        made: Held = {}
         for line in self.lines:
-            for at, values in line.says:
-                if len(values) > len(held.get(at, ())):
-                    held[at] = values
-        return held
+            for number, value in _of(line):
+                made.setdefault(number, value)
+        return made
+
+
+Held = dict[tuple[At, int], float | str]
+"""Numbers and words by place, name and component."""
+
+
+def _of(line: Line) -> Iterator[tuple[tuple[At, int], float | str]]:
+    for at, values in line.says:
+        for i, value in enumerate(values, start=line.first):
+            yield (at, i), value
 
 
 def values_of(rng: random.Random) -> Values:
@@ -104,18 +110,18 @@ def changed(values: Values, rng: random.Random) -> Values:
     return made
 
 
-def same(c: Values, py: Values) -> bool | None:
+def same(c: Held, py: Held) -> bool | None:
     """Whether two logs hold the same within tolerance; None where tolerances of variables would have to say it."""
-    if c.keys() != py.keys() or any(len(values) != len(py[at]) for at, values in c.items()):
+    if c.keys() != py.keys():
         return False
     doubt = False
-    for at, values in c.items():
-        for a, b in zip(values, py[at], strict=True):
-            if a == b:
-                continue
-            if isinstance(a, str) or isinstance(b, str) or a % 1 == 0 == b % 1 or abs(a - b) > 1e-3 * abs(a):
-                return False
-            doubt |= abs(a - b) > 1e-9 * abs(a)
+    for number, a in c.items():
+        b = py[number]
+        if a == b:
+            continue
+        if isinstance(a, str) or isinstance(b, str) or a % 1 == 0 == b % 1 or abs(a - b) > 1e-3 * abs(a):
+            return False
+        doubt |= abs(a - b) > 1e-9 * abs(a)
     return None if doubt else True
 
 
@@ -276,7 +282,8 @@ def mutate(log: Log, rng: random.Random) -> None:
                     value, wrong = values[component], rng.random() < 0.3
                     assert isinstance(value, float)
                     shown = value + 1 if wrong else value
-                    made = Line(f"TRACE_{side}{place[0]}: {name} {shown:.17g}", lost=wrong)
+                    says = ((place, (shown,)),)
+                    made = Line(f"TRACE_{side}{place[0]}: {name} {shown:.17g}", says, first=component)
                     lines.insert(rng.randrange(len(lines) + 1), made)
 
     def index() -> None:

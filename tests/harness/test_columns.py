@@ -51,7 +51,7 @@ def test_columns_hold_what_the_logs_hold(tmp_path: Path, seed: int) -> None:
     vocabulary, file = shipped().vocabulary, tmp_path / "rows.parquet"
     paths = random_logs(tmp_path, seed)
     text = compare_files(*paths, vocabulary, lenient=True, piece=500)
-    write_columns(file, paths, vocabulary)
+    write_columns(file, paths, vocabulary, (None, None))
     for path, side in zip(paths, ("C", "PY"), strict=True):
         wanted, found = read_trace(path, side, vocabulary, lenient=True), read_any(file, side, vocabulary, lenient=True)
         assert plain(found) == plain(wanted)

@@ -83,8 +83,10 @@ class Words:
 @click.option("--stream/--no-stream", default=None, hidden=True, expose_value=False, callback=_notice_stream)
 @click.option(
     "--sides",
+    "--side",
     metavar="A,B",
-    help="Whose lines to take from each log, for two logs of one side: --sides C,C. [default: C,PY]",
+    help="Whose lines to take from each log: --sides C,C for two logs of one side, --sides C,PY for logs whose lines "
+    "begin `TRACE:` and do not say it.",
 )
 @click.option("--rank", metavar="N", help="Take the lines of one rank, from logs that several wrote into.")
 @click.option(
@@ -170,7 +172,7 @@ def _compare(words: Words, pair: Pair, options: Options, images: ImagePair | Non
         if words.columns is not None:
             from trace_parity.trace.column_writer import write_columns
 
-            write_columns(words.columns, words.logs, vocabulary, options.rank)
+            write_columns(words.columns, words.logs, vocabulary, found.read_as)
     if sum(found.numbers) > options.whole_numbers:  # that small logs are held needs no word
         for text in found.notes:
             note(text)

@@ -26,6 +26,7 @@ class Coverage:
     py_unreadable: int
     missing: tuple[str, ...]  # one line per variable, worst first
     holds: bool
+    elsewhere: str = ""  # that the logs are of different places
 
     @property
     def unreadable(self) -> int:
@@ -35,9 +36,10 @@ class Coverage:
 
 def check_coverage(found: Comparison, tables: Sequence[TraceTable]) -> Coverage:
     """Whether enough was compared for a verdict of parity to mean something."""
+    elsewhere = "".join(_elsewhere(found))
     lines = [
+        *([elsewhere] if elsewhere else []),
         *_unreadable(tables),
-        *_elsewhere(found),
         *_against_contract(found),
         *_one_sided(found),
         *_of_wrong_size(found, tables),
@@ -51,6 +53,7 @@ def check_coverage(found: Comparison, tables: Sequence[TraceTable]) -> Coverage:
         py_unreadable=tables[1].unreadable_lines,
         missing=missing,
         holds=found.compared > 0 and not missing,
+        elsewhere=elsewhere,
     )
 
 

@@ -12,6 +12,7 @@ from trace_parity.compare.sites import SITE_DEPTH, Site
 from trace_parity.compare.tally import Kept
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.trace.reader import Taken
 from trace_parity.trace.table import RowId, TraceTable
 
 MOST_MISMATCHES = 1000
@@ -21,7 +22,8 @@ MOST_MISMATCHES = 1000
 class Found:
     """What two logs have in common. `read` gives their rows in memory, of some sites or (None) all.
 
-    `nothing` says of each log why it has no number, where it has none.
+    `nothing` says of each log why it has no number, where it has none; `read_as` whose lines were taken from each, and
+    how, where it is a log.
     """
 
     comparison: Comparison
@@ -31,6 +33,7 @@ class Found:
     read: Callable[[Collection[Site] | None], Alignment]
     nothing: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = field(default=())
+    read_as: tuple[tuple[str, Taken] | None, tuple[str, Taken] | None] = (None, None)
 
     @property
     def vocabulary(self) -> Vocabulary:

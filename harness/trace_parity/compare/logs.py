@@ -29,6 +29,7 @@ from trace_parity.pair.vocabulary import Variable, Vocabulary
 from trace_parity.trace.log_source import LogSource
 from trace_parity.trace.names import Names
 from trace_parity.trace.reader import SIDES, unreadable_lines
+from trace_parity.trace.repeats import numbering_of, what_to_do
 from trace_parity.trace.rows import Rows
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 
@@ -106,7 +107,7 @@ def open_source(path: Path, side: str, vocabulary: Vocabulary, options: Options)
 def _compare(
     sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, options: Options, progress: Progress
 ) -> Found:
-    depth, notes = site_depth(vocabulary), list[str]()
+    depth, notes, repeats = site_depth(vocabulary), list[str](), _Repeats(sources, vocabulary)
     noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
     while True:
         names = Names(vocabulary, unlisted)
@@ -120,22 +121,25 @@ def _compare(
                 for source in sources:
                     source.begin(names)
             read_abreast(sources, windows, progress, options.piece)
+            whole = [source.finish() for source in sources]
+            if not all(whole):
+                continue
+            windows.finish()
         except BeginAgainError as why:
             depth = 0
             notes.append(f"every row was held in memory, since {why}")
             continue
-        whole = [source.finish() for source in sources]
-        if all(whole) and (noting or not _needs_largest(names.variables)):
+        if comparison.contradictions and repeats.are_numbered():
+            continue
+        if noting or not _needs_largest(names.variables):
             break
-        if all(whole):  # now that the names are known, their order is, too
-            noting = True
-            met = with_places(vocabulary, [source.table.variables for source in sources])
-            unlisted = [variable for variable in met.values() if not variable.listed]
-    windows.finish()
+        noting = True  # now that the names are known, their order is, too
+        met = with_places(vocabulary, [source.table.variables for source in sources])
+        unlisted = [variable for variable in met.values() if not variable.listed]
     if windows.most_waiting > MANY_WAITING:
         notes.append(f"the logs are in different orders: {windows.most_waiting} numbers waited at once")
     tables = (sources[0].table, sources[1].table)
-    _refuse_contradictions(comparison.contradictions, sources, names)
+    _refuse_contradictions(comparison.contradictions, sources, names, repeats.hint)
     for table in tables:
         if table.unreadable and not options.lenient:
             raise unreadable_lines(table)
@@ -145,8 +149,38 @@ def _compare(
         c, py = (source.in_memory(sites) for source in sources)
         return align(c, py, vocabulary)
 
+    read_as = tuple((s.taken, s.how) if isinstance(s, LogSource) else None for s in sources)
     nothing = tuple("" if side.numbers else s.nothing() for side, s in zip(comparison.sides, sources, strict=True))
-    return Found(comparison, tables, row_of, last_differs, read, (nothing[0], nothing[1]), tuple(notes))
+    return Found(comparison, tables, row_of, last_differs, read, (nothing[0], nothing[1]), tuple(notes), read_as)  # type: ignore[arg-type]
+
+
+class _Repeats:
+    """Blocks that the logs repeat without an index: numbered once, where their count allows it."""
+
+    def __init__(self, sources: Sequence[Source], vocabulary: Vocabulary) -> None:
+        self.sources, self.vocabulary = sources, vocabulary
+        self.hint = _ONCE
+        self._tried = False
+
+    def are_numbered(self) -> bool:
+        """Whether the logs, which contradict themselves, are now read with numbers for their repeats."""
+        logs = [source for source in self.sources if isinstance(source, LogSource)]
+        if self._tried or len(logs) < len(self.sources) or not self.vocabulary.repeats:
+            return False
+        self._tried = True
+        repeated = [found for log in logs if (found := log.repeated()) is not None]
+        if len(repeated) < len(logs):
+            return False
+        numbering = numbering_of(repeated, self.vocabulary)
+        if numbering is None:
+            self.hint = what_to_do(repeated, self.vocabulary)
+            return False
+        for log in logs:
+            log.number(numbering)
+        return True
+
+
+_ONCE = "print each value once per index of its loops, with the loops' indices in the brackets"
 
 
 def _needs_largest(variables: Iterable[Variable]) -> bool:
@@ -160,7 +194,7 @@ def _note_largest(sources: Sequence[Source], comparison: Comparison, piece: int)
             comparison.scales.note_largest(source.read(piece))
 
 
-def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Source], names: Names) -> None:
+def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Source], names: Names, hint: str) -> None:
     """Lines that give a number another value than an earlier line are unreadable."""
     for side, source in enumerate(sources):
         of_side = [c for c in found if c.side == side]
@@ -176,7 +210,7 @@ def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Sou
                     lines.get(one.later, f"{variable.name} {later}"),
                     f"{variable.name}{component} stands twice at {names.vocabulary.describe(one.key)}: {earlier} on "
                     f"line {one.earlier[0]}, now {later}",
-                    "print each value once per index of its loops, with the loops' indices in the brackets",
+                    hint,
                 )
             )
         source.table.unreadable.sort(key=lambda u: u.line)

@@ -68,6 +68,8 @@ class Vocabulary:
     nests_inside: int = 0
     loop_sizes: Mapping[str, int | str] = field(default_factory=dict)
     focus: tuple[str, ...] = ()  # the loops that a case picks places in
+    index_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # `pixel 0 0`: the loops it is of
+    repeats: tuple[str, ...] = ()  # the loops that number blocks which a log repeats without an index
 
     @cached_property
     def _by_name(self) -> dict[str, list[Variable]]:
@@ -190,6 +192,8 @@ def build_vocabulary(data: Mapping[str, Any], where: str) -> Vocabulary:
         nests=nests,
         nests_inside=loops.index(inside) + 1 if inside else _around(scopes.values(), nests),
         loop_sizes=_sizes(top, loops),
+        index_names=_index_names(top, loops),
+        repeats=_loops_of(top, "repeats", loops),
     )
     top.finish()
     _check(made, where)
@@ -206,6 +210,23 @@ def _sizes(top: Table, loops: tuple[str, ...]) -> dict[str, int | str]:
         if not isinstance(size, (int, str)) or isinstance(size, bool):
             raise given.wrong(loop, size, "a whole number, or the name of the variable that holds it")
     return sizes
+
+
+def _index_names(top: Table, loops: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    table = top.table("index_names")
+    made = {} if table is None else {name: _loops_of(table, name, loops) for name in table.data}
+    if table is not None:
+        table.finish()
+    return made
+
+
+def _loops_of(table: Table, name: str, loops: tuple[str, ...]) -> tuple[str, ...]:
+    """A list of loops of the vocabulary."""
+    given = table.words(name)
+    for loop in given:
+        if loop not in loops:
+            raise table.wrong(name, list(given), f"loops of {list(loops)}", nearest(loop, loops))
+    return given
 
 
 def _entries(top: Table) -> list[Table]:

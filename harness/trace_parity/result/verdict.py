@@ -100,14 +100,16 @@ def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, qu
     comparison = found.comparison
     cut, mismatches = cut_off(comparison, found.tables, found.last_differs), found.mismatches()
     problems = (*mismatches, *coverage.missing)
-    if cut is not None:
+    if cut is not None and not coverage.elsewhere:
         return Verdict(Exit.UNREADABLE, "unreadable", cut, (cut, *problems))
     if mismatches:
         return Verdict(Exit.SHAPE_MISMATCH, "shapes differ", mismatches[0], problems)
     if first is not None:
         number = f"{comparison.divergent} of {coverage.compared} numbers differ"
         known = "" if quirk is None else f": known quirk {quirk}"
-        return Verdict(Exit.DIVERGENCE, "divergence", f"first at {first[0]} ({first[1]}){known}; {number}", problems)
+        before = f"{coverage.elsewhere}; " if coverage.elsewhere else ""
+        headline = f"{before}first at {first[0]} ({first[1]}){known}; {number}"
+        return Verdict(Exit.DIVERGENCE, "divergence", headline, problems)
     if coverage.unreadable:
         headline = f"{coverage.unreadable} trace lines could not be read; of the rest {coverage.compared} numbers agree"
         return Verdict(Exit.UNREADABLE, "unreadable", headline, problems)

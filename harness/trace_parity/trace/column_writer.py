@@ -14,17 +14,25 @@ from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.names import Names
 from trace_parity.trace.parquet import METADATA, about, arrow, is_columns, schema
 from trace_parity.trace.piece import Texts
-from trace_parity.trace.reader import SIDES
+from trace_parity.trace.reader import SIDES, Taken
 from trace_parity.trace.rows import Rows, spread
 from trace_parity.trace.scanner import Scanner
-from trace_parity.trace.table import TraceTable
 
 GROUP_ROWS = 65536
 _PIECE = 1 << 20
 
 
-def write_columns(path: Path, logs: tuple[Path, Path], vocabulary: Vocabulary, rank: str | None = None) -> None:
-    """Write all rows of both logs. Raises HarnessError (exit 2 for a file that holds columns already)."""
+ReadAs = tuple[str, Taken]
+"""Whose lines are taken from a log, and how."""
+
+
+def write_columns(
+    path: Path, logs: tuple[Path, Path], vocabulary: Vocabulary, read_as: tuple[ReadAs | None, ReadAs | None]
+) -> None:
+    """Write all rows of both logs, read as a comparison has read them (`Found.read_as`).
+
+    Raises HarnessError (exit 2 for a file that holds columns already).
+    """
     for log in logs:
         if is_columns(log):
             raise HarnessError(
@@ -32,8 +40,8 @@ def write_columns(path: Path, logs: tuple[Path, Path], vocabulary: Vocabulary, r
             )
     writer = ColumnWriter(path, vocabulary)
     try:
-        for side, log in zip(SIDES, logs, strict=True):
-            writer.take(log, side, rank)
+        for side, log, known in zip(SIDES, logs, read_as, strict=True):
+            writer.take(log, side, known or (side, Taken()))
         writer.finish()
     finally:
         writer.abandon()
@@ -54,36 +62,25 @@ class ColumnWriter:
         except OSError as error:
             raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(path)) from error
 
-    def take(self, log: Path, side: str, rank: str | None) -> None:
-        """All rows of one log; of the other side's lines where it has no others."""
+    def take(self, log: Path, side: str, read_as: ReadAs) -> None:
+        """All rows of one log."""
         file = LogFile(log)
-        try:
-            table = self._scan(file, side, side, rank)
-            if table is None:
-                table = self._scan(file, SIDES[1 - SIDES.index(side)], side, rank)
-        finally:
-            file.close()
-        assert table is not None
-        self.about[side] = about(table)
-
-    def _scan(self, file: LogFile, accepted: str, side: str, rank: str | None) -> TraceTable | None:
-        """None when the log has no line of that side, but some of the other."""
-        scanner = Scanner(file, accepted, self.names, rank, sink=lambda rows, texts: self._put(side, rows, texts))
+        scanner = Scanner(
+            file, read_as[0], self.names, read_as[1], sink=lambda rows, texts: self._put(side, rows, texts)
+        )
         try:
             while not scanner.ended:
                 scanner.read(_PIECE)
                 if sum(map(len, self.waiting)) >= GROUP_ROWS:
                     self._write(side)
-            if not scanner.has_own and scanner.has_others and accepted == side:
-                return None
             scanner.finish()
             scanner.table.variables.update({v.id: v for v in self.names.variables if v.unit == "text"})
-            if accepted != side:
-                scanner.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {side}"
         finally:
             scanner.close()
+            file.close()
         self._write(side)
-        return scanner.table
+        scanner.table.side = side
+        self.about[side] = about(scanner.table)
 
     def _put(self, side: str, rows: Rows, texts: Texts) -> None:
         pa, count = self.pa, rows.numbers

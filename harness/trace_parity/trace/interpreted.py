@@ -61,7 +61,7 @@ class Interpreted:
         others = offset = number = 0
         values, words = rows.values, list[bytes]()
         for number, line in enumerate(bytes(buffer[: length - 1]).split(b"\n"), start=1):
-            if b"TRACE_" in line:
+            if b"TRACE" in line:
                 match = plain(line) if line.startswith(self._begins) else None
                 key = self._key(match[1]) if match is not None else None
                 slot = slots.get((match[2], key[1])) if match is not None and key is not None else None

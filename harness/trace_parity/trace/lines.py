@@ -257,5 +257,5 @@ def _plain_name(name: str) -> bool:
 
 
 def looks_cut(line: str) -> bool:
-    """Whether an unterminated last line may be the start of a trace line that was cut off."""
-    return bool(_BEGINS.match(line)) or (len(line) >= 1 and any(p.startswith(line) for p in ("TRACE_C", "TRACE_PY")))
+    """Whether an unterminated last line may be the start of a trace line that was cut off, behind a prefix or not."""
+    return "TRACE" in line or line.endswith(("T", "TR", "TRA", "TRAC"))

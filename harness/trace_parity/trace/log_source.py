@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.trace.lines import ParsedLine
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.names import Names
-from trace_parity.trace.reader import SIDES, LineReader, read_trace_lines
+from trace_parity.trace.reader import SIDES, LineReader, Taken, Value, read_trace_lines, side_of_others
+from trace_parity.trace.repeats import Numbering, Place, Repeated
 from trace_parity.trace.rows import Rows
 from trace_parity.trace.scanner import Scanner
 from trace_parity.trace.table import TraceTable
 
 _HEAD = 1 << 20
+_MOST_COUNTED = 256 << 20
 
 
 class LogSource:
@@ -35,7 +39,8 @@ class LogSource:
         rank: str | None = None,
         other_side: bool = True,
     ) -> None:
-        self.path, self.side, self.taken, self.vocabulary, self.rank = path, side, taken, vocabulary, rank
+        self.path, self.side, self.taken, self.vocabulary = path, side, taken, vocabulary
+        self.how = Taken(rank, None if other_side else taken)
         self._may_swap, self._swapped = other_side, False
         self.log = LogFile(path)
         self.size = max(1, self.log.size)
@@ -51,7 +56,7 @@ class LogSource:
         """See Source."""
         if self._scanner is not None:
             self._scanner.close()
-        self._scanner = Scanner(self.log, self.taken, names, self.rank)
+        self._scanner = Scanner(self.log, self.taken, names, self.how)
         self.table = self._scanner.table
 
     @property
@@ -74,18 +79,51 @@ class LogSource:
         if not scanner.has_own and scanner.has_others and self._may_swap:
             self.taken, self._may_swap, self._swapped = SIDES[1 - SIDES.index(self.taken)], False, True
             return False
+        if scanner.reader.unsided:
+            other = SIDES[1 - SIDES.index(self.taken)]
+            has = {self.taken: scanner.has_own, other: scanner.has_others}
+            if whose := side_of_others(scanner.reader, str(self.path), has):
+                self.how = replace(self.how, sideless=whose)
+                return False
         scanner.finish()
+        if scanner.reader.sideless_lines:
+            count = scanner.reader.sideless_lines
+            self.table.notes["no side"] = f"{count} lines begin TRACE: and are taken for {self.taken}'s"
+        if self.how.numbering is not None:
+            loops = ", ".join(self.vocabulary.repeats)
+            self.table.notes["repeats"] = (
+                f"{self.how.numbering.count} blocks without an index are numbered by {loops} in the order of the log"
+            )
         if self._swapped:
             self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
         self.table.side = self.side
         return True
+
+    def repeated(self) -> Repeated | None:
+        """How often the log repeats what; None for a log that is too large to be read line by line for it."""
+        if self.size > _MOST_COUNTED:
+            return None
+        found = Repeated()
+        with self.log.guard():
+            reader = LineReader(str(self.path), self.vocabulary, self.how)
+            for number, raw in enumerate(self.log.buffered(), start=1):
+                if b"TRACE" in raw:
+                    for side, parsed, values in reader.read(raw.decode("utf-8", "replace").rstrip("\n"), number):
+                        if side == self.taken:
+                            for place, value in _by_name(parsed, values, self.vocabulary):
+                                found.add(place, value)
+        return found
+
+    def number(self, numbering: Numbering) -> None:
+        """Number the repeats from the next reading on."""
+        self.how = replace(self.how, numbering=numbering)
 
     def texts(self, places: Collection[tuple[int, int, int]]) -> dict[tuple[int, int, int], str]:
         """See Source."""
         lines = self.log.lines_at(sorted({offset for _, offset, _ in places}))
         words: dict[int, list[str]] = {}
         for offset, raw in lines.items():
-            reader = LineReader(str(self.path), self.vocabulary, self.rank)
+            reader = LineReader(str(self.path), self.vocabulary, self.how)
             text = raw.decode("utf-8", "replace").rstrip("\n")
             words[offset] = [
                 value.text for of, _, values in reader.read(text, 0) if of == self.taken for value in values
@@ -99,21 +137,21 @@ class LogSource:
 
     def in_memory(self, sites: Collection[tuple[int, ...]] | None) -> TraceTable:
         """See Source."""
-        if sites is None:
+        if sites is None or self.how.numbering is not None:  # numbered logs are small
             with self.log.guard():
                 lines = io.TextIOWrapper(self.log.buffered(), encoding="utf-8", errors="replace", newline="\n")
                 return self._table(lines)
         return self._of_sites(set(sites))
 
     def _table(self, lines: Iterable[str]) -> TraceTable:
-        table = read_trace_lines(lines, self.taken, str(self.path), self.vocabulary, rank=self.rank)
+        table = read_trace_lines(lines, self.taken, str(self.path), self.vocabulary, how=self.how)
         table.side = self.side
         return table
 
     def _of_sites(self, sites: set[tuple[int, ...]]) -> TraceTable:
         """The lines of these sites and of no site, once each, read again."""
         depth = len(next(iter(sites), (0, 0)))
-        scanner = Scanner(self.log, self.taken, Names(self.vocabulary), self.rank)
+        scanner = Scanner(self.log, self.taken, Names(self.vocabulary), self.how)
         wanted: dict[int, None] = {}
         seen: set[tuple[object, ...]] = set()
         try:
@@ -139,7 +177,7 @@ class LogSource:
         if not table.lines:
             return "the file is empty"
         if self.scanner.reader.prefixes[self.taken].passed_over:
-            return f"no line is of rank {self.rank}"
+            return f"no line is of rank {self.how.rank}"
         if self.scanner.has_others:
             return f"its trace lines are of the other side, none begins TRACE_{self.taken}"
         if table.trace_lines:
@@ -147,7 +185,10 @@ class LogSource:
         with self.log.guard():
             head = self.log.buffered().read(_HEAD)
         if b"TRACE:" in head:
-            return f"{table.lines} lines; those that begin TRACE: do not say their side (TRACE_C or TRACE_PY)"
+            return (
+                f"{table.lines} lines; those that begin TRACE: do not say their side "
+                "(--sides C,PY takes the first log's as C's, the second's as PY's)"
+            )
         form = f"TRACE_{self.taken}: name number ..."
         if b"trace_c" in head.lower() or b"trace_py" in head.lower():
             return f"{table.lines} lines; what looks like trace lines is not written {form}"
@@ -158,6 +199,18 @@ class LogSource:
         if self._scanner is not None:
             self._scanner.close()
         self.log.close()
+
+
+def _by_name(parsed: ParsedLine, values: list[Value], vocabulary: Vocabulary) -> Iterator[tuple[Place, object]]:
+    """Each name of a line with its place and its numbers."""
+    start, key = 0, vocabulary.key(parsed.indices)
+    for name, numbers in parsed.values:
+        if numbers:
+            one = values[start : start + len(numbers)]
+            yield (one[0].variable.id, name, key), tuple(v.number for v in one)
+            start += len(numbers)
+    for value, (name, _) in zip(values[start:], parsed.texts, strict=False):
+        yield (value.variable.id, name, key), value.number
 
 
 def _within(rows: Rows, sites: set[tuple[int, ...]], depth: int) -> list[int]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 _COLOUR = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _BEGINS = re.compile(r"TRACE_(C|PY)(?=[\[:_\s]|$)")
 _WITHIN = re.compile(r"(?<!_)TRACE_(?:C|PY)(?=\[|:\s*[A-Za-z_(\[|]|_[A-Z0-9_]+(?:[:\[]|\s+\S))")
+# `TRACE: a = [1, 2, 3]`, `TRACE: V_cell 12.5`: a value may follow; a message of a log level TRACE has none.
+_SIDELESS = re.compile(r"(?<![\w.])TRACE:(?=\s*[A-Za-z_|][\w|]*(?:\s+[-+.\d\[(]|[^=]*=))")
 _RANK = re.compile(
     r"\[\d+,(\d+)\]<std(?:out|err)>:?"  # Open MPI --tag-output
     r"|\[(?:rank|Rank|RANK)[ :]?(\d+)\]:?"  # PyTorch
@@ -54,6 +56,7 @@ class Found:
     text: str
     prefix: str = ""
     rank: str | None = None
+    sideless: bool = False  # the line does not say whose it is
 
 
 def without_colour(line: str) -> str:
@@ -65,14 +68,16 @@ def find_trace(line: str) -> Found | None:
     """The trace line in one line of a log, or None where there is none. The line has no line end."""
     if _BEGINS.match(line):
         return Found(line)
-    within = _WITHIN.search(line)
+    within, sideless = _WITHIN.search(line), False
+    if within is None:
+        within, sideless = _SIDELESS.search(line), True
     if within is None:
         return None
-    prefix = line[: within.start()]
+    prefix, text = line[: within.start()], line[within.start() :]
     if not prefix.strip(" \t\ufeff"):
-        return Found(line[within.start() :], "indentation" if prefix.strip("\ufeff") else "")
+        return Found(text, "indentation" if prefix.strip("\ufeff") else "", None, sideless)
     rank = _RANK.search(prefix)
-    return Found(line[within.start() :], prefix, next(g for g in rank.groups() if g) if rank else None)
+    return Found(text, prefix, next(g for g in rank.groups() if g) if rank else None, sideless)
 
 
 def pieces(line: str) -> list[str]:

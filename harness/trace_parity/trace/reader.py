@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from trace_parity.trace.lines import BadLineError, ParsedLine, looks_cut, parse_
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.number import Parsed
 from trace_parity.trace.prefix import Prefixes, find_trace, pieces, without_colour
+from trace_parity.trace.repeats import Counted, Numbering
+from trace_parity.trace.sideless import parse_sideless
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 from trace_parity.trace.text_value import text_number, text_variable
 
@@ -34,17 +37,32 @@ class Value(NamedTuple):
     aliased: bool
 
 
-class LineReader:
-    """Reads lines one by one; what a log holds besides numbers is gathered per side in `tables`.
+@dataclass(frozen=True)
+class Taken:
+    """Which lines of a log are taken, and as what.
 
-    `rank` names the one process whose lines are taken from a log of several.
+    `rank`: the one process whose lines are taken from a log of several. `sideless`: whose the lines `TRACE: ...` are,
+    which do not say it; None leaves them out. `numbering`: of blocks that a log repeats without an index.
     """
 
-    def __init__(self, path: str, vocabulary: Vocabulary, rank: str | None = None) -> None:
-        self.path, self.vocabulary, self.rank = path, vocabulary, rank
+    rank: str | None = None
+    sideless: str | None = None
+    numbering: Numbering | None = None
+
+
+ALL = Taken()
+"""All lines that say their side."""
+
+
+class LineReader:
+    """Reads lines one by one; what a log holds besides numbers is gathered per side in `tables`."""
+
+    def __init__(self, path: str, vocabulary: Vocabulary, how: Taken = ALL) -> None:
+        self.path, self.vocabulary, self.rank, self.sideless = path, vocabulary, how.rank, how.sideless
+        self.sideless_lines = self.unsided = 0
+        self._repeats = None if how.numbering is None else Counted(how.numbering)
         self.tables = {side: TraceTable(side, path) for side in SIDES}
         self.prefixes = {side: Prefixes() for side in SIDES}
-        self._named = getattr(vocabulary, "index_names", {})
 
     def read(self, raw: str, number: int) -> Iterator[tuple[str, ParsedLine, list[Value]]]:
         """The trace lines within one line of the log: side, form and numbers. Lines that do not parse are gathered."""
@@ -52,7 +70,14 @@ class LineReader:
             found = find_trace(without_colour(piece))
             if found is None:
                 continue
-            side = "C" if found.text.startswith("TRACE_C") else "PY"
+            text = found.text
+            if found.sideless:
+                if self.sideless is None:
+                    self.unsided += 1
+                    continue
+                side = self.sideless
+            else:
+                side = "C" if text.startswith("TRACE_C") else "PY"
             table, prefixes = self.tables[side], self.prefixes[side]
             if found.rank is not None:
                 prefixes.ranks[found.rank] += 1
@@ -60,17 +85,22 @@ class LineReader:
                     prefixes.passed_over += 1
                     continue
             try:
-                parsed = parse_line(found.text, self.vocabulary.loops, self._named)
+                if found.sideless:
+                    parsed = parse_sideless(text[len("TRACE:") :], side)
+                else:
+                    parsed = parse_line(text, self.vocabulary.loops, self.vocabulary.index_names)
                 if parsed is None:
                     continue
                 values = self._values(parsed, table)
             except BadLineError as error:
+                self.sideless_lines += found.sideless
                 table.last_line = number
                 table.refuse(Unreadable(number, piece, str(error), error.hint))
                 other = SIDES[1 - SIDES.index(side)]
-                if f"TRACE_{other}" in found.text:  # two lines glued into one: lost to both sides
+                if f"TRACE_{other}" in text:  # two lines glued into one: lost to both sides
                     self.tables[other].refuse(Unreadable(number, piece, str(error), error.hint))
                 continue
+            self.sideless_lines += found.sideless
             table.trace_lines += 1
             table.last_line = number
             if found.prefix:
@@ -78,11 +108,13 @@ class LineReader:
             yield side, parsed, values
 
     def _values(self, parsed: ParsedLine, table: TraceTable) -> list[Value]:
-        key = self.vocabulary.key(parsed.indices)
+        key = parsed_key = self.vocabulary.key(parsed.indices)
         found: list[Value] = []
         for name, numbers in parsed.values:
-            variable, alias = self.vocabulary.find(name, key)
+            variable, alias = self.vocabulary.find(name, parsed_key)
             table.variables.setdefault(sys.intern(variable.id), variable)
+            if self._repeats is not None:
+                key = self._repeats.key(variable.id, name, parsed_key)
             first, factor = 0, 1.0
             if alias is not None:
                 table.aliased[name] = read_as(variable, alias)
@@ -92,12 +124,14 @@ class LineReader:
                     number = Parsed(number.value * factor, None)
                 found.append(Value(key, variable, component, text, number, len(found), alias is not None))
         for name, text in parsed.texts:
-            variable, _ = self.vocabulary.find(name, key)
+            variable, _ = self.vocabulary.find(name, parsed_key)
             if variable.listed:
                 raise BadLineError(f"{text.split()[0]!r} is no number", "print numbers with %.17g")
             variable = text_variable(variable)
             table.variables.setdefault(sys.intern(variable.id), variable)
             table.notes[name] = text
+            if self._repeats is not None:
+                key = self._repeats.key(variable.id, name, parsed_key)
             found.append(Value(key, variable, 0, text, text_number(text), len(found), False))
         return found
 
@@ -125,25 +159,44 @@ def read_as(variable: Variable, alias: Alias) -> str:
     return variable.name if alias.component is None else f"{variable.name}[{alias.component}]"
 
 
-def read_trace(
-    path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool = False, rank: str | None = None
-) -> TraceTable:
+def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool = False) -> TraceTable:
     """The trace of `side` ("C" or "PY") in the log at `path`.
 
     Both sides' lines may stand in one file; only the asked side's are taken, unless the file holds nothing but the
-    other side's (a log compared with itself): then those are. Raises HarnessError (exit 5) when the file cannot be
-    read, or when a line begins like a trace line and does not parse and `lenient` is not set.
+    other side's (a log compared with itself): then those are. Lines that do not say their side are of that of all
+    others. Raises HarnessError (exit 5) when the file cannot be read, or when a line begins like a trace line and does
+    not parse and `lenient` is not set.
     """
     log = LogFile(path)
     try:
         with log.guard():
             lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
-            table = read_trace_lines(lines, side, str(path), vocabulary, rank=rank)
+            table, reader = _read(lines, side, str(path), vocabulary, ALL)
+            if reader.unsided and (whose := side_of_others(reader, str(path))):
+                lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+                table, _ = _read(lines, side, str(path), vocabulary, Taken(sideless=whose))
     finally:
         log.close()
     if table.unreadable and not lenient:
         raise unreadable_lines(table)
     return table
+
+
+def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {}) -> str:
+    """Whose the lines are that do not say it, by the log's other lines; empty where there are none.
+
+    `others`: sides that have lines which the reader has not met. Raises HarnessError (exit 5) where both have.
+    """
+    sides = [s for s, t in reader.tables.items() if t.trace_lines or t.unreadable_lines or others.get(s)]
+    if len(sides) > 1:
+        raise HarnessError(
+            Exit.UNREADABLE,
+            f"{reader.unsided} lines begin TRACE: and do not say their side, beside lines of both sides",
+            where=path,
+            expected="TRACE_C: or TRACE_PY:",
+            hint="--sides C,PY takes them for those of the log that they are in",
+        )
+    return sides[0] if sides else ""
 
 
 def unreadable_lines(table: TraceTable) -> HarnessError:
@@ -160,15 +213,21 @@ def unreadable_lines(table: TraceTable) -> HarnessError:
 
 
 def read_trace_lines(
-    lines: Iterable[str], side: str, path: str, vocabulary: Vocabulary, *, rank: str | None = None
+    lines: Iterable[str], side: str, path: str, vocabulary: Vocabulary, *, how: Taken = ALL
 ) -> TraceTable:
     """The trace of `side` among `lines`; unreadable lines are kept in the table."""
-    reader = LineReader(path, vocabulary, rank)
+    return _read(lines, side, path, vocabulary, how)[0]
+
+
+def _read(
+    lines: Iterable[str], side: str, path: str, vocabulary: Vocabulary, how: Taken
+) -> tuple[TraceTable, LineReader]:
+    reader = LineReader(path, vocabulary, how)
     count, raw = 0, "\n"
     for count, raw in enumerate(lines, start=1):
         if count == 1:
             raw = raw.removeprefix("\ufeff")
-        if "TRACE_" not in raw:
+        if "TRACE" not in raw:
             continue
         for of, _, values in reader.read(raw, count):
             _add(reader.tables[of], values, count, raw, vocabulary)
@@ -182,7 +241,7 @@ def read_trace_lines(
         wanted.notes["side"] = f"the log holds only lines of the other side; they are taken as {side}"
     wanted.lines = count
     wanted.unterminated = bool(count) and not raw.endswith("\n") and looks_cut(raw.rstrip("\r"))
-    return wanted
+    return wanted, reader
 
 
 def _add(table: TraceTable, values: list[Value], line: int, raw: str, vocabulary: Vocabulary) -> None:

@@ -2,7 +2,7 @@
  *
  *     TRACE_C[step=3 i=7]: force 2.4647073117176019e-07
  *
- * Any other line with TRACE_ in it (older forms, prefixes, tabs, unknown names, unusual numbers) is left to the caller,
+ * Any other line with TRACE in it (older forms, prefixes, tabs, unknown names, unusual numbers) is left to the caller,
  * who reads it by the one parser there is. */
 #define _GNU_SOURCE
 #include "scan.h"
@@ -245,7 +245,7 @@ void ts_scan(ts_context *x, const char *text, size_t length, uint32_t wanted, ts
             continue;
         }
         const char *stop = memchr(p, '\n', (size_t)(s.end - p));
-        if (memmem(p, (size_t)(stop - p), "TRACE_", 6) != NULL) leave(&s, p, stop);
+        if (memmem(p, (size_t)(stop - p), "TRACE", 5) != NULL) leave(&s, p, stop);
         p = stop + 1;
     }
 }

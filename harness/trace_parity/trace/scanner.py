@@ -20,7 +20,7 @@ from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.names import MOST_NAMES, Known, Names, is_plain, known_slots, mask_of
 from trace_parity.trace.number import EXACT_DIGITS
 from trace_parity.trace.piece import Lines, Piece, Sink, Texts
-from trace_parity.trace.reader import SIDES, LineReader, Value
+from trace_parity.trace.reader import ALL, SIDES, LineReader, Taken, Value
 from trace_parity.trace.rows import ALIASED, WHOLE, RowList, Rows, joined
 
 _SLACK = 1024
@@ -33,12 +33,11 @@ class Scanner:
     `accepted` is the side whose lines are taken.
     """
 
-    def __init__(
-        self, log: LogFile, accepted: str, names: Names, rank: str | None = None, sink: Sink | None = None
-    ) -> None:
+    def __init__(self, log: LogFile, accepted: str, names: Names, how: Taken = ALL, sink: Sink | None = None) -> None:
         self.log, self.accepted, self.names = log, accepted, names
         self.loops = len(names.vocabulary.loops)
-        self.reader = LineReader(str(log.path), names.vocabulary, rank)
+        self.reader = LineReader(str(log.path), names.vocabulary, how)
+        self._numbered = frozenset() if how.numbering is None else how.numbering.variables
         self.table = self.reader.tables[accepted]
         self.lines = self.others = self.taken = self.numbers = 0
         self._stream = log.open()
@@ -47,6 +46,8 @@ class Scanner:
         self._sink = sink
         self._scan = _scanner(names, accepted, sink is not None)
         known = known_slots(names.vocabulary)
+        if self._numbered:  # their lines are counted one by one
+            known = tuple(one for one in known if names.variables[one[2].variable].id not in self._numbered)
         self._learned = {one[:2] for one in known}
         self._scan.learn(known)
 
@@ -119,7 +120,7 @@ class Scanner:
                     continue
                 pos = self._add(rows, values, number, self._base + offset, pos)
                 words += [value.text for value in values]
-                if parsed.plain:
+                if parsed.plain and values[0].variable.id not in self._numbered:
                     self._learn(parsed.values[0][0], self.names.vocabulary.key(parsed.indices))
         made = rows.rows()
         if self._sink is not None and len(made):
@@ -167,8 +168,9 @@ class Scanner:
 
     @property
     def has_own(self) -> bool:
-        """Whether the accepted side has a line in the log."""
-        return bool(self.taken or self.table.trace_lines or self.table.unreadable)
+        """Whether a line of the log says that it is of the accepted side."""
+        lines = self.table.trace_lines + self.table.unreadable_lines - self.reader.sideless_lines
+        return bool(self.taken or lines > 0)
 
     @property
     def has_others(self) -> bool:
