@@ -28,7 +28,7 @@ class Numbering:
     @property
     def count(self) -> int:
         """How often each of the variables stands."""
-        return self.iterations ** len(self.places)
+        return int(self.iterations ** len(self.places))
 
 
 class Counted:
