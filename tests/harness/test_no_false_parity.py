@@ -15,11 +15,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from trace_parity.compare.logs import How, compare_logs
+from trace_parity.compare.logs import compare_logs
+from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.result.compare import Asked, result_of
+from trace_parity.result.compare import result_of
 from trace_parity.result.result import CaseResult
 
 from tests.harness.mutated_logs import changed, log_of, same, saved, values_of
@@ -29,11 +30,11 @@ COLUMNS = 0.03
 """The share of pairs that are also compared as a file of columns."""
 
 
-def exit_code(paths: tuple[Path, Path], how: How) -> int:
+def exit_code(paths: tuple[Path, Path], options: Options) -> int:
     """How a comparison ends."""
     try:
-        with compare_logs(paths, VOCABULARY, Contract(), how) as found:
-            return result_of(found, CaseResult("t", "t"), Asked()).exit_code
+        with compare_logs(paths, VOCABULARY, Contract(), options) as found:
+            return result_of(found, CaseResult("t", "t")).exit_code
     except HarnessError as error:
         return int(error.code)
 
@@ -46,8 +47,8 @@ def check(seed: int, folder: Path) -> int:
     paths = folder / "c.log", folder / "py.log"
     for path, log in zip(paths, logs, strict=True):
         path.write_bytes(saved(log, rng))
-    how = How(lenient=rng.random() < 0.5, piece=300 if rng.random() < 0.2 else 1 << 20)
-    code = exit_code(paths, how)
+    options = Options(lenient=rng.random() < 0.5, piece=300 if rng.random() < 0.2 else 1 << 20)
+    code = exit_code(paths, options)
     what = f"seed {seed}, {logs[0].happened} {logs[1].happened}:"
     alike = same(logs[0].held, logs[1].held)
     lost, cut = any(log.lost for log in logs), any(log.cut for log in logs)
@@ -69,13 +70,13 @@ def as_columns(paths: tuple[Path, Path], code: int, folder: Path, what: str) -> 
     file = folder / "rows.parquet"
     file.unlink(missing_ok=True)
     try:
-        with compare_logs(paths, VOCABULARY, Contract(), How(lenient=True)) as found:
+        with compare_logs(paths, VOCABULARY, Contract(), Options(lenient=True)) as found:
             read_as = found.read_as
         write_columns(file, paths, VOCABULARY, read_as)
     except HarnessError:
         assert code != 0, what
         return
-    ended = exit_code((file, file), How(lenient=True))
+    ended = exit_code((file, file), Options(lenient=True))
     assert (ended == 0) == (code == 0), f"{what} the logs end with {code}, their columns with {ended}"
 
 
@@ -86,7 +87,7 @@ def test_parity_is_said_only_of_logs_that_hold_the_same(seed: int, tmp_path: Pat
 
 def test_the_check_notices_a_false_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The property can fail: a comparison that always says parity is found out within a few pairs."""
-    monkeypatch.setattr("tests.harness.test_no_false_parity.exit_code", lambda paths, how: 0)
+    monkeypatch.setattr("tests.harness.test_no_false_parity.exit_code", lambda paths, options: 0)
 
     def many() -> None:
         for seed in range(30):
