@@ -50,7 +50,7 @@ def unfixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
 
 def test_the_verdict_is_parity(parity: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     done, bundle = parity
-    assert done.stdout.startswith("PARITY  supervisor")
+    assert done.stdout.splitlines()[-1].startswith("PARITY  supervisor")
     metrics = json.loads((bundle / "metrics.json").read_text())
     assert metrics["first_divergence"] is None
     assert metrics["num_divergent"] == 0

@@ -56,7 +56,7 @@ def test_a_setting_that_differs_is_named_before_the_traces(run_with: Runner, tra
     assert json.loads((ran.bundle / "config_py.json").read_text())["curved"] is True
     again = trace_diff("judge", ran.bundle)
     assert again.returncode == 1
-    assert again.stdout.startswith(f"DIVERGENCE  {result.case.id}: {result.settings[0]}")
+    assert again.stdout.splitlines()[-1].startswith(f"DIVERGENCE  {result.case.id}: {result.settings[0]}")
 
 
 def test_a_setting_explains_the_numbers_behind_it(run_with: Runner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,14 @@ def _keep_i_know(context: click.Context, parameter: click.Parameter, value: bool
 
 
 _I_KNOW = f"{__name__}.i_know"
+_DETAIL = f"{__name__}.detail"
+
+
+def _keep_detail(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        before = context.meta.setdefault(_DETAIL, parameter.name)
+        if before != parameter.name:
+            raise HarnessError(Exit.USAGE, "both -v and -q", expected="one of them")
 
 
 def rules_of(words: Sequence[str]) -> tuple[Rule, ...]:
@@ -58,6 +67,24 @@ def gathered(words: Callable[..., Any]) -> Callable[[Callable[[Any], None]], Cal
 def output_options(command: F) -> F:
     """--format, --rtol and --lenient, as every comparing command takes them."""
     for option in (
+        click.option(
+            "-v",
+            "--verbose",
+            "full",
+            is_flag=True,
+            expose_value=False,
+            callback=_keep_detail,
+            help="Text: every finding in full, also of what inherits a difference.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            "verdict",
+            is_flag=True,
+            expose_value=False,
+            callback=_keep_detail,
+            help="Text: the verdict alone, one line.",
+        ),
         click.option(
             "--i-know",
             is_flag=True,
@@ -138,11 +165,34 @@ def emit(
 ) -> None:
     """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
     for form, path in formats:
-        text = renderer(form)(result) if form != "html" or embedded is None else _page(result, embedded)
+        if form == "html" and embedded is not None:
+            text = _page(result, embedded)
+        elif form == "text":
+            text = _text(result, is_shown=path is None)
+        else:
+            text = renderer(form)(result)
         if path is None:
             click.echo(text, nl=False)
             continue
         write_whole(path, text)
+
+
+def _text(result: Result, *, is_shown: bool) -> str:
+    """The verdict as -v and -q ask for it; what a terminal shows is broken at its width, a pipe gets whole lines."""
+    from trace_parity.render import text_form
+
+    context = click.get_current_context(silent=True)
+    text = text_form.render(result, (context.meta.get(_DETAIL) if context is not None else None) or "screen")
+    return folded(text) if is_shown else text
+
+
+def folded(text: str) -> str:
+    """The text with its lines broken at the terminal's width, where standard output is one."""
+    if not sys.stdout.isatty():
+        return text
+    from trace_parity.render.text_form import fold
+
+    return fold(text, shutil.get_terminal_size().columns)
 
 
 def _page(result: Result, embedded: Mapping[str, bytes]) -> str:

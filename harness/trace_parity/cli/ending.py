@@ -38,9 +38,11 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
         kept = notes or ["no bundle was left"]
         code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
         return code, [f"trace-diff: interrupted; {visible(kept[0])}"]
-    if isinstance(error, click.ClickException):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return int(Exit.USAGE), []
+    if isinstance(error, click.ClickException):
+        return int(Exit.USAGE), [visible_lines(_usage(error))]
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED, []
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
@@ -50,6 +52,14 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
             *map(visible, notes),
         ]
     return int(Exit.INTERNAL), [_internal(error, words), *map(visible, notes)]
+
+
+def _usage(error: click.ClickException) -> str:
+    """One line for what is wrong with a command line: the command, the fault, where to look."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    name = context.command_path if context is not None else "trace-diff"
+    what = " ".join(error.format_message().split()).rstrip(".")
+    return f"{name}: {what[:1].lower()}{what[1:]} (hint: {name} --help)"
 
 
 def _internal(error: BaseException, words: Sequence[str]) -> str:

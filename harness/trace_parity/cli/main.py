@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import click
 
 from trace_parity import __version__
 from trace_parity.cli.ending import TerminatedError, ending
+from trace_parity.errors import Exit, HarnessError
 
 COMMANDS = {
     "run": "run both programs on one command line, compare, leave a bundle",
@@ -33,6 +35,9 @@ COMMANDS = {
     "gradcheck": "hold the port's gradients against finite differences",
     "export": "export figures of a bundle",
     "pair": "make a pair's folder from two logs, check one",
+    "explain": "what a variable is, how it is computed, how it is judged",
+    "completion": "print the completion script of bash, zsh or fish",
+    "man": "print the manual page",
 }
 MODULES = {"phi": "table"}
 """Commands that are in the module of another."""
@@ -52,6 +57,19 @@ class LazyGroup(click.Group):
         module = MODULES.get(cmd_name, cmd_name)
         command: click.Command = getattr(import_module(f"trace_parity.cli.{module}"), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand of the first word; an unknown one is refused with the nearest name."""
+        word = args[0]
+        if word in COMMANDS or ctx.resilient_parsing or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(word, COMMANDS, 1)
+        files = word.endswith((".log", ".txt", ".gz")) or "/" in word
+        hint = "trace-diff compare C.log PY.log compares two logs" if files else "trace-diff --help lists the commands"
+        hint = f"did you mean {near[0]}?" if near else hint
+        raise HarnessError(Exit.USAGE, f"no command {word!r}", hint=hint)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table above, without importing anything."""

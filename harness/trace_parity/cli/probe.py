@@ -66,9 +66,9 @@ def probe() -> None:
     """Trace a program that prints no trace, from the names in the pair's probes.toml.
 
     \b
-    trace-diff probe c -o C.log -- 3          the C program with the argument 3
-    trace-diff probe py -o PY.log -- 3        the port
-    trace-diff probe c --list -- 3            each probe, what is not probed, what was never printed
+    trace-diff probe c -o C.log -- 3      the C program with the argument 3
+    trace-diff probe py -o PY.log -- 3    the port
+    trace-diff probe c --list -- 3        probes, writes not probed, never printed
     """
 
 

@@ -38,13 +38,14 @@ def _unevaluated(blame: Blame) -> str:
     return f"; {len(missing)} more {equations} could not be evaluated for lack of {few}"
 
 
-def say(finding: BlameFinding, final: str = "") -> list[str]:
-    """A finding in two to six lines."""
+def say(finding: BlameFinding, final: str = "", *, place: str | None = None) -> list[str]:
+    """A finding in two to six lines; `place` in place of its own, empty for one that need not be repeated."""
     who = {"introduced": f"introduced by {finding.side}", "self-inconsistent": f"inconsistent in {finding.side}"}
     if finding.manner == "probe":
         who = {kind: f"{word}, in print only" for kind, word in who.items()}
-    where = finding.place if finding.count == 1 else f"{finding.count} places, first {finding.place}"
-    lines = [f"{finding.variable}: {who.get(finding.kind, finding.kind)}  ({where})"]
+    first = finding.place if place is None else place
+    where = first if finding.count == 1 else f"{finding.count} places" + (f", first {first}" if first else "")
+    lines = [f"{finding.variable}: {who.get(finding.kind, finding.kind)}" + (f"  ({where})" if where else "")]
     if finding.kind in who:
         section = f"  [model {finding.section}]" if finding.section else ""
         lines.append(f"  breaks    {finding.equation_text}{section}")
@@ -75,30 +76,17 @@ def _quirks(finding: BlameFinding) -> str:
 
 def text(blame: Blame) -> str:
     """Everything, for `trace-diff blame`."""
-    lines = _head(blame)
+    lines = head_lines(blame)
     shown, harmless = folded(blame)
     for finding in shown:
         lines += ["", *say(finding, blame.final)]
     if harmless:
-        lines += ["", *_harmless(blame, harmless)]
+        lines += ["", *harmless_lines(blame, harmless)]
     if blame.missing:
         lines += ["", "could not be asked:", *(f"  {line}" for line in blame.missing)]
     digits = ", ".join(f"{side} {count}" for side, count in blame.digits.items())
     lines += ["", f"significant digits printed, from which the rounding is taken: {digits}"]
     return "\n".join(map(visible, lines)) + "\n"
-
-
-def short_lines(blame: Blame, indent: str = "  ") -> list[str]:
-    """The section of a verdict: headline and findings, without what could not be asked."""
-    lines = _head(blame)
-    shown, harmless = folded(blame)
-    for finding in shown[:SHOWN]:
-        lines += [indent + line for line in say(finding, blame.final)]
-    if len(shown) > SHOWN:
-        lines.append(f"{indent}… and {len(shown) - SHOWN} more (all in result.json)")
-    if harmless:
-        lines += [indent + line for line in _harmless(blame, harmless)]
-    return lines
 
 
 def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:
@@ -108,13 +96,14 @@ def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:
     return [f for f in blame.findings if not f.is_harmless], [f for f in blame.findings if f.is_harmless]
 
 
-def _head(blame: Blame) -> list[str]:
+def head_lines(blame: Blame) -> list[str]:
+    """The first lines of a section on blame: how many equations are broken, settings, the cause."""
     cause = cause_line(blame)
     settings = [f"setting that differs: {line}" for line in blame.settings]
     return [f"{HEADING}: {headline(blame)}", *settings, *([cause] if cause else []), *blame.notes]
 
 
-def _harmless(blame: Blame, findings: list[BlameFinding]) -> list[str]:
+def harmless_lines(blame: Blame, findings: list[BlameFinding]) -> list[str]:
     """A line per finding that moves nothing."""
     lines = [f"harmless, moving less than {100 * HARMLESS:g} % of the difference of {blame.final}:"]
     for f in findings:
@@ -127,7 +116,7 @@ def _harmless(blame: Blame, findings: list[BlameFinding]) -> list[str]:
 
 def markdown(blame: Blame, escape: Callable[[str], str]) -> list[str]:
     """The section of summary.md."""
-    parts = [f"## {HEADING}", *(escape(line.removeprefix(f"{HEADING}: ")) for line in _head(blame))]
+    parts = [f"## {HEADING}", *(escape(line.removeprefix(f"{HEADING}: ")) for line in head_lines(blame))]
     rows = [_row(finding, escape) for finding in blame.findings[:SHOWN]]
     if rows:
         head = ["| variable | kind | side | places | first | equation | residual | rounding | hint |"]

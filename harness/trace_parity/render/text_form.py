@@ -1,37 +1,72 @@
-"""The verdict for a terminal: what a person needs to see first, in plain text."""
+"""The verdict for a terminal, in plain text: the details first, who is wrong and the verdict last.
+
+The place of the first divergence is printed once, as a header; after that only loop indices that differ from it are.
+"""
 
 from __future__ import annotations
 
+import re
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Literal
+
+from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.pair.source_lines import SourceLine
 from trace_parity.printable import visible
-from trace_parity.render.blame_text import short_lines
+from trace_parity.render.blame_text import folded, harmless_lines, head_lines, headline, say
+from trace_parity.render.next_step import next_step, who
 from trace_parity.render.numbers import short, ulps
-from trace_parity.result.result import Divergence, Result
+from trace_parity.result.result import QuirkResult, Result
+
+Detail = Literal["verdict", "screen", "full"]
+"""How much: the last lines alone (-q), what fits on a screen of 24 lines, or all (-v)."""
+_MOST = {"screen": 3, "full": 20}
+"""How many entries of a list are shown."""
 
 
-def render(result: Result) -> str:
-    """A dozen lines: verdict, first divergence, quirk, counts, images."""
-    lines = [f"{result.verdict.upper()}  {result.case.id}: {result.headline}"]
-    if len(result.settings) > 1:
-        lines += ["", *result.settings[:10]]
-        if len(result.settings) > 10:
-            lines.append(f"… and {len(result.settings) - 10} more settings (all in result.json)")
-    if result.first_divergence is not None:
-        lines += ["", *_first(result.first_divergence)]
-    for quirk in result.quirks:
-        lines += ["", f"known quirk {quirk.id} ({quirk.kind}, {quirk.side} side): {quirk.title}"]
-        lines += [f"  seen: {quirk.evidence}", f"  {quirk.downstream} divergent numbers are computed from it"]
-        lines += [f"  {quirk.remedy}"]
-    if result.waivers:
-        lines += ["", *waiver_lines(result)]
-    if result.blame is not None:
-        lines += ["", *short_lines(result.blame)]
-    if result.problems:
-        lines += ["", "not compared:"] if result.exit_code else [""]
-        lines += [f"  {problem}" for problem in result.problems[:10]]
-        if len(result.problems) > 10:
-            lines.append(f"  … and {len(result.problems) - 10} more (all in result.json)")
-    lines += ["", *_counts(result)]
+def render(result: Result, detail: Detail = "screen") -> str:
+    """The text, one line per statement, however long; `fold` breaks the lines for a terminal."""
+    blocks: list[list[str]] = []
+    if detail != "verdict":
+        most = _MOST[detail]
+        blocks = [
+            _head(result),
+            _cut(result.settings, most) if len(result.settings) > 1 else [],
+            _first(result, detail),
+            *(_quirk(quirk, detail) for quirk in result.quirks),
+            waiver_lines(result),
+            _blame(result, result.blame, detail) if result.blame is not None else [],
+            _problems(result, most),
+        ]
+    end = [] if detail == "verdict" else _counts(result, detail)
+    blocks.append([*end, *_verdict(result, detail)])
+    lines = [line for block in blocks if block for line in ("", *block)][1:]
     return "\n".join(map(visible, lines)) + "\n"
+
+
+def fold(text: str, columns: int) -> str:
+    """The text with lines broken at words for a terminal of so many columns, and indented as their values are."""
+    folded_lines = []
+    for line in text.splitlines():
+        if len(line) <= columns:
+            folded_lines.append(line)
+            continue
+        label = _LABEL.match(line)
+        hang = min(label.end() if label else 2, columns // 2)
+        folded_lines += textwrap.wrap(
+            line,
+            columns,
+            subsequent_indent=" " * hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+    return "\n".join(folded_lines) + "\n"
+
+
+_LABEL = re.compile(r" *(?:[\w:.-]+(?: code)?  +)?")
+"""The indent and the label of a line, such as `  differ  `."""
 
 
 def waiver_lines(result: Result) -> list[str]:
@@ -43,33 +78,130 @@ def waiver_lines(result: Result) -> list[str]:
     ]
 
 
-def _first(d: Divergence) -> list[str]:
-    return [
-        f"first divergence: {d.name}" + (f"  [{d.unit}]" if d.unit else ""),
-        f"  where   {d.place}",
-        f"  what    {d.description}",
-        f"  C       {d.c_text}  (line {d.c_line})",
-        f"  PY      {d.py_text}  (line {d.py_line})",
-        f"  differ  {short(d.abs_diff)} absolute, {short(d.rel_diff)} relative, {ulps(d.ulp_diff)} ULP;"
-        f" allowed {short(d.allowed)} ({d.tolerance})",
-        f"  from    {', '.join(d.depends_on) or 'inputs of the run'}",
+def _head(result: Result) -> list[str]:
+    first = result.first_divergence
+    title = result.case.title if result.case.title == result.case.id else f"{result.case.id}: {result.case.title}"
+    return [title, *([f"place: {first.place}"] if first is not None else [])]
+
+
+def _first(result: Result, detail: Detail) -> list[str]:
+    d = result.first_divergence
+    if d is None:
+        return []
+    what = f", {d.description}" if d.description else ""
+    sources = result.sources.get(f"{d.scope}.{d.variable}", {})
+    more = f" relative, {short(d.abs_diff)} absolute, {ulps(d.ulp_diff)} ULP" if detail == "full" else " relative"
+    lines = [
+        f"first divergence: {d.name}" + (f"  [{d.unit}]" if d.unit else "") + what,
+        f"  C       {d.c_text}  (line {d.c_line} of the log)",
+        *_source(sources.get("C")),
+        f"  PY      {d.py_text}  (line {d.py_line} of the log)",
+        *_source(sources.get("PY")),
+        f"  differ  {short(d.rel_diff)}{more}; allowed {short(d.allowed)} ({d.tolerance})",
     ]
+    return [*lines, f"  from    {', '.join(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
 
 
-def _counts(result: Result) -> list[str]:
+def _source(line: SourceLine | None) -> list[str]:
+    return [] if line is None else [f"          {line.path}:{line.line}: {line.text}"]
+
+
+def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:
+    lines = [f"known quirk {quirk.id} ({quirk.kind}, {quirk.side} side): {quirk.title}"]
+    if detail == "full":
+        lines += [f"  seen: {quirk.evidence}", f"  {quirk.downstream} divergent numbers are computed from it"]
+        lines += [f"  {quirk.remedy}"]
+    return lines
+
+
+def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
+    """Which equations are broken: each finding in full, or a line or two per cause and one for what inherits it."""
+    here = result.first_divergence.place if result.first_divergence is not None else ""
+    shown, harmless = folded(blame)
+    if detail == "full":
+        blocks = [say(f, blame.final, place=_changed(f.place, here)) for f in shown]
+        lines = [f"  {line}" for block in blocks[: _MOST[detail]] for line in block]
+        if len(blocks) > _MOST[detail]:
+            lines.append(f"  … and {len(blocks) - _MOST[detail]} more (all in result.json)")
+        return [
+            *head_lines(blame),
+            *lines,
+            *(f"  {line}" for line in (harmless_lines(blame, harmless) if harmless else [])),
+        ]
+    causes = _grouped([f for f in shown if f.is_cause])
+    lines = [f"equations: {headline(blame)}", *(f"  {line}" for line in blame.notes)]
+    for group in causes[: _MOST[detail]]:
+        lines += [f"  {line}" for line in _cause(group, _changed(group[0].place, here))]
+    if len(causes) > _MOST[detail]:
+        lines.append(f"  … and {len(causes) - _MOST[detail]} more; -v shows them")
+    inherited = list(dict.fromkeys(f.variable for f in shown if f.kind == "inherited"))
+    if inherited:
+        lines.append(f"  inherit it: {_few(inherited, 3)}")
+    if harmless:
+        lines.append(f"  harmless: {_few(list(dict.fromkeys(f.variable for f in harmless)), 4)}")
+    return lines
+
+
+def _grouped(causes: Sequence[BlameFinding]) -> list[list[BlameFinding]]:
+    """Findings that say the same of several variables, together."""
+
+    def same(f: BlameFinding) -> tuple[object, ...]:
+        return f.kind, f.side, f.place, f.hint, f.quirk, f.instead, f.count
+
+    return [list(group) for _, group in groupby(causes, key=same)]
+
+
+def _cause(group: Sequence[BlameFinding], place: str) -> list[str]:
+    """What is broken, and a hint: two lines at most."""
+    f = group[0]
+    names = ", ".join(dict.fromkeys(finding.variable for finding in group))
+    at = f" at {place}" if place else ""
+    many = f" ({f.count} places)" if f.count > 1 else ""
+    if f.kind == "unexplained":
+        lines = [f"{names}: no equation explains it{at}{many}"]
+    else:
+        worst = short(max(finding.residual for finding in group))
+        lines = [f"{names}: {f.side} breaks {f.equation_text}{at}{many}, by {worst}"]
+    hints = [*([f"quirk {f.quirk}"] if f.quirk else []), *([f.hint] if f.hint else [])]
+    hints += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
+    return [*lines, *(f"  hint  {hint}" for hint in ["; ".join(hints)] if hint)]
+
+
+def _few(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _changed(place: str, here: str) -> str:
+    """The indices of `place` that differ from those of `here`; empty where none does."""
+    known = set(here.split())
+    words = place.split()
+    return place if "=" not in place else " ".join(word for word in words if word not in known)
+
+
+def _problems(result: Result, most: int) -> list[str]:
+    if not result.problems:
+        return []
+    title = ["not compared:"] if result.exit_code else []
+    return [*title, *(f"  {line}" for line in _cut(result.problems, most))]
+
+
+def _counts(result: Result, detail: Detail) -> list[str]:
     c = result.coverage
+    one_sided = f"; only in C {c.c_only}, only in PY {c.py_only}" if c.c_only or c.py_only or detail == "full" else ""
+    bad = c.c_unreadable + c.py_unreadable
+    unreadable = f", unreadable lines {c.c_unreadable} + {c.py_unreadable}" if bad or detail == "full" else ""
     lines = [
         f"compared {c.compared} numbers of {len([v for v in result.variables if v.compared])} variables: "
-        f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge; "
-        f"only in C {c.c_only}, only in PY {c.py_only}, unreadable lines {c.c_unreadable} + {c.py_unreadable}"
+        f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge{one_sided}{unreadable}; "
+        f"a relative tolerance of {short(result.needed_rtol)} would pass"
     ]
     lines += list(result.precision)
     if result.examined is not None:
         lines.append(str(result.examined))
-    lines += [f"traced pixel {why}" for why in result.case.picked]
-    if result.per_phi:
+    picked = [f"traced pixel {why}" for why in result.case.picked]
+    lines += picked if detail == "full" else _cut(picked, _MOST[detail])
+    if result.per_phi and detail == "full":
         lines.append(f"ticks compared: {len(result.per_phi)}")
-    lines.append(f"smallest relative tolerance that would pass: {short(result.needed_rtol)}")
     image = result.images
     if image is not None:
         slow, fast = image.max_abs_at
@@ -80,5 +212,29 @@ def _counts(result: Result) -> list[str]:
             f"sum ratio {image.sum_ratio:.12g}"
         )
     for side, log in result.logs.items():
-        lines += [f"unreadable in {side}: {line}" for line in log.unreadable[:10]]
+        lines += [f"unreadable in {side}: {line}" for line in _cut(log.unreadable, 10 if detail == "full" else 2)]
     return lines
+
+
+def _verdict(result: Result, detail: Detail) -> list[str]:
+    """Who is wrong, what to do next, and the verdict."""
+    wrong, step = who(result), next_step(result)
+    lines = (
+        []
+        if detail == "verdict"
+        else [*([f"wrong:  {wrong}"] if wrong else []), *([f"next:   {step}"] if step else [])]
+    )
+    return [*lines, f"{result.verdict.upper()}  {result.case.id}: {_headline(result)}"]
+
+
+def _headline(result: Result) -> str:
+    """The headline without the place, which the header has."""
+    first = result.first_divergence
+    return result.headline.replace(f" ({first.place})", "", 1) if first is not None else result.headline
+
+
+def _cut(lines: Sequence[str], most: int) -> list[str]:
+    """The first lines, and how many more there are."""
+    if len(lines) <= most + 1:
+        return list(lines)
+    return [*lines[:most], f"… and {len(lines) - most} more (all in result.json)"]

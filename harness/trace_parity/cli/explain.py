@@ -1,0 +1,25 @@
+"""`trace-diff explain`: all that the pair says of one variable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import folded, pair_option
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+
+
+@click.command(epilog="Exit codes: 0 known, 2 no such variable or pair.")
+@click.argument("variable", metavar="VARIABLE")
+@pair_option
+def explain(pair: Pair, variable: str) -> None:
+    """Print what a variable is: unit, loops, equation, what it depends on, source lines of both programs, tolerance.
+
+    VARIABLE is a name, with its scope where it is computed in several (step.F_latt), or a name that older logs use.
+    """
+    from trace_parity.run.explain import explanation
+
+    click.echo(folded("\n".join(explanation(pair, variable)) + "\n"), nl=False)

@@ -1,0 +1,91 @@
+"""What a pair says of one variable, in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.pair import Pair
+from trace_parity.pair.source_lines import find_source_lines, program_folder
+from trace_parity.pair.toml_table import nearest
+from trace_parity.pair.variables import Tolerance, Variable
+
+
+def explanation(pair: Pair, name: str) -> list[str]:
+    """The lines on a variable, by name, id (`scope.name`) or alias. Raises HarnessError (exit 2) for an unknown one."""
+    vocabulary = pair.vocabulary
+    alias = vocabulary.aliases.get(name)
+    bare = name.partition("[")[0]
+    found = [v for v in vocabulary.variables if bare in (v.name, v.id)]
+    if not found and alias is not None:
+        found = vocabulary.named(alias.of)
+    if not found:
+        known = [*(v.name for v in vocabulary.variables), *vocabulary.aliases]
+        raise HarnessError(
+            Exit.USAGE,
+            f"no variable {name!r}" if known else "the pair has no vocabulary",
+            where=pair.where,
+            expected="a name of its vocabulary",
+            hint=nearest(bare, known),
+        )
+    lines: list[str] = []
+    if alias is not None and bare == name and not vocabulary.named(name):
+        part = "" if alias.component is None else f"[{alias.component}]"
+        times = "" if alias.factor == 1 else f" times {alias.factor:g}"
+        lines += [f"{name} is an older name of {alias.of}{part}{times}" + (f": {alias.note}" if alias.note else ""), ""]
+    sources = _sources(pair, found)
+    for variable in found:
+        lines += [*_variable(pair, variable, sources.get(variable.id, ())), ""]
+    return lines[:-1]
+
+
+def _variable(pair: Pair, v: Variable, sources: tuple[str, ...]) -> Iterator[str]:
+    size = "1 number" if v.size == 1 else f"{v.size} numbers" if v.size else "as many numbers as a log has"
+    yield f"{v.name}: {v.description or 'no description'}"
+    yield f"  unit        {v.unit or 'none'}; {size}{', whole' if v.integer else ''}"
+    loops = ", ".join(v.scope.loops)
+    closing = ", after the loops inside it" if v.scope.closing else ""
+    yield f"  scope       {v.scope.name}: " + (f"once for each {loops}{closing}" if loops else "once in a run")
+    domain = pair.domain
+    equations = [e for e in domain.equations if e.output in (v.id, v.name)] if domain is not None else []
+    for equation in equations:
+        yield f"  equation    {equation.text}" + (f"  [model {equation.section}]" if equation.section else "")
+    if not equations:
+        yield "  equation    none: a setting or an input, or the pair has no equation for it"
+    yield f"  depends on  {', '.join(v.depends_on) or 'inputs of the run'}"
+    after = [
+        other.name for other in pair.vocabulary.variables if v.name in {d.partition("@")[0] for d in other.depends_on}
+    ]
+    yield f"  used by     {', '.join(dict.fromkeys(after)) or 'nothing that is traced'}"
+    yield from sources
+    yield f"  tolerance   {_tolerance(v.tolerance)}"
+    yield f"  reason      {v.tolerance.reason}"
+
+
+def _tolerance(t: Tolerance) -> str:
+    if t.exact:
+        return f"{t.name}: equal"
+    parts = [f"{t.rtol:g} relative"] if t.rtol else []
+    if t.floor and t.scale is not None:
+        scale = "the vector's length" if t.scale.kind == "norm" else t.scale.name
+        parts.append(f"{t.floor:g} of {scale}")
+    if t.ulps:
+        parts.append(f"or {t.ulps:g} doubles apart")
+    return f"{t.name}: {' plus '.join(parts)}"
+
+
+def _sources(pair: Pair, variables: list[Variable]) -> dict[str, tuple[str, ...]]:
+    """The lines of either program that compute each variable, by its id."""
+    if not pair.table.named_tables("programs") and pair.base is None:
+        return {}
+    folders = {n: program_folder(side.source_folder, side.trace) for n, side in pair.programs.sides.items()}
+    known = {n: folder for n, folder in folders.items() if folder is not None}
+    found = find_source_lines(known, [(v.scope.name, v.name) for v in variables])
+    return {
+        v.id: tuple(
+            f"  in {side:<9}" + (f"{line.path}:{line.line}: {line.text}" if line is not None else "not found")
+            for side in known
+            for line in [found.get(v.id, {}).get(side)]
+        )
+        for v in variables
+    }
