@@ -209,5 +209,6 @@ def load_result(folder: Path) -> dict[str, Any]:
         if not {"schema", "verdict", "headline", "num_divergent"} <= data.keys():
             raise ValueError("not the result of a comparison")
     except (OSError, ValueError) as error:
-        raise HarnessError(Exit.UNREADABLE, str(error), where=str(path), expected="a bundle") from error
+        what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a bundle") from error
     return data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, gathered, pair_option
+from trace_parity.cli.common import blame_pixels_option, gathered, pair_option, rtol_option, rules_of
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Words:
     log: Path
     py_log: Path | None
     also: tuple[Path, ...]
-    rtol: float | None
+    rtol_words: tuple[str, ...]
     form: str
     blame_pixels: int
     lenient: bool
@@ -39,7 +39,7 @@ class Words:
     type=click.Path(path_type=Path),
     help="A further log of either side (each line says whose it is), repeatable.",
 )
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
+@rtol_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
@@ -58,9 +58,11 @@ def blame(words: Words) -> None:
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
+    from trace_parity.pair.tolerances import global_rtol, with_rules
     from trace_parity.render.blame_text import text
     from trace_parity.result.result import to_json
 
+    rules = rules_of(words.rtol_words)
     vocabulary, domain = words.pair.vocabulary, domain_of_pair(words.pair)
     if domain is None:
         raise HarnessError(
@@ -71,8 +73,10 @@ def blame(words: Words) -> None:
         c = _read(words, words.log, "C")
         found = blame_log(_read(words, words.log, "PY") if "side" in c.notes else c, vocabulary, domain)
     else:
-        alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), vocabulary)
-        inside, judgement, examined = narrow(alignment, judge(alignment, rtol=words.rtol), most=words.blame_pixels)
+        alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), with_rules(vocabulary, rules))
+        inside, judgement, examined = narrow(
+            alignment, judge(alignment, rtol=global_rtol(rules)), most=words.blame_pixels
+        )
         found = blame_pair(inside, judgement, domain)
         if examined is not None:
             found = replace(found, missing=(str(examined), *found.missing))

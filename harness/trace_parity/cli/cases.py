@@ -21,10 +21,13 @@ def cases() -> None:
 @cases.command("list")
 @pair_option
 def list_all(pair: Pair) -> None:
-    """One line per case: id, pixels, title."""
-    for case in pair.cases():
+    """One line per case: id, pixels, title. The cases of `gate` follow those of `run`."""
+    matrix = pair.matrix().cases if pair.file("matrix") is not None else ()
+    own = pair.cases()
+    for case in [*own, *(case for case in matrix if case.id not in {known.id for known in own})]:
         pixels = " ".join(f"({','.join(map(str, place))})" for place in case.pixels)
-        click.echo(f"{case.id}\t{pixels}\t{case.title}")
+        title = case.title if case.title != case.id else shlex.join(case.argv)
+        click.echo(f"{case.id}\t{pixels}\t{title}")
 
 
 @cases.command()

@@ -64,6 +64,17 @@ def gathered(words: Callable[..., Any]) -> Callable[[Callable[[Any], None]], Cal
     return decorate
 
 
+rtol_option = click.option(
+    "--rtol",
+    "rtol_words",
+    multiple=True,
+    metavar="RULE...",
+    help="Relative tolerance in place of each variable's own (whole numbers stay exact), and of chosen ones: "
+    "--rtol 1e-6 F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale that the variable is compared "
+    "against, NAME:ulp=N a count of doubles.",
+)
+
+
 def output_options(command: F) -> F:
     """--format, --rtol and --lenient, as every comparing command takes them."""
     for option in (
@@ -97,15 +108,7 @@ def output_options(command: F) -> F:
             is_flag=True,
             help="Compare the rest of a log that has unreadable trace lines, and list those. It never ends in parity.",
         ),
-        click.option(
-            "--rtol",
-            "rtol_words",
-            multiple=True,
-            metavar="RULE...",
-            help="Relative tolerance in place of each variable's own (whole numbers stay exact), and of chosen ones: "
-            "--rtol 1e-6 F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale that the variable is held "
-            "against, NAME:ulp=N a count of doubles.",
-        ),
+        rtol_option,
         click.option(
             "--format",
             "formats",
@@ -214,9 +217,16 @@ def stages() -> Iterator[Stage]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
         @contextmanager
-        def bar_stage(title: str) -> Iterator[Callable[[int], None]]:
+        def bar_stage(title: str) -> Iterator[Callable[[int | str], None]]:
             task = bars.add_task(title, total=None)
-            yield lambda percent: bars.update(task, total=100, completed=percent)
+
+            def show(now: int | str) -> None:
+                if isinstance(now, str):
+                    bars.console.print(f"{title}: {visible(now)}", markup=False, highlight=False)
+                else:
+                    bars.update(task, total=100, completed=now)
+
+            yield show
             bars.update(task, total=100, completed=100)
 
         yield bar_stage
@@ -225,4 +235,9 @@ def stages() -> Iterator[Stage]:
 @contextmanager
 def _line_stage(title: str) -> Iterator[Progress]:
     click.echo(f"{visible(title)} …", err=True)
-    yield lambda percent: None
+
+    def show(now: int | str) -> None:
+        if isinstance(now, str):
+            click.echo(f"{visible(title)}: {visible(now)}", err=True)
+
+    yield show

@@ -109,9 +109,18 @@ def compare(words: Words) -> None:
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.run.image_files import embedded, read_images, with_pixels_of_traces
+    from trace_parity.run.source_lines import with_source_lines
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
     wanted, rules = parse_formats(words.formats), rules_of(words.rtol_words)
+    if words.columns is not None and words.columns.suffix != ".parquet":
+        raise HarnessError(
+            Exit.USAGE,
+            f"{words.columns.suffix or 'no'} suffix",
+            where=f"--columns {words.columns}",
+            expected="a name that ends in .parquet, the one form that is written",
+            hint="trace-diff table LOOP C.log PY.log --format csv prints CSV",
+        )
     pair, inferred = pair_for_logs(words.pair, *words.logs)
     if inferred:
         note(inferred)
@@ -126,7 +135,7 @@ def compare(words: Words) -> None:
         blame_sites=words.blame_pixels,
         waive=words.waive,
     )
-    result = with_pixels_of_traces(_compare(words, pair, options, images))
+    result = with_source_lines(with_pixels_of_traces(_compare(words, pair, options, images)), pair)
     asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
     emit(result, wanted, further)

@@ -12,7 +12,7 @@ HOW = {
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(list(HOW)))
+@click.argument("shell", metavar="SHELL", type=click.Choice(list(HOW)))
 def completion(shell: str) -> None:
     """Print the completion script for a shell.
 

@@ -42,7 +42,7 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
         error.show()
         return int(Exit.USAGE), []
     if isinstance(error, click.ClickException):
-        return int(Exit.USAGE), [visible_lines(_usage(error))]
+        return int(Exit.USAGE), [visible_lines(_usage(error, words))]
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED, []
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
@@ -54,10 +54,11 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
     return int(Exit.INTERNAL), [_internal(error, words), *map(visible, notes)]
 
 
-def _usage(error: click.ClickException) -> str:
+def _usage(error: click.ClickException, words: Sequence[str]) -> str:
     """One line for what is wrong with a command line: the command, the fault, where to look."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    name = context.command_path if context is not None else "trace-diff"
+    command = " ".join(["trace-diff", *(word for word in words[:1] if not word.startswith("-"))])
+    name = context.command_path if context is not None else command
     what = " ".join(error.format_message().split()).rstrip(".")
     return f"{name}: {what[:1].lower()}{what[1:]} (hint: {name} --help)"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import gathered, pair_option
+from trace_parity.cli.common import gathered, pair_option, rtol_option, rules_of
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
@@ -29,7 +29,7 @@ class Words:
     jobs: int
     out: Path
     against: str
-    rtol: float | None
+    rtol_words: tuple[str, ...]
     waive: tuple[str, ...]
     no_images: bool
     preflight: bool
@@ -50,7 +50,7 @@ class Words:
     help="Folder for the bundles, gate.json and gate.junit.xml.",
 )
 @click.option("--against", default="", metavar="VARIANT", help="Variant of the programs. [default: the pair's first]")
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance in place of each variable's own.")
+@rtol_option
 @click.option(
     "--waive",
     multiple=True,
@@ -78,22 +78,35 @@ def gate(words: Words) -> None:
     """
     from trace_parity.compare.options import Options
     from trace_parity.pair.matrix import Matrix
+    from trace_parity.pair.tolerances import global_rtol, with_rules
+    from trace_parity.pair.toml_table import nearest
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table
-    from trace_parity.run.gate import Outcome, run_gate, stale_waivers, worst
+    from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table, gate_verdict
+    from trace_parity.result.outcome import Outcome
+    from trace_parity.run.gate import run_gate, stale_waivers, worst
 
     pair, out = words.pair, words.out
     check_ids(words.waive, pair.quirks)
+    rules = rules_of(words.rtol_words)
+    with_rules(pair.vocabulary, rules)  # an error before anything is run
     loaded = pair.matrix(words.matrix)
-    if unknown := set(words.only) - {case.id for case in loaded.cases}:
-        raise HarnessError(Exit.USAGE, f"no case {sorted(unknown)[0]!r} in the matrix", where=loaded.name)
+    known = [case.id for case in loaded.cases]
+    for name in words.only:
+        if name not in known:
+            raise HarnessError(
+                Exit.USAGE,
+                f"no case {name!r} in the matrix",
+                where=loaded.name,
+                hint=nearest(name, known) or "`trace-diff cases list` shows them",
+            )
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
     can_thread = any("threads" in side.options for side in pair.programs.sides.values())
     options = Options(
         against=words.against,
         out=out,
         render_images=not words.no_images,
-        rtol=words.rtol,
+        rtol=global_rtol(rules),
+        rules=rules,
         waive=words.waive,
         waive_unused=True,
         together=True,
@@ -118,8 +131,10 @@ def gate(words: Words) -> None:
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as stream:
             stream.write(gate_markdown(outcomes))
-    click.echo(gate_table(outcomes), nl=False)
     stale = stale_waivers(outcomes, words.waive)
+    code = worst(outcomes, stale)
+    click.echo(gate_table(outcomes), nl=False)
     for quirk in stale:
         click.echo(f"waiver {quirk}: its divergence shows in no case; remove the waiver")
-    raise SystemExit(int(worst(outcomes, stale)))
+    click.echo(gate_verdict(outcomes, int(code), out), nl=False)
+    raise SystemExit(int(code))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import gathered, pair_option
+from trace_parity.cli.common import gathered, pair_option, rtol_option, rules_of
 from trace_parity.cli.pair_options import PairCommand, pair_values
 from trace_parity.errors import Exit, HarnessError
 
@@ -26,7 +26,7 @@ class Words:
     names: tuple[str, ...]
     is_bisect: bool
     trust_bundle: bool
-    rtol: float | None
+    rtol_words: tuple[str, ...]
     form: str
 
 
@@ -39,7 +39,7 @@ class Words:
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
 @click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
-@click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance for what counts as differing.")
+@rtol_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
@@ -72,7 +72,12 @@ def inject(words: Words) -> None:
     with (
         stages() as stage,
         lab.counterfactual(
-            words.pair, words.bundle, files=files, rtol=words.rtol, is_trusted=words.trust_bundle, stage=stage
+            words.pair,
+            words.bundle,
+            files=files,
+            rules=rules_of(words.rtol_words),
+            is_trusted=words.trust_bundle,
+            stage=stage,
         ) as ready,
     ):
         found: Injection | Bisection = lab.bisect(ready) if words.is_bisect else lab.inject(ready, names)

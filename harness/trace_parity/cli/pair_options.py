@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ class PairCommand(click.Command):
             cut = args.index("--")
             ctx.meta[_PASTED] = tuple(args[cut + 1 :])
             args = args[:cut]
+        elif self.name == "run":
+            _refuse_bare_flags(args)
         from trace_parity.pair.find import find_pair
 
         try:
@@ -43,6 +47,26 @@ class PairCommand(click.Command):
             taken = {name for param in own for name in param.opts}
             ctx.meta["extra"] = list(_options(pair, taken, self.name == "run"))
         return [*own, *ctx.meta["extra"]]
+
+
+def _refuse_bare_flags(args: Sequence[str]) -> None:
+    """A flag of the programs, `-cell`, without `--` before it. Raises HarnessError (exit 2)."""
+    start = next((n for n, word in enumerate(args) if _FLAG.fullmatch(word) and not _is_cluster(word)), None)
+    if start is None:
+        return
+    before = start - (start > 0 and not args[start - 1].startswith("-") and "/" in args[start - 1])
+    own, theirs = args[:before], args[before:]
+    words = ["trace-diff", "run", *own, "--", *theirs]
+    shown = shlex.join(words[:8]) + (" …" if len(words) > 8 else "")
+    raise HarnessError(Exit.USAGE, f"{args[start]} is no option of run", hint=f"a command line goes after --: {shown}")
+
+
+_FLAG = re.compile(r"-[A-Za-z]\w+")
+
+
+def _is_cluster(word: str) -> bool:
+    """Whether a word is single-letter options of our own written together, as in -vv."""
+    return set(word[1:]) <= set("vqh")
 
 
 def pasted(ctx: click.Context) -> tuple[str, ...]:

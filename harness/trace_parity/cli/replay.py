@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli.common import rules_of
 from trace_parity.errors import Exit, HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.tolerances import Rule
 
 _PATH = click.Path(path_type=Path)
 
@@ -16,8 +22,14 @@ _PATH = click.Path(path_type=Path)
 @click.argument("c_log", metavar="C.log", type=_PATH)
 @click.option("--pair", type=_PATH, metavar="DIR", help="The pair's folder. [default: the nearest upwards]")
 @click.option("--probes", type=_PATH, metavar="FILE", help="The file with [replay.FUNCTION]. [default: probes.toml]")
-@click.option("--rtol", type=float, default=1e-6, show_default=True, help="Relative tolerance.")
-def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, rtol: float) -> None:
+@click.option(
+    "--rtol",
+    "rtol_words",
+    multiple=True,
+    metavar="RULE...",
+    help="Relative tolerance, for all outputs or by name: --rtol 1e-9 force:1e-6. [default: 1e-6]",
+)
+def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, rtol_words: tuple[str, ...]) -> None:
     """Call FUNCTION of the port with the inputs that C.log has at each place, and compare its outputs with C's.
 
     [replay.FUNCTION] in probes.toml says which function that is and which variables go in and come out.
@@ -28,6 +40,7 @@ def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, r
 
     file = find_probes(pair, probes)
     wanted = read_replay(file, function)
+    rtol = _rtol_of(rules_of(rtol_words), wanted.outputs)
     result = run(c_log, wanted, find_function(wanted.call, file.path.parent), file.loops, rtol)
     if not result.compared:
         raise HarnessError(
@@ -35,3 +48,21 @@ def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, r
         )
     click.echo(describe(result, wanted))
     raise SystemExit(int(Exit.DIVERGENCE if result.differences else Exit.PARITY))
+
+
+def _rtol_of(rules: Sequence[Rule], outputs: Sequence[str]) -> Callable[[str], float]:
+    """The relative tolerance of an output; the last rule that fits it. Raises HarnessError (exit 2)."""
+    for rule in rules:
+        if rule.part != "rtol":
+            raise HarnessError(
+                Exit.USAGE, f"{rule.part} is not known here", where="--rtol", expected="relative tolerances"
+            )
+        if rule.names and not any(rule.fits(output) for output in outputs):
+            raise HarnessError(
+                Exit.USAGE, f"{rule.names!r} fits no output", where="--rtol", expected=", ".join(outputs)
+            )
+
+    def of(output: str) -> float:
+        return next((rule.value for rule in reversed(rules) if rule.fits(output)), 1e-6)
+
+    return of

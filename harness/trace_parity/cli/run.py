@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def run(words: Words) -> None:
     case = with_options(case, words.pair, pair_values(click.get_current_context()))
     with stages() as stage:
         outcome = run_case(words.pair, case, options, stage)
-    emit(outcome.result, wanted)
+    emit(dataclasses.replace(outcome.result, bundle=str(outcome.bundle)), wanted)
     click.echo(f"bundle: {outcome.bundle}", err=True)
     raise SystemExit(outcome.result.exit_code)
 

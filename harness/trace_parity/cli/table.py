@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def _options(command: click.Command) -> click.Command:
     """What both names of the command take."""
     command.params += [
-        click.Argument(["bundle"], required=False, type=click.Path(path_type=Path)),
-        click.Option(["--c", "c_log"], type=click.Path(path_type=Path), help="Log of the C program."),
-        click.Option(["--py", "py_log"], type=click.Path(path_type=Path), help="Log of the PyTorch program."),
+        click.Argument(["logs"], nargs=-1, type=click.Path(path_type=Path), metavar="BUNDLE | C.log PY.log"),
+        click.Option(["--c", "c_log"], type=click.Path(path_type=Path), hidden=True),
+        click.Option(["--py", "py_log"], type=click.Path(path_type=Path), hidden=True),
         click.Option(
             ["--format", "form"],
             type=click.Choice(["csv", "json", "markdown"]),
@@ -40,7 +40,9 @@ def table(loop: str, pair: Pair, **chosen: object) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).
 
     The pair's own table where it has one for this loop, else all variables of the scopes that end in LOOP.
-    Give a BUNDLE, or --c and --py.
+    \b
+    trace-diff table phi_tic C.log PY.log
+    trace-diff table phi_tic BUNDLE
     """
     _print(pair, loop, **chosen)  # type: ignore[arg-type]
 
@@ -54,17 +56,24 @@ def phi(pair: Pair, **chosen: object) -> None:
 
 
 def _print(
-    pair: Pair, loop: str | None, bundle: Path | None, c_log: Path | None, py_log: Path | None, form: str, lenient: bool
+    pair: Pair,
+    loop: str | None,
+    logs: tuple[Path, ...],
+    c_log: Path | None,
+    py_log: Path | None,
+    form: str,
+    lenient: bool,
 ) -> None:
     from trace_parity.compare.tick_table import table_of, tick_rows, write_ticks
     from trace_parity.trace import read_trace
 
-    if bundle is not None and (c_log or py_log):
-        raise HarnessError(Exit.USAGE, "both a bundle and logs", expected="a bundle, or --c and --py")
-    if bundle is not None:
-        c_log, py_log = bundle / "traces" / "c.log", bundle / "traces" / "py.log"
-    if c_log is None or py_log is None:
-        raise HarnessError(Exit.USAGE, "no logs", expected="a bundle, or --c C.log and --py PY.log")
+    if c_log is not None and py_log is not None and not logs:  # the options of earlier versions
+        logs = c_log, py_log
+    if len(logs) == 1:
+        logs = logs[0] / "traces" / "c.log", logs[0] / "traces" / "py.log"
+    if len(logs) != 2:
+        raise HarnessError(Exit.USAGE, f"{len(logs)} logs", expected="C.log PY.log, or the folder of a bundle")
+    c_log, py_log = logs
     vocabulary = pair.vocabulary
     wanted = table_of(vocabulary, loop, pair.where)
     c, py = (read_trace(path, side, vocabulary, lenient=lenient) for path, side in ((c_log, "C"), (py_log, "PY")))

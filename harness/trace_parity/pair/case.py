@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,8 +126,12 @@ def focus_of(table: Table, pair: Pair) -> tuple[Pixel, ...]:
     places = table.places(key, tuple(pair.focus_names))
     if pair.focus and not places:
         names = ", ".join(pair.focus_names)
+        near = get_close_matches("pixels", [k for k in table.data if k not in ("pixels", "focus")], 1, 0.8)
         raise table.wrong(
-            key, table.data.get(key, "nothing"), f"a place [{names}]: a case without one compares nothing"
+            key,
+            table.data.get(key, "nothing"),
+            f"a place [{names}]: a case without one compares nothing",
+            f"{near[0]} is not a key; did you mean 'pixels'?" if near else "",
         )
     return places
 
@@ -209,9 +214,14 @@ def place_inputs(
             if shared_inputs is not None and (shared_inputs / value).is_file():
                 (folder / value).symlink_to(shared_inputs / value)
             else:
+                for named in own[value].command:  # a file that the command reads
+                    if named in own and named != value:
+                        make_input(own[named], folder)
                 make_input(own[value], folder)
             continue
         path = (cwd / value).resolve()
+        if path.is_dir():
+            raise HarnessError(Exit.UNREADABLE, "is a folder", where=value, expected=f"a file, as the value of {word}")
         if not path.is_file():
             raise HarnessError(Exit.UNREADABLE, "no such file", where=value, hint=f"named after {word}")
         words[i + 1] = str(path)
@@ -239,9 +249,13 @@ def make_input(file: InputFile, folder: Path) -> None:
     if done.returncode:
         raise HarnessError(
             Exit.PROGRAM_FAILED,
-            f"its generator ended with exit code {done.returncode}: {done.stderr.decode(errors='replace').strip()}",
+            f"its generator ended with exit code {done.returncode}: {_last_line(done.stderr)}",
             where=file.name,
         )
+
+
+def _last_line(stderr: bytes) -> str:
+    return (stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing on standard error"])[-1]
 
 
 def input_hashes(case: Case, folder: Path, input_flags: Sequence[str]) -> dict[str, str]:

@@ -93,6 +93,13 @@ class Pair:
         return self.base.focus_names if self.base is not None and "focus" not in self.table else self.focus
 
     @property
+    def focus_sizes(self) -> tuple[str, ...]:
+        """The settings that hold how many indices each loop of the focus has; empty where the pair names none."""
+        if "focus_sizes" in self.table:
+            return self.table.words("focus_sizes")
+        return self.base.focus_sizes if self.base is not None and "focus" not in self.table else ()
+
+    @property
     def focus_option(self) -> str:
         """The name of the option of `trace-diff run` that takes the indices of one place; --at where it is empty."""
         if "focus_option" in self.table:
@@ -217,10 +224,13 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
     for key in (*KEYS, "focus_option"):
         table.text(key)
-    for key in ("focus", "focus_names"):
+    for key in ("focus", "focus_names", "focus_sizes"):
         table.words(key)
     if "focus_names" in table and len(pair.focus_names) != len(pair.focus):
         raise table.wrong("focus_names", list(pair.focus_names), f"{len(pair.focus)} names, one for each loop of focus")
+    if pair.focus_sizes and len(pair.focus_sizes) != len(pair.focus):
+        found = list(pair.focus_sizes)
+        raise table.wrong("focus_sizes", found, f"{len(pair.focus)} settings, one for each loop of focus")
     for key in ("programs", "options", "arguments", "image"):
         table.table(key)
     table.finish()

@@ -90,8 +90,10 @@ def find_function(call: str, folder: Path) -> Callable[..., Any]:
     return function
 
 
-def replay(log: Path, wanted: Replay, function: Callable[..., Any], loops: Sequence[str], rtol: float) -> Replayed:
-    """Call the function at every place where the log has all outputs.
+def replay(
+    log: Path, wanted: Replay, function: Callable[..., Any], loops: Sequence[str], rtol: float | Callable[[str], float]
+) -> Replayed:
+    """Call the function at every place where the log has all outputs; `rtol` may depend on the output's name.
 
     Raises HarnessError: exit 3 when the function fails, exit 5 for a log that cannot be read.
     """
@@ -125,10 +127,11 @@ def replay(log: Path, wanted: Replay, function: Callable[..., Any], loops: Seque
                     Exit.SHAPE_MISMATCH, f"{output}: C has {len(c)} numbers, {wanted.call} {len(py)}", where=_say(place)
                 )
             compared += len(c)
+            allowed = rtol(output) if callable(rtol) else rtol
             differences += [
                 Difference(place, output, k, a, float(b))
                 for k, (a, b) in enumerate(zip(c, py, strict=True))
-                if not _agree(a, float(b), rtol, largest[output])
+                if not _agree(a, float(b), allowed, largest[output])
             ]
     return Replayed(len(places) - left_out, compared, tuple(differences), left_out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -25,9 +26,19 @@ def gate_table(outcomes: Sequence[Outcome]) -> str:
             f"{o.case:{width}}  {o.exit_code:4}  {o.verdict:16}  {o.compared:8}  {o.num_divergent:9}  "
             f"{short(o.needed_rtol):>10}" + (f"  {visible(o.headline)}" if o.exit_code or o.waived else "")
         )
-    passed = sum(o.exit_code == 0 for o in outcomes)
-    lines.append(f"{len(outcomes)} cases: {passed} in parity, {len(outcomes) - passed} not")
     return "\n".join(lines) + "\n"
+
+
+def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> str:
+    """The last lines: what to look at next, and how many cases are in parity."""
+    passed = sum(o.exit_code == 0 for o in outcomes)
+    counts = f"{len(outcomes)} cases: {passed} in parity, {len(outcomes) - passed} not"
+    failed = [o for o in outcomes if o.exit_code]
+    if not exit_code:
+        return f"PARITY  gate: {counts}\n"
+    with_bundle = next((o for o in failed if o.bundle), None)
+    step = f"next:   trace-diff bundle show {out / with_bundle.bundle}\n" if with_bundle is not None else ""
+    return f"{step}NOT IN PARITY  gate: {counts}\n"
 
 
 def gate_markdown(outcomes: Sequence[Outcome]) -> str:

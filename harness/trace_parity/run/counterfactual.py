@@ -29,6 +29,7 @@ from trace_parity.pair.case import (
 from trace_parity.pair.dependencies import downstream, inputs, upstream
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import FILE, STDOUT, Program, Programs
+from trace_parity.pair.tolerances import Rule, global_rtol, with_rules
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.result import CaseResult
 from trace_parity.result.result_json import read_result
@@ -142,7 +143,7 @@ def counterfactual(
     bundle: Path,
     *,
     files: Mapping[str, str | None] | None = None,
-    rtol: float | None = None,
+    rules: Sequence[Rule] = (),
     is_trusted: bool = False,
     stage: Stage = silent,
     cwd: Path | None = None,
@@ -161,7 +162,7 @@ def counterfactual(
         text = (bundle / "case.toml").read_text(encoding="utf-8")
     except OSError as error:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(bundle / "case.toml")) from error
-    programs, vocabulary = pair.programs, pair.vocabulary
+    programs, vocabulary = pair.programs, with_rules(pair.vocabulary, rules)
     side = programs.sides["PY"]
     if not side.inject:
         raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
@@ -174,7 +175,7 @@ def counterfactual(
     with scratch_folder("inject") as folder:
         placed = place_inputs(case, folder, programs.input_flags, cwd or Path.cwd())
         _check_inputs(input_hashes(placed, folder, programs.input_flags), stored)
-        yield Counterfactual(side, programs, placed, stored, c_log, folder, vocabulary, c, rtol, stage)
+        yield Counterfactual(side, programs, placed, stored, c_log, folder, vocabulary, c, global_rtol(rules), stage)
 
 
 def check_commands(pair: Pair, case: Case, where: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.source_lines import find_source_lines, program_folder
 from trace_parity.pair.toml_table import nearest
 from trace_parity.pair.variables import Tolerance, Variable
+from trace_parity.run.source_lines import source_lines
 
 
 def explanation(pair: Pair, name: str) -> list[str]:
@@ -46,7 +48,7 @@ def _variable(pair: Pair, v: Variable, sources: tuple[str, ...]) -> Iterator[str
     loops = ", ".join(v.scope.loops)
     closing = ", after the loops inside it" if v.scope.closing else ""
     yield f"  scope       {v.scope.name}: " + (f"once for each {loops}{closing}" if loops else "once in a run")
-    domain = pair.domain
+    domain = domain_of_pair(pair)
     equations = [e for e in domain.equations if e.output in (v.id, v.name)] if domain is not None else []
     for equation in equations:
         yield f"  equation    {equation.text}" + (f"  [model {equation.section}]" if equation.section else "")
@@ -74,13 +76,18 @@ def _tolerance(t: Tolerance) -> str:
     return f"{t.name}: {' plus '.join(parts)}"
 
 
+@dataclass(frozen=True)
+class _Named:
+    scope: str
+    name: str
+
+
 def _sources(pair: Pair, variables: list[Variable]) -> dict[str, tuple[str, ...]]:
     """The lines of either program that compute each variable, by its id."""
     if not pair.table.named_tables("programs") and pair.base is None:
         return {}
-    folders = {n: program_folder(side.source_folder, side.trace) for n, side in pair.programs.sides.items()}
-    known = {n: folder for n, folder in folders.items() if folder is not None}
-    found = find_source_lines(known, [(v.scope.name, v.name) for v in variables])
+    found = source_lines(pair.programs, [_Named(v.scope.name, v.name) for v in variables])
+    known = pair.programs.sides
     return {
         v.id: tuple(
             f"  in {side:<9}" + (f"{line.path}:{line.line}: {line.text}" if line is not None else "not found")

@@ -136,6 +136,7 @@ def _key(case: Case, options: Options, known: dict[str, Any]) -> str:
         case.pixels,
         options.against,
         options.rtol,
+        [(rule.names, rule.part, rule.value) for rule in options.rules],
         sorted(options.program_options.items()),
         options.preflight,
         sorted(options.waive),

@@ -21,8 +21,9 @@ from trace_parity.pair.programs import Program, Programs
 from trace_parity.user_cache import cache_folder
 
 _PROGRESS = re.compile(rb"^\s*(\d+)% done")
-Progress = Callable[[int], None]
-"""Called with whole percents while a program runs."""
+_COMPILING = re.compile(rb"^(?:[\w-]+: )?(compiling\b.*)")
+Progress = Callable[[int | str], None]
+"""Called while a program runs with whole percents, and with a line that says what it is compiling."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,8 @@ def _follow(stream: IO[bytes], keep: IO[bytes], progress: Progress | None) -> No
         percent = _PROGRESS.match(line)
         if percent is None:
             keep.write(line)
+            if progress is not None and (compiling := _COMPILING.match(line)):
+                progress(compiling[1].decode("utf-8", "replace").strip())
         elif progress is not None:
             progress(int(percent[1]))
 
@@ -217,8 +220,10 @@ def _how_it_ended(code: int) -> str:
 
 
 def _last_words(stderr: Path) -> str:
-    lines = stderr.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return " | ".join(lines[-3:]) or "it said nothing"
+    """The end of what a program printed on standard error: the error first, warnings of other things after it."""
+    lines = stderr.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    lines.sort(key=lambda line: "warning" in line.lower())
+    return " | ".join(lines) or "it printed nothing on standard error"
 
 
 def python() -> str:

@@ -44,9 +44,10 @@ class Launch:
 
 @dataclass(frozen=True)
 class Preflight:
-    """A line per setting that differs, and the two runs in the order of the launches."""
+    """A line per setting that differs, C's settings, and the two runs in the order of the launches."""
 
     settings: tuple[str, ...]
+    c: Mapping[str, Any]
     ran: tuple[Ran, ...]
 
 
@@ -63,7 +64,7 @@ def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
         raise
     finally:
         pool.shutdown()
-    return Preflight(differing_settings(c, py), ran)
+    return Preflight(differing_settings(c, py), c, ran)
 
 
 def _ask(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:

@@ -111,7 +111,7 @@ def _build(missing: dict[Kind, Path]) -> None:
     for file in missing.values():
         _raise_remembered(file.with_suffix(".failed"), compiler)
     names = ", ".join(" ".join(kind) for kind in missing)
-    _LOG.info("compiling kernels for this machine, once: %s", names)
+    _LOG.info("compiling kernels (once on this machine, about 10 s): %s", names)
     with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
         running: list[tuple[Path, Path, subprocess.Popen[str]]] = []
         try:
