@@ -112,23 +112,34 @@ class ParityItem(pytest.Item):
 def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
     """`assert_parity(c, py, rtol=None, case=None, pair=None)`: fails with the report unless two traces are in parity.
 
-    `c` and `py` are logs: a Path, or a string with the text itself. `case` names a case whose contract must hold.
-    `pair` is a folder or the name of a pair, by default that of
-    --parity-pair. Returns the Result.
+    `c` and `py` are logs: a Path, or a string. A string with a newline, or an empty one, is the text of a log; one
+    without is a path, and it is an error if there is no such file. `assert_parity(result)` takes a Result of
+    trace_parity.compare, run or load_bundle in place of two logs. `case` names a case whose contract must hold. `pair`
+    is a folder or the name of a pair, by default that of --parity-pair. Returns the Result.
     """
 
     def check(
-        c: str | Path, py: str | Path, *, rtol: float | None = None, case: str | None = None, pair: str | None = None
+        c: str | Path | Result,
+        py: str | Path | None = None,
+        *,
+        rtol: float | None = None,
+        case: str | None = None,
+        pair: str | None = None,
     ) -> Result:
         from trace_parity.compare.align import align
         from trace_parity.compare.options import Options
         from trace_parity.errors import HarnessError
         from trace_parity.pair.contract import Contract
         from trace_parity.pair.find import find_pair
-        from trace_parity.render import renderer
         from trace_parity.result.compare import compare
-        from trace_parity.result.result import CaseResult
+        from trace_parity.result.result import CaseResult, Result
 
+        if isinstance(c, Result):
+            if py is not None or rtol is not None or case is not None or pair is not None:
+                pytest.fail("assert_parity: a Result takes no further arguments: it is judged already", pytrace=False)
+            return _passed(c)
+        if py is None or isinstance(py, Result):
+            pytest.fail("assert_parity: expected two logs (paths or texts), or one Result", pytrace=False)
         try:
             of_pair = find_pair(pair or request.config.getoption("--parity-pair"))
             vocabulary = of_pair.vocabulary
@@ -141,11 +152,17 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
             )
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
-        if result.exit_code:
-            pytest.fail(renderer("text")(result), pytrace=False)
-        return result
+        return _passed(result)
 
     return check
+
+
+def _passed(result: Result) -> Result:
+    from trace_parity.render import renderer
+
+    if result.exit_code:
+        pytest.fail(renderer("text")(result), pytrace=False)
+    return result
 
 
 @pytest.fixture
@@ -180,6 +197,11 @@ def _table(log: str | Path, side: str, vocabulary: Any) -> Any:
 
     if isinstance(log, Path):
         return read_trace(log, side, vocabulary)
+    if log and "\n" not in log:  # a path: no trace line goes without its newline
+        if not Path(log).is_file():
+            expected = "a path, or the text of a log with its newlines"
+            raise HarnessError(Exit.UNREADABLE, "no such file", where=log[:200], expected=expected)
+        return read_trace(Path(log), side, vocabulary)
     table = read_trace_lines(log.splitlines(keepends=True), side, f"<{side}>", vocabulary)
     if table.unreadable:
         raise HarnessError(Exit.UNREADABLE, str(table.unreadable[0]), where=f"<{side}>")

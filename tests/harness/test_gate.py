@@ -156,6 +156,17 @@ def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log:
         def test_good(assert_parity):
             assert assert_parity(C, C.read_text().replace("TRACE_C", "TRACE_PY")).compared == 318
 
+        def test_paths(assert_parity, tmp_path):
+            (tmp_path / "py.log").write_text(C.read_text().replace("TRACE_C", "TRACE_PY"))
+            result = assert_parity(str(C), str(tmp_path / "py.log"))
+            assert assert_parity(result) is result
+
+        def test_no_such_path(assert_parity):
+            assert_parity("c.log", "py.log")
+
+        def test_one_log(assert_parity):
+            assert_parity(C)
+
         def test_empty(assert_parity):
             assert_parity("", "")
 
@@ -170,5 +181,6 @@ def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log:
         """
     )
     result = pytester.runpytest_subprocess("-q")
-    result.assert_outcomes(passed=1, failed=4)
+    result.assert_outcomes(passed=2, failed=6)
+    result.stdout.fnmatch_lines(["*py.log: no such file; expected a path, or the text of a log*"])
     result.stdout.fnmatch_lines(["*first divergence: F_cell*"])
