@@ -4,16 +4,26 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: parity test lint format reference fuzz benchmark clean help
+# Tests run on so many processes at a time, each on one thread.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
+
+.PHONY: parity test test-slow test-all lint format reference fuzz benchmark clean help
 
 help:  ## Say what there is to make.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 parity: $(INSTALLED) reference  ## Run the supervisor case with both programs and say where the report is.
 	$(BIN)/trace-diff run supervisor
 
-test: $(INSTALLED) reference  ## Run all tests.
-	$(BIN)/python -m pytest
+test: $(INSTALLED) reference  ## Run the fast tests: all but those of tests/slow.txt.
+	$(PYTEST) -m "not slow"
+
+test-slow: $(INSTALLED) reference  ## Run the tests of tests/slow.txt.
+	$(PYTEST) -m slow
+
+test-all: $(INSTALLED) reference  ## Run all tests.
+	$(PYTEST)
 
 lint: $(INSTALLED)  ## Run the linters.
 	$(BIN)/ruff check .

@@ -14,6 +14,20 @@ pytest_plugins = ["pytester"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW = tuple(
+    line
+    for line in Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").split("\n")
+    if line and not line.startswith("#")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what tests/slow.txt lists; `make test` leaves it out."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def c_build() -> Path:
     """The folder of the built reference programs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -44,9 +45,12 @@ class Program:
 
 
 def build(build_dir: Path, *variables: str) -> None:
-    """Runs make into a folder."""
+    """Runs make into a folder, one process of the test run at a time."""
     command = ["make", "-j2", "-C", str(SOURCE), f"BUILD={build_dir}", *variables]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    build_dir.mkdir(parents=True, exist_ok=True)
+    with (build_dir / ".test-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
