@@ -9,7 +9,7 @@ import click
 
 @click.group()
 def report() -> None:
-    """Render, index and open the reports of bundles."""
+    """Render, index, compare and open the reports of bundles."""
 
 
 @report.command()
@@ -47,6 +47,27 @@ def index(root: Path) -> None:
     path, count = write_index(root)
     click.echo(f"{count} bundle{'s' if count != 1 else ''}", err=True)
     click.echo(path)
+
+
+@report.command(epilog="Exit codes: 0 nothing got worse, 1 something did, 5 one of the two is no bundle.")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the page here (- for standard output, in place of the text).",
+)
+def diff(a: Path, b: Path, out: Path | None) -> None:
+    """Put two bundles side by side: what got better from A to B, what got worse, what was set differently."""
+    from trace_parity.bundle import report_diff
+    from trace_parity.errors import Exit
+    from trace_parity.files import write_whole
+
+    found = report_diff.compare_bundles(a, b)
+    if out is not None and str(out) != "-":
+        write_whole(out, report_diff.html(found))
+    click.echo(report_diff.html(found) if str(out) == "-" else report_diff.text(found), nl=False)
+    raise SystemExit(int(Exit.DIVERGENCE if found.is_worse else Exit.PARITY))
 
 
 @report.command("open")

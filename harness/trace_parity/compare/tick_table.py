@@ -94,11 +94,23 @@ def write_ticks(rows: list[TickRow], form: str, loop: str) -> str:
             hint="trace a place with both programs first",
         )
     if form == "csv":
-        return str(tick_frame(rows).to_csv(index=False, float_format="%.17g"))
+        frame = tick_frame(rows).rename(columns=csv_text)
+        return str(frame.to_csv(index=False, float_format="%.17g"))
     if form == "json":
         clean = [{k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in r.items()} for r in rows]
         return json.dumps(clean, indent=2) + "\n"
     return _markdown(rows, loop)
+
+
+def csv_text(text: str) -> str:
+    """A text for a cell of CSV: one that a spreadsheet would take for a formula gets a quote in front.
+
+    Names come from logs, and `=HYPERLINK(...)` is as good a name as any. Numbers are not text and keep their sign.
+    """
+    return f"'{text}" if text[:1] in _FORMULA else text
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _markdown(rows: list[TickRow], loop: str) -> str:

@@ -1,0 +1,192 @@
+"""Two bundles side by side: what got better from A to B, what got worse, and what was set differently."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trace_parity.blame.findings import BlameFinding
+from trace_parity.bundle.diff import Difference, diff_bundles
+from trace_parity.printable import visible
+from trace_parity.render.html_form import page
+from trace_parity.render.numbers import short
+from trace_parity.render.places import Places
+from trace_parity.result.result import Result, VariableResult
+from trace_parity.result.result_json import read_result
+
+BETTER, WORSE, OTHER = "better", "worse", "other"
+NOTICEABLE = 1.05
+"""A worst relative difference that grows or shrinks by less than this factor has not changed."""
+SETTINGS = ("settings.", "config of", "commit.", "environment.")
+MOST = 40
+"""Lines of a list in the text; the page has all."""
+_RANK = {"match": 0, "missing": 1, "divergent": 2}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing in which the bundles differ; `kind` is better, worse or other, seen from A to B."""
+
+    kind: str
+    what: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class ReportDiff:
+    """Both results with all that changed between them."""
+
+    folders: tuple[Path, Path]
+    results: tuple[Result, Result]
+    changes: tuple[Change, ...]
+    settings: tuple[Difference, ...]
+
+    def of(self, kind: str) -> list[Change]:
+        """The changes of one kind, in the order of a report."""
+        return [change for change in self.changes if change.kind == kind]
+
+    @property
+    def headlines(self) -> tuple[str, ...]:
+        """What each result says of itself."""
+        return tuple(Places(r).sentence(r.headline) for r in self.results)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether anything got worse."""
+        return any(change.kind == WORSE for change in self.changes)
+
+    @property
+    def verdict(self) -> str:
+        """better, worse, mixed, changed or same, with counts."""
+        better, worse, other = (len(self.of(kind)) for kind in (BETTER, WORSE, OTHER))
+        word = "mixed" if better and worse else BETTER if better else WORSE if worse else "changed" if other else "same"
+        return f"{word}: {better} better, {worse} worse"
+
+
+def compare_bundles(a: Path, b: Path) -> ReportDiff:
+    """Raises HarnessError (exit 5) when one of them is no bundle."""
+    results = (read_result(a / "result.json"), read_result(b / "result.json"))
+    found = [d for d in diff_bundles(a, b) if d.place.startswith(SETTINGS)] if _have_settings(a, b) else []
+    return ReportDiff((a, b), results, tuple(changes_of(*results)), tuple(found))
+
+
+def _have_settings(*folders: Path) -> bool:
+    return all((folder / name).is_file() for folder in folders for name in ("env.json", "git.json"))
+
+
+def changes_of(a: Result, b: Result) -> Iterator[Change]:
+    """Verdict first, then counts, first divergence, causes, quirks, images, variables in order of evaluation."""
+    if a.case.id != b.case.id:
+        yield Change(OTHER, "case", a.case.id, b.case.id)
+    if (a.verdict, a.exit_code) != (b.verdict, b.exit_code):
+        kind = BETTER if b.exit_code == 0 < a.exit_code else WORSE if a.exit_code == 0 < b.exit_code else OTHER
+        yield Change(kind, "verdict", a.verdict, b.verdict)
+    yield from _count("numbers that differ", a.num_divergent, b.num_divergent)
+    sides = [r.coverage.c_only + r.coverage.py_only for r in (a, b)]
+    yield from _count("numbers on one side only", *sides)
+    if a.compared != b.compared:
+        kind = WORSE if b.compared < a.compared else OTHER  # what is not compared cannot differ
+        yield Change(kind, "numbers compared", str(a.compared), str(b.compared))
+    first = [_first(r) for r in (a, b)]
+    if first[0] != first[1]:
+        kind = BETTER if first[1] == "none" else WORSE if first[0] == "none" else OTHER
+        yield Change(kind, "first divergence", *first)
+    yield from _names("cause", _causes(a), _causes(b))
+    yield from _names("quirk", {q.id: q.title for q in a.quirks}, {q.id: q.title for q in b.quirks})
+    if a.images is not None and b.images is not None:
+        yield from _count("pixels beyond tolerance", a.images.pixels_beyond, b.images.pixels_beyond)
+    yield from _variables(a, b)
+
+
+def _first(result: Result) -> str:
+    d = result.first_divergence
+    return f"{d.name} ({Places(result).short(d.place)})" if d is not None else "none"
+
+
+def _count(what: str, a: int, b: int) -> Iterator[Change]:
+    if a != b:
+        yield Change(BETTER if b < a else WORSE, what, str(a), str(b))
+
+
+def _causes(result: Result) -> dict[str, str]:
+    def words(f: BlameFinding) -> str:
+        return (
+            f"{f.side} breaks {f.equation_text or f.equation}" if f.kind != "unexplained" else "no equation explains it"
+        )
+
+    findings = result.blame.findings if result.blame is not None else ()
+    return {f"{f.scope}.{f.variable}": words(f) for f in findings if f.is_cause}
+
+
+def _names(what: str, a: dict[str, str], b: dict[str, str]) -> Iterator[Change]:
+    for name in dict.fromkeys([*a, *b]):
+        if name not in b:
+            yield Change(BETTER, f"{what} {name}", a[name], "gone")
+        elif name not in a:
+            yield Change(WORSE, f"{what} {name}", "none", b[name])
+        elif a[name] != b[name]:
+            yield Change(OTHER, f"{what} {name}", a[name], b[name])
+
+
+def _variables(a: Result, b: Result) -> Iterator[Change]:
+    found = [{f"{v.scope}.{v.name}": v for v in r.variables} for r in (a, b)]
+    for name in dict.fromkeys([*found[0], *found[1]]):
+        one, other = found[0].get(name), found[1].get(name)
+        if (kind := _kind(one, other)) is not None:
+            yield Change(kind, name, _state(one), _state(other))
+
+
+def _kind(a: VariableResult | None, b: VariableResult | None) -> str | None:
+    """None where nothing changed that matters: rounding of numbers that agree does not."""
+    if a is None or b is None:
+        there = a or b
+        return None if there is None or not (there.compared or there.status != "match") else OTHER
+    ranks = _RANK[a.status], _RANK[b.status]
+    if ranks[0] != ranks[1]:
+        return BETTER if ranks[1] < ranks[0] else WORSE
+    if a.status == "match":
+        return None
+    rel = [math.inf if v.worst_rel is None or math.isnan(v.worst_rel) else v.worst_rel for v in (a, b)]
+    counts = [v.divergent + v.c_only + v.py_only for v in (a, b)]
+    grown = (rel[1] > rel[0] * NOTICEABLE, counts[1] > counts[0])
+    shrunk = (rel[0] > rel[1] * NOTICEABLE, counts[0] > counts[1])
+    if any(grown) and any(shrunk):
+        return OTHER
+    return WORSE if any(grown) else BETTER if any(shrunk) else None
+
+
+def _state(v: VariableResult | None) -> str:
+    if v is None:
+        return "not in the logs"
+    if v.divergent:
+        return f"{v.divergent} of {v.compared} differ, worst {short(v.worst_rel)} relative"
+    if v.status == "missing":
+        return f"on one side only at {v.c_only + v.py_only} places"
+    return f"{v.compared} agree"
+
+
+def text(diff: ReportDiff) -> str:
+    """For a terminal, the verdict as the last line."""
+    both = zip("AB", diff.folders, diff.headlines, strict=True)
+    lines = [f"{name}  {folder}: {headline}" for name, folder, headline in both]
+    for title, kind in (("got worse", WORSE), ("got better", BETTER), ("changed", OTHER)):
+        found = diff.of(kind)
+        lines += ["", f"{title} ({len(found)}):"] if found else []
+        lines += [f"  {c.what}: {c.a} -> {c.b}" for c in found[:MOST]]
+        lines += (
+            [f"  … and {len(found) - MOST} more (--out FILE writes the page with all)"] if len(found) > MOST else []
+        )
+    if diff.settings:
+        lines += ["", f"set differently ({len(diff.settings)}):"]
+        lines += [f"  {d.place}: {d.a!r} -> {d.b!r}" for d in diff.settings[:MOST]]
+    head, colon, counts = diff.verdict.partition(":")
+    return "\n".join(map(visible, [*lines, "", f"{head.upper()}{colon}{counts}"])) + "\n"
+
+
+def html(diff: ReportDiff) -> str:
+    """The page."""
+    a, b = diff.folders
+    return page("diff.html.j2", title=f"trace-diff: {a.name} and {b.name}", data={}, diff=diff, names=(str(a), str(b)))
