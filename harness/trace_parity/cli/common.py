@@ -124,8 +124,29 @@ def output_options(command: F) -> F:
 def _found_pair(ctx: click.Context, param: click.Parameter, value: str | None) -> Pair:
     from trace_parity.pair.find import find_pair
 
+    if ctx.meta.get(IN_TREE) or (ctx.command.name == "gate" and value is None):
+        from trace_parity.run.work_tree import pair_of_work_tree, work_tree
+
+        if ctx.meta.get(IN_TREE) or work_tree() is not None:
+            return pair_of_work_tree(value)
     return find_pair(value)
 
+
+IN_TREE = "trace_parity.in_tree"
+
+
+def _keep_in_tree(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[IN_TREE] = value
+
+
+in_tree_option = click.option(
+    "--in-tree",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_in_tree,
+    help="Fail unless the pair and both programs lie in the git work tree around here, not in an installed copy.",
+)
 
 pair_option = click.option(
     "--pair",

@@ -74,7 +74,8 @@ class Words:
 def gate(words: Words) -> None:
     """Run every case of a matrix through both programs; print a table, write one JUnit file.
 
-    One case that crashes does not lose the others.
+    One case that crashes does not lose the others. In a git work tree the pair and its programs must lie in it, unless
+    --pair names another.
     """
     from trace_parity.compare.options import Options
     from trace_parity.pair.matrix import Matrix

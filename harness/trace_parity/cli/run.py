@@ -13,6 +13,7 @@ import click
 from trace_parity.cli.common import (
     emit,
     gathered,
+    in_tree_option,
     output_options,
     pair_option,
     parse_formats,
@@ -75,6 +76,7 @@ class Words:
     help="Folder for the bundle: OUT/<case>/<time>-<commit>/.",
 )
 @pair_option
+@in_tree_option
 @waive_option
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
 @click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")

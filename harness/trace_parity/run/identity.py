@@ -53,6 +53,12 @@ def resume_key(known: dict[str, Any], *asked: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def program_files(program: Program) -> list[Path]:
+    """Where a program's code lies: its sources or its package, else the scripts that its commands name."""
+    sources = [program.source_folder] if program.source_folder is not None else _packages(program)
+    return [source for source in sources if source is not None] or _executables(program)
+
+
 def _commit(folder: Path) -> dict[str, Any]:
     git = git_state(folder)
     return {"commit": git["commit"], "dirty": git["dirty"]}
