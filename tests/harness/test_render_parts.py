@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -13,7 +14,7 @@ from trace_parity.blame.attribution import Blame
 from trace_parity.pair.find import shipped
 from trace_parity.pair.source_lines import find_source_lines, program_folder
 from trace_parity.render.graph import STATES, graph_svg, nodes_of
-from trace_parity.render.html_form import coded, sort_key
+from trace_parity.render.html_form import coded, render, sort_key
 from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
 from trace_parity.render.places import Places
 from trace_parity.render.svg import Plot, plot_svg
@@ -244,3 +245,30 @@ def test_small_words() -> None:
     assert [sort_key(x) for x in (None, 0.5, float("inf"), float("-inf"), float("nan"))] == [
         "", "0.5", "Infinity", "-Infinity", "Infinity",
     ]  # fmt: skip
+
+
+def test_a_huge_result_makes_a_page_of_less_than_5_mb() -> None:
+    """100,000 rows of everything that a page lists."""
+    many = 100_000
+    one = with_quirk()
+    assert one.blame is not None
+    finding = one.blame.findings[0]
+    variables = (variable(f"v{i}", f"s{i % 50}", divergent=2, worst_rel=1.0, worst_abs=1.0) for i in range(many))
+    ticks = ({"i": t % 10, "t": t // 10, "x_c": 1.0, "x_py": 2.0, "x_diff": 1.0} for t in range(many))
+    huge = replace(
+        one,
+        num_divergent=many,
+        variables=tuple(variables),
+        divergences=one.divergences * (1000 // 3),
+        blame=replace(one.blame, findings=(finding,) * many, missing=("x: lacks y",) * many),
+        per_phi=tuple(ticks),
+        tick_loop="t",
+        problems=("something is missing",) * many,
+        settings=("a setting: 1 in C, 2 in PY",) * many,
+    )
+    page = render(huge, {})
+    assert len(page.encode()) < 5_000_000
+    assert f"of {many} are listed" in page
+    assert page.count("<circle") < 6 * 3 * MOST_TICKS + 100
+    if os.environ.get("KEEP_PAGE"):  # to measure how fast a browser is with it
+        Path(os.environ["KEEP_PAGE"]).write_text(page, encoding="utf-8")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import percent
 from trace_parity.printable import visible
 from trace_parity.render.commands import commands_of
@@ -41,6 +42,8 @@ MOST_LINES = 300
 """What the page shows of each; result.json has all."""
 FEW = 30
 """So many rows that do not agree are shown at once; of more, the groups after the first are folded."""
+MOST_SCOPES = 15
+"""Variables of more scopes are grouped by whether they agree."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -156,12 +159,16 @@ def coded(text: str) -> Markup:
 
 @dataclass(frozen=True)
 class Group:
-    """The variables of one scope, worst first, with their numbers; `is_open` where the page unfolds them at once."""
+    """Variables of one scope, or of many scopes in one state; worst first, with their numbers.
 
-    scope: str
+    `count` is how many there are with those that the page leaves out; `is_open`: the page unfolds it at once.
+    """
+
+    title: str
     rows: tuple[tuple[int, VariableResult], ...]
     count: int
     is_open: bool
+    is_scope: bool = True
 
     @property
     def bad(self) -> int:
@@ -181,25 +188,30 @@ def groups_of(result: Result) -> list[Group]:
         worst = row[1].worst_rel
         return row[1].status == "match", -math.inf if worst is not None and math.isnan(worst) else -(worst or 0.0)
 
+    def title(v: VariableResult) -> str:
+        return v.scope if is_scope else "variables that agree" if v.status == "match" else "variables that do not agree"
+
+    is_scope = len({v.scope for v in result.variables}) <= MOST_SCOPES
     shown = sorted(enumerate(result.variables), key=badness)[:MOST_VARIABLES]
-    counts = Counter(v.scope for v in result.variables)
+    counts = Counter(map(title, result.variables))
+    titled: dict[str, list[tuple[int, VariableResult]]] = {name: [] for name in counts}
+    for row in shown:
+        titled[title(row[1])].append(row)
     bad = sum(1 for _, v in shown if v.status != "match")
     found: list[Group] = []
-    for scope in counts:
-        rows = tuple(row for row in shown if row[1].scope == scope)
+    for name, rows in titled.items():
         if rows:
-            wrong = any(v.status != "match" for _, v in rows)
+            is_wrong = any(v.status != "match" for _, v in rows)
             is_first = not any(group.is_open for group in found)
-            found.append(Group(scope, rows, counts[scope], wrong and (bad <= FEW or is_first)))
+            found.append(Group(name, tuple(rows), counts[name], is_wrong and (bad <= FEW or is_first), is_scope))
     return found
 
 
-def blame_rows(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The findings of blame as plain rows: causes, introduced first, and what is inherited."""
-    rows: list[dict[str, Any]] = [plain(f) for f in result.blame.findings] if result.blame is not None else []
+def blame_rows(result: Result) -> tuple[list[BlameFinding], list[BlameFinding]]:
+    """The findings of blame: causes, introduced first, and what is inherited."""
     order = {"introduced": 0, "self-inconsistent": 1, "unexplained": 2, "inherited": 3}
-    rows.sort(key=lambda row: order.get(row["kind"], 4))
-    return [r for r in rows if r["kind"] != "inherited"], [r for r in rows if r["kind"] == "inherited"]
+    rows = sorted(result.blame.findings if result.blame is not None else (), key=lambda f: order.get(f.kind, 4))
+    return [f for f in rows if f.kind != "inherited"], [f for f in rows if f.kind == "inherited"]
 
 
 @dataclass(frozen=True)
