@@ -94,16 +94,20 @@ def _first(result: Result, detail: Detail) -> list[str]:
     lines = [
         f"first divergence: {d.name}" + (f"  [{d.unit}]" if d.unit else "") + what,
         f"  C       {d.c_text}  (line {d.c_line} of the log)",
-        *_source(sources.get("C")),
+        *_source(sources.get("C"), detail),
         f"  PY      {d.py_text}  (line {d.py_line} of the log)",
-        *_source(sources.get("PY")),
+        *_source(sources.get("PY"), detail),
         f"  differ  {short(d.rel_diff)}{more}; allowed {short(d.allowed)} ({d.tolerance})",
     ]
     return [*lines, f"  from    {', '.join(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
 
 
-def _source(line: SourceLine | None) -> list[str]:
-    return [] if line is None else [f"          {line.path}:{line.line}: {line.text}"]
+def _source(line: SourceLine | None, detail: Detail) -> list[str]:
+    """Where the value is computed; on a screen in one line of 80 columns, cut if need be."""
+    if line is None:
+        return []
+    text = f"{' ' * 10}{line.path}:{line.line}: {line.text}"
+    return [text if detail == "full" or len(text) <= 80 else f"{text[:79]}…"]
 
 
 def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:
@@ -193,7 +197,7 @@ def _counts(result: Result, detail: Detail) -> list[str]:
     lines = [
         f"compared {c.compared} numbers of {len([v for v in result.variables if v.compared])} variables: "
         f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge{one_sided}{unreadable}; "
-        f"a relative tolerance of {short(result.needed_rtol)} would pass"
+        f"rtol {short(result.needed_rtol)} passes"
     ]
     lines += list(result.precision)
     if result.examined is not None:
