@@ -18,7 +18,7 @@ from trace_parity.render.html_form import coded, render, sort_key
 from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
 from trace_parity.render.places import Places
 from trace_parity.render.svg import Plot, plot_svg
-from trace_parity.render.ticks import MOST_TICKS, loop_matters, phi_series, tick_loop
+from trace_parity.render.ticks import MOST_TICKS, loop_matters, tick_loop, tick_series
 
 from tests.golden import ROOT
 from tests.harness.snapshots.results import blame, images, result, variable, with_quirk
@@ -189,20 +189,20 @@ def test_one_series_per_pixel() -> None:
         for s in (1, 2)
         for t in range(3)
     ]
-    assert [s.place for s in phi_series(rows, "phi_tic", ["spixel", "fpixel"])] == [
+    assert [s.place for s in tick_series(rows, "phi_tic", ["spixel", "fpixel"])] == [
         "spixel=1 fpixel=0",
         "spixel=2 fpixel=0",
     ]
-    assert [s.place for s in phi_series(rows, "phi_tic")] == ["spixel=1", "spixel=2"]
-    assert phi_series(rows[:1], "phi_tic") == []
-    assert phi_series([], "phi_tic") == []
+    assert [s.place for s in tick_series(rows, "phi_tic")] == ["spixel=1", "spixel=2"]
+    assert tick_series(rows[:1], "phi_tic") == []
+    assert tick_series([], "phi_tic") == []
 
 
 def test_a_long_loop_is_thinned_and_keeps_its_worst_tick() -> None:
     rows = [
         {"step": t, "t": t / 10, "x_c": 1.0, "x_py": 1.0 + (t == 777), "x_diff": float(t == 777)} for t in range(5000)
     ]
-    (found,) = phi_series(rows, "step")
+    (found,) = tick_series(rows, "step")
     assert (found.ticks, found.place) == (5000, "every tick")
     (plot,) = found.plots
     assert found.shown == len(plot.x) <= MOST_TICKS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, gathered, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import blame_pixels_option, gathered, note, pair_option, rtol_option, rules_of
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -61,12 +61,17 @@ def blame(words: Words) -> None:
     from trace_parity.pair.tolerances import global_rtol, with_rules
     from trace_parity.render.blame_text import text
     from trace_parity.result.result import to_json
+    from trace_parity.trace.pair_of_logs import pair_for_logs
 
     rules = rules_of(words.rtol_words)
-    vocabulary, domain = words.pair.vocabulary, domain_of_pair(words.pair)
+    pair, inferred = pair_for_logs(words.pair, words.log, *([words.py_log] if words.py_log else []))
+    if inferred:
+        note(inferred)
+    words = replace(words, pair=pair)
+    vocabulary, domain = pair.vocabulary, domain_of_pair(pair)
     if domain is None:
         raise HarnessError(
-            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=words.pair.where
+            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=pair.where
         )
 
     if words.py_log is None:
@@ -88,6 +93,7 @@ def blame(words: Words) -> None:
 def _read(words: Words, path: Path, side: str) -> TraceTable:
     """One side's lines of a log and of the further ones, as if they were one log."""
     from trace_parity.trace import read_trace, read_trace_lines
+    from trace_parity.trace.log_file import lines_of
 
     also, lenient, vocabulary = words.also, words.lenient, words.pair.vocabulary
     table = read_trace(path, side, vocabulary, lenient=lenient)
@@ -95,9 +101,8 @@ def _read(words: Words, path: Path, side: str) -> TraceTable:
         return table
     for more in also:
         read_trace(more, side, vocabulary, lenient=lenient)
-    texts = [p.read_text(encoding="utf-8", errors="replace") for p in (path, *also)]
-    lines = [line for text in texts for line in text.splitlines()]
-    merged = read_trace_lines([line + "\n" for line in lines], side, str(path), vocabulary)
+    lines = (line.rstrip("\r\n") + "\n" for one in (path, *also) for line in lines_of(one))
+    merged = read_trace_lines(lines, side, str(path), vocabulary)
     if merged.unreadable and not lenient:
         bad = merged.unreadable[0]
         raise HarnessError(Exit.UNREADABLE, f"{bad.why}: {bad.text[:120]!r}", where=f"{path} with --also")

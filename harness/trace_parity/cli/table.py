@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import pair_option
+from trace_parity.cli.common import note, pair_option
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def _print(
 ) -> None:
     from trace_parity.compare.tick_table import table_of, tick_rows, write_ticks
     from trace_parity.trace import read_trace
+    from trace_parity.trace.pair_of_logs import pair_for_logs
 
     if c_log is not None and py_log is not None and not logs:  # the options of earlier versions
         logs = c_log, py_log
@@ -74,6 +75,9 @@ def _print(
     if len(logs) != 2:
         raise HarnessError(Exit.USAGE, f"{len(logs)} logs", expected="C.log PY.log, or the folder of a bundle")
     c_log, py_log = logs
+    pair, inferred = pair_for_logs(pair, c_log, py_log)
+    if inferred:
+        note(inferred)
     vocabulary = pair.vocabulary
     wanted = table_of(vocabulary, loop, pair.where)
     c, py = (read_trace(path, side, vocabulary, lenient=lenient) for path, side in ((c_log, "C"), (py_log, "PY")))

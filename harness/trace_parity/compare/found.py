@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from trace_parity.compare.align import AlignedRow, Alignment
 from trace_parity.compare.comparison import Comparison
 from trace_parity.compare.judge import Judged, VariableSummary, judged, summaries
-from trace_parity.compare.sites import SITE_DEPTH, Site
+from trace_parity.compare.sites import Site
 from trace_parity.compare.tally import Kept
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
@@ -70,10 +70,11 @@ class Found:
 def of_tables(alignment: Alignment, contract: Contract, rtol: float | None) -> Found:
     """The comparison of two tables in memory."""
     comparison = alignment.compare(rtol=rtol, contract=contract)
-    absent = tuple(ABSENT for _ in alignment.vocabulary.loops[:SITE_DEPTH])
+    depth = alignment.vocabulary.site_depth
+    absent = tuple(ABSENT for _ in alignment.vocabulary.loops[:depth])
 
     def read(sites: Collection[Site] | None) -> Alignment:
-        return alignment if sites is None else alignment.only({absent, *sites}, SITE_DEPTH)
+        return alignment if sites is None else alignment.only({absent, *sites}, depth)
 
     tables = (alignment.c, alignment.py)
     differs = [_last_differs(one, other) for one, other in (tables, tables[::-1])]

@@ -20,8 +20,8 @@ from trace_parity.compare.windows import (
     BeginAgainError,
     Progress,
     Windows,
+    block_depth,
     read_abreast,
-    site_depth,
 )
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.first_appearance import with_places
@@ -107,7 +107,7 @@ def open_source(path: Path, side: str, vocabulary: Vocabulary, options: Options)
 def _compare(
     sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, options: Options, progress: Progress
 ) -> Found:
-    depth, notes, repeats = site_depth(vocabulary), list[str](), _Repeats(sources, vocabulary)
+    depth, notes, repeats = block_depth(vocabulary), list[str](), _Repeats(sources, vocabulary)
     noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
     while True:
         names = Names(vocabulary, unlisted)

@@ -1,8 +1,9 @@
 """Which sites of large logs are examined for quirks and blame: equation by equation, it takes time.
 
-A site is the outermost loops' indices (a pixel). Small logs are examined whole. Of larger ones a few sites are: that
-of the first divergence, the worst of every variable that diverges, so that none is left out, then the first
-ones in order of evaluation. The result says how much of the divergence they hold.
+A site is the outermost loops' indices, up to the focus that the pair declares (a pixel; an atom in one step). Small
+logs are examined whole. Of larger ones a few sites are: that of the first divergence, the worst of every variable that
+diverges, so that none is left out, then the first ones in order of evaluation. The result says how much of the
+divergence they hold.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary
 from trace_parity.compare.look import KEPT_ROWS
-from trace_parity.pair.vocabulary import ABSENT, Key
+from trace_parity.pair.vocabulary import ABSENT
 
 WHOLE_NUMBERS = 200_000
 """Numbers in both logs up to which they are examined whole, some ten seconds of work."""
@@ -21,8 +22,7 @@ SITES = 50
 """How many sites of larger logs are examined. More only where the variables that diverge need more."""
 
 Site = tuple[int, ...]
-"""The indices of the two outermost loops."""
-SITE_DEPTH = 2
+"""The indices of the outermost loops, as many as Vocabulary.site_depth says."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,20 @@ class Examined:
         )
 
 
-def site_of(key: Key) -> Site:
-    """The site of a row."""
-    return key[:SITE_DEPTH]
-
-
 def in_a_site(site: Site) -> bool:
     """Whether it is one: rows of the whole run sit in none."""
     return any(index != ABSENT for index in site)
 
 
-def choose_sites(divergent: Iterable[Judged], summaries: Iterable[VariableSummary], most: int) -> list[Site]:
+def choose_sites(
+    divergent: Iterable[Judged], summaries: Iterable[VariableSummary], most: int, depth: int
+) -> list[Site]:
     """The sites to examine. `divergent` are the first rows that differ, `summaries` those of all variables.
 
     The first site and one per divergent variable are always among them, however few `most` asks for.
     """
-    first = list(dict.fromkeys(site_of(row.row.id.key) for row in divergent))
-    worst = [site_of(s.worst.row.id.key) for s in summaries if s.divergent and s.worst is not None]
+    first = list(dict.fromkeys(row.row.id.key[:depth] for row in divergent))
+    worst = [s.worst.row.id.key[:depth] for s in summaries if s.divergent and s.worst is not None]
     needed = [site for site in dict.fromkeys([*first[:1], *worst]) if in_a_site(site)]
     further = [site for site in first if site not in needed and in_a_site(site)]
     return [*needed, *further[: max(0, most - len(needed))]]
@@ -73,12 +70,13 @@ def narrow(
     """Alignment and judgement of what is examined, and how much that is; as they are, and None, when that is all."""
     if len(alignment.c.rows) + len(alignment.py.rows) <= whole_numbers:
         return alignment, judgement, None
+    depth = alignment.vocabulary.site_depth
     divergent = [row for row in judgement.rows if row.status != "match"]
-    sites = choose_sites(divergent[:KEPT_ROWS], judgement.summaries, most)
-    absent = tuple(ABSENT for _ in alignment.vocabulary.loops[:SITE_DEPTH])
+    sites = choose_sites(divergent[:KEPT_ROWS], judgement.summaries, most, depth)
+    absent = tuple(ABSENT for _ in alignment.vocabulary.loops[:depth])
     outer = {absent, *sites}
-    inside = alignment.only(outer, SITE_DEPTH)
-    seen = tuple(row for row in judgement.rows if site_of(row.row.id.key) in outer)
+    inside = alignment.only(outer, depth)
+    seen = tuple(row for row in judgement.rows if row.row.id.key[:depth] in outer)
     judged = Judgement(seen, judgement.summaries, judgement.first, judgement.needed_rtol)
     return inside, judged, examined(len(sites), judged.num_divergent, len(divergent))
 

@@ -1,8 +1,8 @@
 """Two logs of any size: read abreast, compared window by window, nothing held that is done with.
 
-A site is the outermost loops' indices of a row (a pixel, a step). Its rows are compared once both logs have left it;
-what one log has not brought yet is held. Rows in no site belong to the whole run: they are held, each once, and
-compared at the end. A log that comes back to a site that was compared, or names a scale after rows were judged without
+A block is the rows of the same outermost loops' indices (a pixel, a step). They are compared once both logs have left
+it; what one log has not brought yet is held. Rows in no block belong to the whole run: they are held, each once, and
+compared at the end. A log that comes back to a block that was compared, or names a scale after rows were judged without
 it, makes the comparison begin again and hold all rows, which is right in any order. Rows are never paired by where
 they stand.
 """
@@ -54,9 +54,12 @@ class BeginAgainError(Exception):
     """What was assumed of the logs does not hold; the message says what."""
 
 
-def site_depth(vocabulary: Vocabulary) -> int:
-    """How many outermost loops make a site; 0 where the scale of a tolerance may lie in another site."""
-    depth = min(2, len(vocabulary.loops))
+def block_depth(vocabulary: Vocabulary) -> int:
+    """How many outermost loops make a block; 0 where the scale of a tolerance may lie in another block.
+
+    Those of a site, two at most; sibling nests run through a loop in turn, so that a block is what is around them.
+    """
+    depth = min(2, vocabulary.site_depth, *([vocabulary.nests_inside] if vocabulary.nests_inside else []))
     outer = set(vocabulary.loops[:depth])
     for variable in vocabulary.variables:
         scale = variable.tolerance.scale
@@ -98,7 +101,7 @@ class Pending:
             self.fresh += len(rows)
             self.held += len(rows)
             last = int(np.argmax(rows.line))
-            self.current = int(_sites(rows.keys[last : last + 1], self.depth)[0])
+            self.current = int(_blocks(rows.keys[last : last + 1], self.depth)[0])
         return whole
 
     def once(self, side: int, variables: int, contradictions: list[Contradiction]) -> None:
@@ -120,8 +123,8 @@ class Pending:
         return made
 
 
-def _sites(keys: npt.NDArray[np.int32], depth: int) -> Ints:
-    """The site of each row as one whole number."""
+def _blocks(keys: npt.NDArray[np.int32], depth: int) -> Ints:
+    """The block of each row as one whole number."""
     made: Ints = np.zeros(len(keys), np.int64)
     for i in range(depth):
         made = (made << 32) | (keys[:, i].astype(np.int64) + 1)
@@ -129,21 +132,21 @@ def _sites(keys: npt.NDArray[np.int32], depth: int) -> Ints:
 
 
 class _Gone:
-    """Sites that were compared."""
+    """Blocks that were compared."""
 
     def __init__(self) -> None:
         self.sorted: Ints = np.empty(0, np.int64)
         self.recent: list[Ints] = []
 
-    def any_of(self, sites: Ints) -> bool:
-        if len(self.sorted) and len(sites):
-            at = np.minimum(np.searchsorted(self.sorted, sites), len(self.sorted) - 1)
-            if (self.sorted[at] == sites).any():
+    def any_of(self, blocks: Ints) -> bool:
+        if len(self.sorted) and len(blocks):
+            at = np.minimum(np.searchsorted(self.sorted, blocks), len(self.sorted) - 1)
+            if (self.sorted[at] == blocks).any():
                 return True
-        return any(bool(np.isin(sites, part).any()) for part in self.recent)
+        return any(bool(np.isin(blocks, part).any()) for part in self.recent)
 
-    def add(self, sites: Ints) -> None:
-        self.recent.append(sites)
+    def add(self, blocks: Ints) -> None:
+        self.recent.append(blocks)
         if len(self.recent) > 32:
             self.sorted = np.sort(np.concatenate([self.sorted, *self.recent]))
             self.recent.clear()
@@ -168,7 +171,7 @@ class Windows:
         self.pending[side].once(side, len(self.comparison.names.variables), self.comparison.contradictions)
 
     def compare(self, ended: Sequence[bool]) -> None:
-        """Compare the sites that both logs have left. Raises BeginAgainError."""
+        """Compare the blocks that both logs have left. Raises BeginAgainError."""
         if self.depth == 0:
             return
         waits = [p.held - p.fresh for p in self.pending]
@@ -176,9 +179,9 @@ class Windows:
             return
         rows = [p.all() for p in self.pending]
         self.most_waiting = max(self.most_waiting, sum(r.numbers for r in rows))
-        sites = [_sites(r.keys, self.depth) for r in rows]
-        begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in sites]
-        unique = [np.unique(s[b]) for s, b in zip(sites, begins, strict=True)]
+        blocks = [_blocks(r.keys, self.depth) for r in rows]
+        begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in blocks]
+        unique = [np.unique(s[b]) for s, b in zip(blocks, begins, strict=True)]
         if any(self.gone.any_of(u) for u in unique):
             raise BeginAgainError("a log comes back to places that it had left")
         left = [
@@ -193,8 +196,8 @@ class Windows:
             return
         chosen = []
         for side in (0, 1):
-            runs = np.isin(sites[side][begins[side]], ready)
-            lengths = np.diff(np.r_[begins[side], len(sites[side])])
+            runs = np.isin(blocks[side][begins[side]], ready)
+            lengths = np.diff(np.r_[begins[side], len(blocks[side])])
             which = np.repeat(runs, lengths)
             chosen.append(rows[side] if runs.all() else rows[side].take(which))
             kept = empty(self.pending[side].loops) if runs.all() else rows[side].take(~which)

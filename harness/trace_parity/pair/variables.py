@@ -137,8 +137,13 @@ class Column:
 
 @dataclass(frozen=True)
 class TickTable:
-    """The table that shows chosen variables tick by tick of one loop; `shared` is the same on both sides."""
+    """The table that shows chosen variables tick by tick of one loop; `shared` is the same on both sides.
+
+    `name` is that of its files in a bundle, `title` its heading in reports.
+    """
 
     loop: str
     shared: Column | None
     columns: tuple[Column, ...]
+    name: str = ""
+    title: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -70,6 +71,12 @@ class Vocabulary:
     focus: tuple[str, ...] = ()  # the loops that a case picks places in
     index_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # `pixel 0 0`: the loops it is of
     repeats: tuple[str, ...] = ()  # the loops that number blocks which a log repeats without an index
+
+    @property
+    def site_depth(self) -> int:
+        """How many outermost loops make a site: those up to the focus, the first two where none is declared."""
+        places = [self.loops.index(loop) + 1 for loop in self.focus if loop in self.loops]
+        return max(places, default=min(2, len(self.loops)))
 
     @cached_property
     def _by_name(self) -> dict[str, list[Variable]]:
@@ -277,7 +284,11 @@ def _tick_table(table: Table, variables: tuple[Variable, ...]) -> TickTable:
         return made
 
     assert shared is not None
-    made = TickTable(loop, column(shared), tuple(map(column, table.tables("columns"))))
+    columns = tuple(map(column, table.tables("columns")))
+    name, title = table.text("name", f"per_{loop}"), table.text("title", f"Per {loop}")
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise table.wrong("name", name, "a name of a file, without its ending")
+    made = TickTable(loop, column(shared), columns, name, title)
     table.finish()
     return made
 

@@ -18,24 +18,28 @@ def headline(blame: Blame) -> str:
     """One line: how many faults, on which side, and how much was asked."""
     asked = f"{blame.equations_checked} equations at {blame.instances_checked} places"
     if not blame.equations_checked:
-        return "no equation could be asked: the logs hold no output together with its inputs"
+        lacking = f"; they lack {_lacking(blame)[1]}" if _lacking(blame)[0] else ""
+        return f"no equation could be asked: the logs hold no output together with its inputs{lacking}"
     broken = [f for f in blame.findings if f.kind in ("introduced", "self-inconsistent")]
     if not broken:
         return f"no one: all of {asked} hold{_unevaluated(blame)}"
     sides = dict.fromkeys(f.side for f in broken)
     counts = ", ".join(f"{side} {sum(1 for f in broken if f.side == side)}" for side in sides)
-    return f"{len(broken)} equations broken ({counts}) of {asked}"
+    return f"{len(broken)} equations broken ({counts}) of {asked}{_unevaluated(blame)}"
 
 
 def _unevaluated(blame: Blame) -> str:
-    """`; 6 more equations could not be evaluated for lack of dt, r_cut`: in the sentence that says how many held."""
+    """`; 6 more equations could not be evaluated for lack of dt, r_cut`: in the sentence that counts the others."""
+    count, names = _lacking(blame)
+    equations = "equation" if count == 1 else "equations"
+    return f"; {count} more {equations} could not be evaluated for lack of {names}" if count else ""
+
+
+def _lacking(blame: Blame) -> tuple[int, str]:
+    """How many equations could not be evaluated anywhere, and the names of what they lack."""
     missing = [line for line in blame.missing if ": lacks " in line]
-    if not missing:
-        return ""
     lacks = list(dict.fromkeys(w for m in missing for w in m.rpartition(": lacks ")[2].split(", ")))
-    few = ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
-    equations = "equation" if len(missing) == 1 else "equations"
-    return f"; {len(missing)} more {equations} could not be evaluated for lack of {few}"
+    return len(missing), ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
 
 
 def say(finding: BlameFinding, final: str = "", *, place: str | None = None) -> list[str]:

@@ -28,7 +28,7 @@ from trace_parity.render.head_of_page import about
 from trace_parity.render.numbers import full, short, ulps
 from trace_parity.render.pictures import DECADES, LINEAR, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
 from trace_parity.render.places import Places
-from trace_parity.render.ticks import MOST_SERIES, loop_matters, phi_series, tick_loop
+from trace_parity.render.ticks import MOST_SERIES, loop_matters, tick_loop, tick_series
 from trace_parity.result.result import Result, VariableResult, plain
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
     nodes = nodes_of(result)
     drawn = nodes_to_draw(nodes)
     loop = tick_loop(result)
-    series = phi_series(result.per_phi, loop, places.loops)
+    series = tick_series(result.per_phi, loop, places.loops)
     commands = commands_of(result, files, in_bundle=is_bundle)
     causes, others = blame_rows(result)
     return page(
@@ -75,6 +75,8 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         legend=legend(nodes),
         signs={state: sign for state, (sign, _) in STATES.items()},
         series=series,
+        tick_name=result.tick_name or "per_phi",
+        tick_title=result.tick_title or f"Per {loop}",
         most_series=MOST_SERIES,
         loop=loop,
         loop_matters=loop_matters(result) and bool(series),

@@ -15,7 +15,7 @@ from trace_parity.result.result import Result, VariableResult
 
 
 def render(result: Result) -> str:
-    """Verdict, first divergence, quirks, per-φ table, per-variable table, image metrics, command line."""
+    """Verdict, first divergence, quirks, the pair's table of ticks, per-variable table, image metrics, command line."""
     parts = [
         f"# {escape(result.case.title)}: {result.verdict}",
         f"**{escape(result.headline)}** (exit code {result.exit_code})",
@@ -27,7 +27,7 @@ def render(result: Result) -> str:
         *_problems(result),
         *_precision(result),
         *_images(result),
-        *_per_phi(result),
+        *_ticks(result),
         *_variables(result),
         *_case(result),
     ]
@@ -156,10 +156,11 @@ def _images(result: Result) -> list[str]:
     return ["## Images", table, pictures]
 
 
-def _per_phi(result: Result) -> list[str]:
+def _ticks(result: Result) -> list[str]:
     if not result.per_phi:
         return []
-    return ["## Per φ", visible_lines(write_ticks(list(result.per_phi), "markdown", "").rstrip("\n"))]
+    title = result.tick_title or f"Per {result.tick_loop or 'tick'}"
+    return [f"## {escape(title)}", visible_lines(write_ticks(list(result.per_phi), "markdown", "").rstrip("\n"))]
 
 
 def _variables(result: Result) -> list[str]:

@@ -17,7 +17,7 @@ MOST_TICKS = 300
 
 
 @dataclass(frozen=True)
-class PhiSeries:
+class TickSeries:
     """The ticks of one place: a pixel, source and domain, say."""
 
     place: str
@@ -36,11 +36,11 @@ class PhiSeries:
 
 
 def tick_loop(result: Result) -> str:
-    """The loop of the per-tick table; of a result that does not name it, the innermost but one of a nest over φ."""
+    """The loop of the per-tick table; of a result that does not name it, the one with the most ticks."""
     if result.tick_loop or not result.per_phi:
         return result.tick_loop
     names = _loops_of(result.per_phi[0])
-    return "phi_tic" if "phi_tic" in names else names[-1] if names else ""
+    return max(names, key=lambda name: len({row.get(name) for row in result.per_phi}), default="")
 
 
 def loop_matters(result: Result) -> bool:
@@ -56,7 +56,7 @@ def _loops_of(row: TickRow) -> list[str]:
     return [name for name in columns[:end] if isinstance(row[name], int) and not isinstance(row[name], bool)]
 
 
-def phi_series(rows: Sequence[TickRow], loop: str, named: Sequence[str] = ()) -> list[PhiSeries]:
+def tick_series(rows: Sequence[TickRow], loop: str, named: Sequence[str] = ()) -> list[TickSeries]:
     """One series per set of the other loop indices, one plot per column, along `loop`.
 
     A series is called by its indices of the loops `named`, and of those that differ between the series.
@@ -79,7 +79,7 @@ def phi_series(rows: Sequence[TickRow], loop: str, named: Sequence[str] = ()) ->
         plots = [plot for name in names if (plot := _plot(name, shared, group)) is not None]
         if plots:
             place = " ".join(f"{loops[i]}={key[i]}" for i in varying)
-            found.append(PhiSeries(place or "every tick", tuple(plots), len(group)))
+            found.append(TickSeries(place or "every tick", tuple(plots), len(group)))
     return found
 
 

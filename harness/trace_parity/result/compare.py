@@ -102,6 +102,7 @@ def result_of(
     }
     if notes := [*found.notes, *([closer.note] if closer.note else [])]:
         logs["C"] = dataclasses.replace(logs["C"], notes={**logs["C"].notes, "comparison": "; ".join(notes)})
+    table = found.vocabulary.tick_table if closer.ticks else None
     return Result(
         schema=SCHEMA,
         case=case,
@@ -126,7 +127,9 @@ def result_of(
         waivers=waivers,
         examined=closer.examined,
         loops=found.comparison.named_loops(),
-        tick_loop=found.vocabulary.tick_table.loop if closer.ticks and found.vocabulary.tick_table else "",
+        tick_loop=table.loop if table is not None else "",
+        tick_name=table.name if table is not None else "",
+        tick_title=table.title if table is not None else "",
         precision=default_rule(s.variable for s in summaries),
     )
 
@@ -140,7 +143,7 @@ def _examine(
     rows, summaries = judged
     if not rows:
         return _Closer(note="the per-tick table is left out")
-    sites = choose_sites(rows, summaries, options.blame_sites)
+    sites = choose_sites(rows, summaries, options.blame_sites, found.vocabulary.site_depth)
     alignment = found.read(sites)
     closer = _closer(alignment, pair, found.comparison.rtol)
     seen = judge(alignment, rtol=found.comparison.rtol).num_divergent

@@ -176,6 +176,10 @@ class Result:
     """The loop of `per_phi`."""
     examined: Examined | None = None
     """How much of the divergence was examined for quirks and blame; none where that was all."""
+    tick_name: str = ""
+    """What the pair calls the files of `per_phi` in a bundle; empty in a result of an older version."""
+    tick_title: str = ""
+    """What the pair calls that table in a report."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 

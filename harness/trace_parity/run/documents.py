@@ -30,9 +30,9 @@ def write_documents(run: Run, case: Case, result: Result, env: dict[str, object]
         "commands.txt": commands_text(run, case, result),
     }
     if result.per_phi:
-        rows, table = list(result.per_phi), run.pair.vocabulary.tick_table
-        loop = table.loop if table is not None else ""
-        documents |= {f"per_phi.{end}": write_ticks(rows, form, loop) for end, form in _TABLE_FORMS.items()}
+        rows = list(result.per_phi)
+        for end, form in _TABLE_FORMS.items():
+            documents[f"{result.tick_name}.{end}"] = write_ticks(rows, form, result.tick_loop)
     for name, text in documents.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(report_page(result, bundle_files(folder, result)), encoding="utf-8")

@@ -97,7 +97,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
     with run.stage("comparing"):
         logs = {name: run.folder / f"traces/{name.lower()}.log" for name in ("C", "PY")}
         if not vocabulary.variables:  # the pair lists none: the logs tell
-            vocabulary = infer_vocabulary(logs["C"], logs["PY"])
+            vocabulary = replace(infer_vocabulary(*logs.values()), focus=vocabulary.focus)
         vocabulary, precision = with_precision(vocabulary, logs)
         tables = [
             read_trace(run.folder / f"traces/{name.lower()}.log", name, vocabulary, lenient=options.lenient)

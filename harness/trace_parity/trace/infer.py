@@ -10,13 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from trace_parity.errors import HarnessError
 from trace_parity.pair.first_appearance import merged
 from trace_parity.pair.vocabulary import Vocabulary, build_vocabulary
+from trace_parity.trace.log_file import lines_of
+from trace_parity.trace.number import NotANumberError, split_numbers
+from trace_parity.trace.prefix import find_trace, pieces, without_colour
 
-_LINE = re.compile(r"TRACE_(?:C|PY)(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
+_LINE = re.compile(r"TRACE(?:_(?:C|PY))?(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
 _INDEX = re.compile(r"([A-Za-z_]\w*)=(\d+)")
 _WHOLE = re.compile(r"[-+]?\d+$")
 STRUCTURE_LINES = 300_000
@@ -85,13 +90,8 @@ class Observed:
 
 
 def infer_vocabulary(c: Path, py: Path) -> Vocabulary:
-    """A vocabulary made from two logs alone."""
+    """A vocabulary made from two logs alone. Raises HarnessError (exit 5) for what is no log."""
     return build_vocabulary(observe(c, py).tables(), "the logs")
-
-
-def loops_named(path: Path) -> set[str]:
-    """The loops that a log's lines name."""
-    return {loop for _, _, indices, _ in _lines(path) for loop, _ in indices}
 
 
 def observe(c: Path, py: Path) -> Observed:
@@ -115,16 +115,28 @@ def observe(c: Path, py: Path) -> Observed:
     return Observed(tuple(loops), sizes, names, len(groups), inside)
 
 
+def _trace_lines(path: Path) -> Iterator[str]:
+    """Every trace line of a log, without what stands before it."""
+    for line in lines_of(path):
+        if "TRACE" in line:
+            found = (find_trace(without_colour(piece)) for piece in pieces(line))
+            yield from (one.text.rstrip() for one in found if one is not None)
+
+
 def _lines(path: Path) -> Iterator[tuple[str, str, tuple[tuple[str, int], ...], list[str]]]:
     """(side, name, loop indices, words) of every plain trace line; other lines tell nothing of loops."""
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            start = line.find("TRACE_")
-            match = _LINE.match(line[start:].rstrip()) if start >= 0 else None
-            if match is not None:
-                indices = tuple((loop, int(index)) for loop, index in _INDEX.findall(match[1] or ""))
-                side = "C" if line.startswith("TRACE_C", start) else "PY"
-                yield side, match[2], indices, match[3].split()
+    for line in _trace_lines(path):
+        match = _LINE.match(line)
+        if match is not None:
+            indices = tuple((loop, int(index)) for loop, index in _INDEX.findall(match[1] or ""))
+            yield "C" if line.startswith("TRACE_C") else "PY", match[2], indices, _words(match[3])
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return split_numbers(text)
+    except NotANumberError:
+        return text.split()
 
 
 class _Log:
@@ -253,31 +265,30 @@ def _unclose(names: Sequence[Seen]) -> None:
             seen.closing = bool(inner) and any(names.index(s) < names.index(seen) for s in inner)
 
 
-LOOKED_AT = 8 << 20
-"""Bytes of a log from which it is told whether a vocabulary fits it."""
+SAMPLE_LINES = 100_000
+"""Trace lines of a log from which it is told whether a vocabulary fits it."""
 
 
 def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
     """Whether a vocabulary that nobody asked for may be taken for these logs: it knows their loops, and a name of them.
 
-    Logs of older forms, and such that hold no plain trace line, say nothing against it.
+    Logs of older forms, such that hold no plain trace line, and pipes, which are read once, say nothing against it.
     """
     known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
     names: set[str] = set()
     for path in logs:
-        try:
-            with path.open(encoding="utf-8", errors="replace") as stream:
-                lines = stream.readlines(LOOKED_AT)
-        except OSError:
+        if not path.is_file():
             return True
-        for line in lines:
-            start = line.find("TRACE_")
-            match = _LINE.match(line[start:].rstrip()) if start >= 0 else None
-            if match is None:
-                if start == 0 and line.startswith(("TRACE_C", "TRACE_PY")):
+        try:
+            for line in islice(_trace_lines(path), SAMPLE_LINES):
+                if line.startswith("TRACE:"):  # an older form, without a side
+                    continue
+                match = _LINE.match(line)
+                if match is None:
                     return True
-                continue
-            if any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or "")):
-                return False
-            names.add(match[2])
+                if any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or "")):
+                    return False
+                names.add(match[2])
+        except HarnessError:  # columns, or what reading it will say
+            return True
     return not names or bool(names & known)

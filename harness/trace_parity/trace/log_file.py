@@ -10,6 +10,7 @@ import lzma
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -123,6 +124,16 @@ class LogFile:
     def close(self) -> None:
         """Let go of the file."""
         self._raw.close()
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a log, with their ends, as UTF-8 text. Raises HarnessError (exit 5) for what is no log."""
+    log = LogFile(path)
+    try:
+        with log.guard():
+            yield from io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+    finally:
+        log.close()
 
 
 class _Guard:

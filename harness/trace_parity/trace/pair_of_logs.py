@@ -11,18 +11,18 @@ from trace_parity.pair.toml_table import Table
 from trace_parity.trace.infer import fits, infer_vocabulary
 
 
-def pair_for_logs(pair: Pair, c: Path, py: Path) -> tuple[Pair, str]:
-    """The pair to compare the logs under, and a note where its vocabulary is made from the logs.
+def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
+    """The pair to take one log or two under, and a note where its vocabulary is made from the logs.
 
     That is so for a pair without a vocabulary, and for the installed one where its vocabulary does not fit the logs;
     that one's equations and quirks do not apply either.
     """
     has_vocabulary = pair.file("vocabulary") is not None
     is_default = pair.folder == shipped().folder
-    if has_vocabulary and not (is_default and not fits(pair.vocabulary, c, py)):
+    if has_vocabulary and not (is_default and not fits(pair.vocabulary, *logs)):
         return pair, ""
-    made = replace(pair) if not has_vocabulary else Pair(pair.folder, "two logs", Table({}, str(c)))
-    made.__dict__["vocabulary"] = infer_vocabulary(c, py)
+    made = replace(pair) if not has_vocabulary else Pair(pair.folder, "two logs", Table({}, str(logs[0])))
+    made.__dict__["vocabulary"] = replace(infer_vocabulary(logs[0], logs[-1]), focus=made.focus)
     if has_vocabulary:
-        made.__dict__.update(quirks=(), domain=None)
-    return made, f"no pair's vocabulary fits the logs: loops and order are those of {c.name}"
+        made.__dict__.update(quirks=(), focus=())
+    return made, f"no pair's vocabulary fits the logs: loops and order are those of {logs[0].name}"

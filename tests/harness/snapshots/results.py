@@ -10,7 +10,14 @@ from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.sites import Examined
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.quirks.waivers import Waiver
-from trace_parity.result.result import CaseResult, Divergence, LogResult, QuirkResult, Result, VariableResult
+from trace_parity.result.result import (
+    CaseResult,
+    Divergence,
+    LogResult,
+    QuirkResult,
+    Result,
+    VariableResult,
+)
 
 HOSTILE = '"><img/onerror=alert(1)>`|</script><script>alert(2)</script>\x1b[2J\u202e##[error]@all'
 """What a log may hold as a name: it is any word."""
@@ -122,6 +129,7 @@ def result(**changes: object) -> Result:
             {"spixel": 2, "fpixel": 3, "phi_tic": t, "phi_deg": t / 10, "k_c": t + 0.5, "k_py": t + 0.5, "k_diff": 0.0}
             for t in range(3)
         ),
+        "tick_title": "Per φ",
         "images": images(),
         "sources": {
             "step.rot_a": {
@@ -295,6 +303,7 @@ def hostile() -> Result:
              f"{HOSTILE}_py": 1.0 + t, f"{HOSTILE}_diff": None}
             for t in range(2)
         ),
+        tick_title=HOSTILE,
         images=None,
         blame=Blame(
             (blame("introduced", HOSTILE, HOSTILE, HOSTILE, equation_text=HOSTILE, hint=HOSTILE, place=HOSTILE),
