@@ -39,7 +39,8 @@ def _lacking(blame: Blame) -> tuple[int, str]:
     """How many equations could not be evaluated anywhere, and the names of what they lack."""
     missing = [line for line in blame.missing if ": lacks " in line]
     lacks = list(dict.fromkeys(w for m in missing for w in m.rpartition(": lacks ")[2].split(", ")))
-    return len(missing), ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
+    equations = {m.rpartition(": lacks ")[0].partition(": ")[2] for m in missing}  # of both sides, or of each
+    return len(equations), ", ".join(lacks[:4]) + (f" and {len(lacks) - 4} more" if len(lacks) > 4 else "")
 
 
 def say(finding: BlameFinding, final: str = "", *, place: str | None = None) -> list[str]:
