@@ -58,7 +58,7 @@ def test_every_command_takes_what_the_logs_tell(trace_diff: Cli, tmp_path: Path)
     note = "note: no pair's vocabulary fits the logs: loops and order are those of c.log.gz"
     done = trace_diff("compare", "c.log.gz", "py.log")
     assert (done.returncode, note in done.stderr) == (1, True)
-    assert "first at mass (step=0 i=0)" in done.stdout
+    assert "first at mass; 6 of 24 numbers differ" in done.stdout
     done = trace_diff("table", "step", "--c", "c.log.gz", "--py", "py.log")
     assert (done.returncode, note in done.stderr) == (2, True)
     assert "no variable is in loop 'step'" in done.stderr
