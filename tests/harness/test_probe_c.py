@@ -88,7 +88,7 @@ def test_focus_keeps_the_lines_of_these_places(tmp_path: Path, focus: str) -> No
 
 def test_line_numbers_and_the_users_tree_stay(tmp_path: Path) -> None:
     before = {p.name: p.read_bytes() for p in PROGRAMS.iterdir() if p.is_file()}
-    result = instrument(LJ, spec(LOOPS, VARIABLES))
+    result = instrument(LJ, spec(LOOPS, VARIABLES), copies=False)
     text = result.text.decode().split('lj.c"\n', 1)[1]
     original = LJ.read_text().splitlines()
     assert len(text.splitlines()) == len(original)
@@ -97,6 +97,21 @@ def test_line_numbers_and_the_users_tree_stay(tmp_path: Path) -> None:
     assert [p.line for p in result.placed if p.variable == "dt"] == [original.index("    double dt = 0.002;") + 1]
     build_c(LJ, spec(LOOPS, VARIABLES), tmp_path)
     assert {p.name: p.read_bytes() for p in PROGRAMS.iterdir() if p.is_file()} == before
+
+
+def test_copies_of_functions_keep_line_numbers() -> None:
+    """What the compiler takes for a line of the file has the text of that line, in copies of functions too."""
+    text = instrument(LJ, spec(LOOPS, VARIABLES)).text.decode()
+    original, seen, number = LJ.read_text().splitlines(), set(), 0
+    for line in text[text.index("#line 1 ") :].splitlines():
+        if line.startswith("#line "):
+            number = int(line.split()[1])
+            continue
+        word = (original[number - 1].split() or [""])[0] if number <= len(original) else ""
+        assert word in line or not line.strip() or "__trace_probed" in line, (number, line)
+        seen.add(number)
+        number += 1
+    assert set(range(1, len(original) + 1)) <= seen
 
 
 def test_record_has_both_hashes_and_the_commands(tmp_path: Path) -> None:

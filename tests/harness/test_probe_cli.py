@@ -140,21 +140,22 @@ def test_the_original_s_probes_cover_the_vocabulary() -> None:
 def test_the_guide_s_example(pair: Path) -> None:
     text = GUIDE.read_text()
     first = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
-    Path("probes.toml").write_text(first)
+    Path("probes.toml").unlink()
+    Path("pair.toml").write_text(first)
     lines = [
         line[2:]
         for b in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
         for line in b.splitlines()
     ]
-    assert len(lines) >= 4
+    assert len(lines) >= 8
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in lines:
         done = subprocess.run(
             line, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
-    loops = re.findall(r"^```toml\n(\[c.loops\].*?)^```", text, re.MULTILINE | re.DOTALL)[0]
-    Path("probes.toml").write_text(first + loops)
+    loops = re.findall(r"^```toml\n(\[c.probe.loops\].*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+    Path("pair.toml").write_text(first + loops)
     assert len(find_probes(Path(), None).spec("c").rules) == 3
     for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         subprocess.run([sys.executable, "-c", block], env={**os.environ, "TRACE_PROBE_FILE": "hand.log"}, check=True)

@@ -83,9 +83,8 @@ def c(sources: tuple[Path, ...], **options: Any) -> None:
     from trace_parity.probe.identity import drop_superseded
 
     wanted, file, spec = _read("c", options)
-    table = file.side("c")
-    files = sources or tuple(file.path.parent / word for word in file.words("c", "file"))
-    timeout_s = float(table.get("timeout_s", 3600.0))
+    files = sources or file.c_files()
+    timeout_s = file.timeout_s("c")
     program = CProgram(files, " ".join(file.words("c", "compile")), file.path.parent, timeout_s)
     with _work() as work:
         built = build(program, spec, work / "build")
@@ -111,14 +110,12 @@ def c(sources: tuple[Path, ...], **options: Any) -> None:
 def py(gradients: bool, eager: bool, **options: Any) -> None:
     """Run the port with ARGS, with probes in the modules of [py] as they are imported."""
     from trace_parity.probe.identity import drop_superseded
-    from trace_parity.probe.probes_file import filled
     from trace_parity.probe.py_program import PyProgram, PyRun, check_identity, record, run_probed
 
     wanted, file, spec = _read("py", options)
-    table = file.side("py")
-    folder = file.path.parent / str(table.get("folder", "."))
-    command = (*filled(file.words("py", "command")), *_absolute(wanted.args))
-    program = PyProgram(command, file.words("py", "modules"), folder, float(table.get("timeout_s", 3600.0)))
+    folder = file.path.parent / str(file.side("py").get("folder", "."))
+    command = (*_py_command(file), *_absolute(wanted.args))
+    program = PyProgram(command, file.words("py", "modules"), folder, file.timeout_s("py"))
     with _work() as work:
         trace, identity = work / "trace.log", None
         _, report = run_probed(program, spec, PyRun(trace, _focus(wanted, spec), gradients, eager), work / "traced")
@@ -129,6 +126,21 @@ def py(gradients: bool, eager: bool, **options: Any) -> None:
             wanted.record.write_text(record(program, report, identity) + "\n", encoding="utf-8")
         notes = [*report.notes, *(f"{name}: no gradient arrived" for name in report.no_gradient)]
         _emit(wanted, trace, spec, _Findings(report.placed, report.unplaced, identity, notes))
+
+
+def _py_command(file: ProbesFile) -> tuple[str, ...]:
+    """How the port runs without its arguments: `command` of [py.probe], else [programs.PY] of the pair."""
+    from trace_parity.pair.find import find_pair
+    from trace_parity.pair.pair import FILE_NAME
+    from trace_parity.probe.probes_file import filled
+    from trace_parity.run.launch import fill, places
+
+    if "command" in file.side("py") or not (file.path.parent / FILE_NAME).is_file():
+        return filled(file.words("py", "command"))
+    side = find_pair(str(file.path.parent)).programs.sides["PY"]
+    return tuple(
+        fill([w for w in side.trace if w not in ("{args}", "{focus}", "{against}", "{options}")], {}, places(side))
+    )
 
 
 @dataclass(frozen=True)

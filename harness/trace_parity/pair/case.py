@@ -6,6 +6,7 @@ Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a c
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -158,10 +159,20 @@ def _input_file(name: str, entry: Table, pair: Path) -> InputFile:
 def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:
     """A case of a pasted command line; without pixels, those have to be picked off the images."""
     words = list(argv)
-    if words and not words[0].startswith("-"):
+    if words and _is_program(words[0]):
         words = words[1:]  # the program's own name, pasted along
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
     return Case(f"pasted-{digest}", "a pasted command line", tuple(words), tuple(pixels))
+
+
+def _is_program(word: str) -> bool:
+    """Whether the first word of a command line is a program: neither a flag nor a number nor a file of data."""
+    try:
+        float(word)
+    except ValueError:
+        path = Path(word)
+        return not word.startswith("-") and not (path.is_file() and not os.access(path, os.X_OK))
+    return False
 
 
 def with_pixels(case: Case, pixels: Sequence[Pixel]) -> Case:

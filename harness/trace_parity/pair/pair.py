@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.programs import SIDES, Option, Program, Programs, read_option, read_program, read_shape
+from trace_parity.pair.programs import (
+    PROBES,
+    SIDES,
+    Option,
+    Program,
+    Programs,
+    read_option,
+    read_program,
+    read_shape,
+)
 from trace_parity.pair.quirk_ledger import Quirk, load_quirks
 from trace_parity.pair.toml_table import Table, nearest, read_toml
 from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
@@ -21,10 +30,11 @@ from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
 if TYPE_CHECKING:
     from trace_parity.pair.case import Case
     from trace_parity.pair.matrix import Matrix
+    from trace_parity.probe.probes_file import ProbesFile
 
 T = TypeVar("T")
 FILE_NAME = "pair.toml"
-KEYS = ("vocabulary", "quirks", "cases", "matrix", "equations")
+KEYS = ("vocabulary", "quirks", "cases", "matrix", "equations", "probes")
 """Files of a pair, each with the name that it has unless pair.toml says another."""
 DEFAULTS = {
     "vocabulary": "vocabulary.toml",
@@ -140,12 +150,27 @@ class Pair:
                 )
         return self._shared({name: side for name, side in sides.items() if side is not None})
 
+    @cached_property
+    def probes(self) -> ProbesFile | None:
+        """What is probed in programs that print no trace; None where nothing is."""
+        from trace_parity.probe.probes_file import probes_of
+
+        found = probes_of(self.folder)
+        return found if found is not None or self.base is None else self.base.probes
+
     def _program(self, name: str) -> Program | None:
         programs = self.table.named_tables("programs")
         if unknown := [n for n in programs if n not in SIDES]:
             raise self.table.wrong("programs", unknown[0], "C and PY", nearest(unknown[0], SIDES))
+        side = name.lower()
+        is_probed = self.probes is not None and self.probes.has(side)
         if name in programs:
-            return read_program(name, programs[name], self.folder)
+            return read_program(name, programs[name], self.folder, is_probed)
+        own = self.base is None or self.probes is not self.base.probes
+        if is_probed and own and self.probes is not None:
+            command = ("{probed}",) if name == "C" else self.probes.words(side, "command")
+            title = self.probes.words(side, "file")[0] if name == "C" else self.probes.words(side, "modules")[0]
+            return Program(name, self.folder, title, (*command, "{args}"), PROBES, cwd="{work}")
         return self.base._program(name) if self.base is not None else None
 
     def _shared(self, sides: dict[str, Program]) -> Programs:
@@ -222,6 +247,11 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     extends = table.text("extends")
     base = find(extends, folder) if extends else None
     pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
+    from trace_parity.probe.probes_file import KEYS as PROBE_KEYS
+
+    table.taken += PROBE_KEYS
+    if any(key in table for key in PROBE_KEYS):
+        _ = pair.probes
     for key in (*KEYS, "focus_option"):
         table.text(key)
     for key in ("focus", "focus_names", "focus_sizes"):

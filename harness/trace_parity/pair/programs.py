@@ -12,7 +12,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.toml_table import Table, nearest
 
 SIDES = ("C", "PY")
-FILE, STDOUT, STDERR = "file", "stdout", "stderr"
+FILE, STDOUT, STDERR, PROBES = "file", "stdout", "stderr", "probes"
 PLACEHOLDERS = {
     "args": "the case's command line",
     "against": "the words of --against",
@@ -25,6 +25,8 @@ PLACEHOLDERS = {
     "work": "the folder of the run's input files",
     "trace": "the trace file to write",
     "image": "the image file to write",
+    "probed": "the C program with probes",
+    "unprobed": "the same without, compiled by the same command",
 }
 """What stands in braces in a command."""
 
@@ -51,7 +53,7 @@ class Program:
     folder: Path  # of the pair that describes it
     title: str
     trace: tuple[str, ...]
-    trace_from: str = FILE  # or stdout, stderr
+    trace_from: str = FILE  # or stdout, stderr, probes
     source: str = ""
     build: tuple[str, ...] = ()
     build_hint: str = ""
@@ -110,17 +112,17 @@ class Programs:
         return tuple(dict.fromkeys(name for side in self.sides.values() for name in side.against))
 
 
-def read_program(name: str, table: Table, folder: Path) -> Program:
-    """[programs.NAME]. Raises HarnessError (exit 2) with what is wrong in it."""
+def read_program(name: str, table: Table, folder: Path, is_probed: bool = False) -> Program:
+    """[programs.NAME]; `is_probed`: the pair has probes for it. Raises HarnessError (exit 2) with what is wrong."""
     table.need("trace", "the command that traces")
     trace = _template(table, "trace")
-    default = FILE if any("{trace}" in word for word in trace) else STDOUT
+    default = FILE if any("{trace}" in word for word in trace) else PROBES if is_probed else STDOUT
     program = Program(
         name,
         folder,
         title=table.text("title", f"{name} program"),
         trace=trace,
-        trace_from=table.choice("trace_from", (FILE, STDOUT, STDERR), default),
+        trace_from=table.choice("trace_from", (FILE, STDOUT, STDERR, PROBES), default),
         source=table.text("source"),
         build=_template(table, "build"),
         build_hint=table.text("build_hint"),
@@ -137,6 +139,10 @@ def read_program(name: str, table: Table, folder: Path) -> Program:
         unread=tuple(_unread(entry) for entry in table.tables("unread")),
     )
     table.finish()
+    if program.trace_from == PROBES and not is_probed:
+        raise table.wrong("trace_from", PROBES, f"[{name.lower()}.probe], or file, stdout or stderr")
+    if any("probed}" in word for word in trace) and (not is_probed or name != "C"):
+        raise table.wrong("trace", " ".join(trace), "[c.probe] in the pair, for {probed} and {unprobed} of C")
     if program.trace_from == FILE and default != FILE:
         raise table.wrong("trace", " ".join(trace), "{trace} in the command, since trace_from is file")
     for key in ("render", "together"):

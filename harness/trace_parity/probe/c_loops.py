@@ -53,7 +53,7 @@ def keyed_loops(
     source: Source, writes: Writes, function: Function, rules: Sequence[LoopRule], macros: dict[int, LoopRule]
 ) -> Iterator[KeyedLoop]:
     """The loops of one function that carry keys. `rules` has a default rule per loop of the vocabulary."""
-    here = [rule for rule in rules if not rule.functions or function.name in rule.functions]
+    here = [rule for rule in rules if not rule.functions or any(function.is_called(name) for name in rule.functions)]
     for node in walk(function.body):
         if node.type == "if_statement" and node.start_byte in macros:
             body = node.child_by_field_name("consequence")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.probe.c_source import Instrumented, instrument
-from trace_parity.probe.identity import Identity, Outcome, compare_runs
+from trace_parity.probe.identity import Identity, Outcome, compare_runs, findings, named
 from trace_parity.probe.identity import run as run_command
 from trace_parity.probe.spec import Placed, ProbeSpec, Unplaced
 
@@ -69,6 +69,19 @@ def build(program: CProgram, spec: ProbeSpec, work: Path) -> Built:
     sources = tuple(instrument(path, spec) for path in program.files)
     _check_functions(sources, spec)
     work.mkdir(parents=True, exist_ok=True)
+    bare = _compile(program, [p.resolve() for p in program.files], work / "bare", ())
+    try:
+        return _build(program, spec, work, bare, sources)
+    except HarnessError as error:
+        if error.code is not Exit.PROGRAM_FAILED:
+            raise
+    in_place = tuple(instrument(path, spec, copies=False) for path in program.files)
+    return _build(program, spec, work, bare, in_place)  # a copy of a function did not compile
+
+
+def _build(
+    program: CProgram, spec: ProbeSpec, work: Path, bare: tuple[str, ...], sources: tuple[Instrumented, ...]
+) -> Built:
     written, digests = [], {}
     for number, source in enumerate(sources):
         target = work / f"{number}-{source.path.name}"
@@ -79,7 +92,6 @@ def build(program: CProgram, spec: ProbeSpec, work: Path) -> Built:
     runtime = work / f"trace_probe_runtime{sources[0].path.suffix}"
     runtime.write_text(runtime_text(spec), encoding="utf-8")
     folders = tuple(dict.fromkeys(path.parent.resolve() for path in program.files))
-    bare = _compile(program, [p.resolve() for p in program.files], work / "bare", ())
     probed = _compile(program, [*written, runtime], work / "probed", folders)
     return Built(work / "probed", work / "bare", (bare, probed), sources, digests)
 
@@ -131,12 +143,8 @@ def record(built: Built, identity: Identity | None) -> str:
     return json.dumps(
         {
             "sha256": dict(built.sha256),
-            "compile": [shlex.join(command) for command in built.commands],
-            "probes": [vars(p) for p in built.placed],
-            "not_probed": [vars(u) for u in built.unplaced],
-            "identical_with_probes_off": None if identity is None else identity.holds,
-            "outputs_compared": None if identity is None else list(identity.compared),
-            "outputs_that_vary_by_themselves": None if identity is None else list(identity.varying),
+            "compile": [shlex.join(named(command)) for command in built.commands],
+            **findings(built.placed, built.unplaced, identity),
         },
         indent=1,
     )
@@ -146,7 +154,7 @@ def _check_functions(sources: Sequence[Instrumented], spec: ProbeSpec) -> None:
     known = {name for source in sources for name in source.functions}
     for variable in spec.variables:
         names = (variable.trigger.argument,) if variable.trigger.kind == "enter" else variable.functions
-        if missing := [name for name in names if name not in known]:
+        if missing := [name for name in names if not any(k == name or k.endswith(f"::{name}") for k in known)]:
             raise HarnessError(
                 Exit.USAGE, f"no function {missing[0]!r} is defined", where=f"{variable.name}: c",
                 expected=f"one of {', '.join(sorted(known)[:20])}",

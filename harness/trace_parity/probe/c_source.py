@@ -10,15 +10,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.probe.c_loops import KeyedLoop, jumped_into, keyed_loops, mask_macros
 from trace_parity.probe.c_placement import matches, placement, unfit
-from trace_parity.probe.c_syntax import OPEN_PARENTS, Function, Lvalue, Node, Source, statement_of, walk
+from trace_parity.probe.c_syntax import CXX, OPEN_PARENTS, Function, Lvalue, Node, Source, statement_of, walk
+from trace_parity.probe.c_text import Additions, line_mark, written_out
 from trace_parity.probe.c_writes import ANYTHING, Write, Writes
 from trace_parity.probe.spec import LoopRule, Placed, ProbeSpec, ProbeVariable, Unplaced, expand_slices
 
@@ -35,22 +36,8 @@ class Instrumented:
     loops: tuple[str, ...]  # of the vocabulary, found here
 
 
-@dataclass
-class _Additions:
-    """Text around a node: `{`, loop entries, what comes before; what comes after, `}`."""
-
-    brace: bool = False
-    enters: list[str] = field(default_factory=list)
-    before: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-
-    def texts(self) -> tuple[str, str]:
-        opening = ("{ " if self.brace else "") + "".join(self.enters) + "".join(self.before)
-        return opening, "".join(self.after) + (" }" if self.brace else "")
-
-
-def instrument(path: Path, spec: ProbeSpec) -> Instrumented:
-    """Read a C (or C++) file and put the probes of `spec` into it.
+def instrument(path: Path, spec: ProbeSpec, *, copies: bool = True) -> Instrumented:
+    """Read a C (or C++) file and put the probes of `spec` into it; with `copies` into copies of the functions.
 
     Raises HarnessError: exit 2 where the pair names what the file does not have, exit 5 for a file that cannot be read.
     """
@@ -58,36 +45,35 @@ def instrument(path: Path, spec: ProbeSpec) -> Instrumented:
         text = path.read_bytes()
     except OSError as error:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
-    return _Instrumentor(path, text, spec).run()
+    return _Instrumentor(path, text, spec, copies).run()
 
 
 class _Instrumentor:
-    def __init__(self, path: Path, text: bytes, spec: ProbeSpec) -> None:
+    def __init__(self, path: Path, text: bytes, spec: ProbeSpec, copies: bool) -> None:
         defaults = tuple(LoopRule(loop, loop, loop) for loop in spec.loops if loop not in {r.loop for r in spec.rules})
         self.rules = (*spec.rules, *defaults)
         masked, self.macro_loops = mask_macros(text, self.rules)
-        self.spec = spec
+        self.spec, self.copies = spec, copies
         self.source = Source(path, text, masked)
         self.writes = Writes(self.source)
-        self.added: dict[int, _Additions] = defaultdict(_Additions)
+        self.added: dict[int, Additions] = defaultdict(Additions)
         self.placed: list[Placed] = []
         self.unplaced: list[Unplaced] = []
         self.loops_found: set[str] = set()
-        self.declared: dict[str, dict[str, list[tuple[int, int, int]]]] = {}
+        self.declared: dict[int, dict[str, list[tuple[int, int, int]]]] = {}
         self.count = itertools.count(1)
 
     def run(self) -> Instrumented:
-        for function in self.source.functions.values():
+        for function in self.source.definitions:
             self._enter_loops(function)
         for number, variable in enumerate(self.spec.variables):
             self._probe(number, variable)
         for node in self.source.broken():
             self._list(node, "", "not C that the parser understands (a macro?): what it writes is not probed")
         header = (resources.files("trace_parity.probe") / "trace_probe.h").read_text(encoding="utf-8")
-        name = str(self.source.path).replace("\\", "\\\\").replace('"', '\\"')
-        text = header.encode() + f'#line 1 "{name}"\n'.encode() + self._written_out()
+        text = header.encode() + line_mark(self.source, 1) + written_out(self.source, self.added, self.copies)
         unplaced = tuple(dict.fromkeys(self.unplaced))
-        functions = tuple(self.source.functions)
+        functions = tuple(dict.fromkeys(f.name for f in self.source.definitions))
         return Instrumented(
             self.source.path, text, tuple(self.placed), unplaced, functions, tuple(sorted(self.loops_found))
         )
@@ -97,14 +83,16 @@ class _Instrumentor:
     def _enter_loops(self, function: Function) -> None:
         start = self.added[function.body.children[0].id].after
         for rule in self.rules:
-            named = rule.var in function.parameters and (not rule.functions or function.name in rule.functions)
+            named = rule.var in function.parameters and (
+                not rule.functions or any(function.is_called(name) for name in rule.functions)
+            )
             if named and not rule.macro and not rule.line and self._is_plain_parameter(function, rule.var):
                 start.append(self._frame(rule.loop, rule.index))
                 self.loops_found.add(rule.loop)
         for loop in keyed_loops(self.source, self.writes, function, self.rules, self.macro_loops):
-            self._enter_loop(loop)
+            self._enter_loop(loop, function)
 
-    def _enter_loop(self, loop: KeyedLoop) -> None:
+    def _enter_loop(self, loop: KeyedLoop, function: Function) -> None:
         names = ", ".join(name for name, _ in loop.keys)
         if why := jumped_into(loop.body):
             self._list(loop.statement, names, f"loop without keys: {why}")
@@ -117,6 +105,31 @@ class _Instrumentor:
             self.added[loop.body.id].enters += frames
             self.added[loop.body.id].brace = True
 
+        self._follow_counters(loop, function)
+
+    def _follow_counters(self, loop: KeyedLoop, function: Function) -> None:
+        """A key is the index as it is at a place, also where the body changes its counter."""
+        for name, index in loop.keys:
+            counters = set(re.findall(r"[A-Za-z_]\w*", index))
+            for write in self.writes.under(loop.body)[0]:
+                (counter, *rest), node = write.lvalue.path, write.node
+                own = self._declared_at(function, counter, loop.body.start_byte)
+                if counter not in counters or rest or self._declared_at(function, counter, node.start_byte) != own:
+                    continue
+                if write.kind == "declare":
+                    continue
+                place, how = placement(node)
+                if place is None:
+                    self._list(node, name, f"changes the key of this loop unseen: {how}")
+                else:
+                    move = f"trace_probe_move({self.spec.loops.index(name)}, (long)({index}))"
+                    self._add(place, how, f"(void)(trace_probe_active() && {move})")
+
+    def _declared_at(self, function: Function, name: str, at: int) -> int:
+        """Where the variable is declared that a name means at a place; -1 for one of the file."""
+        known = self._declarations(function).get(name, [])
+        return max((start for start, first, last in known if start <= at and first <= at < last), default=-1)
+
     def _frame(self, loop: str, index: str) -> str:
         return (
             f" struct trace_probe_frame trace_probe_f{next(self.count)}"
@@ -125,11 +138,13 @@ class _Instrumentor:
         )
 
     def _is_plain_parameter(self, function: Function, name: str) -> bool:
-        declarations = (n for n in walk(function.node) if n.type == "parameter_declaration")
-        declarator = next(
-            d for n in declarations if self.source.declared(d := n.child_by_field_name("declarator")) == name
-        )
-        return bool(declarator.type == "identifier")
+        for n in walk(function.node):
+            is_old_style = n.type == "declaration" and n.parent.id == function.node.id  # K&R
+            if n.type == "parameter_declaration" or is_old_style:
+                for i, d in enumerate(n.children):
+                    if n.field_name_for_child(i) == "declarator" and self.source.declared(d) == name:
+                        return bool(d.type == "identifier")
+        return False
 
     # probes
 
@@ -154,9 +169,9 @@ class _Instrumentor:
         names = variable.functions
         if variable.trigger.kind == "enter":
             names = (variable.trigger.argument,)
-        known = self.source.functions
-        found = [known[name] for name in names if name in known]
-        return (found or None) if names else list(known.values())
+        known = self.source.definitions
+        found = [f for f in known if any(f.is_called(name) for name in names)]
+        return (found or None) if names else known
 
     def _on_writes(self, number: int, variable: ProbeVariable, function: Function, watched: list[Lvalue]) -> None:
         writes, doubts = self.writes.of(function)
@@ -191,7 +206,7 @@ class _Instrumentor:
         text = head
         for place, name in enumerate(rest, start=1):
             text += ("->" if place in write.lvalue.followed else ".") + name
-        return text
+        return f"trace_probe_points({text}, 0)" if self.source.path.suffix in CXX else text
 
     def _after_write(
         self, write: Write, variable: ProbeVariable, function: Function, call: str, done: set[tuple[int, str]]
@@ -270,10 +285,19 @@ class _Instrumentor:
 
     def _call(self, number: int, variable: ProbeVariable, guard: str = "") -> str:
         exprs = [e for expr in variable.exprs for e in expand_slices(expr, variable.name)]
-        values = ", ".join(f"(double)({expr})" for expr in exprs)
+        values = ", ".join(self._number(expr) for expr in exprs)
         guarded = f"({guard}) && " if guard else ""
         check = f"trace_probe_active() && trace_probe_wants({number}) && {guarded}"
-        return f"(void)({check}trace_probe_put({number}, {len(exprs)}, {values}))"
+        call = f"(void)({check}trace_probe_put({number}, {len(exprs)}, {values}))"
+        frames = "".join(self._frame(loop, index) for loop, index in variable.index)
+        return f"__extension__({{{frames} {call}; }})" if frames else call
+
+    def _number(self, expr: str) -> str:
+        """A value as a double; of a complex one the cast alone would drop a part, so that is refused."""
+        if self.source.path.suffix in CXX:
+            return f"(double)({expr})"
+        kind = f"__builtin_classify_type(({expr})) == 9 ? -1 : 1"
+        return f"((void)sizeof(struct {{ char complex_value_needs_creal_and_cimag[{kind}]; }}), (double)({expr}))"
 
     def _watched(self, variable: ProbeVariable) -> list[Lvalue]:
         """The lvalues whose writes count: the given ones, else all that the expressions read, subscripts apart."""
@@ -293,9 +317,9 @@ class _Instrumentor:
         return list(found.values())
 
     def _declarations(self, function: Function) -> dict[str, list[tuple[int, int, int]]]:
-        if function.name not in self.declared:
-            self.declared[function.name] = self.source.declarations(function)
-        return self.declared[function.name]
+        if function.node.id not in self.declared:
+            self.declared[function.node.id] = self.source.declarations(function)
+        return self.declared[function.node.id]
 
     def _pointers(self, function: Function) -> set[str]:
         """Names that the function or the file declares as arrays or pointers."""
@@ -318,28 +342,3 @@ class _Instrumentor:
     def _list(self, node: Node, variable: str, reason: str) -> None:
         text = self.source.of(node).splitlines() or [""]
         self.unplaced.append(Unplaced(str(self.source.path), self.source.line(node), variable, text[0][:100], reason))
-
-    def _written_out(self) -> bytes:
-        pieces: list[bytes] = []
-        position = 0
-        for node, entering in _visits(self.source.root):
-            added = self.added.get(node.id)
-            if added is None:
-                continue
-            opening, closing = added.texts()
-            at = node.start_byte if entering else node.end_byte
-            if text := opening if entering else closing:
-                pieces += [self.source.text[position:at], text.encode()]
-                position = at
-        return b"".join([*pieces, self.source.text[position:]])
-
-
-def _visits(root: Node) -> Iterator[tuple[Node, bool]]:
-    """Each node on the way down and again on the way up."""
-    pending = [(root, True)]
-    while pending:
-        node, entering = pending.pop()
-        yield node, entering
-        if entering:
-            pending.append((node, False))
-            pending.extend((child, True) for child in reversed(node.children))

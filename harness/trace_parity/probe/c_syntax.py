@@ -71,6 +71,10 @@ class Function:
     body: Node
     parameters: tuple[str | None, ...]
 
+    def is_called(self, name: str) -> bool:
+        """Whether a pair means this function by `name`: `forces` is `Cluster::forces` too."""
+        return self.name == name or self.name.endswith(f"::{name}")
+
 
 class Source:
     """One parsed file. `masked`: the text to parse, of the same length, without the macros that open loops."""
@@ -89,13 +93,15 @@ class Source:
         return int(node.start_point.row) + 1
 
     @cached_property
+    def definitions(self) -> list[Function]:
+        """All function definitions, in order of the text; several of one name behind `#if`, or overloaded."""
+        nodes = (node for node in walk(self.root) if node.type == "function_definition")
+        return [function for node in nodes if (function := self._function(node))]
+
+    @cached_property
     def functions(self) -> dict[str, Function]:
-        """By name; the last definition where `#if` leaves several."""
-        found = {}
-        for node in walk(self.root):
-            if node.type == "function_definition" and (function := self._function(node)):
-                found[function.name] = function
-        return found
+        """By name; the last definition where there are several."""
+        return {function.name: function for function in self.definitions}
 
     @cached_property
     def macros(self) -> dict[str, tuple[tuple[str, ...], str]]:
@@ -149,13 +155,20 @@ class Source:
     def _function(self, node: Node) -> Function | None:
         declarator = node.child_by_field_name("declarator")
         while declarator is not None and declarator.type != "function_declarator":
-            declarator = declarator.child_by_field_name("declarator")
+            inner = declarator.child_by_field_name("declarator")
+            if inner is None and declarator.type == "reference_declarator":  # it names no field
+                inner = declarator.named_children[-1]
+            declarator = inner
         body = node.child_by_field_name("body")
         if declarator is None or body is None or body.type != "compound_statement":
             return None
         parameters = declarator.child_by_field_name("parameters")
         named = parameters.named_children if parameters else []
-        names = tuple(self.declared(p.child_by_field_name("declarator")) for p in named if p.type != "comment")
+        names = tuple(
+            self.of(p) if p.type == "identifier" else self.declared(p.child_by_field_name("declarator"))
+            for p in named
+            if p.type != "comment"
+        )
         return Function(self.of(declarator.child_by_field_name("declarator")), node, body, names)
 
     def declared(self, declarator: Node | None) -> str | None:

@@ -51,13 +51,13 @@ class Writes:
         self.source = source
         self._through: dict[tuple[str, int], bool] = {}
         self._of_macro: dict[str, tuple[Lvalue, ...] | None] = {}
-        self._of: dict[str, tuple[list[Write], list[Doubt]]] = {}
+        self._of: dict[int, tuple[list[Write], list[Doubt]]] = {}
 
     def of(self, function: Function) -> tuple[list[Write], list[Doubt]]:
         """All writes in a function's body, and what may be missed, in order of the text."""
-        if function.name not in self._of:
-            self._of[function.name] = self.under(function.body)
-        return self._of[function.name]
+        if function.node.id not in self._of:
+            self._of[function.node.id] = self.under(function.body)
+        return self._of[function.node.id]
 
     def under(self, node: Node) -> tuple[list[Write], list[Doubt]]:
         """The same for any piece of the tree."""
@@ -89,7 +89,7 @@ class Writes:
         elif node.type == "init_declarator":
             declarator = node.child_by_field_name("declarator")
             name = source.declared(declarator)
-            if name is not None:
+            if name is not None and not _is_static(node.parent):
                 lvalue = Lvalue((name,))
                 array = declarator.type == "array_declarator"
                 yield Write(node, lvalue.inside() if array else lvalue, "declare", fresh=not array)
@@ -204,6 +204,11 @@ class Writes:
             return False
         name = function.parameters[place]
         return any(w.lvalue.path[0] == name for w in self.of(function)[0])
+
+
+def _is_static(declaration: Node) -> bool:
+    """A static variable gets its value before the program starts, not where it is declared."""
+    return any(c.type == "storage_class_specifier" and c.text == b"static" for c in declaration.children)
 
 
 class _WithMacros(Source):

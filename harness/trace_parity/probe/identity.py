@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.probe.spec import Placed, Unplaced
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,12 @@ class Identity:
 
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_s: float) -> Outcome:
-    """Run once in the new folder. Raises HarnessError (exit 3) when it cannot be started, is killed or does not end."""
-    folder.mkdir(parents=True)
+    """Run once in a folder; its output is what is new or changed there, which is all in a folder that is made here.
+
+    Raises HarnessError (exit 3) when it cannot be started, is killed or does not end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _files(folder)
     name = Path(command[0]).name
     try:
         done = subprocess.run(
@@ -52,9 +58,24 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str], ti
         what = f"ended by signal {-done.returncode}: {' | '.join(stderr.strip().splitlines()[-3:])}"
         raise HarnessError(Exit.PROGRAM_FAILED, what, where=name)
     outputs = {"standard output": hashlib.sha256(done.stdout).hexdigest()}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        outputs[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for path, state in sorted(_files(folder).items()):
+        if before.get(path) != state:
+            outputs[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return Outcome(done.returncode, outputs, stderr)
+
+
+def _files(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """The files of a folder and what tells that one was written; bundles and what Python keeps apart."""
+    found = {}
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if {"reports", "__pycache__", ".git"} & set(parts[:-1]):
+            continue
+        with suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                status = path.stat()
+                found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return found
 
 
 def compare_runs(off: Outcome, bare: Outcome, again: Callable[[], Outcome]) -> Identity:
@@ -69,6 +90,22 @@ def _differences(one: Outcome, other: Outcome) -> set[str]:
     names = set(one.outputs) | set(other.outputs)
     differing = {name for name in names if one.outputs.get(name) != other.outputs.get(name)}
     return differing | ({"exit code"} if one.returncode != other.returncode else set())
+
+
+def named(command: Sequence[str]) -> list[str]:
+    """A command without this machine's paths: what is recorded holds on another one, too."""
+    return [Path(word).name if word.startswith("/") else word for word in command]
+
+
+def findings(placed: Sequence[Placed], unplaced: Sequence[Unplaced], identity: Identity | None) -> dict[str, object]:
+    """What a record says of both sides: the probes, what was not probed, the outputs with probes off."""
+    return {
+        "probes": [{**vars(p), "file": Path(p.file).name} for p in placed],
+        "not_probed": [{**vars(u), "file": Path(u.file).name} for u in unplaced],
+        "identical_with_probes_off": None if identity is None else identity.holds,
+        "outputs_compared": None if identity is None else list(identity.compared),
+        "outputs_that_vary_by_themselves": None if identity is None else list(identity.varying),
+    }
 
 
 def drop_superseded(trace: Path) -> int:

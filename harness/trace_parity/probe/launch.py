@@ -6,10 +6,14 @@ the port's process.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import runpy
+import site
 import sys
+import sysconfig
 import traceback
+import types
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +48,7 @@ def main() -> None:
         raise
     finally:
         last = recorder.stop()
-        Path(job["report"]).write_text(json.dumps(_report(finder, last)), encoding="utf-8")
+        Path(job["report"]).write_text(json.dumps(_report(finder, last, "" if as_module else target)), encoding="utf-8")
 
 
 def _run_script(target: str, modules: list[str], finder: ProbeFinder) -> None:
@@ -53,12 +57,17 @@ def _run_script(target: str, modules: list[str], finder: ProbeFinder) -> None:
         runpy.run_path(target, run_name="__main__")
         return
     code = finder.compile("__main__", Path(target).read_text(encoding="utf-8"), target)
-    scope: dict[str, Any] = sys.modules["__main__"].__dict__
-    scope |= {"__file__": target, "__name__": "__main__"}
-    exec(code, scope)
+    own = sys.modules["__main__"]
+    module = types.ModuleType("__main__")
+    module.__file__ = target
+    sys.modules["__main__"] = module  # of its own: a script may have any names
+    try:
+        exec(code, module.__dict__)
+    finally:
+        sys.modules["__main__"] = own
 
 
-def _report(finder: ProbeFinder, last: recorder.Recorder | None) -> dict[str, Any]:
+def _report(finder: ProbeFinder, last: recorder.Recorder | None, script: str) -> dict[str, Any]:
     modules = finder.rewritten.values()
     return {
         "modules": sorted(finder.rewritten),
@@ -68,7 +77,21 @@ def _report(finder: ProbeFinder, last: recorder.Recorder | None) -> dict[str, An
         "printed": last.printed if last else {},
         "notes": list(last.notes) if last else [],
         "no_gradient": last.unreached() if last else [],
+        "files": _files(script),
+        "rewritten": {f"{name} with probes": digest for name, digest in finder.digests().items()},
     }
+
+
+def _files(script: str) -> dict[str, str]:
+    """sha256 of the program's own files: of all modules but those of the interpreter, its packages and this one."""
+    library = {Path(p).resolve() for p in (*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix)}
+    library |= {Path(p).resolve() for p in site.getsitepackages()} | {Path(__file__).resolve().parents[1]}
+    found = {}
+    for name in [script or None, *(getattr(module, "__file__", None) for module in list(sys.modules.values()))]:
+        path = Path(name).resolve() if isinstance(name, str) else None
+        if path is not None and path.is_file() and not library & set(path.parents):
+            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return dict(sorted(found.items()))
 
 
 if __name__ == "__main__":

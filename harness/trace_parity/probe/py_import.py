@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import sys
 import types
 from collections.abc import Sequence
@@ -52,6 +54,12 @@ class ProbeFinder(MetaPathFinder):
         """Rewrite and compile one module's text."""
         self.rewritten[name] = rewrite(source, path, self.spec)
         return compile(self.rewritten[name].tree, path, "exec", dont_inherit=True)
+
+    def digests(self) -> dict[str, str]:
+        """sha256 of what each module became, as source text."""
+        return {
+            name: hashlib.sha256(ast.unparse(one.tree).encode()).hexdigest() for name, one in self.rewritten.items()
+        }
 
     def unknown_functions(self) -> list[str]:
         """Functions that the specification names and no module that was loaded has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.probe.identity import Identity, Outcome, compare_runs, run
+from trace_parity.probe.identity import Identity, Outcome, compare_runs, findings, named, run
 from trace_parity.probe.spec import Placed, ProbeSpec, Unplaced, to_json
 
 HARNESS = Path(__file__).resolve().parents[2]
@@ -39,6 +38,8 @@ class PyReport:
     printed: Mapping[str, int]
     notes: tuple[str, ...]
     no_gradient: tuple[str, ...]
+    files: Mapping[str, str]  # sha256 of each file that the program imported, by path; libraries apart
+    rewritten: Mapping[str, str]  # sha256 of the code that each module became
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ def run_probed(program: PyProgram, spec: ProbeSpec, wanted: PyRun, work: Path) -
     Raises HarnessError: exit 2 where the pair does not fit the program, exit 3 when it fails.
     """
     work.mkdir(parents=True, exist_ok=True)
+    command, environment = launch_command(program, spec, wanted, work)
+    outcome = run(command, work / "run", environment, program.timeout_s)
+    if outcome.returncode and (work / "report.json").exists():
+        raise HarnessError(
+            Exit.PROGRAM_FAILED, f"ended with exit code {outcome.returncode}: {_last(outcome)}",
+            where=" ".join(program.command[:4]),
+        )  # fmt: skip
+    return outcome, read_report(program, wanted, work, _last(outcome))
+
+
+def launch_command(program: PyProgram, spec: ProbeSpec, wanted: PyRun, work: Path) -> tuple[list[str], dict[str, str]]:
+    """The command that runs the port with probes, and its environment; the job and the report lie in `work`."""
     report = work / "report.json"
     job = {
         "spec": to_json(spec),
@@ -70,22 +83,20 @@ def run_probed(program: PyProgram, spec: ProbeSpec, wanted: PyRun, work: Path) -
     launch = [sys.executable, "-m", "trace_parity.probe.launch", str((work / "job.json").resolve())]
     python, rest = _split(program.command)
     launch[0] = python
-    environment = _environment(program, wanted.eager)
+    environment = environment_of(program, wanted.eager)
     by_hand = work / "by_hand.log"  # a copy of recorder.py in the program has a log of its own
     if wanted.trace:
         environment |= {"TRACE_PROBE_FILE": str(by_hand.resolve()), "TRACE_PROBE_FOCUS": wanted.focus}
         environment["TRACE_PROBE_JOB"] = "1"
-    outcome = run([*launch, *rest], work / "run", environment, program.timeout_s)
+    return [*launch, *rest], environment
+
+
+def read_report(program: PyProgram, wanted: PyRun, work: Path, said: str) -> PyReport:
+    """What the run left in `work`; what it put by hand is added to the log. Raises HarnessError, see `run_probed`."""
+    report, by_hand = work / "report.json", work / "by_hand.log"
     if not report.exists():
-        raise HarnessError(
-            Exit.PROGRAM_FAILED, f"it did not start: {_last(outcome)}", where=" ".join(program.command[:4])
-        )
+        raise HarnessError(Exit.PROGRAM_FAILED, f"it did not start: {said}", where=" ".join(program.command[:4]))
     data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    if outcome.returncode:
-        raise HarnessError(
-            Exit.PROGRAM_FAILED, f"ended with exit code {outcome.returncode}: {_last(outcome)}",
-            where=" ".join(program.command[:4]),
-        )  # fmt: skip
     if not data["modules"]:
         raise HarnessError(
             Exit.USAGE, f"the program imported none of {', '.join(program.modules)}", where="py.probe.modules",
@@ -98,42 +109,40 @@ def run_probed(program: PyProgram, spec: ProbeSpec, wanted: PyRun, work: Path) -
     if wanted.trace and by_hand.exists():
         with wanted.trace.open("ab") as trace:
             trace.write(by_hand.read_bytes())
-    return outcome, PyReport(
+    return PyReport(
         tuple(data["modules"]),
         tuple(Placed(**p) for p in data["placed"]),
         tuple(Unplaced(**u) for u in data["unplaced"]),
         data["printed"],
         tuple(data["notes"]),
         tuple(data["no_gradient"]),
+        data["files"],
+        data["rewritten"],
     )
 
 
 def check_identity(program: PyProgram, spec: ProbeSpec, work: Path) -> Identity:
     """Run with probes off and without probes and compare what they leave; where that differs, run bare once more."""
     off, _ = run_probed(program, spec, PyRun(None), work / "off")
-    environment = _environment(program, eager=False)
+    environment = environment_of(program, eager=False)
     bare = run(program.command, work / "bare", environment, program.timeout_s)
     return compare_runs(off, bare, lambda: run(program.command, work / "again", environment, program.timeout_s))
 
 
 def record(program: PyProgram, report: PyReport, identity: Identity | None) -> str:
     """What a bundle keeps of the probes, as JSON, in the form that the C side has."""
-    files = sorted({p.file for p in report.placed})
     return json.dumps(
         {
-            "sha256": {Path(f).name: hashlib.sha256(Path(f).read_bytes()).hexdigest() for f in files},
-            "command": list(program.command),
-            "probes": [vars(p) for p in report.placed],
-            "not_probed": [vars(u) for u in report.unplaced],
-            "identical_with_probes_off": None if identity is None else identity.holds,
-            "outputs_compared": None if identity is None else list(identity.compared),
-            "outputs_that_vary_by_themselves": None if identity is None else list(identity.varying),
+            "sha256": {**{Path(f).name: digest for f, digest in report.files.items()}, **report.rewritten},
+            "command": named(program.command),
+            **findings(report.placed, report.unplaced, identity),
         },
         indent=1,
     )
 
 
-def _environment(program: PyProgram, eager: bool) -> dict[str, str]:
+def environment_of(program: PyProgram, eager: bool) -> dict[str, str]:
+    """The environment that the port runs in: its folder and this package are on the path."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TRACE_PROBE_")}
     known = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
     environment["PYTHONPATH"] = os.pathsep.join([str(program.folder.resolve()), str(HARNESS), *known])

@@ -11,14 +11,24 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from trace_parity.probe.py_syntax import (
+    Path,
+    header_writes,
+    is_called,
+    is_generator,
+    own_nodes,
+    touch,
+    watched_by,
+    writes_of,
+)
 from trace_parity.probe.spec import LoopRule, Placed, ProbeSpec, ProbeVariable, Unplaced
 
 RUNTIME = "__trace_probe__"
 MODULE = "<module>"
-"""The name of a module's own statements in `in`."""
-_Path = tuple[str, ...]
-_IN_PLACE = {"append", "extend", "insert"}
+"""A module's own statements in `in`."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_COMPOUND = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
 
 
 @dataclass
@@ -48,29 +58,32 @@ class _Rewriter:
         self.file, self.source, self.spec, self.result = file, source, spec, result
         named = {rule.loop for rule in spec.rules}
         self.rules = (*spec.rules, *(LoopRule(loop, loop, loop) for loop in spec.loops if loop not in named))
-        self.watched = [_watched(variable) for variable in spec.variables]
+        self.watched = [watched_by(variable) for variable in spec.variables]
         self.here: list[int] = []  # the variables that the present function may set
         self.name = MODULE
+        self.around: list[LoopRule] | None = None  # in a generator: the loops around, whose keys it keeps to itself
         self.count = 0
 
     # functions
 
     def function_body(self, name: str, body: list[ast.stmt], parameters: Sequence[str]) -> list[ast.stmt]:
         """The statements of a function (or the module) with probes."""
-        outside = self.name, self.here
-        self.name = name
+        outside = self.name, self.here, self.around
+        self.name, self.around = name, [] if name != MODULE and is_generator(body) else None
         self.here = [n for n, variable in enumerate(self.spec.variables) if self._is_in(variable, name)]
         self.result.functions.append(name)
         start = 1 if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) else 0
+        given = [r for r in self.rules if r.var in parameters and not r.line and self._holds(r)]
+        if self.around is not None:
+            self.around += given
         entry: list[ast.stmt] = []
         for number, variable in enumerate(self.spec.variables):
-            if variable.trigger.kind == "enter" and _names(variable.trigger.argument, name):
+            if variable.trigger.kind == "enter" and is_called(variable.trigger.argument, name):
                 entry += self._probe(number, body[0], f"enter {name}")
         inner = [*entry, *self._block(body[start:])]
-        for rule in self.rules:
-            if rule.var in parameters and not rule.line and self._holds(rule):
-                inner = self._keyed(rule, [self._set(rule, body[0]), *inner], body[0])
-        self.name, self.here = outside
+        for rule in given if self.around is None else ():
+            inner = self._keyed(rule, [self._set(rule, body[0]), *inner], body[0])
+        self.name, self.here, self.around = outside
         return [*body[:start], *inner]
 
     def _is_in(self, variable: ProbeVariable, name: str) -> bool:
@@ -78,10 +91,10 @@ class _Rewriter:
             return False
         if not variable.functions:
             return True
-        return any(_names(wanted, name) for wanted in variable.functions)
+        return any(is_called(wanted, name) for wanted in variable.functions)
 
     def _holds(self, rule: LoopRule) -> bool:
-        return not rule.functions or any(_names(wanted, self.name) for wanted in rule.functions)
+        return not rule.functions or any(is_called(wanted, self.name) for wanted in rule.functions)
 
     # statements
 
@@ -97,13 +110,32 @@ class _Rewriter:
             self._class(old)
             return [*before, old, *after]
         names = _Walrus(self)
-        if isinstance(old, (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.Match)):
+        hidden = self._list_inner(old)
+        if isinstance(old, _COMPOUND):
             return [*before, *self._compound(old, names), *after]
-        after += [p for n in self._written(_writes(old)) for p in self._probe(n, old, "write")]
+        after += [p for n in self._written(writes_of(old)) for p in self._probe(n, old, "write")]
         if isinstance(old, ast.Return) and after:
             self._list(old, "", "nothing after this statement is reached")
             after = []
-        return [*before, names.visit(old), *after]
+        return [*before, *self._with_own_keys(names.visit(old), hidden), *after]
+
+    def _with_own_keys(self, statement: ast.stmt, hidden: Sequence[LoopRule]) -> list[ast.stmt]:
+        """A simple statement under the keys that hold in it: those of a generator's loops, and none that is hidden."""
+        result = [statement]
+        nodes = list(own_nodes(statement))
+        if self.around and any(isinstance(n, ast.Call) for n in nodes):
+            if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in nodes):
+                hidden = [*hidden, *self.around]
+                names = ", ".join(rule.loop for rule in self.around)
+                self._list(statement, names, "yields: functions called in this statement do not get this key")
+            else:
+                for rule in reversed(self.around):
+                    result = self._keyed(rule, [self._set(rule, statement), *result], statement)
+        for rule in hidden:
+            if not any(isinstance(n, ast.Yield | ast.YieldFrom | ast.Await) for n in nodes):
+                forget = _placed(f"{RUNTIME}.leave({rule.loop!r}, None)", statement)
+                result = self._keyed(rule, [forget, *result], statement)
+        return result
 
     def _compound(self, old: ast.stmt, names: _Walrus) -> list[ast.stmt]:
         rules: list[LoopRule] = []
@@ -114,18 +146,23 @@ class _Rewriter:
                 setattr(old, part, names.visit(getattr(old, part)))
         if isinstance(old, (ast.With, ast.AsyncWith)):
             old.items = [names.visit(item) for item in old.items]
+        keyed = rules if self.around is None else []
+        if self.around is not None:
+            self.around += rules
         for part in ("body", "orelse", "finalbody"):
             if getattr(old, part, None):
                 setattr(old, part, self._block(getattr(old, part)))
+                if part == "body" and self.around is not None and rules:
+                    del self.around[-len(rules) :]
         for inner in [*getattr(old, "handlers", ()), *getattr(old, "cases", ())]:
             inner.body = self._block(inner.body)
         if isinstance(old, ast.Match):
             self._match(old)
-        set_here = [p for n in self._written(_header_writes(old)) for p in self._probe(n, old, "write")]
+        set_here = [p for n in self._written(header_writes(old)) for p in self._probe(n, old, "write")]
         if isinstance(old, (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)):
-            old.body = [*(self._set(rule, old) for rule in rules), *set_here, *old.body]
+            old.body = [*(self._set(rule, old) for rule in keyed), *set_here, *old.body]
         result: list[ast.stmt] = [old]
-        for rule in rules:
+        for rule in keyed:
             result = self._keyed(rule, result, old)
         return result
 
@@ -162,7 +199,7 @@ class _Rewriter:
     def _loop_rules(self, loop: ast.For | ast.AsyncFor | ast.While) -> list[LoopRule]:
         if isinstance(loop, ast.While):
             read = {n.id for n in ast.walk(loop.test) if isinstance(n, ast.Name)}
-            changed = {p[0] for s in [loop.test, *loop.body] for n in ast.walk(s) for p in _writes(n) if len(p) == 1}
+            changed = {p[0] for s in [loop.test, *loop.body] for n in ast.walk(s) for p in writes_of(n) if len(p) == 1}
             names = read & changed
         else:
             names = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
@@ -185,11 +222,11 @@ class _Rewriter:
 
     # probes
 
-    def _written(self, paths: Sequence[_Path]) -> Iterator[int]:
+    def _written(self, paths: Sequence[Path]) -> Iterator[int]:
         """The variables, in their order, that writes of these paths change."""
         for number in self.here:
             variable = self.spec.variables[number]
-            if variable.trigger.kind == "write" and any(_touch(p, w) for p in paths for w in self.watched[number]):
+            if variable.trigger.kind == "write" and any(touch(p, w) for p in paths for w in self.watched[number]):
                 yield number
 
     def _on_line(self, old: ast.stmt) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -209,20 +246,41 @@ class _Rewriter:
     def _probe(self, number: int, at: ast.stmt, why: str) -> list[ast.stmt]:
         variable = self.spec.variables[number]
         self.result.placed.append(Placed(self.file, at.lineno, variable.name, why))
-        return [_placed(f"{RUNTIME}.probe({number}, lambda: {_value(variable)})", at)]
+        return [_placed(self._call(number), at)]
+
+    def _call(self, number: int, *first: str) -> str:
+        variable = self.spec.variables[number]
+        indices = {rule.loop: rule.index for rule in self.around or ()} | dict(variable.index)
+        index = "".join(f", {loop}=lambda: {text}" for loop, text in indices.items())
+        return f"{RUNTIME}.{'then' if first else 'probe'}({''.join(first)}{number}, lambda: {_value(variable)}{index})"
 
     def walrus(self, node: ast.NamedExpr) -> ast.expr:
         """An assignment inside an expression, with the probes that follow it."""
         result: ast.expr = node
         for number in self._written([(node.target.id,)]):
             self.result.placed.append(Placed(self.file, node.lineno, self.spec.variables[number].name, "write"))
-            call = ast.parse(
-                f"{RUNTIME}.then(None, {number}, lambda: {_value(self.spec.variables[number])})", mode="eval"
-            )
+            call = ast.parse(self._call(number, "None, "), mode="eval")
             assert isinstance(call.body, ast.Call)
             call.body.args[0] = result
             result = ast.copy_location(call.body, node)
         return result
+
+    def _list_inner(self, old: ast.stmt) -> list[LoopRule]:
+        """List comprehensions over a loop of the pair, whose key must not hold there, and assignments in a lambda."""
+        hidden: list[LoopRule] = []
+        for node in own_nodes(old):
+            if isinstance(node, _COMPREHENSIONS):
+                names = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+                called = any(isinstance(n, ast.Call | ast.NamedExpr) for n in ast.walk(node))
+                for rule in self.rules:
+                    if called and rule.var in names and not rule.line and self._holds(rule):
+                        self._list(old, rule.loop, "a comprehension: what is called in it does not get this key")
+                        hidden.append(rule)
+            elif isinstance(node, ast.Lambda):
+                inner = [(n.target.id,) for n in ast.walk(node) if isinstance(n, ast.NamedExpr)]
+                for number in self._written(inner):
+                    self._list(old, self.spec.variables[number].name, "inside a lambda")
+        return hidden
 
     def _list(self, node: ast.stmt, variable: str, reason: str) -> None:
         text = (ast.get_source_segment(self.source, node) or "").partition("\n")[0]
@@ -262,85 +320,3 @@ def _after_future_imports(body: Sequence[ast.stmt]) -> int:
         elif place == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             start = 1
     return start
-
-
-def _names(wanted: str, name: str) -> bool:
-    """Whether `in = "forces"` means the function `forces` or `Model.forces`."""
-    return name == wanted or name.endswith(f".{wanted}")
-
-
-def _watched(variable: ProbeVariable) -> list[_Path]:
-    """The names and attributes whose assignments count: the given ones, else those that the expressions read."""
-    found: dict[_Path, None] = {}
-    for text in variable.watch or variable.exprs:
-        pending: list[ast.AST] = [ast.parse(text.strip(), mode="eval").body]
-        while pending:
-            node = pending.pop(0)
-            if (path := _path(node)) is not None:
-                found[path] = None
-            elif isinstance(node, ast.Call):
-                method = node.func.value if isinstance(node.func, ast.Attribute) else None
-                known = method is not None and not (
-                    isinstance(method, ast.Name) and method.id in {"torch", "np", "math"}
-                )
-                pending += [
-                    *([method] if known and method is not None else []),
-                    *node.args,
-                    *(k.value for k in node.keywords),
-                ]
-            elif isinstance(node, ast.Subscript):
-                pending.append(node.value)
-            else:
-                pending += ast.iter_child_nodes(node)
-    return list(found)
-
-
-def _path(node: ast.AST) -> _Path | None:
-    """`self.dr[0]` as ("self", "dr")."""
-    if isinstance(node, ast.Name):
-        return (node.id,)
-    if isinstance(node, ast.Attribute):
-        inner = _path(node.value)
-        return (*inner, node.attr) if inner else None
-    if isinstance(node, (ast.Subscript, ast.Starred)):
-        return _path(node.value)
-    return None
-
-
-def _touch(written: _Path, watched: _Path) -> bool:
-    depth = min(len(written), len(watched))
-    return written[:depth] == watched[:depth]
-
-
-def _targets(node: ast.AST) -> list[_Path]:
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return [path for inner in node.elts for path in _targets(inner)]
-    path = _path(node)
-    return [path] if path else []
-
-
-def _writes(node: ast.AST) -> list[_Path]:
-    """What a simple statement (or any node) assigns or changes in place, `:=` apart."""
-    if isinstance(node, ast.Assign):
-        paths = [path for target in node.targets for path in _targets(target)]
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-        paths = _targets(node.target) if node.value is not None else []
-    else:
-        paths = []
-    for call in ast.walk(node) if isinstance(node, ast.stmt) else []:
-        if not isinstance(call, ast.Call):
-            continue
-        if isinstance(call.func, ast.Attribute):
-            method = call.func.attr
-            if (method.endswith("_") and not method.endswith("__")) or method in _IN_PLACE:
-                paths += _targets(call.func.value)
-        paths += [path for k in call.keywords if k.arg == "out" for path in _targets(k.value)]
-    return paths
-
-
-def _header_writes(node: ast.stmt) -> list[_Path]:
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        return _targets(node.target)
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        return [path for item in node.items if item.optional_vars is not None for path in _targets(item.optional_vars)]
-    return []

@@ -19,6 +19,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any
 
 Place = tuple[int, ...]
@@ -40,12 +41,12 @@ class Variable:
 
 
 class Recorder:
-    """One open log. Loop indices belong to a thread; the log is shared."""
+    """One open log. Loop indices belong to a thread, or to a task of asyncio; the log is shared."""
 
     def __init__(self, path: str, focus: Focus = (), gradients: bool = False) -> None:
         self.file: IO[bytes] = open(path, "w+b")  # noqa: SIM115, PTH123
         self.focus, self.gradients = focus, gradients
-        self.local = threading.local()
+        self.current: ContextVar[dict[str, int]] = ContextVar("indices")
         self.lock = threading.RLock()
         self.waiting: dict[tuple[str, Place, int], tuple[Variable, list[tuple[str, str]]]] = {}
         self.offsets: dict[bytes, int] = {}
@@ -56,11 +57,8 @@ class Recorder:
 
     @property
     def indices(self) -> dict[str, int]:
-        """The loops that this thread is in, outermost first."""
-        if not hasattr(self.local, "indices"):
-            self.local.indices = {}
-        found: dict[str, int] = self.local.indices
-        return found
+        """The loops that this thread or task is in, outermost first. Never changed in place, since tasks share it."""
+        return self.current.get({})
 
     def set(self, loop: str, index: Any) -> None:
         """Enter an iteration."""
@@ -71,16 +69,16 @@ class Recorder:
             return
         if self.indices.get(loop) != number:
             self.flush(loop)
-        self.indices[loop] = number
+        self.current.set({**self.indices, loop: number})
 
     def leave(self, loop: str, before: int | None) -> None:
         """Leave a loop: back to the index that held before it."""
         if self.indices.get(loop) != before:
             self.flush(loop)
         if before is None:
-            self.indices.pop(loop, None)
+            self.current.set({name: index for name, index in self.indices.items() if name != loop})
         else:
-            self.indices[loop] = before
+            self.current.set({**self.indices, loop: before})
 
     def wants(self, variable: Variable) -> bool:
         """Whether a value here is in the variable's scope and in focus; asked before the value is read."""
@@ -176,12 +174,12 @@ class Recorder:
 
     def _lines_at(self, variable: Variable, value: Any, outer: dict[str, int]) -> list[tuple[str, str]]:
         """Lines under the indices that held when the value was put, not those of now."""
-        now = dict(self.indices)
+        now = self.indices
         try:
-            self.local.indices = dict(outer)
+            self.current.set(dict(outer))
             return self._lines(variable, (value,), outer)
         finally:
-            self.local.indices = now
+            self.current.set(now)
 
 
 def _start(variable: Variable, indices: dict[str, int]) -> str:
@@ -337,20 +335,35 @@ def leave(name: str, before: int | None) -> None:
         _recorder.leave(name, before)
 
 
-def probe(number: int, value: Callable[[], tuple[Any, ...]]) -> None:
-    """Read and keep the value of a variable, when it is wanted here."""
-    if _recorder is None or not _recorder.wants(variables[number]):
+def probe(number: int, value: Callable[[], tuple[Any, ...]], /, **index: Callable[[], Any]) -> None:
+    """Read and keep the value of a variable, when it is wanted here, under `index` and the loops around."""
+    if _recorder is None:
+        return
+    if index:
+        before = {name: enter(name) for name in index}
+        try:
+            for name, read in index.items():
+                set_index(name, read())
+            probe(number, value)
+        finally:
+            for name, last in before.items():
+                leave(name, last)
+        return
+    variable = variables[number]
+    if not _recorder.wants(variable):
         return
     try:
         parts = value()
-    except NameError:  # a name of the expression that is set further on
+    except (NameError, AttributeError):  # a name of the expression that is set further on
         return
-    _recorder.put(variables[number], parts)
+    except Exception as error:
+        raise ProbeError(f"{variable.name}: its expression fails: {type(error).__name__}: {error}") from error
+    _recorder.put(variable, parts)
 
 
-def then(value: Any, number: int, read: Callable[[], tuple[Any, ...]]) -> Any:
+def then(value: Any, number: int, read: Callable[[], tuple[Any, ...]], /, **index: Callable[[], Any]) -> Any:
     """`value`, after a probe: for assignments inside expressions."""
-    probe(number, read)
+    probe(number, read, **index)
     return value
 
 

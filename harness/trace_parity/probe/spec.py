@@ -37,7 +37,8 @@ class ProbeVariable:
     """One variable of the trace, and how its value is read on one side.
 
     `functions`: where it is looked for, all when empty. `exprs`: one per component, slices not yet expanded in C.
-    `watch`: what the writes are to; empty for what the expressions name. `axes` and `where` are PyTorch's.
+    `watch`: what the writes are to; empty for what the expressions name. `index`: loops that are not around the place,
+    with the expression of their index. `axes` and `where` are PyTorch's.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ProbeVariable:
     trigger: Trigger = field(default_factory=lambda: Trigger("write"))
     axes: tuple[str, ...] = ()
     where: str = ""
+    index: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,23 @@ class Unplaced:
 
 def probe_variable(name: str, loops: Sequence[str], table: Mapping[str, Any], where: str) -> ProbeVariable:
     """The variable of one `c = {...}` or `py = {...}` table. Raises HarnessError (exit 2) for a wrong key."""
-    known = {"in", "expr", "exprs", "watch", "at", "axes", "where"}
+    known = {"in", "expr", "exprs", "watch", "at", "axes", "where", "index"}
     if unknown := sorted(set(table) - known):
         raise _wrong(f"unknown key {unknown[0]!r}", where, expected=", ".join(sorted(known)))
     if ("expr" in table) == ("exprs" in table):
         raise _wrong("needs one of expr and exprs", where, expected='expr = "f_over_r" or exprs = ["a", "b"]')
-    exprs = (table["expr"],) if "expr" in table else _words(table["exprs"], f"{where}: exprs")
+    exprs = _words(table["expr" if "expr" in table else "exprs"], f"{where}: exprs")
+    if not exprs or ("expr" in table and not isinstance(table["expr"], str)):
+        raise _wrong(f"{table.get('expr', list(exprs))!r}", f"{where}: expr", expected="an expression of the program")
+    for key in ("at", "where"):
+        if not isinstance(table.get(key, ""), str):
+            raise _wrong(f"{table[key]!r}", f"{where}: {key}", expected="a string")
+    index = table.get("index", {})
+    if not isinstance(index, Mapping) or not all(isinstance(v, str | int) for v in index.values()):
+        raise _wrong(f"{index!r}", f"{where}: index", expected='{ loop = "expression" }')
     axes = _words(table.get("axes", ()), f"{where}: axes")
-    if stray := [axis for axis in axes if axis not in loops]:
-        raise _wrong(
-            f"axis {stray[0]!r} is not a loop of its scope", where, expected=f"one of {', '.join(loops) or 'none'}"
-        )
+    if stray := [loop for loop in (*axes, *index) if loop not in loops]:
+        raise _wrong(f"{stray[0]!r} is not a loop of its scope", where, expected=f"one of {', '.join(loops) or 'none'}")
     return ProbeVariable(
         name,
         tuple(loops),
@@ -118,6 +126,7 @@ def probe_variable(name: str, loops: Sequence[str], table: Mapping[str, Any], wh
         trigger(table.get("at", "write"), where),
         axes,
         table.get("where", ""),
+        tuple((loop, str(value)) for loop, value in index.items()),
     )
 
 
@@ -143,11 +152,19 @@ def loop_rules(loops: Sequence[str], table: Mapping[str, Any], where: str) -> tu
         if loop not in loops:
             raise _wrong(f"{loop!r} is not a loop of the pair", where, expected=f"one of {', '.join(loops)}")
         for entry in entries if isinstance(entries, list) else [entries]:
+            if not isinstance(entry, str | Mapping):
+                raise _wrong(f"{loop} = {entry!r}", where, expected='a macro, or { var = "ii", index = "ii - 1" }')
             given = {"macro": entry} if isinstance(entry, str) else dict(entry)
             if unknown := sorted(set(given) - {"var", "index", "macro", "line", "in"}):
                 raise _wrong(
                     f"unknown key {unknown[0]!r} of loop {loop}", where, expected="var, index, macro, line, in"
                 )
+            if bad := [k for k in given if k != "in" and not isinstance(given[k], str)]:
+                raise _wrong(f"{loop}.{bad[0]} = {given[bad[0]]!r}", where, expected="a string")
+            try:
+                re.compile(given.get("line", ""))
+            except re.error as error:
+                raise _wrong(f"{loop}.line: not a regular expression: {error}", where) from error
             var = given.get("var", loop)
             rules.append(
                 LoopRule(
@@ -225,10 +242,10 @@ def parse_only(words: Sequence[str], loops: Sequence[str]) -> tuple[tuple[tuple[
 
 
 def _words(value: Any, where: str) -> tuple[str, ...]:
-    words = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(word, str) and word for word in words):
+    words = (value,) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and word.strip() for word in words):
         raise _wrong(f"{value!r}", where, expected="a string or a list of strings")
-    return words
+    return tuple(words)
 
 
 def _wrong(what: str, where: str, *, expected: str = "", hint: str = "") -> HarnessError:

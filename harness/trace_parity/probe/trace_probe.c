@@ -5,7 +5,9 @@
  *
  * A value stays here until its key can no longer come again: until an index of its scope is left. The last write of a
  * key is the one that is written out. Indices belong to a thread. */
+#ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
+#endif
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ int trace_probe_wants(int variable);
 int trace_probe_put(int variable, int size, ...);
 long trace_probe_push(int loop, long index);
 void trace_probe_pop(int loop, long before);
+int trace_probe_move(int loop, long index);
 
 struct value {
     int waiting, size, room;
@@ -211,6 +214,13 @@ void trace_probe_pop(int loop, long before)
     struct state *s = state();
     if (before != s->index[loop]) flush_loop(s, loop);
     s->index[loop] = before;
+}
+
+/* The counter of a loop changed within its body. */
+int trace_probe_move(int loop, long index)
+{
+    trace_probe_push(loop, index);
+    return 0;
 }
 
 static void finish(void)

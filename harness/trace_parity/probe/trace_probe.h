@@ -8,8 +8,14 @@ extern int trace_probe_wants(int variable);
 extern int trace_probe_put(int variable, int size, ...);
 extern long trace_probe_push(int loop, long index);
 extern void trace_probe_pop(int loop, long before);
+extern int trace_probe_move(int loop, long index);
 #ifdef __cplusplus
 }
+#endif
+#if defined(__cplusplus) && __cplusplus >= 201103L
+/* Whether something that a value is read through points anywhere: a pointer, or an object that can say so. */
+template <class T> auto trace_probe_points(const T &p, int) -> decltype(static_cast<bool>(p)) { return static_cast<bool>(p); }
+template <class T> bool trace_probe_points(const T &, long) { return true; }
 #endif
 /* An iteration of a loop: left whichever way the program leaves it. */
 struct trace_probe_frame { int loop; long before; };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.pair.pair import Pair
+from trace_parity.pair.programs import PROBES
 
 
 def report(pair: Pair) -> list[str]:
@@ -50,14 +51,17 @@ def _equations(pair: Pair) -> str:
 
 def _programs(pair: Pair) -> list[str]:
     named = pair.table.named_tables("programs")
-    if not named and pair.base is None:
+    if not named and pair.base is None and pair.probes is None:
         return [
             "programs    none: `compare` and `blame` work on logs; `run` and `gate` need [programs.C] and [programs.PY]"
         ]
     lines = []
     for name, side in pair.programs.sides.items():
         can = [what for what in ("build", "render", "config", "inject", "together") if getattr(side, what)]
-        lines.append(f"program {name:<3} {side.title}: traces to {side.trace_from}" + "".join(f", {w}" for w in can))
+        how = f"traces to {side.trace_from}"
+        if side.trace_from == PROBES and pair.probes is not None:
+            how = f"traced by {len(pair.probes.spec(name.lower()).variables)} probes of {pair.probes.path.name}"
+        lines.append(f"program {name:<3} {side.title}: {how}" + "".join(f", {w}" for w in can))
     if not all(side.render for side in pair.programs.sides.values()):
         lines.append("images      none: both programs need `render` for an array to be compared")
     return lines

@@ -19,6 +19,7 @@ from trace_parity.bundle.provenance import PACKAGES, changes, git_state, version
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import Program
 from trace_parity.run.launch import build_folder, digest_of, places, source_files
+from trace_parity.run.probed import probe_files
 
 
 def identity(pair: Pair, out: Path | None = None) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def identity(pair: Pair, out: Path | None = None) -> dict[str, Any]:
         **git_state(pair.folder),
         "changes": changes(pair.folder),
         "pair": {"title": pair.title, "sha256": _digest(f for p in chain for f in _files(p.folder, out))},
-        "programs": {name: _program(side) for name, side in pair.programs.sides.items()},
+        "programs": {name: _program(pair, side) for name, side in pair.programs.sides.items()},
         "harness": {"version": trace_parity.__version__, "sha256": digest_of(own), **_commit(own)},
     }
 
@@ -64,11 +65,11 @@ def _commit(folder: Path) -> dict[str, Any]:
     return {"commit": git["commit"], "dirty": git["dirty"]}
 
 
-def _program(program: Program) -> dict[str, Any]:
+def _program(pair: Pair, program: Program) -> dict[str, Any]:
     """Digests of a program's executable files and of its sources (None where none is known), and its version."""
     folder = build_folder(program)
     sources = [program.source_folder] if program.source_folder is not None else _packages(program)
-    executables = _executables(program)
+    executables = [*_executables(program), *probe_files(pair, program)]
     files = [*executables, *(f for source in sources if source is not None for f in source_files(source))]
     return {
         "sha256": _digest(files) if executables or sources else None,

@@ -18,7 +18,7 @@ from trace_parity.compare.picks import pick_pixels
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_pixels, without_outputs
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.programs import FILE, STDOUT, Program, check_readable
+from trace_parity.pair.programs import FILE, PROBES, STDOUT, Program, check_readable
 from trace_parity.pair.tolerances import with_rules
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.compare import compare
@@ -26,6 +26,7 @@ from trace_parity.result.result import CaseResult, Result
 from trace_parity.run.documents import write_documents
 from trace_parity.run.identity import identity
 from trace_parity.run.launch import (
+    Progress,
     Ran,
     build_program,
     fill,
@@ -35,6 +36,7 @@ from trace_parity.run.launch import (
 )
 from trace_parity.run.options import RunOutcome, check_against, check_templates
 from trace_parity.run.preflight import Launch, preflight
+from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
 from trace_parity.run.source_lines import sources_of
 from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
@@ -114,7 +116,12 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
             images=images,
             settings=run.settings,
         )
-    return replace(result, precision=(*precision, *result.precision), sources=sources_of(run.programs, result))
+    sources = sources_of(run.programs, result)
+    names = [(v.scope, v.name) for v in result.variables]
+    for side, probed in run.probed.items():  # known, not searched for
+        for variable, line in probed.sources(names).items():
+            sources[variable] = {**sources.get(variable, {}), side: line}
+    return replace(result, precision=(*precision, *result.precision), sources=sources)
 
 
 def _case_result(run: Run, case: Case) -> CaseResult:
@@ -181,6 +188,7 @@ def _command(run: Run, side: Program, template: Sequence[str]) -> list[str]:
         },
         {
             **places(side),
+            **(executables(run.pair) if any("probed}" in word for word in template) else {}),
             "work": str(run.work),
             "trace": str(run.folder / _trace_of(side)),
             "image": str(run.folder / _image_of(side)),
@@ -220,8 +228,11 @@ def _run_side(run: Run, side: Program, what: str) -> Ran:
     output = run.folder / "logs" / f"{side.name.lower()}_{what}"
     run_folder = _run_folder(run, side, what)
     with run.stage(title) as progress:
-        ran = run_program(command, run_folder, output, title, progress, side.env)
-    if what != "render" and side.trace_from != FILE:
+        if what != "render" and side.trace_from == PROBES:
+            ran = _with_probes(run, side, command, run_folder, (output, title, progress))
+        else:
+            ran = run_program(command, run_folder, output, title, progress, side.env)
+    if what != "render" and side.trace_from not in (FILE, PROBES):
         shutil.copyfile(ran.stdout if side.trace_from == STDOUT else ran.stderr, run.folder / _trace_of(side))
     for target in targets:
         if not (run.folder / target).is_file():
@@ -229,6 +240,24 @@ def _run_side(run: Run, side: Program, what: str) -> Ran:
     logs = [f"logs/{output.name}.stdout.txt", f"logs/{output.name}.stderr.txt"]
     run.ran.append((side, title, ran, [*targets, *logs]))
     return ran
+
+
+def _with_probes(
+    run: Run, side: Program, command: Sequence[str], folder: Path, shown: tuple[Path, str, Progress]
+) -> Ran:
+    """Let a program that prints no trace write one by its probes; the bundle keeps what is known of these."""
+    ran: list[Ran] = []
+    output, title, progress = shown
+
+    def launch(words: Sequence[str], env: Mapping[str, str]) -> None:
+        ran.append(run_program(words, folder, output, title, progress, {**side.env, **env}))
+
+    focus = focus_text(run.pair.focus, run.case.pixels)
+    asked = Asked(command, folder, run.folder / _trace_of(side), focus, run.work)
+    run.probed[side.name] = (trace_c if side.name == "C" else trace_py)(run.pair, side, asked, launch)
+    (run.folder / "probes").mkdir(exist_ok=True)
+    (run.folder / f"probes/{side.name.lower()}.json").write_text(run.probed[side.name].record + "\n", encoding="utf-8")
+    return replace(ran[0], command=tuple(command))
 
 
 def _pick(run: Run, case: Case, vocabulary: Vocabulary) -> Case:

@@ -17,6 +17,7 @@ from trace_parity.run.launch import (
     Progress,
     Ran,
 )
+from trace_parity.run.probed import Probed
 
 Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens a stage of the run under a title and yields what takes its percents."""
@@ -42,6 +43,7 @@ class Run:
     picked: tuple[Picked, ...] = ()
     settings: tuple[str, ...] = ()  # those that differ
     ran: list[tuple[Program, str, Ran, list[str]]] = field(default_factory=list)
+    probed: dict[str, Probed] = field(default_factory=dict)  # what is known of the probes of a side
 
     @property
     def programs(self) -> Programs:
