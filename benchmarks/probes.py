@@ -2,9 +2,9 @@
 
     python benchmarks/probes.py [--repeats 7] [--nanobragg nanoBragg.c]
 
-User CPU seconds, the smallest of the repeats. The Lennard-Jones programs are those of the tests, with more atoms.
-`--nanobragg` adds the original nanoBragg.c, which is not part of this project. "Off" is the program as instrumented,
-without a log.
+User CPU seconds, the median of the repeats, and percent of the median without probes. The Lennard-Jones programs are
+those of the tests, with more atoms. `--nanobragg` adds the original nanoBragg.c, which is not part of this project.
+"Off" is the program as instrumented, without a log.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import importlib
 import os
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -43,18 +44,18 @@ def own_seconds(work: Run) -> float:
 
 
 def in_turn(runs: Mapping[str, Run], repeats: int, seconds: Callable[[Run], float]) -> dict[str, float]:
-    """The smallest time of each, all measured once per round, in another order each round."""
-    best = dict.fromkeys(runs, float("inf"))
+    """The median time of each, all measured once per round, in another order each round."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)
     for n in range(repeats):
         for name in names[n % len(names) :] + names[: n % len(names)]:
-            best[name] = min(best[name], seconds(runs[name]))
-    return best
+            times[name].append(seconds(runs[name]))
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
-def show(title: str, best: Mapping[str, float], lines: Mapping[str, int]) -> None:
-    bare = best["bare"]
-    for name, seconds in best.items():
+def show(title: str, medians: Mapping[str, float], lines: Mapping[str, int]) -> None:
+    bare = medians["bare"]
+    for name, seconds in medians.items():
         extra = f"  {lines[name]:>9,} lines" if name in lines else ""
         print(f"{title:<28} {name:<11} {seconds:8.3f} s  {100 * (seconds / bare - 1):+7.1f} %{extra}", flush=True)
 
@@ -132,8 +133,9 @@ def main() -> None:
         for flags in ("-O2", "-O3 -march=native"):
             program = CProgram((PROGRAMS / "lj.c",), f"cc {flags} -DN=64 {{in}} -o {{out}} -lm", PROGRAMS)
             built = build(program, file.spec("c"), Path(name) / flags.split()[0])
-            measure_c(f"C LJ, 64 atoms, {flags.split()[0]}", built, ["10000"], "i=5", given.repeats, every=False)
-            measure_c(f"C LJ, 64 atoms, {flags.split()[0]}, short", built, ["100"], "i=5", 1)
+            title = f"C LJ, 64 atoms, {flags.split()[0]}"
+            measure_c(title, built, ["10000"], "i=5", given.repeats, every=False)
+            measure_c(f"{title}, short", built, ["100"], "i=5", min(given.repeats, 3))
     measure_py(file, 64, 20, given.repeats)
     if given.nanobragg:
         nanobragg(given.nanobragg, given.repeats)

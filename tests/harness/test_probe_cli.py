@@ -142,24 +142,33 @@ def test_the_guide_s_example(pair: Path) -> None:
     first = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
     Path("probes.toml").unlink()
     Path("pair.toml").write_text(first)
-    lines = [
-        line[2:]
-        for b in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        for line in b.splitlines()
-    ]
-    assert len(lines) >= 8
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    blocks = {
+        kind: re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for kind in ("toml", "console", "python")
+    }
+    loops, replay = (next(b for b in blocks["toml"] if b.startswith(start)) for start in ("[c.probe.loops]", "[replay"))
+    Path("pair.toml").write_text(first + replay)
+    lines = [line[2:] for block in blocks["console"] for line in block.splitlines()]
+    assert len(lines) >= 9
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for line in lines:
-        done = subprocess.run(
-            line, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-    loops = re.findall(r"^```toml\n(\[c.probe.loops\].*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+        done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    for block in blocks["python"]:
+        if block.startswith("# test_"):
+            test = Path(block.splitlines()[0].removeprefix("# "))
+            test.write_text(block)
+            command = [sys.executable, "-m", "pytest", "-q", str(test)]
+            done = subprocess.run(
+                command, env={**environment, "PYTHONPATH": ""}, capture_output=True, text=True, check=False
+            )
+            assert "1 passed" in done.stdout, done.stdout
+        else:
+            with_log = {**environment, "TRACE_PROBE_FILE": "hand.log"}
+            subprocess.run([sys.executable, "-c", block], env=with_log, check=True)
+    assert Path("hand.log").read_text().splitlines() == [f"TRACE_PY[step={s}]: dr 0 1 -1 0" for s in (0, 1)]
     Path("pair.toml").write_text(first + loops)
     assert len(find_probes(Path(), None).spec("c").rules) == 3
-    for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        subprocess.run([sys.executable, "-c", block], env={**os.environ, "TRACE_PROBE_FILE": "hand.log"}, check=True)
-    assert Path("hand.log").read_text().splitlines() == [f"TRACE_PY[step={s}]: dr 0 1 -1 0" for s in (0, 1)]
 
 
 def test_the_original_gives_the_golden_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
