@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -456,3 +457,37 @@ def test_the_index_sorts_and_filters(browser: Browser, pages: dict[str, Path]) -
     choose(browser, "status", "bad")
     assert browser.run("document.querySelector('form output').textContent") == "2 of 6"
     assert browser.run("document.querySelectorAll('svg.spark').length") == 2
+
+
+MISNAMED = r"""[...document.querySelectorAll("a[aria-label], button[aria-label], summary[aria-label]")].filter((e) => {
+  const squeeze = (text) => text.replace(/\s+/g, " ").trim().toLowerCase();
+  const own = [...e.childNodes].filter((n) => n.nodeName !== "title").map((n) => n.textContent).join("");
+  return own && !squeeze(e.getAttribute("aria-label")).includes(squeeze(own));
+}).map((e) => `${e.getAttribute("aria-label")} | ${e.textContent}`)"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_one_sees_is_what_a_screen_reader_calls_it(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    """WCAG 2.5.3, and nothing that scrolls is without a name or out of reach of the keyboard."""
+    browser.open(pages[name], 400)
+    assert browser.run(MISNAMED) == []
+    unnamed = """[...document.querySelectorAll(".scroll, pre")].filter(e => e.tabIndex < 0 ||
+        (e.classList.contains("scroll") && !(e.getAttribute("role") === "region" && e.getAttribute("aria-label"))))
+        .map(e => e.outerHTML.slice(0, 80))"""
+    assert browser.run(unnamed) == []
+    levels = browser.run("[...document.querySelectorAll('h1, h2, h3')].map(e => Number(e.tagName[1]))")
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def test_the_page_on_paper_has_everything(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["many"])
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    try:
+        browser.run("dispatchEvent(new Event('beforeprint'))")
+        assert browser.run("[...document.querySelectorAll('details')].every(d => d.open)")
+        boxes = "[...document.querySelectorAll('.scroll, .tall, .excerpt')]"
+        assert browser.run(f"{boxes}.filter(e => e.scrollHeight > e.clientHeight + 1).length") == 0
+        assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+    finally:
+        browser.send("Emulation.setEmulatedMedia", media="")
