@@ -19,6 +19,7 @@ from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.shares import Shares, by_share
+from trace_parity.blame.torch_rounding import with_rounding_hints
 from trace_parity.blame.unsettled import Placed, Sides, settings_of, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.carried import of_both
@@ -70,7 +71,7 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     pair = Sides(c, py, cleared)
     placed += unsettled(differing, settled, pair)
     found = _blame(placed, [c, py], Shares(pair))
-    return replace(found, notes=of_both(alignment, domain.quirks), settings=settings_of(pair))
+    return replace(with_rounding_hints(found), notes=of_both(alignment, domain.quirks), settings=settings_of(pair))
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:

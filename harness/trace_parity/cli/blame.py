@@ -54,13 +54,15 @@ def blame(words: Words) -> None:
     inherited from upstream, and what no equation explains.
     """
     from trace_parity.blame.attribution import blame_log, blame_pair
+    from trace_parity.blame.conditioning import conditioning, lines
+    from trace_parity.blame.evaluated_log import Side
     from trace_parity.blame.of_pair import domain_of_pair
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
     from trace_parity.pair.tolerances import global_rtol, with_rules
     from trace_parity.render.blame_text import text
-    from trace_parity.result.result import to_json
+    from trace_parity.result.result import plain, to_json
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
     rules = rules_of(words.rtol_words)
@@ -75,17 +77,23 @@ def blame(words: Words) -> None:
         )
 
     if words.py_log is None:
-        c = _read(words, words.log, "C")
-        found = blame_log(_read(words, words.log, "PY") if "side" in c.notes else c, vocabulary, domain)
+        table = _read(words, words.log, "C")
+        tables = [_read(words, words.log, "PY") if "side" in table.notes else table]
+        found = blame_log(tables[0], vocabulary, domain)
     else:
         alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), with_rules(vocabulary, rules))
         inside, judgement, examined = narrow(
             alignment, judge(alignment, rtol=global_rtol(rules)), most=words.blame_pixels
         )
+        tables = [inside.c, inside.py]
         found = blame_pair(inside, judgement, domain)
         if examined is not None:
             found = replace(found, missing=(str(examined), *found.missing))
-    click.echo(to_json(found) if words.form == "json" else text(found), nl=False)
+    lost = conditioning(Side(table, vocabulary, domain) for table in tables)
+    if words.form == "json":
+        click.echo(to_json({**plain(found), "conditioning": lost}), nl=False)
+    else:
+        click.echo(text(found) + "".join(f"{line}\n" for line in lines(lost)), nl=False)
     code = Exit.NOTHING_TO_COMPARE if not found.equations_checked else Exit.DIVERGENCE if found.guilty else Exit.PARITY
     raise SystemExit(int(code))
 

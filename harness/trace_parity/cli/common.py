@@ -18,6 +18,8 @@ from trace_parity.printable import visible
 from trace_parity.render import FORMATS, renderer
 
 if TYPE_CHECKING:
+    from trace_parity.pair.calibration import Calibration
+    from trace_parity.pair.case import Case
     from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
     from trace_parity.result.result import Result
@@ -158,6 +160,12 @@ pair_option = click.option(
 waive_option = click.option(
     "--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable."
 )
+calibration_option = click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What rounding explains, as `trace-diff calibrate` measured it. [default: that of the case, if any]",
+)
 blame_pixels_option = click.option(
     "--blame-pixels",
     type=click.IntRange(min=1),
@@ -166,6 +174,36 @@ blame_pixels_option = click.option(
     help="How many divergent pixels of logs of more than 200,000 numbers are held against the equations. Every "
     "variable that diverges is looked at in one of them, however few.",
 )
+
+
+def calibration_for(pair: Pair, case: Case | None, against: str, given: Path | None) -> Calibration | None:
+    """The calibration to compare with: the one given, else that of the case; None where there is none.
+
+    One that no longer holds is left out, with a note that says why. Raises HarnessError (exit 5, or 2 for that of
+    another pair).
+    """
+    from trace_parity.pair.calibration import read_calibration
+    from trace_parity.run.calibrate import calibration_path, staleness
+
+    if given is None:
+        if case is None or not pair.has_programs:
+            return None
+        given = calibration_path(pair, case.id, against)
+        if not given.is_file():
+            return None
+    found = read_calibration(given)
+    if found.origin.pair != pair.name:
+        raise HarnessError(
+            Exit.USAGE, f"it is of pair {found.origin.pair!r}", where=str(given), expected=f"one of {pair.name!r}"
+        )
+    reason = staleness(found, pair, case, against) if pair.has_programs else ""
+    if reason:
+        name = found.origin.case
+        note(
+            f"the calibration of {name} is stale and left out: {reason}; `trace-diff calibrate {name}` measures it anew"
+        )
+        return None
+    return found
 
 
 def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:

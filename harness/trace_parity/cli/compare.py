@@ -14,6 +14,8 @@ import click
 
 from trace_parity.cli.common import (
     blame_pixels_option,
+    calibration_for,
+    calibration_option,
     emit,
     gathered,
     note,
@@ -60,6 +62,7 @@ class Words:
     rank: str | None
     columns: Path | None
     waive: tuple[str, ...]
+    calibration: Path | None
     blame_pixels: int
     rtol_words: tuple[str, ...]
     formats: tuple[str, ...]
@@ -97,6 +100,7 @@ class Words:
 )
 @pair_option
 @waive_option
+@calibration_option
 @blame_pixels_option
 @output_options
 @gathered(Words)
@@ -134,6 +138,9 @@ def compare(words: Words) -> None:
         rank=words.rank,
         blame_sites=words.blame_pixels,
         waive=words.waive,
+        calibration=calibration_for(
+            pair, pair.case(words.case_name) if words.case_name else None, "", words.calibration
+        ),
     )
     result = with_source_lines(with_pixels_of_traces(_compare(words, pair, options, images)), pair)
     asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"

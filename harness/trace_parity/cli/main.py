@@ -30,6 +30,7 @@ COMMANDS = {
     "phi": "the pair's own such table",
     "bundle": "verify, list and show bundles",
     "report": "render, index and open the reports of bundles",
+    "calibrate": "measure how far rounding alone moves each number of a case",
     "gate": "run a matrix of cases through both programs",
     "cases": "list and show the shipped cases",
     "gradcheck": "hold the port's gradients against finite differences",

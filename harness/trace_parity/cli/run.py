@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import (
+    calibration_for,
+    calibration_option,
     emit,
     gathered,
     in_tree_option,
@@ -39,6 +41,7 @@ class Words:
     against: str
     out: Path
     waive: tuple[str, ...]
+    calibration: Path | None
     no_images: bool
     no_preflight: bool
     device: str | None
@@ -78,6 +81,7 @@ class Words:
 @pair_option
 @in_tree_option
 @waive_option
+@calibration_option
 @click.option("--no-images", is_flag=True, help="Trace only; render neither image.")
 @click.option("--no-preflight", is_flag=True, help="Do not compare the settings that the programs resolve first.")
 @click.option("--device", help="Device of the PyTorch program, e.g. cpu or cuda.")
@@ -105,6 +109,7 @@ def run(words: Words) -> None:
     rules = rules_of(words.rtol_words)
     check_ids(words.waive, words.pair.quirks)
     case, picks = _what_to_run(words)
+    case = with_options(case, words.pair, pair_values(click.get_current_context()))
     programs = {"device": words.device, "dtype": words.dtype, "threads": words.threads}
     options = Options(
         against=words.against,
@@ -118,8 +123,8 @@ def run(words: Words) -> None:
         asked_as=("trace-diff", *sys.argv[1:]),
         picks=parse_picks(picks) if picks is not None else (),
         preflight=not words.no_preflight,
+        calibration=calibration_for(words.pair, case, words.against, words.calibration),
     )
-    case = with_options(case, words.pair, pair_values(click.get_current_context()))
     with stages() as stage:
         outcome = run_case(words.pair, case, options, stage)
     emit(dataclasses.replace(outcome.result, bundle=str(outcome.bundle)), wanted)

@@ -10,6 +10,7 @@ from pathlib import Path
 from trace_parity.compare.picks import Pick
 from trace_parity.compare.sites import SITES, WHOLE_NUMBERS
 from trace_parity.compare.windows import PIECE
+from trace_parity.pair.calibration import Calibration
 from trace_parity.pair.tolerances import Rule
 
 
@@ -27,6 +28,7 @@ class Options:
     whole_numbers: int = WHOLE_NUMBERS
     waive: tuple[str, ...] = ()  # quirks that may pass
     waive_unused: bool = False  # and that need not show
+    calibration: Calibration | None = None  # what rounding explains
     today: date | None = None  # the day that their expiry is held against
 
     against: str = ""  # variant of the programs; the pair's first where it is empty

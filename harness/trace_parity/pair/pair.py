@@ -135,6 +135,16 @@ class Pair:
         own = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
         return {**(self.base.options if self.base is not None else {}), **own}
 
+    @property
+    def has_programs(self) -> bool:
+        """Whether it names both programs, which a comparison of logs does not need."""
+        pair: Pair | None = self
+        named: set[str] = set()
+        while pair is not None:
+            named |= set(pair.table.named_tables("programs"))
+            pair = pair.base
+        return named >= set(SIDES)
+
     @cached_property
     def programs(self) -> Programs:
         """Both programs. Raises HarnessError (exit 2) when one is missing."""
@@ -184,6 +194,8 @@ class Pair:
                 output_flags=arguments.words("output_flags", base.output_flags),
                 switches=arguments.words("switches", base.switches),
                 focus_words=arguments.words("focus", base.focus_words),
+                perturb=arguments.words("perturb", base.perturb),
+                perturb_files=arguments.words("perturb_files", base.perturb_files),
             )
             arguments.finish()
             for found in re.findall(r"\{(\w+)\}", " ".join(base.focus_words)):

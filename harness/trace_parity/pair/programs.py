@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.toml_table import Table, nearest
+from trace_parity.pair.variants import Variant, read_variants
 
 SIDES = ("C", "PY")
 FILE, STDOUT, STDERR, PROBES = "file", "stdout", "stderr", "probes"
@@ -68,6 +69,7 @@ class Program:
     version: tuple[str, ...] = ()  # prints the program's version
     gradcheck: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
+    variants: tuple[Variant, ...] = ()  # builds that change rounding only
 
     @property
     def source_folder(self) -> Path | None:
@@ -94,6 +96,8 @@ class Programs:
     output_flags: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
     focus_words: tuple[str, ...] = ()
+    perturb: tuple[str, ...] = ()  # flags whose values are real numbers, however they are written
+    perturb_files: tuple[str, ...] = ()  # flags that name text files of real numbers
     shape: re.Pattern[str] | None = None
 
     @property
@@ -137,6 +141,7 @@ def read_program(name: str, table: Table, folder: Path, is_probed: bool = False)
         version=_template(table, "version"),
         gradcheck=_template(table, "gradcheck"),
         unread=tuple(_unread(entry) for entry in table.tables("unread")),
+        variants=read_variants(table, _template, "source" in table),
     )
     table.finish()
     if program.trace_from == PROBES and not is_probed:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import percent
 from trace_parity.printable import visible
+from trace_parity.render import rounding_lines
 from trace_parity.render.commands import commands_of
 from trace_parity.render.first_screen import first_screen
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of, nodes_to_draw
@@ -88,6 +89,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         others=others,
         most_findings=MOST_FINDINGS,
         most_lines=MOST_LINES,
+        rounding=rounding_lines.lines(result.rounding) if result.rounding is not None else (),
         ledger=ledger_rows(result),
         unasked=result.blame.missing if result.blame is not None else (),
         final=result.blame.final if result.blame is not None else "",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from trace_parity.compare.tick_table import write_ticks
 from trace_parity.printable import visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
+from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import markdown
 from trace_parity.render.numbers import full, short, ulps
 from trace_parity.result.result import Result, VariableResult
@@ -21,6 +22,7 @@ def render(result: Result) -> str:
         f"**{escape(result.headline)}** (exit code {result.exit_code})",
         *_settings(result),
         *_first(result),
+        *(rounding_lines.markdown(result.rounding, escape) if result.rounding is not None else []),
         *_quirks(result),
         *_waivers(result),
         *(markdown(result.blame, escape) if result.blame is not None else []),

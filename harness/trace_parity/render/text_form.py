@@ -14,6 +14,7 @@ from typing import Literal
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.printable import visible
+from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import folded, harmless_lines, head_lines, headline, say
 from trace_parity.render.next_step import next_step, who
 from trace_parity.render.numbers import short, ulps
@@ -34,6 +35,7 @@ def render(result: Result, detail: Detail = "screen") -> str:
             _head(result),
             _cut(result.settings, most) if len(result.settings) > 1 else [],
             _first(result, detail),
+            _cut(rounding_lines.lines(result.rounding), most) if result.rounding is not None else [],
             *(_quirk(quirk, detail) for quirk in result.quirks),
             waiver_lines(result),
             _blame(result, result.blame, detail) if result.blame is not None else [],

@@ -24,6 +24,7 @@ from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers
+from trace_parity.result.explained import explained_by_rounding
 from trace_parity.result.result import (
     KEPT_DIVERGENCES,
     SCHEMA,
@@ -131,6 +132,7 @@ def result_of(
         tick_name=table.name if table is not None else "",
         tick_title=table.title if table is not None else "",
         precision=default_rule(s.variable for s in summaries),
+        rounding=explained_by_rounding(found, options.calibration, pair) if options.calibration is not None else None,
     )
 
 

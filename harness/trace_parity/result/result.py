@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trace_parity.blame.findings import Blame
 from trace_parity.compare.coverage import Coverage
 from trace_parity.compare.images import ImageMetrics
+from trace_parity.compare.rounding import Rounding
 from trace_parity.compare.sites import Examined
 from trace_parity.compare.tick_table import TickRow
 from trace_parity.pair.source_lines import SourceLine
@@ -180,6 +181,8 @@ class Result:
     """What the pair calls the files of `per_phi` in a bundle; empty in a result of an older version."""
     tick_title: str = ""
     """What the pair calls that table in a report."""
+    rounding: Rounding | None = field(default=None, metadata={"plain": "where set"})
+    """What rounding explains, where the case is calibrated; not in result.json where it is not."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 
@@ -188,10 +191,16 @@ class Result:
         return dataclasses.replace(self, precision=(*lines, *self.precision))
 
 
+def _is_plain(kept: bool | str, value: Any) -> bool:
+    """Whether a field goes into JSON: those marked `where set` only where they say something."""
+    return bool(kept) and not (kept == "where set" and not value)
+
+
 def plain(value: Any) -> Any:
     """`value` as JSON can hold it: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = [f for f in dataclasses.fields(value) if f.metadata.get("plain", True)]
+        fields = dataclasses.fields(value)
+        kept = [f for f in fields if _is_plain(f.metadata.get("plain", True), getattr(value, f.name))]
         return {f.name: plain(getattr(value, f.name)) for f in kept}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

@@ -1,0 +1,83 @@
+"""`trace-diff calibrate`: measure how far rounding alone moves each number of a case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import note, pair_option, stages
+from trace_parity.errors import HarnessError
+
+if TYPE_CHECKING:
+    from trace_parity.pair.calibration import Calibration, Member
+    from trace_parity.pair.case import Case
+    from trace_parity.pair.pair import Pair
+
+
+@click.command(epilog="Exit codes: 0 measured, 2 usage, 3 a program failed, 5 unreadable, 6 no trace lines.")
+@click.argument("case")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="Runs with the real numbers of the inputs moved by one unit in the last place.",
+)
+@click.option("--against", default="", metavar="VARIANT", help="Variant of the programs, as for `trace-diff run`.")
+@click.option("--fresh", is_flag=True, help="Run everything anew; by default runs that are kept are not repeated.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to write it. [default: calibrations/CASE.json in the pair's folder, where comparisons find it]",
+)
+@pair_option
+def calibrate(pair: Pair, case: str, samples: int, against: str, fresh: bool, out: Path | None) -> None:
+    """Run the C program of CASE (or of a case of the matrix) in variants that change rounding only.
+
+    These are the builds that the pair lists, and its own build with inputs that are moved by one unit in the last
+    place. How far each number moves is written to a file; `run` and `compare --case` then say how many times what
+    rounding explains a difference is. Builds and logs are kept in the user's cache.
+    """
+    from trace_parity.pair.calibration import write_calibration
+    from trace_parity.run.calibrate import calibrate as measure
+    from trace_parity.run.calibrate import calibration_path
+
+    chosen = find_case(pair, case)
+    with stages() as stage:
+        found = measure(pair, chosen, samples=samples, against=against, fresh=fresh, stage=stage)
+    path = out or calibration_path(pair, found.origin.case, found.origin.against)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_calibration(found, path)
+    for line in _said(found):
+        click.echo(line)
+    note(f"written to {path}")
+
+
+def find_case(pair: Pair, name: str) -> Case:
+    """A case by id or path, or one of the pair's matrix. Raises HarnessError (exit 2)."""
+    try:
+        return pair.case(name)
+    except HarnessError:
+        cases = pair.matrix().cases if pair.file("matrix") is not None and not name.endswith(".toml") else ()
+        found = next((case for case in cases if case.id == name), None)
+        if found is None:
+            raise
+        return found
+
+
+def _said(found: Calibration) -> list[str]:
+    numbers = len(found.spreads)
+    lines = [f"{found.origin.case}: rounding moves {found.moved} of {numbers} numbers"]
+    lines += [f"  {member.name:16} {_of(member, numbers)}" for member in found.members[1:]]
+    return lines
+
+
+def _of(member: Member, numbers: int) -> str:
+    if member.skipped:
+        return f"left out: {member.skipped}"
+    words = f"moves {member.moved}, by {member.largest_rel:.2g} relative at most"
+    words += f"; {member.missing} of {numbers} numbers are not printed" if member.missing else ""
+    return words + ("; float32, not part of the spread" if member.kind == "float32" else "")
