@@ -48,7 +48,7 @@ def test_a_cancellation_is_named_with_its_digits_and_place() -> None:
     assert found.digits == pytest.approx(8.85, abs=0.01)
     assert found.operation == "a − n"
     assert found.place == "i=1"
-    assert "9 digits lost at a − n; i=1" in lines([found])[1]
+    assert "9 digits lost at a − n; i=1" in lines([found])[2]
 
 
 def test_a_function_that_enlarges_errors_is_named() -> None:

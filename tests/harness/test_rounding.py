@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.blame.single_precision import errors_in_float32
 from trace_parity.compare.rounding import LIMITS, kept_in_float32
 from trace_parity.errors import Exit, HarnessError
@@ -192,8 +193,10 @@ def test_a_port_in_float32_is_held_against_c_in_float32(pair: Path, measured: Pa
 
 def test_equations_in_float32_miss_by_what_float32_misses(measured: Path) -> None:
     pair = find_pair(str(measured / "lj"))
+    domain = domain_of_pair(pair)
+    assert domain is not None
     log = next((measured / "cache" / "trace-diff" / "calibration-runs").rglob("default-*.log"))
-    errors = errors_in_float32(read_trace(log, "C", pair.vocabulary), pair.vocabulary, pair.domain)
+    errors = errors_in_float32(read_trace(log, "C", pair.vocabulary), pair.vocabulary, domain)
     table = read_trace(log, "C", pair.vocabulary)
     relative = [
         errors[(row.variable, row.key, row.component)] / abs(number.value)

@@ -19,25 +19,25 @@ def lines(rounding: Rounding) -> list[str]:
     )
     unknown = f"; {rounding.unknown} at places that were not measured" if rounding.unknown else ""
     made = [f"{counts}{unknown} ({rounding.measured}, k = {rounding.k:g})"]
+    if rounding.float32_ratio is not None:
+        made.append(
+            f"float32 port: its error is {rounding.float32_ratio:.2g} times that of {rounding.float32_of} "
+            "(1 is as good as float32 can be)"
+        )
     divergence, first = rounding.divergence, rounding.first
     if divergence is not None:
         made.append(f"first divergence {said(divergence)}")
-    if first is not None and (divergence is None or first.place != divergence.place or first.name != divergence.name):
-        made.append(f"first beyond rounding {said(first)}, {first.verdict.removeprefix('beyond rounding but ')}")
     unreachable = [v for v in rounding.variables if v.tolerance == "unreachable"]
-    blind = [v for v in rounding.variables if v.tolerance == "blind"]
     if unreachable:
         made.append(f"tolerance unreachable, tighter than the spread: {_named(unreachable)}")
+    if first is not None and (divergence is None or first.place != divergence.place or first.name != divergence.name):
+        made.append(f"first beyond rounding {said(first)}, {first.verdict.removeprefix('beyond rounding but ')}")
+    blind = [v for v in rounding.variables if v.tolerance == "blind"]
     if blind:
         least = min(v.allowed_times for v in blind)
         made.append(
             f"tolerance blind, {LIMITS['blind'].value:g} times wider than what rounding explains or more: "
             f"{_named(blind)} (the tightest allows {short(least)} times that)"
-        )
-    if rounding.float32_ratio is not None:
-        made.append(
-            f"float32 port: its error is {rounding.float32_ratio:.2g} times that of {rounding.float32_of} "
-            "(1 is as good as float32 can be)"
         )
     return made
 
