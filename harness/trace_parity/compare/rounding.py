@@ -10,7 +10,7 @@ import numpy as np
 
 from trace_parity.compare.found import Found
 from trace_parity.compare.judge import Judged, judge
-from trace_parity.compare.sites import WHOLE_NUMBERS, in_a_site, site_of
+from trace_parity.compare.sites import WHOLE_NUMBERS, in_a_site
 from trace_parity.pair.calibration import Calibration
 from trace_parity.pair.variables import Variable
 from trace_parity.pair.vocabulary import Vocabulary
@@ -122,7 +122,9 @@ def classify(
     """Sort the numbers of both logs into the three classes. `single`: the error of float32 by number, or empty."""
     calibration = calibration.with_loops(found.vocabulary.loops)
     few = sum(found.numbers) <= WHOLE_NUMBERS
-    sites = None if few else {site_of(key) for _, key, _ in calibration.spreads if in_a_site(site_of(key))}
+    depth = found.vocabulary.site_depth
+    measured = {key[:depth] for _, key, _ in calibration.spreads}
+    sites = None if few else {site for site in measured if in_a_site(site)}
     rows = judge(found.read(sites), rtol=found.comparison.rtol).rows
     tally = _Tally(calibration, found.vocabulary, _least(rows), single)
     for row in rows:
