@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["HarnessError", "Result", "__version__", "compare", "load_bundle", "load_pair", "run"]
 
 _HOME = {

@@ -15,7 +15,7 @@
 #include "smv.h"
 #include "trace.h"
 
-#define VERSION "0.1.0"
+#define VERSION "0.2.0"
 
 enum { EXIT_BAD_INPUT = 2 };
 

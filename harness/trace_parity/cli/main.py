@@ -81,7 +81,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trace-diff")
 def trace_diff() -> None:
-    """Find the first variable in which a port parts from its C original, and prove it.
+    """Find the first variable in which a port differs from its C original, and prove it.
 
     \b
     trace-diff run supervisor          both programs, compared, bundled

@@ -20,12 +20,7 @@ class Library:
     def __init__(self, file: Path) -> None:
         library = ctypes.CDLL(str(file))
         library.nanobragg_names.restype = ctypes.c_char_p
-        tensors, counts, numbers = (part.split() for part in library.nanobragg_names().decode().split("/"))
-        self.tensors: list[str] = tensors
-        fields: list[tuple[str, Any]] = [(name, ctypes.c_void_p) for name in tensors]
-        self._slopes_type = type("Slopes", (ctypes.Structure,), {"_fields_": fields})
-        fields += [(name, ctypes.c_int64) for name in counts] + [(name, ctypes.c_double) for name in numbers]
-        self._model_type = type("Model", (ctypes.Structure,), {"_fields_": fields})
+        self.tensors, self._slopes_type, self._model_type = structures(library.nanobragg_names().decode())
         self._library = library
 
     def model(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Any:
@@ -44,6 +39,15 @@ class Library:
         to = self._slopes_type(**{name: array.ctypes.data for name, array in out.items()})
         pointers = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (grad, values))
         self._library.nanobragg_slopes(ctypes.byref(model), *_pixels(pixels), *pointers, ctypes.byref(to))
+
+
+def structures(names: str) -> tuple[list[str], Any, Any]:
+    """The names of the tensors, and the types Slopes and Model of source/model.h, from its NAMES."""
+    tensors, counts, numbers = (part.split() for part in names.split("/"))
+    pointers: list[tuple[str, Any]] = [(name, ctypes.c_void_p) for name in tensors]
+    others = [(name, ctypes.c_int64) for name in counts] + [(name, ctypes.c_double) for name in numbers]
+    slopes = type("Slopes", (ctypes.Structure,), {"_fields_": pointers})
+    return tensors, slopes, type("Model", (ctypes.Structure,), {"_fields_": pointers + others})
 
 
 def _pixels(pixels: Tensor | range) -> tuple[Any, Any, Any]:
