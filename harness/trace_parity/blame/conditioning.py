@@ -106,7 +106,7 @@ def _worst(side: Side, equation: Equation, found: Evaluated) -> Conditioning | N
 
 def _size(array: Array) -> Array:
     """What an input is known relative to: the length of its vector, as the rounding of a rotation is."""
-    return np.broadcast_to(_length(array)[:, None], array.shape) + 0 * array
+    return np.asarray(np.broadcast_to(_length(array)[:, None], array.shape) + 0 * array)
 
 
 def _length(array: Array) -> Array:

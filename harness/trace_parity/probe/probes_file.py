@@ -274,15 +274,20 @@ def _names(value: Any, where: str) -> tuple[str, ...]:
 
 def _types(table: Mapping[str, Any], where: str) -> None:
     """The keys of a side that are neither a text nor a list of texts."""
-    wanted = {"loops": (Mapping, "a table of loops"), "check": (bool, "true or false"), "folder": (str, "a folder")}
-    wanted["timeout_s"] = ((int, float), "a number of seconds above 0")
+    wanted: dict[str, tuple[type, str]] = {
+        "loops": (Mapping, "a table of loops"),
+        "check": (bool, "true or false"),
+        "folder": (str, "a folder"),
+    }
     for key, (kind, expected) in wanted.items():
         value = table.get(key)
-        bad = key in table and (
-            not isinstance(value, kind) or (key == "timeout_s" and (value is True or not value > 0))
-        )
-        if bad:
+        if key in table and not isinstance(value, kind):
             raise HarnessError(Exit.USAGE, f"{key} = {value!r}", where=where, expected=expected)
+    if "timeout_s" in table:
+        seconds = table["timeout_s"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            expected = "a number of seconds above 0"
+            raise HarnessError(Exit.USAGE, f"timeout_s = {seconds!r}", where=where, expected=expected)
 
 
 def filled(words: Sequence[str]) -> tuple[str, ...]:

@@ -118,9 +118,9 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
         )
     sources = sources_of(run.programs, result)
     names = [(v.scope, v.name) for v in result.variables]
-    for side, probed in run.probed.items():  # known, not searched for
-        for variable, line in probed.sources(names).items():
-            sources[variable] = {**sources.get(variable, {}), side: line}
+    for letter, probed in run.probed.items():  # known, not searched for
+        for name, line in probed.sources(names).items():
+            sources[name] = {**sources.get(name, {}), letter: line}
     return replace(result, precision=(*precision, *result.precision), sources=sources)
 
 
