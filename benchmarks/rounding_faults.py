@@ -276,7 +276,9 @@ def page(done: list[Sound], rows: list[list[str]], samples: int) -> str:
                 "## Planted faults",
                 "A factor 1 + s on what one stage of a port makes, s from 1 to 1e6 times the median relative spread "
                 "of that variable. The smallest s that is seen, and the variable that is named first: by calibrated "
-                f"rounding {len(small)} of {len(rows)}, by the fixed tolerance {len(by_tolerance)} of {len(rows)}.",
+                f"rounding {len(small)} of {len(rows)}, by the fixed tolerance {len(by_tolerance)} of {len(rows)} "
+                "(1e6 times a spread of 1e-13 is 1e-7). Seen at 1 × means seen at places whose own spread is smaller "
+                "than the median.",
                 table("| fault | variable | its spread | calibrated sees | 1e-6 sees |", rows),
             ]
         )
