@@ -13,6 +13,7 @@ import pytest
 import torch
 from nanobragg_torch import ExperimentError, render, trace
 from nanobragg_torch.rendering import evaluate as evaluation
+from nanobragg_torch.rendering.probe import Probe
 from nanobragg_torch.settings import Reflections
 from nanobragg_torch.stages import (
     absorption,
@@ -279,5 +280,5 @@ def test_no_cpu_tensor_slips_in_between_those_of_another_device() -> None:
                 found.add(value.device.type)
 
         pixels = torch.ones(4, dtype=torch.float64, device="meta")
-        assert evaluation.evaluate(model, pixels, pixels, keep=keep).device.type == "meta"
+        assert evaluation.evaluate(model, pixels, pixels, Probe(keep)).device.type == "meta"
         assert devices == {"meta"}

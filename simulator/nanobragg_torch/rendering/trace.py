@@ -15,7 +15,8 @@ from torch import Tensor
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.experiment import Experiment, Model
 from nanobragg_torch.given import Given, Values
-from nanobragg_torch.rendering.evaluate import Loop, evaluate
+from nanobragg_torch.rendering.evaluate import evaluate
+from nanobragg_torch.rendering.probe import Loop, Probe
 from nanobragg_torch.rendering.render import active_pixels, flat_index, indices
 from nanobragg_torch.trace_lines import TRACE_NAMES, line, prefix
 from nanobragg_torch.units import plain
@@ -178,11 +179,11 @@ def trace(
     slow, fast = torch.tensor(once, dtype=model.like.dtype, device=device).unbind(1)
     with torch.no_grad():
         if instead is None:
-            evaluate(model, slow, fast, keep=result.keep)
+            evaluate(model, slow, fast, Probe(result.keep))
             return result
         for index, pixel in enumerate(once):
             one = Trace(model, [pixel])
             here = slice(index, index + 1)
-            evaluate(model, slow[here], fast[here], keep=one.keep, given=instead.at(pixel))
+            evaluate(model, slow[here], fast[here], Probe(one.keep, instead.at(pixel), model.domains))
             result.alone.append(one)
     return result

@@ -1,0 +1,62 @@
+"""What `evaluate` calls at every quantity that traces name: it keeps the value, and may put another in its place."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from nanobragg_torch.given import Given
+
+Loop = tuple[int, ...]
+"""(layer, subS, subF), the source, and for a step the slice that its first value is of."""
+
+
+class Keep(Protocol):
+    """Takes a named value: `scope` as in trace_lines, `loop` the counters of its loops, of a step its source's.
+
+    Values: subsample, source and pixel (P,) or (3, P) or (3,); step (K, P) or (3, K, P) or (K,) or (K, 3).
+    """
+
+    def __call__(self, scope: str, name: str, loop: Loop, value: Tensor | None) -> None:
+        """Take one value."""
+
+
+class Probe:
+    """`probe(scope, name, loop, value)` is the value to go on with: the given one where there is one."""
+
+    def __init__(self, keep: Keep | None = None, given: Given | None = None, domains: int = 1) -> None:
+        self._keep, self._given, self._domains = keep, given, domains
+        self.is_on = keep is not None or given is not None
+        self.replaces = given is not None
+
+    def __call__(self, scope: str, name: str, loop: Loop, value: Tensor) -> Tensor:
+        """Replace and keep one value."""
+        if self.is_on:
+            value = self.replaced(scope, name, loop, value)
+            self.say(scope, name, loop, value)
+        return value
+
+    def replaced(self, scope: str, name: str, loop: Loop, value: Tensor) -> Tensor:
+        """The given value, or the computed one."""
+        if self._given is None:
+            return value
+        if scope == "step":
+            return self._given.step(name, loop[:-1], loop[-1], self._domains, value)
+        return self._given.one(scope, name, loop, value)
+
+    def say(self, scope: str, name: str, loop: Loop, value: Tensor | None) -> None:
+        """Keep a value as it is."""
+        if self._keep is not None:
+            self._keep(scope, name, loop[:-1] if scope == "step" else loop, value)
+
+    def gives_step(self, name: str, loop: Loop, tick: int) -> bool:
+        """Does slice `tick` of a source have a given value of that name?"""
+        return self._given is not None and self._given.gives_step(name, loop, tick, self._domains)
+
+    def keeping(self) -> Probe:
+        """The same without given values."""
+        return Probe(self._keep)
+
+
+OFF = Probe()
