@@ -135,6 +135,9 @@ def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_pa
     assert found.verdict == "parity, waived: phi-carryover"
     assert "parity, waived: phi-carryover" in trace_diff("bundle", "list", tmp_path).stdout
     assert '<span class="chip inherited">~</span> parity, waived' in render_index([found])
+    page = render(passed)
+    assert '<section id="verdict" class="verdict waived"' in page
+    assert "~ parity, waived: phi-carryover</span>" in page
 
 
 def test_the_index_of_nothing(trace_diff: Cli, tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         most_lines=MOST_LINES,
         rounding=rounding_lines.lines(result.rounding) if result.rounding is not None else (),
         ledger=ledger_rows(result),
+        waived=[w.id for w in result.waivers if w.state in ("used", "expired")],
         unasked=result.blame.missing if result.blame is not None else (),
         final=result.blame.final if result.blame is not None else "",
         panels=_panels(result, files),
