@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import gzip
 import json
 import math
 import os
@@ -19,7 +21,8 @@ from trace_parity.blame.single_precision import errors_in_float32
 from trace_parity.compare.rounding import LIMITS, kept_in_float32
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.calibration import Calibration, Member, Origin, read_calibration, write_calibration
-from trace_parity.pair.find import find_pair
+from trace_parity.pair.find import find_pair, shipped
+from trace_parity.run.calibrate import _text_of
 from trace_parity.run.perturb import has_reals, perturb_text, perturb_words
 from trace_parity.trace import read_trace
 
@@ -320,3 +323,26 @@ def test_the_toml_of_the_page_is_read(measured: Path, tmp_path: Path) -> None:
     program = find_pair(str(tmp_path / "lj")).programs
     assert [v.name for v in program.sides["C"].variants] == ["fma", "clang", "float32"]
     assert program.perturb_files == ("-restart",)
+
+
+def test_files_that_are_no_text_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(b"1 2 3 190.27\n"))
+    (tmp_path / "list.txt").write_text("1 2 3 190.27\n")
+    assert _text_of(tmp_path / "packed.gz") is None
+    assert _text_of(tmp_path / "list.txt") == "1 2 3 190.27\n"
+
+
+def test_the_shipped_pair_perturbs_flags_that_take_numbers() -> None:
+    programs = shipped().programs
+    text = (ROOT / "reference_c" / "src" / "flags.def").read_text()
+    takes: dict[str, str] = {}
+    for names, kind in re.findall(r'^FLAG\(\w+, "([^"]*)", "([^"]*)"', text, re.M):
+        takes |= dict.fromkeys(names.split(), kind)
+
+    def kind_of(flag: str) -> str:
+        fits = [kind for name, kind in takes.items() if fnmatch.fnmatchcase(flag, name)]
+        return fits[0] if fits else ""
+
+    assert all(kind_of(flag).startswith(("number", "limit")) for flag in programs.perturb), programs.perturb
+    assert all(kind_of(flag) == "file" for flag in programs.perturb_files)
+    assert {v.name for v in programs.sides["C"].variants} >= {"O0", "fma", "clang"}

@@ -207,12 +207,23 @@ def _moved(job: _Job, sample: int) -> tuple[Case, Path]:
     for i, word in enumerate(words[:-1]):
         if word in programs.perturb_files:
             source = job.work / words[i + 1]
-            text = source.read_text(encoding="utf-8", errors="surrogateescape")
+            text = _text_of(source)
+            if text is None:
+                continue
             target = folder / source.name
             target.unlink(missing_ok=True)
-            target.write_text(perturb_text(text, chance), encoding="utf-8", errors="surrogateescape")
+            target.write_text(perturb_text(text, chance), encoding="utf-8")
             named[i + 1] = source.name if not Path(words[i + 1]).is_absolute() else str(target)
     return replace(job.case, argv=tuple(named)), folder
+
+
+def _text_of(path: Path) -> str | None:
+    """A text file; None for one that is packed or binary, whose numbers cannot be moved."""
+    data = path.read_bytes()
+    try:
+        return None if b"\0" in data else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def case_digest(case: Case) -> str:
