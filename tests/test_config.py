@@ -55,7 +55,7 @@ def test_both_programs_resolve_the_same_settings(name: str, golden_folder: Path,
 
 
 def same(c: Any, py: Any) -> bool:
-    """Equal to 1e-12 of the largest number of the setting; what is no number is equal."""
+    """Equal to 1e-12 of the largest number of the setting; what is not a number is equal."""
     if isinstance(c, list) and isinstance(py, list):
         scale = max(abs(x) for x in [*c, *py])
         return len(c) == len(py) and all(abs(x - y) <= 1e-12 * scale for x, y in zip(c, py, strict=True))

@@ -101,7 +101,7 @@ bool opt_mosaic_seed(Parser *p)
 }
 
 /* Quirk misset-seed-clobbers: the flag is also taken for -misset, with the seed and the two words after it as angles;
- * a word that is no number counts as 0, and none of the words is used up. */
+ * a word that is not a number counts as 0, and none of the words is used up. */
 bool opt_misset_seed(Parser *p)
 {
     Settings *s = p->settings;

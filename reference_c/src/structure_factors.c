@@ -49,7 +49,7 @@ static bool next_number(const char **text, double *value)
     return true;
 }
 
-/* Counts the words up to the end of a line, and moves behind it; *numbers is false where one is no number. */
+/* Counts the words up to the end of a line, and moves behind it; *numbers is false where one is not a number. */
 static int words_of_line(const char **text, bool *numbers, double *first_fraction)
 {
     int words = 0;

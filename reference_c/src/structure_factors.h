@@ -16,7 +16,7 @@ typedef struct {
     double default_F;              /* outside the grid and where nothing is listed */
 } Reflections;
 
-/* From the text of a reflection file: `h k l F` until something is no number; later duplicates win.
+/* From the text of a reflection file: `h k l F` until something is not a number; later duplicates win.
  * False when it holds no reflection, an index beyond int, or a range beyond MAX_ELEMENTS. */
 bool parse_reflections(Reflections *refl, const char *path, const char *text, double default_F, Error *err);
 

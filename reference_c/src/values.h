@@ -10,7 +10,7 @@
 
 enum { MOST_WORDS = 6 };
 
-/* One word after a flag. `number` is NAN where the word is no number. */
+/* One word after a flag. `number` is NAN where the word is not a number. */
 typedef struct {
     const char *text;
     double number;

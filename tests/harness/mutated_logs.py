@@ -287,7 +287,7 @@ def mutate(log: Log, rng: random.Random) -> None:
                     lines.insert(rng.randrange(len(lines) + 1), made)
 
     def index() -> None:
-        """A loop index that no double, or no 32 bits, hold; or one that stands twice."""
+        """A loop index that no double, or no 32 bits, hold; or one that occurs twice."""
         if "[spixel=" in line.text:
             wrong = rng.choice(["[spixel=99999999999 ", "[spixel=0 spixel=0 ", "[spixel=-1 ", "[spixel= ", "[spixl=0 "])
             lines[at] = Line(line.text.replace("[spixel=0 ", wrong, 1), line.says, line.lost)

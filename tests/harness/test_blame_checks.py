@@ -23,7 +23,7 @@ RADIUS = Equation(
     "1",
     "subsample.R_distance_meters",
     (Input("pixel_pos_meters"),),
-    (Form("as it stands", lambda x: ((x["pixel_pos_meters"] ** 2).sum(axis=1, keepdims=True)) ** 0.5),),
+    (Form("as written", lambda x: ((x["pixel_pos_meters"] ** 2).sum(axis=1, keepdims=True)) ** 0.5),),
 )
 
 
@@ -44,7 +44,7 @@ def test_an_equation_is_held_against_a_log() -> None:
     ):
         check_equation(RADIUS, wrong, shipped().vocabulary)
     lacking = "".join(line for line in Program("C").text().splitlines(True) if "pixel_pos" not in line)
-    with pytest.raises(AssertionError, match="could be asked nowhere: the log lacks pixel_pos_meters"):
+    with pytest.raises(AssertionError, match="could be evaluated nowhere: the log lacks pixel_pos_meters"):
         check_equation(RADIUS, read(lacking, "C"), shipped().vocabulary)
 
 

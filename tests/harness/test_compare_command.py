@@ -93,12 +93,12 @@ def test_an_unreadable_line_and_lenient(trace_diff: Cli, logs: tuple[Path, Path]
     logs[0].write_text("TRACE_C: steps ten\n" + logs[0].read_text())
     done = trace_diff("compare", *logs)
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr.startswith(f"trace-diff: {logs[0]}:1: 'ten' is no number")
+    assert done.stderr.startswith(f"trace-diff: {logs[0]}:1: 'ten' is not a number")
     lenient = trace_diff("compare", "--lenient", *logs)
     assert lenient.returncode == 5  # what it says was not compared
     assert lenient.stdout.splitlines()[-1].startswith("UNREADABLE")
     assert "unreadable lines 1 + 0" in lenient.stdout
-    assert "unreadable in C: line 1: 'ten' is no number" in lenient.stdout
+    assert "unreadable in C: line 1: 'ten' is not a number" in lenient.stdout
 
 
 def test_disjoint_names(trace_diff: Cli, tmp_path: Path) -> None:

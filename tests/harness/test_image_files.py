@@ -29,7 +29,7 @@ def inputs(tmp_path: Path, supervisor_log: str) -> Path:
 def test_shapes() -> None:
     assert parse_shape("2463,2527") == parse_shape("2463x2527") == (2463, 2527)
     for wrong in ("2463", "0,5", "a,b", "5,-1", "5,5,5", ""):
-        with pytest.raises(HarnessError, match="is no shape") as caught:
+        with pytest.raises(HarnessError, match="is not a shape") as caught:
             parse_shape(wrong)
         assert caught.value.code == Exit.USAGE
 

@@ -127,16 +127,16 @@ digits = 9
         ('owner = "o"', 'owner = " "', 12, "owner: is empty"),
         ('owner = "o"', "owner = 3", 12, "owner: 3 is of the wrong kind"),
         ('owner = "o"', 'owner = "o"\nonwer = "p"', 13, "onwer: unknown field; expected one of blame"),
-        ('kind = "state leak"', 'kind = "leak"', 4, "kind: 'leak' is no kind; expected one of state leak"),
-        ('side = "C"', 'side = "c"', 5, "side: 'c' is no side; expected one of C, PY, both"),
-        ("largest = 0.5", "largest = -1", 14, "largest: -1.0 is no size"),
+        ('kind = "state leak"', 'kind = "leak"', 4, "kind: 'leak' is not a kind; expected one of state leak"),
+        ('side = "C"', 'side = "c"', 5, "side: 'c' is not a side; expected one of C, PY, both"),
+        ("largest = 0.5", "largest = -1", 14, "largest: -1.0 is not a size"),
         ("largest = 0.5", "largest = true", 14, "largest: True is of the wrong kind"),
         ("expires = 2027-01-01", 'expires = "soon"', 15, "expires: 'soon' is of the wrong kind; expected a day"),
         ("expires = 2027-01-01", "expires = 2027-01-01T00:00:00Z", 15, "is of the wrong kind; expected a day"),
         ("expires = 2027-01-01\n", "", 2, "expires: missing; expected a day"),
         ('selectors = ["F_cell"]', 'selectors = "F_cell"', 10, "selectors: 'F_cell' is of the wrong kind"),
-        ('selectors = ["F_cell"]', "selectors = [1]", 10, "selectors: 1 is no word"),
-        ('kind = "fallback"', 'kind = "odd"', 17, "signature.kind: 'odd' is no signature; expected one of stale"),
+        ('selectors = ["F_cell"]', "selectors = [1]", 10, "selectors: 1 is not a word"),
+        ('kind = "fallback"', 'kind = "odd"', 17, "signature.kind: 'odd' is not a signature; expected one of stale"),
         ("digits = 9", 'digits = "9"', 20, "signature.digits: '9' is of the wrong kind"),
         ("digits = 9", "", 16, "signature.digits: missing"),
         ("digits = 9", "digits = 9\nrtol = 1", 21, "signature.rtol: unknown field"),
@@ -169,7 +169,7 @@ def test_a_ledger_of_ones_own(tmp_path: Path) -> None:
         date(2027, 1, 1),
         Fallback(("F_cell",), ("hkl_frac",), 9),
     )
-    with pytest.raises(HarnessError, match="'a-b' stands twice"):
+    with pytest.raises(HarnessError, match="'a-b' occurs twice"):
         parse_ledger(GOOD + GOOD, "my.toml")
 
 

@@ -74,7 +74,7 @@ def test_a_pair_without_rotated_vectors_exports_none(trace_diff: Cli, tmp_path: 
     pair = ROOT / "examples" / "pairs" / "lennard_jones"
     done = trace_diff("export", "rot-star", tmp_path, "--pair", pair)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "the pair exports no rot-star; expected rot_star.py beside it" in done.stderr
+    assert "the pair exports no rot-star; expected rot_star.py next to it" in done.stderr
 
 
 def test_sites_go_as_deep_as_the_focus() -> None:

@@ -54,7 +54,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "4 blocks": (oversampled("C", 4), oversampled("PY", 4), {}, 0, "all 32 numbers"),
     "9 blocks": (oversampled("C", 9), oversampled("PY", 9), {}, 0, "all 67 numbers"),
     "4 blocks, one differs": (oversampled("C", 4), oversampled("PY", 4, 2), {}, 1, "F_latt (subS=1 subF=0)"),
-    "3 blocks": (oversampled("C", 3), oversampled("PY", 3), {}, 5, "its blocks stand 3 times without an index"),
+    "3 blocks": (oversampled("C", 3), oversampled("PY", 3), {}, 5, "its blocks are 3 times without an index"),
     "4 blocks against one": (oversampled("C", 4), oversampled("PY", 1), {}, 5, "1 to 4 times without an index"),
     "4 blocks against 9": (oversampled("C", 4), oversampled("PY", 9), {}, 5, "4 to 9 times without an index"),
     "named blocks": (BLOCK.format("{}", 0, 9), BLOCK.format("{}", 0, 9), {}, 0, "all 1 numbers"),

@@ -78,15 +78,15 @@ def test_an_alias_may_name_one_component_in_another_unit(vocabulary: Vocabulary)
     ("line", "why"),
     [
         ("TRACE_C[spixel=1 fpixel=2]: I_pixel_final", "no form"),
-        ("TRACE_C[spixel=1 fpixel=2]: I_pixel_final twelve", "'twelve' is no number"),
+        ("TRACE_C[spixel=1 fpixel=2]: I_pixel_final twelve", "'twelve' is not a number"),
         ("TRACE_C[spixel=1 fpi", "no form"),
         ("TRACE_C[spixel=1 xpixel=2]: steps 1", "unknown loop 'xpixel'"),
-        ("TRACE_C[spixel=1 spixel=2]: steps 1", "stands twice"),
+        ("TRACE_C[spixel=1 spixel=2]: steps 1", "occurs twice"),
         ("TRACE_C[spixel=-1]: steps 1", "no loop index"),
         ("TRACE_C[]: steps 1", "empty brackets"),
-        ("TRACE_C: steps 1 2x", "'2x' is no number"),
-        ("TRACE_C: steps 0x10", "no number"),
-        ("TRACE_C: steps 1_0", "no number"),
+        ("TRACE_C: steps 1 2x", "'2x' is not a number"),
+        ("TRACE_C: steps 0x10", "not a number"),
+        ("TRACE_C: steps 1_0", "not a number"),
         ("TRACE_C", "no form"),
         ("TRACE_C:fdet=", "has no value"),
     ],
@@ -107,7 +107,7 @@ def test_a_line_that_begins_like_a_trace_line_and_does_not_parse_is_an_error(
 def test_a_value_that_stands_twice_must_be_the_same() -> None:
     assert read("TRACE_C: steps 1\nTRACE_C: steps 1\n").unreadable == []
     (bad,) = read("TRACE_C: steps 1\nTRACE_C: steps 2\n").unreadable
-    assert "stands twice" in bad.why
+    assert "occurs twice" in bad.why
 
 
 def test_both_sides_may_stand_in_one_log() -> None:

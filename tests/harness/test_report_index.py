@@ -29,7 +29,7 @@ def make_bundle(root: Path, case: str, name: str, finding: Result) -> Path:
     folder = root / case / name
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(to_json(finding))
-    (folder / "commands.txt").write_text("# what was asked\ntrace-diff run toy\n")
+    (folder / "commands.txt").write_text("# the command line\ntrace-diff run toy\n")
     (folder / "report.html").write_text(render(finding, {"commands.txt": (folder / "commands.txt").read_bytes()}))
     write_manifest(folder)
     return folder

@@ -184,7 +184,7 @@ def test_every_field_can_stand_in_a_file(folder: Path) -> None:
         ("[model]\nroi = [1, 2, 3, 4.5]", "expected 4 whole numbers"),
         ("[model]\nmask = 3", "mask is 3, expected a file name"),
         ("dtype = 'float16'", "dtype is 'float16', expected one of float64, float32"),
-        ("[beam", "is no TOML"),
+        ("[beam", "is not TOML"),
     ],
 )
 def test_errors_name_the_place(text: str, says: str, folder: Path) -> None:
@@ -235,5 +235,5 @@ def test_the_file_itself(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match=r"cannot read .*none\.toml"):
         from_toml(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ExperimentError, match=r"bad\.toml is no TOML"):
+    with pytest.raises(ExperimentError, match=r"bad\.toml is not TOML"):
         from_toml(tmp_path / "bad.toml")

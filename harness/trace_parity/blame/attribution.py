@@ -236,7 +236,7 @@ def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None
 
 
 def _never_asked(sides: list[Side]) -> tuple[str, ...]:
-    """One line per equation whose output stands in a log and that could not be asked anywhere in it.
+    """One line per equation whose output stands in a log and that could not be evaluated anywhere in it.
 
     Not those that hold for some settings only, and not those that stand in for another.
     """

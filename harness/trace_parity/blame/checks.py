@@ -40,7 +40,7 @@ def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) 
     """Hold one equation against a log that is known to be right, and return at how many places it was asked.
 
     For the tests of a pair's own equations. Raises AssertionError with the worst place where it does not hold, with
-    what is missing where it could be asked nowhere; HarnessError (exit 2) for a name that the vocabulary lacks.
+    what is missing where it could be evaluated nowhere; HarnessError (exit 2) for a name that the vocabulary lacks.
     """
     check_names(Domain("", (equation,)), vocabulary)
     view = LogView(log, vocabulary)
@@ -56,7 +56,7 @@ def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) 
     if not found.outcomes:
         lacks = ", ".join(dict.fromkeys(word for words in found.missing.values() for word in words))
         why = f"lacks {lacks}" if lacks else f"has no {equation.output}"
-        raise AssertionError(f"{equation.id}: {equation.text} could be asked nowhere: the log {why}")
+        raise AssertionError(f"{equation.id}: {equation.text} could be evaluated nowhere: the log {why}")
     return len(found.outcomes)
 
 

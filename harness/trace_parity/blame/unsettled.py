@@ -155,7 +155,7 @@ def _inherited(
         return "unexplained", "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
     has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
     unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
-    caveat = f"; {unasked} could not be asked" if unasked else ""
+    caveat = f"; {unasked} could not be evaluated" if unasked else ""
     return "inherited", f"from {', '.join(inputs)}{caveat}"
 
 

@@ -25,7 +25,7 @@ class Difference:
 
 
 def diff_bundles(a: Path, b: Path) -> list[Difference]:
-    """Every difference that can matter, settings first. Raises HarnessError (exit 5) when one is no bundle."""
+    """Every difference that can matter, settings first. Raises HarnessError (exit 5) when one is not a bundle."""
     parts = [(_parts(folder)) for folder in (a, b)]
     return [d for name in parts[0] if name in parts[1] for d in _diff(name, parts[0][name], parts[1][name])]
 

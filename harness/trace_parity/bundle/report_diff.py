@@ -67,7 +67,7 @@ class ReportDiff:
 
 
 def compare_bundles(a: Path, b: Path) -> ReportDiff:
-    """Raises HarnessError (exit 5) when one of them is no bundle."""
+    """Raises HarnessError (exit 5) when one of them is not a bundle."""
     results = (read_result(a / "result.json"), read_result(b / "result.json"))
     found = [d for d in diff_bundles(a, b) if d.place.startswith(SETTINGS)] if _have_settings(a, b) else []
     return ReportDiff((a, b), results, tuple(changes_of(*results)), tuple(found))

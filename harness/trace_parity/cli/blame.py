@@ -30,7 +30,7 @@ class Words:
     lenient: bool
 
 
-@click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be asked.")
+@click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be evaluated.")
 @click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
 @click.argument("py_log", metavar="[PY.log]", required=False, type=click.Path(path_type=Path))
 @click.option(

@@ -64,5 +64,5 @@ def show(folder: Path) -> None:
     """Print a bundle's summary."""
     from trace_parity.bundle.bundle import load_result
 
-    load_result(folder)  # says clearly when this is no bundle
+    load_result(folder)  # says clearly when this is not a bundle
     click.echo((folder / "summary.md").read_text(encoding="utf-8"), nl=False)

@@ -107,11 +107,12 @@ class Words:
 def compare(words: Words) -> None:
     """Compare the trace lines of two logs, today's or older forms, amid any other output.
 
-    Without --case, whatever one log holds must stand in the other too, and vectors must be whole.
+    Without --case, whatever one log holds must be in the other too, and vectors must be complete.
     """
     from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
+    from trace_parity.render.commands import ASKED
     from trace_parity.run.image_files import embedded, read_images, with_pixels_of_traces
     from trace_parity.run.source_lines import with_source_lines
     from trace_parity.trace.pair_of_logs import pair_for_logs
@@ -143,7 +144,7 @@ def compare(words: Words) -> None:
         ),
     )
     result = with_source_lines(with_pixels_of_traces(_compare(words, pair, options, images)), pair)
-    asked = f"# what was asked\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
+    asked = f"# {ASKED}\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
     emit(result, wanted, further)
     raise SystemExit(result.exit_code)

@@ -32,7 +32,7 @@ def rot_star(bundle: Path, pair: Pair) -> None:
         own = own.base
     if own is None:
         raise HarnessError(
-            Exit.USAGE, "the pair exports no rot-star", where=pair.where, expected="rot_star.py beside it"
+            Exit.USAGE, "the pair exports no rot-star", where=pair.where, expected="rot_star.py next to it"
         )
     vocabulary = pair.vocabulary
     tables = [read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary) for side in ("C", "PY")]

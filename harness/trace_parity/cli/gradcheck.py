@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @pair_option
 def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
-    """Hold the gradients of the PyTorch port against finite differences.
+    """Compare the gradients of the PyTorch port with finite differences.
 
     The error of central differences falls as the square of the step where the gradient is right (ok), or is that of
     rounding at any step where the image is linear or quadratic in the parameter (exact); `none` is a pixel that does

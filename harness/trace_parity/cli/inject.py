@@ -46,10 +46,10 @@ class Words:
 @pair_option
 @gathered(Words)
 def inject(words: Words) -> None:
-    """Put C's values of the variables NAME into the port, and see whether everything after them agrees then.
+    """Run the port with C's values of the variables NAME, and report whether everything after them agrees.
 
-    BUNDLE is a run that is there; of its two programs only the port is run again, and the bundle stays as it is. A name
-    that stands at several scopes is put in at each; `scope.NAME` means one of them.
+    Only the port is run again; BUNDLE does not change. A name that exists in several scopes is replaced in each;
+    `scope.NAME` means one of them.
 
     \b
     trace-diff inject BUNDLE F_cell

@@ -58,7 +58,9 @@ def _refuse_bare_flags(args: Sequence[str]) -> None:
     own, theirs = args[:before], args[before:]
     words = ["trace-diff", "run", *own, "--", *theirs]
     shown = shlex.join(words[:8]) + (" …" if len(words) > 8 else "")
-    raise HarnessError(Exit.USAGE, f"{args[start]} is no option of run", hint=f"a command line goes after --: {shown}")
+    raise HarnessError(
+        Exit.USAGE, f"{args[start]} is not an option of run", hint=f"a command line goes after --: {shown}"
+    )
 
 
 _FLAG = re.compile(r"-[A-Za-z]\w+")

@@ -49,7 +49,7 @@ def index(root: Path) -> None:
     click.echo(path)
 
 
-@report.command(epilog="Exit codes: 0 nothing got worse, 1 something did, 5 one of the two is no bundle.")
+@report.command(epilog="Exit codes: 0 nothing got worse, 1 something did, 5 one of the two is not a bundle.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option(

@@ -84,7 +84,7 @@ def _against_contract(found: Comparison) -> Iterator[str]:
         return
     for name, side, wanted, lacking in found.wanted.lacking():
         if not wanted and side == 0:
-            yield f"{name}: asked for by the case, unknown to the vocabulary"
+            yield f"{name}: required by the case, unknown to the vocabulary"
         if lacking:
             where = found.vocabulary.describe(lacking[0])
             yield f"{name}: {len(lacking)} of {wanted} missing in {SIDES[side]}, first at {where}"
@@ -145,5 +145,5 @@ def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Seque
         if not found.sides[long].open_end:
             continue
         name, place = found.names.variables[first[1]].name, found.vocabulary.describe(first[2])
-        return f"{table.path}: the log ends early: from {name} at {place} on nothing stands ({lacking} numbers)"
+        return f"{table.path}: the log ends early: from {name} at {place} on there is nothing ({lacking} numbers)"
     return None

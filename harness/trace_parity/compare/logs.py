@@ -208,7 +208,7 @@ def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Sou
                 Unreadable(
                     one.later[0],
                     lines.get(one.later, f"{variable.name} {later}"),
-                    f"{variable.name}{component} stands twice at {names.vocabulary.describe(one.key)}: {earlier} on "
+                    f"{variable.name}{component} occurs twice at {names.vocabulary.describe(one.key)}: {earlier} on "
                     f"line {one.earlier[0]}, now {later}",
                     hint,
                 )

@@ -138,7 +138,7 @@ def parse_expression(text: str, path: str, where: str, loops: Sequence[str]) -> 
         tree = ast.parse(text.strip().replace("\n", " "), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise wrong(f"{text!r} is no expression: {reason}") from error
+        raise wrong(f"{text!r} is not an expression: {reason}") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise wrong(f"longer than {MOST_NODES} parts", "several variables, one equation each")
     return _Reader(path, wrong, loops).expression(tree, text.strip())
@@ -159,7 +159,7 @@ class _Reader:
     def read(self, node: ast.expr) -> Iterator[tuple[ast.AST, Term]]:
         if isinstance(node, ast.Constant):
             if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
-                raise self.wrong(f"{node.value!r} is no number")
+                raise self.wrong(f"{node.value!r} is not a number")
         elif isinstance(node, (ast.Name, ast.Attribute)):
             name = self.name(node)
             if name not in self.loops and name != "pi":
@@ -252,7 +252,7 @@ class _Reader:
                 try:
                     tree = ast.parse(tree.value, mode="eval").body
                 except (SyntaxError, ValueError) as error:
-                    raise self.wrong(f"{ast.unparse(node)!r}: {word.arg} is no expression") from error
+                    raise self.wrong(f"{ast.unparse(node)!r}: {word.arg} is not an expression") from error
             self._whole(tree, node)
             indices.append((word.arg, tree))
         return Term("at", self.name(node.args[0]), indices=tuple(indices), default=self._default(node))

@@ -118,7 +118,7 @@ def parse_ledger(text: str, where: str) -> tuple[Quirk, ...]:
     quirks = tuple(_quirk(entry, _At(lines, n)) for n, entry in enumerate(entries))
     for n, quirk in enumerate(quirks):
         if quirk.id in [q.id for q in quirks[:n]]:
-            raise lines.wrong(n, "id", f"{quirk.id!r} stands twice", "one entry per quirk")
+            raise lines.wrong(n, "id", f"{quirk.id!r} occurs twice", "one entry per quirk")
     return quirks
 
 
@@ -165,7 +165,7 @@ class _At:
     def words(self, table: Mapping[str, Any], field: str, prefix: str = "") -> tuple[str, ...]:
         values = self.get(table, field, list, "a list of words", prefix)
         if bad := [v for v in values if not isinstance(v, str) or not v.strip()]:
-            raise self.wrong(prefix + field, f"{bad[0]!r} is no word", "a list of words")
+            raise self.wrong(prefix + field, f"{bad[0]!r} is not a word", "a list of words")
         return tuple(values)
 
 
@@ -185,12 +185,12 @@ def _quirk(entry: Mapping[str, Any], at: _At) -> Quirk:
         if not value:
             raise at.wrong(name, "is empty", "words")
     if words["kind"] not in KINDS:
-        raise at.wrong("kind", f"{words['kind']!r} is no kind", "one of " + ", ".join(KINDS))
+        raise at.wrong("kind", f"{words['kind']!r} is not a kind", "one of " + ", ".join(KINDS))
     if words["side"] not in SIDES:
-        raise at.wrong("side", f"{words['side']!r} is no side", "one of " + ", ".join(SIDES))
+        raise at.wrong("side", f"{words['side']!r} is not a side", "one of " + ", ".join(SIDES))
     largest = float(at.get(entry, "largest", (int, float), "a relative size, 0 or more"))
     if not 0 <= largest < float("inf"):
-        raise at.wrong("largest", f"{largest!r} is no size", "a relative size, 0 or more")
+        raise at.wrong("largest", f"{largest!r} is not a size", "a relative size, 0 or more")
     is_fixed = words["kind"] == DETERMINISTIC
     for name in ("expires", "signature", "blame"):
         if is_fixed and name in entry:
@@ -216,10 +216,10 @@ def _quirk(entry: Mapping[str, Any], at: _At) -> Quirk:
 
 def _signature(table: Any, at: _At) -> Stale | Fallback:
     if not isinstance(table, Mapping):
-        raise at.wrong("signature", f"{table!r} is no table", "[quirks.signature]")
+        raise at.wrong("signature", f"{table!r} is not a table", "[quirks.signature]")
     kind = at.get(table, "kind", str, "one of " + ", ".join(SIGNATURE_FIELDS), "signature.")
     if kind not in SIGNATURE_FIELDS:
-        raise at.wrong("signature.kind", f"{kind!r} is no signature", "one of " + ", ".join(SIGNATURE_FIELDS))
+        raise at.wrong("signature.kind", f"{kind!r} is not a signature", "one of " + ", ".join(SIGNATURE_FIELDS))
     _no_unknown(table, SIGNATURE_FIELDS[kind], at.lines, at.entry, "signature.")
     variables = at.words(table, "variables", "signature.")
     if kind == "fallback":
@@ -233,7 +233,7 @@ def _signature(table: Any, at: _At) -> Stale | Fallback:
 
 def _blame(table: Any, at: _At) -> BlameSignature:
     if not isinstance(table, Mapping):
-        raise at.wrong("blame", f"{table!r} is no table", "[quirks.blame]")
+        raise at.wrong("blame", f"{table!r} is not a table", "[quirks.blame]")
     _no_unknown(table, {"equations", "hints", "when", "if_off_length"}, at.lines, at.entry, "blame.")
     when = _when(table, at, "blame.") if "when" in table else ("", 0.0)
     also = at.get(table, "if_off_length", str, "the id of a quirk", "blame.") if "if_off_length" in table else ""

@@ -49,7 +49,7 @@ def parse_rules(words: Iterable[str], *, i_know: bool = False) -> tuple[Rule, ..
         if match is None or value is None:
             raise HarnessError(
                 Exit.USAGE,
-                f"{word!r} is no tolerance",
+                f"{word!r} is not a tolerance",
                 where="--rtol",
                 expected="1e-6, F_latt:1e-9, 'rot_*:1e-12', F_latt:abs=1e-9 or F_latt:ulp=4",
             )
@@ -115,7 +115,7 @@ def _ruled(variable: Variable, rules: Sequence[Rule]) -> Variable:
 
 def _apply(tolerance: Tolerance, rule: Rule, name: str) -> Tolerance:
     asked = dataclasses.replace(
-        tolerance, name=f"{rule.names or '*'}:{rule.part}={rule.value:g}", reason="asked for by --rtol"
+        tolerance, name=f"{rule.names or '*'}:{rule.part}={rule.value:g}", reason="set by --rtol"
     )
     if rule.part == "ulp":
         return dataclasses.replace(asked, ulps=rule.value)

@@ -384,7 +384,7 @@ def _check(vocabulary: Vocabulary, where: str) -> None:
     scopes = vocabulary.scopes_of()
     for variable in variables:
         if variable.id in seen:
-            raise HarnessError(Exit.USAGE, f"a variable stands twice: {variable.id}", where=where)
+            raise HarnessError(Exit.USAGE, f"a variable occurs twice: {variable.id}", where=where)
         seen.add(variable.id)
         scale, path = variable.tolerance.scale, f"variables.{variable.name}"
         if variable.equals is not None:

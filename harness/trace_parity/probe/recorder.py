@@ -65,7 +65,7 @@ class Recorder:
         try:
             number = index.__index__()
         except (AttributeError, TypeError, ValueError, RuntimeError):
-            self.notes[f"{loop}: {type(index).__name__} is not a whole number, so it is no key"] = None
+            self.notes[f"{loop}: {type(index).__name__} is not a whole number, so it is not a key"] = None
             return
         if self.indices.get(loop) != number:
             self.flush(loop)

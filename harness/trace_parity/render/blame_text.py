@@ -19,7 +19,7 @@ def headline(blame: Blame) -> str:
     asked = f"{blame.equations_checked} equations at {blame.instances_checked} places"
     if not blame.equations_checked:
         lacking = f"; they lack {_lacking(blame)[1]}" if _lacking(blame)[0] else ""
-        return f"no equation could be asked: the logs hold no output together with its inputs{lacking}"
+        return f"no equation could be evaluated: the logs hold no output together with its inputs{lacking}"
     broken = [f for f in blame.findings if f.kind in ("introduced", "self-inconsistent")]
     if not broken:
         return f"no one: all of {asked} hold{_unevaluated(blame)}"
@@ -88,7 +88,7 @@ def text(blame: Blame) -> str:
     if harmless:
         lines += ["", *harmless_lines(blame, harmless)]
     if blame.missing:
-        lines += ["", "could not be asked:", *(f"  {line}" for line in blame.missing)]
+        lines += ["", "could not be evaluated:", *(f"  {line}" for line in blame.missing)]
     digits = ", ".join(f"{side} {count}" for side, count in blame.digits.items())
     lines += ["", f"significant digits printed, from which the rounding is taken: {digits}"]
     return "\n".join(map(visible, lines)) + "\n"

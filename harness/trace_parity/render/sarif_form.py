@@ -16,8 +16,8 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 RULES = {
     "divergent": ("Divergence", "A variable has another value in the port than in the original."),
-    "missing": ("Missing", "A variable stands in one of the two traces only."),
-    "verdict": ("NoParity", "The comparison as a whole is no parity."),
+    "missing": ("Missing", "A variable is in one of the two traces only."),
+    "verdict": ("NoParity", "The comparison as a whole is not parity."),
 }
 """id, name and meaning of what may be reported, in the order of their indices."""
 

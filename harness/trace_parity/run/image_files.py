@@ -36,7 +36,7 @@ def parse_shape(text: str) -> Shape:
     """`SLOW,FAST` in pixels. Raises HarnessError (exit 2)."""
     match = re.fullmatch(r"([1-9]\d{0,6})\s*[,x]\s*([1-9]\d{0,6})", text.strip())
     if match is None:
-        raise HarnessError(Exit.USAGE, f"{text!r} is no shape", where="--shape", expected="SLOW,FAST in pixels")
+        raise HarnessError(Exit.USAGE, f"{text!r} is not a shape", where="--shape", expected="SLOW,FAST in pixels")
     return int(match[1]), int(match[2])
 
 

@@ -124,11 +124,11 @@ class _Form:
         for word in words:
             index = _INDEX.match(word)
             if index is None:
-                raise BadLineError(f"{word!r} is no loop index of the form name=count")
+                raise BadLineError(f"{word!r} is not a loop index of the form name=count")
             if index[1] not in self.loops:
                 raise BadLineError(f"unknown loop {index[1]!r}", "the vocabulary lists the loops")
             if index[1] in indices:
-                raise BadLineError(f"loop {index[1]!r} stands twice")
+                raise BadLineError(f"loop {index[1]!r} occurs twice")
             indices[index[1]] = loop_index(index[2])
         if not indices:
             raise BadLineError("empty brackets")
@@ -247,7 +247,7 @@ class _Form:
                 raise BadLineError(f"{name} has {len(found)} indices, not {len(loops)}")
             for index in self._indices([f"{loop}={count}" for loop, count in zip(loops, found, strict=True)]).items():
                 if self.parsed.indices.setdefault(*index) != index[1]:
-                    raise BadLineError(f"loop {index[0]!r} stands twice")
+                    raise BadLineError(f"loop {index[0]!r} occurs twice")
         return True
 
 

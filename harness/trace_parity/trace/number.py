@@ -61,7 +61,7 @@ def parse_number(word: str) -> Parsed:
             return Parsed(float.fromhex(word), None)
         except OverflowError:
             return Parsed(_held(math.inf, word), None)
-    raise NotANumberError(f"{word!r} is no number", _hint(word))
+    raise NotANumberError(f"{word!r} is not a number", _hint(word))
 
 
 def _held(value: float, word: str) -> float:

@@ -126,7 +126,7 @@ class LineReader:
         for name, text in parsed.texts:
             variable, _ = self.vocabulary.find(name, parsed_key)
             if variable.listed:
-                raise BadLineError(f"{text.split()[0]!r} is no number", "print numbers with %.17g")
+                raise BadLineError(f"{text.split()[0]!r} is not a number", "print numbers with %.17g")
             variable = text_variable(variable)
             table.variables.setdefault(sys.intern(variable.id), variable)
             table.notes[name] = text
@@ -191,7 +191,7 @@ def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {
     if len(sides) > 1:
         raise HarnessError(
             Exit.UNREADABLE,
-            f"{reader.unsided} lines begin TRACE: and do not say their side, beside lines of both sides",
+            f"{reader.unsided} lines begin TRACE: and do not say their side, next to lines of both sides",
             where=path,
             expected="TRACE_C: or TRACE_PY:",
             hint="--sides C,PY takes them for those of the log that they are in",
@@ -275,7 +275,7 @@ def twice(
     return Unreadable(
         later.line,
         raw.rstrip("\r\n"),
-        f"{variable.name}{component} stands twice at {vocabulary.describe(row.key)}: {earlier.text} on line "
+        f"{variable.name}{component} occurs twice at {vocabulary.describe(row.key)}: {earlier.text} on line "
         f"{earlier.line}, now {later.text}",
         "print each value once per index of its loops, with the loops' indices in the brackets",
     )

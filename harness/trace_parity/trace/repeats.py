@@ -96,4 +96,4 @@ def what_to_do(logs: Iterable[Repeated], vocabulary: Vocabulary) -> str:
     loops = " ".join(f"{loop}=..." for loop in vocabulary.repeats)
     often = f"{counts[0]} times" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} times" if counts else "twice"
     where = f"print it in the brackets ({loops or 'loop=index'}), or trace one block"
-    return f"its blocks stand {often} without an index: {where}"
+    return f"its blocks are {often} without an index: {where}"

@@ -21,7 +21,7 @@ def notices(experiment: Experiment, model: Model) -> Iterator[str]:
         yield f"-oversample {detector.oversample} is coarse for this crystal, -oversample {enough} is not"
     yield from _undone(experiment, model)
     if model.place.odet_was_replaced:
-        yield "-odet_vector is no unit vector: taking the cross product of the fast and slow axes"
+        yield "-odet_vector is not a unit vector: taking the cross product of the fast and slow axes"
     beamsize = plain(experiment.beam.beamsize_mm)
     for name, size in (("y", crystal.sample_y_mm), ("z", crystal.sample_z_mm)):
         if size is not None and size > beamsize >= 0:

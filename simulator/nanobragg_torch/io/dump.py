@@ -33,7 +33,7 @@ def read_dump(path: Path, flag: str = "-dump") -> Reflections:
     except ValueError:
         ranges = []
     if not separator or len(ranges) != 6 or any(ranges[i] > ranges[i + 1] for i in (0, 2, 4)):
-        raise ExperimentError(f"{flag}: {path} is no dump file, expected a line of six ranges and a form feed")
+        raise ExperimentError(f"{flag}: {path} is not a dump file, expected a line of six ranges and a form feed")
     shape = [ranges[i + 1] - ranges[i] + 2 for i in (0, 2, 4)]
     expected = 8 * shape[0] * shape[1] * shape[2]
     if len(body) < expected:

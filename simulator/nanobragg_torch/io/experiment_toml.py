@@ -70,7 +70,7 @@ def from_toml(path: str | Path) -> Experiment:
     try:
         tables = tomllib.loads(read_bytes(path, "experiment").decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path} is no TOML: {error}") from None
+        raise ExperimentError(f"{path} is not TOML: {error}") from None
     try:
         parts, dtype = _parts(tables, path.parent)
         return Experiment(**parts, dtype=dtype)
@@ -167,7 +167,7 @@ def _unit(name: str) -> str:
 
 
 def _hint(name: str) -> str:
-    """Where a name that is no key may have been meant to go: a field, or the flag of the command line by that name."""
+    """Where a name that is not a key may belong: a field, or the flag of the command line by that name."""
     homes = {field.name: section for section, part in SECTIONS.items() for field in dataclasses.fields(part)}
     if name in homes:
         return f", which belongs in [{homes[name]}]"

@@ -129,7 +129,7 @@ def _rows(items: Items, indices: np.ndarray, chosen: dict[str, str], where: str)
     odd = ~np.isfinite(indices).all(1) | (indices != np.round(indices)).any(1)
     if odd.any():
         raise ExperimentError(
-            f"{where}: the index in row {int(np.flatnonzero(odd)[0]) + 1} of _refln is no triple of whole numbers"
+            f"{where}: the index in row {int(np.flatnonzero(odd)[0]) + 1} of _refln is not a triple of whole numbers"
         )
     rows = np.ones(len(indices), dtype=bool)
     for name in IDS:

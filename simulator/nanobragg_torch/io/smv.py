@@ -83,7 +83,7 @@ def read_smv_header(path: Path, flag: str) -> tuple[SmvHeader, bytes]:
     data = read_bytes(path, flag)
     size = int(SmvHeader(data[:HEADER_BYTES].decode("latin-1")).number("HEADER_BYTES") or 0)
     if not data.startswith(b"{") or size < 1 or size > len(data):
-        raise ExperimentError(f"{flag}: {path} is no SMV image, expected a header with HEADER_BYTES")
+        raise ExperimentError(f"{flag}: {path} is not an SMV image, expected a header with HEADER_BYTES")
     header = SmvHeader(data[:size].decode("latin-1"))
     sizes = [header.number(name) for name in ("SIZE1", "SIZE2")]
     if any(number is not None and number < 1 for number in sizes):

@@ -242,7 +242,9 @@ def one_sided() -> Result:
             ),
         ),
         logs={
-            "C": LogResult(20, 12, 12, {"old_name": "rot_a"}, ("line 4: 'ten' is no number",), {"old_name": "renamed"}),
+            "C": LogResult(
+                20, 12, 12, {"old_name": "rot_a"}, ("line 4: 'ten' is not a number",), {"old_name": "renamed"}
+            ),
             "PY": LogResult(20, 8, 8, {}, (), {}),
         },
         per_phi=(),

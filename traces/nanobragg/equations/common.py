@@ -42,7 +42,7 @@ def simple(
         section,
         output,
         tuple(map(Input, inputs.split())),
-        (Form("as it stands", function),),
+        (Form("as written", function),),
         **further,
     )
 

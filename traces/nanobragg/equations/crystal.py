@@ -129,7 +129,7 @@ def _rotation(axis: str) -> Equation:
         "5",
         f"step.rot_{axis}_angstroms",
         tuple(map(Input, (f"run.{base}", "spindle_vec", "phi_deg", "mosaic_umat"))),
-        (Form("as it stands", rotated),),
+        (Form("as written", rotated),),
         variants=(Form("mosaic rotation before phi", mosaic_first),),
     )
 
@@ -155,7 +155,7 @@ def _reciprocal(which: int) -> Equation:
         "5",
         f"step.rot_{axis}_star_A_inv",
         tuple(map(Input, ROTATED)),
-        (Form("as it stands", partner(ROTATED, which)),),
+        (Form("as written", partner(ROTATED, which)),),
     )
 
 
@@ -177,7 +177,7 @@ def _lattice(which: int) -> Equation:
         f"step.F_latt_{axis}",
         # The index twice: the two sines are rounded apart, which shows where their quotient is flat, at its peak.
         (Input("hkl_frac"), Input("hkl_frac", "below"), Input("N_cells")),
-        (Form("as it stands", factor),),
+        (Form("as written", factor),),
     )
 
 
@@ -248,7 +248,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "9",
         "mosaic.mosaic_umat",
         (Input("mosaic.mosaic_umat", pick=_first_domain),),
-        (Form("as it stands", _umat_first),),
+        (Form("as written", _umat_first),),
     ),
     Equation(
         "phi",
@@ -292,7 +292,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "7",
         "step.hkl_rounded",
         (Input("hkl_frac"),),
-        (Form("as it stands", lambda x: nearest(x["hkl_frac"])),),
+        (Form("as written", lambda x: nearest(x["hkl_frac"])),),
         exact=True,
         variants=(
             Form("rounded half to even", lambda x: np.round(x["hkl_frac"])),
@@ -325,7 +325,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "7",
         "step.F_cell",
         (Input("hkl_rounded"), Input("step.F_cell", "same_reflection", _same_reflection)),
-        (Form("as it stands", lambda x: x["same_reflection"]),),
+        (Form("as written", lambda x: x["same_reflection"]),),
         conditional=True,
         table="hkl_rounded",
     ),

@@ -140,7 +140,7 @@ def _first_of_last_layer(view: LogView, key: Key) -> Key | None:
 
 
 def _steps_forms(view: LogView) -> tuple[Form, ...]:
-    return (Form("as it stands", lambda x: np.full_like(x["steps"], ticks_seen(view))),)
+    return (Form("as written", lambda x: np.full_like(x["steps"], ticks_seen(view))),)
 
 
 def ticks_seen(view: LogView) -> float:
@@ -245,7 +245,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "1",
         "pixel.r_e_sqr",
         (),
-        (Form("as it stands", lambda x: np.full((len(x["loops"]), 1), THOMSON)),),
+        (Form("as written", lambda x: np.full((len(x["loops"]), 1), THOMSON)),),
     ),
     Equation(
         "steps",
@@ -311,7 +311,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "8",
         "pixel.floatimage_accumulated",
         (Input("I_pixel_final"),),
-        (Form("as it stands", _float32),),
+        (Form("as written", _float32),),
         exact=True,
         variants=(Form("not rounded to float32", lambda x: x["I_pixel_final"]),),
     ),

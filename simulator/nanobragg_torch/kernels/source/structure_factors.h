@@ -27,7 +27,7 @@ INLINE Grid grid(const Model& m) {
   return g;
 }
 
-// Flat indices, from `origin` on, of whole indices; what is no number becomes the border.
+// Flat indices, from `origin` on, of whole indices; what is not a number becomes the border.
 INLINE M flat_index(const Grid& g, V3 hkl, const V (&low)[3], const V (&high)[3]) {
   V h = smaller(larger(hkl.x, low[0]), high[0]);
   V k = smaller(larger(hkl.y, low[1]), high[1]);

@@ -87,7 +87,7 @@ INLINE V ceiling(V x) {
 
 INLINE V floor_of(V x) { return -ceiling(-x); }
 
-// Of a comparison with what is no number the answer is y, here and in most; so x may be anything.
+// Of a comparison with what is not a number the answer is y, here and in most; so x may be anything.
 INLINE V larger(V x, V y) { return x > y ? x : y; }
 INLINE V smaller(V x, V y) { return x < y ? x : y; }
 INLINE V magnitude(V x) {
