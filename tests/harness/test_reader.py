@@ -82,7 +82,7 @@ def test_an_alias_may_name_one_component_in_another_unit(vocabulary: Vocabulary)
         ("TRACE_C[spixel=1 fpi", "no form"),
         ("TRACE_C[spixel=1 xpixel=2]: steps 1", "unknown loop 'xpixel'"),
         ("TRACE_C[spixel=1 spixel=2]: steps 1", "occurs twice"),
-        ("TRACE_C[spixel=-1]: steps 1", "no loop index"),
+        ("TRACE_C[spixel=-1]: steps 1", "not a loop index"),
         ("TRACE_C[]: steps 1", "empty brackets"),
         ("TRACE_C: steps 1 2x", "'2x' is not a number"),
         ("TRACE_C: steps 0x10", "not a number"),
