@@ -25,6 +25,7 @@ class Line:
     says: tuple[tuple[At, tuple[float | str, ...]], ...] = ()
     lost: bool = False
     first: int = 0
+    is_old: bool = False  # says it under an older name
 
 
 @dataclass
@@ -41,7 +42,12 @@ class Log:
     def lost(self) -> bool:
         """Whether a line cannot be read, or two lines contradict each other."""
         held: Held = {}
-        contradicts = any(held.setdefault(number, value) != value for line in self.lines for number, value in _of(line))
+        old = {number for line in self.lines if line.is_old for number, _ in _of(line)}
+        contradicts = any(
+            not _agree(held.setdefault(number, value), value, number in old)
+            for line in self.lines
+            for number, value in _of(line)
+        )
         return contradicts or any(line.lost for line in self.lines)
 
     @property
@@ -56,6 +62,12 @@ class Log:
 
 Held = dict[tuple[At, int], float | str]
 """Numbers and words by place, name and component."""
+
+
+def _agree(a: float | str, b: float | str, is_old: bool) -> bool:
+    """Whether a log may say both of one number: under an older name it may be printed with fewer digits."""
+    near = is_old and isinstance(a, float) and isinstance(b, float) and abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+    return a == b or near
 
 
 def _of(line: Line) -> Iterator[tuple[tuple[At, int], float | str]]:
@@ -278,12 +290,12 @@ def mutate(log: Log, rng: random.Random) -> None:
         """The same number under an older name too, or another one."""
         for name, (variable, component) in OLD_NAMES.items():
             for place, values in line.says:
-                if place[1] == variable and "phi_tic" in place[0]:
+                if place[1] == variable and "phi_tic" in place[0] and len(values) > component and not line.is_old:
                     value, wrong = values[component], rng.random() < 0.3
                     assert isinstance(value, float)
                     shown = value + 1 if wrong else value
                     says = ((place, (shown,)),)
-                    made = Line(f"TRACE_{side}{place[0]}: {name} {shown:.17g}", says, first=component)
+                    made = Line(f"TRACE_{side}{place[0]}: {name} {shown:.17g}", says, first=component, is_old=True)
                     lines.insert(rng.randrange(len(lines) + 1), made)
 
     def index() -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from trace_parity.compare.join import Contradiction, Window, join
 from trace_parity.compare.look import Chosen, Look, component_at, key_of, places_of
 from trace_parity.compare.scales import Scales, vector
+from trace_parity.compare.settle import Settled, settled_of
 from trace_parity.compare.tally import Kept, Mismatch, Place, SideTally, VariableTally, Wrong
 from trace_parity.compare.tolerance_table import (
     DIVERGENT,
@@ -38,6 +39,9 @@ Ints = npt.NDArray[np.int64]
 class Comparison:
     """What two logs have in common, and how far that agrees."""
 
+    settles = True
+    """Whether what needs no closer look is left out of it."""
+
     def __init__(
         self, names: Names, *, rtol: float | None = None, wanted: Wanted | None = None, every: bool = False
     ) -> None:
@@ -58,6 +62,7 @@ class Comparison:
         self.repeated: set[int] = set()  # loops with more than one iteration
         self._table: ToleranceTable | None = None
         self._variables: list[Any] = []
+        self._settled: Settled | None = None
 
     @property
     def compared(self) -> int:
@@ -89,6 +94,16 @@ class Comparison:
         if not len(c) and not len(py):
             return
         table = self.table()
+        for rows in (c, py):
+            if len(rows):
+                self._count_iterations(rows)
+        if self._settled is None and self.settles:
+            self._settled = settled_of(self)
+            self.settles = self._settled is not None
+        if self._settled is not None:
+            c, py = self._settled.rest(c, py, table)
+            if not len(c) and not len(py):
+                return
         window = join(c, py, len(self.names.variables))
         self.contradictions += window.contradictions
         self._count_sides(window)
@@ -106,7 +121,6 @@ class Comparison:
             tally.numbers += int(own.count.sum())
             if not len(own):
                 continue
-            self._count_iterations(own)
             if tally.first_key is None and len(within := np.flatnonzero((own.keys != ABSENT).any(axis=1))):
                 tally.first_key = key_of(own.keys[within[np.argmin(own.line[within])]])
             if len(of_pairs):
@@ -176,12 +190,15 @@ class Comparison:
                     tally.first_only = (first[0], int(variable[begin]), first[1])
                     tally.open_end = self._is_open(window, side, first[1])
 
+    def place_loops(self) -> list[int]:
+        """The loops that are closed by lines: they make the places of which a log may lack the end."""
+        loops = {loop for variable in self.names.variables if variable.scope.closing for loop in variable.scope.loops}
+        return [i for i, loop in enumerate(self.vocabulary.loops) if loop in loops]
+
     def _is_open(self, window: Window, side: int, key: Key) -> bool:
         """Whether the other log has something of the place that `key` is in, and nothing that closes it."""
-        variables = self.names.variables
-        close = [n for n, variable in enumerate(variables) if variable.scope.closing]
-        loops = {loop for n in close for loop in variables[n].scope.loops}
-        outer = [i for i, loop in enumerate(self.vocabulary.loops) if loop in loops]
+        close = [n for n, variable in enumerate(self.names.variables) if variable.scope.closing]
+        outer = self.place_loops()
         both = (window.sides[side].rows, window.sides[1 - side].rows)
         here = [np.all(rows.keys[:, outer] == np.array(key)[outer], axis=1) for rows in both]
         closed = [bool(np.isin(rows.variable[at], close).any()) for rows, at in zip(both, here, strict=True)]

@@ -144,7 +144,7 @@ class Scales:
             found = []
             for key, at, size in zip(unique.tolist(), start.tolist(), count.tolist(), strict=True):
                 values = side.rows.values[at : at + size].tolist() if size else self.kept.get((number, tuple(key)))
-                found.append(_combined(scale, values) if values else None)
+                found.append(combined(scale, values) if values else None)
             there = np.array([value is not None for value in found], np.bool_)[back] & open_
             values_of = np.array([math.nan if value is None else value for value in found])[back]
             made[there] = values_of[there]
@@ -165,7 +165,8 @@ def vector(side: Side, code: int) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _combined(scale: Scale, values: Sequence[float]) -> float:
+def combined(scale: Scale, values: Sequence[float]) -> float:
+    """The scale that the numbers of a variable make."""
     if scale.how == "product":
         return abs(math.prod(values))
     if scale.how == "inverse":

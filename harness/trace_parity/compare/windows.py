@@ -131,14 +131,28 @@ def _blocks(keys: npt.NDArray[np.int32], depth: int) -> Ints:
     return made
 
 
+def _parted(rows: Rows, begins: Ints, is_ready: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """The rows that are ready, and the others. Rows of a place begin at `begins`."""
+    first_kept = int(np.argmin(is_ready)) if len(is_ready) and not is_ready.all() else len(is_ready)
+    if not is_ready[first_kept:].any():  # as in logs that go from place to place alike
+        cut = int(begins[first_kept]) if first_kept < len(begins) else len(rows)
+        return rows.part(0, cut), rows.take(np.arange(cut, len(rows)))
+    which = np.repeat(is_ready, np.diff(np.r_[begins, len(rows)]))
+    return rows.take(which), rows.take(~which)
+
+
 class _Gone:
     """Blocks that were compared."""
 
     def __init__(self) -> None:
         self.sorted: Ints = np.empty(0, np.int64)
         self.recent: list[Ints] = []
+        self.last = -1  # the largest of them: logs mostly go on to larger ones
 
     def any_of(self, blocks: Ints) -> bool:
+        blocks = blocks[blocks <= self.last]
+        if not len(blocks):
+            return False
         if len(self.sorted) and len(blocks):
             at = np.minimum(np.searchsorted(self.sorted, blocks), len(self.sorted) - 1)
             if (self.sorted[at] == blocks).any():
@@ -146,6 +160,7 @@ class _Gone:
         return any(bool(np.isin(blocks, part).any()) for part in self.recent)
 
     def add(self, blocks: Ints) -> None:
+        self.last = max(self.last, int(blocks.max()))
         self.recent.append(blocks)
         if len(self.recent) > 32:
             self.sorted = np.sort(np.concatenate([self.sorted, *self.recent]))
@@ -196,11 +211,9 @@ class Windows:
             return
         chosen = []
         for side in (0, 1):
-            runs = np.isin(blocks[side][begins[side]], ready)
-            lengths = np.diff(np.r_[begins[side], len(blocks[side])])
-            which = np.repeat(runs, lengths)
-            chosen.append(rows[side] if runs.all() else rows[side].take(which))
-            kept = empty(self.pending[side].loops) if runs.all() else rows[side].take(~which)
+            is_ready = np.isin(blocks[side][begins[side]], ready)
+            now, kept = _parted(rows[side], begins[side], is_ready)
+            chosen.append(now)
             self.pending[side].parts = [kept] if len(kept) else []
             self.pending[side].held = len(kept)
         self.gone.add(ready)

@@ -265,7 +265,7 @@ def _unclose(names: Sequence[Seen]) -> None:
             seen.closing = bool(inner) and any(names.index(s) < names.index(seen) for s in inner)
 
 
-SAMPLE_LINES = 100_000
+SAMPLE_LINES = 4_000
 """Trace lines of a log from which it is told whether a vocabulary fits it."""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from trace_parity.errors import HarnessError
 from trace_parity.user_cache import cache_folder, is_sound, keep
 
-_SOURCES = ("scan.h", "number.c", "scan.c")
+_SOURCES = ("scan.h", "number.c", "scan.c", "settle.c")
 # No contraction to fused multiply-add: the same arithmetic as Python's, to the last bit.
 _FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
 WITHOUT = "TRACE_PARITY_NO_COMPILER"
@@ -34,6 +34,25 @@ class Found(ct.Structure):
         *((name, ct.c_void_p) for name in ("keys", "key", "variable", "first", "count", "flags", "line", "offset")),
         *((name, ct.c_void_p) for name in ("values", "texts", "text_end", "slow_line", "slow_offset", "slow_length")),
         *((name, ct.c_int64) for name in ("n_keys", "n_rows", "n_values", "n_slow", "lines", "others")),
+    )
+
+
+class Side(ct.Structure):
+    """`ts_side`."""
+
+    _fields_ = (
+        *((name, ct.c_void_p) for name in ("keys", "variable", "first", "count", "start", "line", "pos", "flags")),
+        *((name, ct.c_void_p) for name in ("values", "left")),
+        *((name, ct.c_int64) for name in ("n", "numbers", "shared_line", "shared_pos")),
+    )
+
+
+class Limits(ct.Structure):
+    """`ts_limits`."""
+
+    _fields_ = tuple(
+        (name, ct.c_void_p)
+        for name in ("limit", "floor", "absolute", "needed", "relative", "size", "whole", "worst", "compared")
     )
 
 
@@ -56,6 +75,7 @@ def library() -> Any:
         "ts_number": (ct.c_int, (ct.POINTER(ct.c_char_p), ct.POINTER(ct.c_double), ct.POINTER(ct.c_int))),
         "ts_add_slots": (ct.c_int, (context, u32, ct.c_char_p, *[ct.POINTER(u32)] * 4, ct.POINTER(ct.c_double))),
         "ts_used": (ct.c_int, (context, u32)),
+        "ts_settle": (ct.c_int, (u32, ct.c_void_p, ct.POINTER(Side), ct.POINTER(Side), ct.POINTER(Limits))),
         "ts_scan": (None, (context, ct.c_void_p, ct.c_size_t, u32, ct.POINTER(Found))),
     }
     for name, (result, arguments) in functions.items():

@@ -18,8 +18,8 @@ from trace_parity.trace.prefix import find_trace
 
 FULL_DIGITS = 17
 """A double printed with this many digits loses nothing."""
-SAMPLE_BYTES = 1 << 20
-"""How much of a log is looked at: the digits of a million characters are those of the rest."""
+SAMPLE_BYTES = 1 << 18
+"""How much of a log is looked at: the digits of so many characters are those of the rest."""
 ENOUGH_NUMBERS, ENOUGH_DIGITS = 20, 6
 """Fewer numbers, or shorter ones, tell nothing of how the log was printed; they are then taken for exact."""
 

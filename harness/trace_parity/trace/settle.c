@@ -1,0 +1,199 @@
+/* Which rows of a window need no closer look: both sides have the row once and alike, and none of its numbers differs by
+ * as much as would count, or by more than another of its variable already does. Bounds are taken to the safe side: what
+ * is in doubt is left to the caller, who has the one rule by which numbers are judged. */
+#include "scan.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const int32_t *keys, *variable, *first, *count;
+    const int64_t *start, *line;
+    const int32_t *pos;
+    const uint8_t *flags;
+    const double *values;
+    uint8_t *left; /* in: not 0 for rows that must be left; out: 1 for a number's sake, 2 for the row's own */
+    int64_t n, numbers, shared_line, shared_pos;
+} ts_side;
+
+/* Per variable. */
+typedef struct {
+    const double *limit;    /* relative difference under which two numbers surely agree */
+    const double *floor;    /* that part of the larger number that an absolute tolerance has at least */
+    const double *absolute; /* what it has at least in itself */
+    const double *needed, *relative; /* of the worst number so far; needed is infinite where that one diverges */
+    const int64_t *size;    /* of the vocabulary, 0 for any; -1 for a variable without a worst number or one to be left */
+    const uint8_t *whole;   /* whole numbers must be equal */
+    const int32_t *worst;   /* the worst number's key */
+    int64_t *compared;
+} ts_limits;
+
+int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, const ts_limits *limits);
+
+#define MOST_PLACES 64
+
+/* Places all of whose rows are left: the indices of the loops that `outer` marks. */
+typedef struct {
+    const uint8_t *outer;
+    uint32_t loops;
+    int count;
+    const int32_t *keys[MOST_PLACES];
+} ts_places;
+
+static uint64_t key_hash(const int32_t *key, uint32_t loops) {
+    uint64_t h = 0x9E3779B97F4A7C15u;
+    for (uint32_t i = 0; i < loops; i++) h = (h ^ (uint32_t)key[i]) * 0xFF51AFD7ED558CCDu, h ^= h >> 29;
+    return h;
+}
+
+static uint64_t with_variable(uint64_t h, int32_t variable) {
+    h = (h ^ (uint32_t)variable) * 0xC4CEB9FE1A85EC53u;
+    return h ^ h >> 32;
+}
+
+static int before(const int32_t *a, const int32_t *b, uint32_t loops) {
+    for (uint32_t i = 0; i < loops; i++)
+        if (a[i] != b[i]) return a[i] < b[i];
+    return 0;
+}
+
+/* Whether two numbers that are not equal need no look. */
+static int settled(double a, double b, const ts_limits *l, int32_t v) {
+    double larger = fmax(fabs(a), fabs(b)), d = fabs(a - b);
+    if (!(larger <= DBL_MAX) || a != a || b != b || !(d <= l->limit[v] * larger)) return 0;
+    double covered = fmax(l->absolute[v], l->floor[v] * larger), needed = l->needed[v];
+    if (d <= covered) return needed > 0 || d * (1 + 1e-9) < l->relative[v] * larger;
+    return (d - covered) * (1 + 1e-9) < needed * larger;
+}
+
+static int row_settled(const ts_side *c, const ts_side *py, int64_t i, int64_t j, uint32_t loops, const ts_limits *l) {
+    int32_t v = c->variable[i], count = c->count[i];
+    if (l->size[v] < 0 || (l->size[v] > 0 && l->size[v] != count)) return 0;
+    const double *a = c->values + c->start[i], *b = py->values + py->start[j];
+    int whole = (c->flags[i] & py->flags[j] & TS_WHOLE) != 0, equal = 0;
+    for (int32_t k = 0; k < count; k++) {
+        if (a[k] == b[k]) {
+            if (whole && !(fabs(a[k]) < 1e15)) return 0;
+            equal = 1;
+        } else if ((whole && l->whole[v]) || !settled(a[k], b[k], l, v)) {
+            return 0;
+        }
+    }
+    /* The first of equal numbers stands for a variable that has no others. */
+    return !(equal && l->needed[v] == 0 && l->relative[v] == 0 &&
+             before(c->keys + i * loops, l->worst + (size_t)v * loops, loops));
+}
+
+static int same_place(const ts_places *p, const int32_t *a, const int32_t *b) {
+    for (uint32_t i = 0; i < p->loops; i++)
+        if (p->outer[i] && a[i] != b[i]) return 0;
+    return 1;
+}
+
+static int is_left(const ts_places *p, const int32_t *key) {
+    for (int i = 0; i < p->count; i++)
+        if (same_place(p, p->keys[i], key)) return 1;
+    return 0;
+}
+
+static int leave_place(ts_places *p, const int32_t *key) {
+    if (is_left(p, key)) return 1;
+    if (p->count == MOST_PLACES) return 0;
+    p->keys[p->count++] = key;
+    return 1;
+}
+
+static void leave_places(const ts_places *p, ts_side *side) {
+    int is = 0;
+    for (int64_t i = 0; p->count && i < side->n; i++) {
+        const int32_t *key = side->keys + i * p->loops;
+        if (i == 0 || memcmp(key, key - p->loops, p->loops * sizeof *key) != 0) is = is_left(p, key);
+        if (is && !side->left[i]) side->left[i] = 1;
+    }
+}
+
+static void share(ts_side *side, int64_t row) {
+    side->numbers += side->count[row];
+    if (side->line[row] > side->shared_line || (side->line[row] == side->shared_line && side->pos[row] > side->shared_pos))
+        side->shared_line = side->line[row], side->shared_pos = side->pos[row];
+}
+
+/* Returns 0 where memory is short, or too much is odd: then nothing is settled. */
+int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, const ts_limits *limits) {
+    ts_places places = {outer, loops, 0, {NULL}};
+    size_t width = loops * sizeof(int32_t), size = 64;
+    while (size < 2 * (size_t)c->n) size *= 2;
+    int32_t *table = malloc(size * sizeof *table), *head = malloc((size_t)c->n * sizeof *head);
+    int32_t *mate = malloc((size_t)c->n * sizeof *mate), *of = malloc((size_t)(py->n + 1) * sizeof *of);
+    uint8_t *odd = calloc((size_t)c->n, 1);
+    int done = table != NULL && head != NULL && mate != NULL && of != NULL && odd != NULL;
+    if (!done) goto out;
+    memset(table, 0xFF, size * sizeof *table);
+    uint64_t h = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        const int32_t *key = c->keys + i * loops;
+        if (i == 0 || memcmp(key, key - loops, width) != 0) h = key_hash(key, loops);
+        size_t at = with_variable(h, c->variable[i]) & (size - 1);
+        while (table[at] >= 0 &&
+               (c->variable[table[at]] != c->variable[i] || memcmp(c->keys + (int64_t)table[at] * loops, key, width) != 0))
+            at = (at + 1) & (size - 1);
+        if (table[at] < 0) table[at] = (int32_t)i;
+        else odd[table[at]] = 1;
+        head[i] = table[at];
+        mate[i] = -1;
+    }
+    int64_t guess = 0;
+    for (int64_t j = 0; j < py->n; j++) {
+        const int32_t *key = py->keys + j * loops;
+        if (guess < c->n && c->variable[guess] == py->variable[j] && memcmp(c->keys + guess * loops, key, width) == 0) {
+            of[j] = head[guess];
+        } else {
+            size_t at = with_variable(key_hash(key, loops), py->variable[j]) & (size - 1);
+            while (table[at] >= 0 && (c->variable[table[at]] != py->variable[j] ||
+                                      memcmp(c->keys + (int64_t)table[at] * loops, key, width) != 0))
+                at = (at + 1) & (size - 1);
+            of[j] = table[at];
+        }
+        if (of[j] < 0) continue;
+        guess = of[j] + 1;
+        if (mate[of[j]] >= 0) odd[of[j]] = 1;
+        mate[of[j]] = (int32_t)j;
+    }
+    /* Of what stands on one side only, the first is told of with what else its place has. */
+    int64_t lone_c = -1, lone_py = -1;
+    for (int64_t i = 0; done && i < c->n; i++) {
+        int32_t j = mate[head[i]];
+        if (j >= 0 && !odd[head[i]] && c->first[i] == 0 && py->first[j] == 0 && c->count[i] == py->count[j]) continue;
+        c->left[i] = 2;
+        if (j >= 0) done = leave_place(&places, c->keys + i * loops);
+        else if (lone_c < 0 || c->line[i] < c->line[lone_c]) lone_c = i;
+    }
+    for (int64_t j = 0; j < py->n; j++)
+        if (of[j] < 0 && (lone_py < 0 || py->line[j] < py->line[lone_py])) lone_py = j;
+    if (done && lone_c >= 0) done = leave_place(&places, c->keys + lone_c * loops);
+    if (done && lone_py >= 0) done = leave_place(&places, py->keys + lone_py * loops);
+    if (!done) goto out;
+    leave_places(&places, c);
+    leave_places(&places, py);
+    for (int64_t i = 0; i < c->n; i++) {
+        int32_t j = mate[head[i]];
+        if (c->left[i] == 2) continue;
+        if (c->left[i] || py->left[j] || !row_settled(c, py, i, j, loops, limits)) {
+            c->left[i] = 1;
+            continue;
+        }
+        limits->compared[c->variable[i]] += c->count[i];
+        share(c, i);
+        share(py, j);
+    }
+    for (int64_t j = 0; j < py->n; j++) py->left[j] = of[j] < 0 ? 2 : c->left[of[j]];
+out:
+    free(table);
+    free(head);
+    free(mate);
+    free(of);
+    free(odd);
+    return done;
+}
