@@ -1,10 +1,12 @@
-"""Comparing two logs of a million lines: this tool beside its in-memory path, Python, pandas, GNU diff and numdiff.
+"""Comparing two logs of a million lines: this build beside an older one, Python, pandas, GNU diff and numdiff.
 
-    python benchmarks/compare_logs.py [--pixels 20000] [--repeat 5] [--budget SECONDS] [--keep FOLDER]
+    python benchmarks/compare_logs.py [--old COMMIT] [--pixels 20000] [--repeat 5] [--budget SECONDS] [--keep FOLDER]
 
 Makes two logs (50 lines a pixel: 40 of the trace, 10 of further φ steps; the numbers differ in the last digits as those
 of two real programs do; 20 lines are missing on each side, not the same), lets each tool have them in turn, all in one
 run, and prints medians, ratios and the largest resident memory. Every tool is a process of its own, started afresh.
+`--old` checks a commit out into a work tree of its own and runs its `compare` in turn with this one; `--old-words` are
+options that it needs (`--stream` for builds that had two engines).
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,25 +113,6 @@ def generate(folder: Path, pixels: int, missing: int = 20) -> tuple[Path, Path]:
     return paths
 
 
-READ_TEXT = """
-import sys
-from pathlib import Path
-from trace_parity.pair.find import shipped
-from trace_parity.trace import read_trace
-from trace_parity.pair.vocabulary import load_vocabulary
-print(len(read_trace(Path(sys.argv[1]), "C", shipped().vocabulary).rows))
-"""
-
-READ_COLUMNS = """
-import sys
-from pathlib import Path
-from trace_parity.trace.parquet import ColumnFile
-from trace_parity.pair.vocabulary import load_vocabulary
-held = ColumnFile(Path(sys.argv[1]), "C", shipped().vocabulary)
-print(sum(len(held.group(i)["value"].to_numpy()) for i in range(len(held.groups))))
-"""
-
-
 @dataclass(frozen=True)
 class Taken:
     """One run of one tool."""
@@ -138,13 +123,18 @@ class Taken:
     code: int
 
 
-def measure(command: list[str]) -> Taken:
+Command = tuple[list[str], dict[str, str]]
+"""Words, and what is set in the environment."""
+
+
+def measure(command: Command) -> Taken:
+    words, more = command
     with Path(os.devnull).open("wb") as null:
         start = time.perf_counter()
         pid = os.posix_spawn(
-            command[0],
-            command,
-            {**os.environ, "PYTHONPATH": str(ROOT)},
+            words[0],
+            words,
+            {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **more},
             file_actions=[(os.POSIX_SPAWN_DUP2, null.fileno(), 1), (os.POSIX_SPAWN_DUP2, null.fileno(), 2)],
         )
         _, status, usage = os.wait4(pid, 0)
@@ -153,26 +143,60 @@ def measure(command: list[str]) -> Taken:
     return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status))
 
 
-def peers(c: Path, py: Path, columns: Path) -> dict[str, list[str]]:
-    """What is compared, by name."""
-    logs = [str(c), str(py)]
+def build(root: Path) -> dict[str, str]:
+    """The environment in which a checkout's own packages are imported."""
+    return {"PYTHONPATH": os.pathsep.join(str(root / part) for part in ("harness", "simulator", "."))}
+
+
+def shuffled(log: Path) -> Path:
+    """The log with its lines in another order."""
+    path = log.with_name(f"shuffled_{log.name}")
+    if not path.exists():
+        lines = log.read_bytes().splitlines(keepends=True)
+        random.Random(3).shuffle(lines)
+        path.write_bytes(b"".join(lines))
+    return path
+
+
+def builds(logs: tuple[Path, Path], old: Path | None, old_words: list[str]) -> dict[str, Command]:
+    """This build and the old one on each job, next to each other."""
     compare = [sys.executable, "-m", "trace_parity", "compare"]
+    mixed, columns = [str(logs[0]), str(shuffled(logs[1]))], logs[0].with_name("{}.parquet")
+    plain = list(map(str, logs))
+    found: dict[str, Command] = {}
+    for name, root, words in (("new", ROOT, []), ("old", old, old_words)):
+        if root is None:
+            continue
+        own, file = build(root), str(columns).format(name)
+        bare = {**own, "CC": "no-such-compiler", "XDG_CACHE_HOME": str(logs[0].parent / "no-cache")}
+        found |= {
+            f"{name}: two logs": ([*compare, *plain, *words], own),
+            f"{name}: one of them shuffled": ([*compare, *mixed, *words], own),
+            f"{name}: writing columns": ([*compare, *plain, "--columns", file, *words], own),
+            f"{name}: reading columns": ([*compare, file, file, *words], own),
+        }
+        if name == "new":  # without a compiler the old one held both logs in memory, for minutes
+            found[f"{name}: without a compiler"] = ([*compare, *plain], bare)
+    jobs = list(dict.fromkeys(name.partition(": ")[2] for name in found))
+    return {
+        f"{one}: {job}": found[f"{one}: {job}"] for job in jobs for one in ("new", "old") if f"{one}: {job}" in found
+    }
+
+
+def peers(c: Path, py: Path) -> dict[str, Command]:
+    """Other tools, by name."""
+    logs = [str(c), str(py)]
     found = {
-        "trace-diff compare (streaming)": [*compare, *logs, "--stream"],
-        "trace-diff compare, files of columns": [*compare, str(columns), str(columns), "--stream"],
-        "trace-diff compare --no-stream": [*compare, *logs, "--no-stream"],
         "plain Python loop": [sys.executable, "-c", PLAIN, *logs],
         "pandas": [sys.executable, "-c", PANDAS, *logs],
         "GNU diff": ["diff", *logs],
         "numdiff": ["numdiff", "-r", "1e-6", *logs],
-        "reading one log as text, in memory": [sys.executable, "-c", READ_TEXT, logs[0]],
-        "reading it back from columns": [sys.executable, "-c", READ_COLUMNS, str(columns)],
     }
     tools = {name: shutil.which(words[0]) for name, words in found.items()}
     for name, tool in tools.items():
         if tool is None:
             print(f"{name} is not installed")
-    return {name: [tool, *found[name][1:]] for name, tool in tools.items() if tool is not None}
+    return {name: ([tool, *found[name][1:]], {}) for name, tool in tools.items() if tool is not None}
 
 
 def main() -> None:
@@ -181,6 +205,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--budget", type=float, default=600.0, help="seconds after which a tool is not run again")
     parser.add_argument("--keep", type=Path, help="make the logs here and leave them; logs that lie there are taken")
+    parser.add_argument("--old", default="", metavar="COMMIT", help="another build, run in turn with this one")
+    parser.add_argument("--old-words", default="", help="options that its compare needs")
+    parser.add_argument("--builds-only", action="store_true", help="leave out the other tools")
     parser.add_argument("--only", default="", help="only tools whose name contains this")
     parser.add_argument("--generate", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -190,28 +217,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = asked.keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        logs, columns = (folder / "c.log", folder / "py.log"), folder / "rows.parquet"
+        logs = (folder / "c.log", folder / "py.log")
         if not all(log.exists() for log in logs):
             words = [sys.executable, __file__, "--generate", str(folder), "--pixels", str(asked.pixels)]
             subprocess.run(words, check=True)
-        if not columns.exists():
-            words = [
-                sys.executable,
-                "-m",
-                "trace_parity",
-                "compare",
-                *map(str, logs),
-                "--columns",
-                str(columns),
-                "--stream",
-            ]
-            measure(words)
-        sizes = ", ".join(f"{path.name} {path.stat().st_size / 1e6:.0f} MB" for path in (*logs, columns))
+        sizes = ", ".join(f"{path.name} {path.stat().st_size / 1e6:.0f} MB" for path in logs)
         print(f"logs of {50 * asked.pixels} lines each: {sizes}")
-        run_all({name: words for name, words in peers(*logs, columns).items() if asked.only in name}, asked)
+        with work_tree(asked.old, Path(made) / "old") as old:
+            tools = builds(logs, old, asked.old_words.split()) | ({} if asked.builds_only else peers(*logs))
+            run_all({name: words for name, words in tools.items() if asked.only in name}, asked)
 
 
-def run_all(tools: dict[str, list[str]], asked: argparse.Namespace) -> None:
+@contextmanager
+def work_tree(commit: str, folder: Path) -> Iterator[Path | None]:
+    """A checkout of the commit; None where there is none."""
+    if not commit:
+        yield None
+        return
+    git = ["git", "-C", str(ROOT), "worktree"]
+    subprocess.run([*git, "add", "--quiet", "--detach", str(folder), commit], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run([*git, "remove", "--force", str(folder)], check=True)
+
+
+def run_all(tools: dict[str, Command], asked: argparse.Namespace) -> None:
     """Every tool in turn, again and again, so that a busy spell of the machine meets all of them."""
     taken: dict[str, list[Taken]] = {name: [] for name in tools}
     for _ in range(asked.repeat):
@@ -222,18 +253,34 @@ def run_all(tools: dict[str, list[str]], asked: argparse.Namespace) -> None:
 
 
 def report(taken: dict[str, list[Taken]]) -> None:
-    first = statistics.median(run.seconds for run in next(iter(taken.values())))
-    print("| tool | runs | median s | fastest to slowest s | times the first | median CPU s | peak MB | exit |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("| tool | runs | median s | fastest to slowest s | CPU s | peak MB | exit | new / old: CPU | wall | peak |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    middle = {
+        name: tuple(statistics.median(value(run) for run in runs) for value in (_cpu, _wall, _peak))
+        for name, runs in taken.items()
+    }
     for name, runs in taken.items():
-        seconds = sorted(run.seconds for run in runs)
-        median = statistics.median(seconds)
-        cpu, peak = statistics.median(run.cpu for run in runs), max(run.peak_mb for run in runs)
-        spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}"
-        print(
-            f"| {name} | {len(runs)} | {median:.2f} | {spread} | {median / first:.1f} | {cpu:.2f} | {peak:.0f} "
-            f"| {' '.join(map(str, sorted({run.code for run in runs})))} |"
+        seconds = sorted(map(_wall, runs))
+        cpu, wall, peak = middle[name]
+        old = middle.get(name.replace("new:", "old:")) if name.startswith("new:") else None
+        ratios = " | ".join(
+            "" if old is None else f"{a / b:.2f}" for a, b in zip(middle[name], old or middle[name], strict=True)
         )
+        codes = " ".join(map(str, sorted({run.code for run in runs})))
+        spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}"
+        print(f"| {name} | {len(runs)} | {wall:.2f} | {spread} | {cpu:.2f} | {peak:.0f} | {codes} | {ratios} |")
+
+
+def _cpu(run: Taken) -> float:
+    return run.cpu
+
+
+def _wall(run: Taken) -> float:
+    return run.seconds
+
+
+def _peak(run: Taken) -> float:
+    return run.peak_mb
 
 
 if __name__ == "__main__":

@@ -69,6 +69,8 @@ def test_most_rows_are_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     c, py = logs(random.Random(1), 300)
     for name, blocks in (("c.log", c), ("py.log", py)):
         (tmp_path / name).write_text("".join(f"{line}\n" for lines in blocks for line in lines))
-    result = compare_files(tmp_path / "c.log", tmp_path / "py.log", shipped().vocabulary, piece=20_000, whole_numbers=-1)
+    result = compare_files(
+        tmp_path / "c.log", tmp_path / "py.log", shipped().vocabulary, piece=20_000, whole_numbers=-1
+    )
     assert result.exit_code in (0, 1)
     assert sum(looked) < 0.5 * sum(map(len, c))

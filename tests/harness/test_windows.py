@@ -116,7 +116,7 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
 def both(c: Path, py: Path, **options: Any) -> tuple[Result, Result]:
     """The comparison in memory and the streaming one."""
     vocabulary = shipped().vocabulary
-    wanted = in_memory((c, py), vocabulary, Contract(), None, options.get("whole") != -1)
+    wanted = in_memory((c, py), vocabulary, Contract(), None, options.get("whole_numbers") != -1)
     return wanted, compare_files(c, py, vocabulary, pair=shipped(), lenient=True, **options)
 
 
@@ -152,10 +152,10 @@ def test_what_does_not_fit_the_usual_order_is_said(tmp_path: Path) -> None:
     c, py = logs(random.Random(2), 6)
     again = [*py, py[1][-1:], py[2][-1:]]
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", again)
-    wanted, found = both(*paths, piece=100, whole=-1)
+    wanted, found = both(*paths, piece=100, whole_numbers=-1)
     assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
     assert "comes back to places" in found.logs["C"].notes["comparison"]
-    plain = both(paths[0], write(tmp_path / "py2.log", py), piece=100, whole=-1)[1]
+    plain = both(paths[0], write(tmp_path / "py2.log", py), piece=100, whole_numbers=-1)[1]
     assert "every row" not in plain.logs["C"].notes["comparison"]
 
 
@@ -166,7 +166,7 @@ def test_the_pixels_of_a_divergence_show_its_quirk(tmp_path: Path, leaky_log: st
     for name, log in (("c.log", leaky_log), ("py.log", supervisor_log)):
         lines = [*around[:4], log.splitlines(), *around[4:]]
         paths.append(write(tmp_path / name, lines))
-    wanted, found = both(*paths, whole=-1)
+    wanted, found = both(*paths, whole_numbers=-1)
     assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
     assert [q.id for q in found.quirks] == ["phi-carryover"]
     assert len(found.per_phi) == 10
@@ -343,7 +343,7 @@ def test_a_scale_that_comes_last_is_still_the_scale(tmp_path: Path) -> None:
     off = [[line.replace("F_latt ", "F_latt 1") for line in lines] for lines in late]
     for py_blocks in (py, [[line.replace("TRACE_C", "TRACE_PY") for line in lines] for lines in off]):
         paths = write(tmp_path / "c.log", late), write(tmp_path / "py.log", py_blocks)
-        wanted, found = both(*paths, piece=100, whole=-1)
+        wanted, found = both(*paths, piece=100, whole_numbers=-1)
         assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
         assert "names the scale" in found.logs["C"].notes["comparison"]
 
@@ -352,7 +352,7 @@ def test_of_many_divergences_the_first_are_kept(tmp_path: Path) -> None:
     c, py = logs(random.Random(6), 200)
     blocks = [[line.replace(" 1", " 2").replace(" -", " ") for line in lines] for lines in py]
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", blocks[::-1])
-    wanted, found = both(*paths, piece=1000, whole=-1)
+    wanted, found = both(*paths, piece=1000, whole_numbers=-1)
     assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
     assert found.num_divergent > len(found.divergences) == 1000
     assert {d.scope for d in found.divergences} == {"run", "source", "step", "pixel"}

@@ -33,6 +33,9 @@ from trace_parity.trace.repeats import numbering_of, what_to_do
 from trace_parity.trace.rows import Rows
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 
+MOST_REFUSED = 1000
+"""Of so many contradictory numbers it is known that they are no largest ones; of more it does not matter."""
+
 
 class Source(Protocol):
     """One log, or one side of a file of columns."""
@@ -108,6 +111,7 @@ def _compare(
     sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, options: Options, progress: Progress
 ) -> Found:
     depth, notes, repeats = block_depth(vocabulary), list[str](), _Repeats(sources, vocabulary)
+    refused: tuple[set[tuple[int, int]], set[tuple[int, int]]] = (set(), set())
     noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
     while True:
         names = Names(vocabulary, unlisted)
@@ -117,7 +121,7 @@ def _compare(
         windows = Windows(comparison, depth)
         try:
             if noting:
-                _note_largest(sources, comparison, options.piece)
+                _note_largest(sources, comparison, options.piece, refused)
                 for source in sources:
                     source.begin(names)
             read_abreast(sources, windows, progress, options.piece)
@@ -130,6 +134,10 @@ def _compare(
             notes.append(f"every row was held in memory, since {why}")
             continue
         if comparison.contradictions and repeats.are_numbered():
+            continue
+        if noting and 0 < len(comparison.contradictions) <= MOST_REFUSED and not any(refused):
+            for one in comparison.contradictions:  # a number that is refused is no largest one
+                refused[one.side].add((one.later[0], one.later[2]))
             continue
         if noting or not _needs_largest(names.variables):
             break
@@ -188,10 +196,13 @@ def _needs_largest(variables: Iterable[Variable]) -> bool:
     return any(v.tolerance.scale is not None and v.tolerance.scale.kind == "largest" for v in variables)
 
 
-def _note_largest(sources: Sequence[Source], comparison: Comparison, piece: int) -> None:
-    for source in sources:
+def _note_largest(
+    sources: Sequence[Source], comparison: Comparison, piece: int, refused: Sequence[Collection[tuple[int, int]]]
+) -> None:
+    """`refused`: line and place in it of numbers that do not count, per side."""
+    for source, without in zip(sources, refused, strict=True):
         while not source.ended:
-            comparison.scales.note_largest(source.read(piece))
+            comparison.scales.note_largest(source.read(piece), without)
 
 
 def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Source], names: Names, hint: str) -> None:

@@ -6,7 +6,7 @@ The length of the row's vector, a named quantity of the C log, a unit, or the la
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,16 @@ class Scales:
                     self.kept[at] = tuple(rows.values[start : start + int(rows.count[i])].tolist())
         return fresh
 
-    def note_largest(self, rows: Rows) -> None:
-        """Keep the largest magnitude of each variable."""
+    def note_largest(self, rows: Rows, without: Collection[tuple[int, int]] = ()) -> None:
+        """Keep the largest magnitude of each variable; `without` numbers at some lines and places in them."""
         if not len(rows):
             return
         order = np.argsort(rows.variable, kind="stable")
         size = np.abs(rows.values)
         size[~np.isfinite(size)] = 0.0
+        for line, place in without:
+            for i in np.flatnonzero((rows.line == line) & (rows.pos <= place) & (place < rows.pos + rows.count)):
+                size[rows.start[i] + place - rows.pos[i]] = 0.0
         per_row = np.maximum.reduceat(size, rows.start) if len(size) else size
         begins = np.flatnonzero(np.r_[True, np.diff(rows.variable[order]) != 0])
         for variable, top in zip(

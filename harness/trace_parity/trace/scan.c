@@ -88,11 +88,13 @@ ts_context *ts_new(uint32_t n_loops, const char *const *loops) {
         free(x);
         return NULL;
     }
-    for (; x->n_loops < n_loops; x->n_loops++)
+    for (; x->n_loops < n_loops; x->n_loops++) {
+        x->lengths[x->n_loops] = strlen(loops[x->n_loops]);
         if ((x->loops[x->n_loops] = copy_of(loops[x->n_loops])) == NULL) {
             ts_free(x);
             return NULL;
         }
+    }
     return x;
 }
 
@@ -116,20 +118,28 @@ int ts_used(const ts_context *x, uint32_t slot) {
     return x->used[slot];
 }
 
+static int is_loop(const ts_context *x, uint32_t loop, const char *name, size_t length) {
+    return x->lengths[loop] == length && memcmp(x->loops[loop], name, length) == 0;
+}
+
 /* `[name=count ...]` after the side, and the colon and space: the key, or NULL when it is not plain. */
 static const char *read_prefix(const ts_context *x, const char *s, int32_t *key, uint32_t *mask) {
     for (uint32_t i = 0; i < x->n_loops; i++) key[i] = -1;
     *mask = 0;
     if (*s == ':') return s[1] == ' ' ? s + 2 : NULL;
     if (*s != '[') return NULL;
+    uint32_t next = 0;
     do {
         const char *name = ++s;
         while (*s > ' ' && *s != '=' && *s != ']') s++;
         if (*s != '=') return NULL;
         size_t length = (size_t)(s - name);
-        uint32_t loop = 0;
-        while (loop < x->n_loops && (strncmp(x->loops[loop], name, length) != 0 || x->loops[loop][length] != 0)) loop++;
+        uint32_t loop = next; /* loops mostly stand in their order */
+        while (loop < x->n_loops && !is_loop(x, loop, name, length)) loop++;
+        if (loop == x->n_loops)
+            for (loop = 0; loop < x->n_loops && !is_loop(x, loop, name, length);) loop++;
         if (loop == x->n_loops || *mask >> loop & 1) return NULL;
+        next = loop + 1;
         int32_t count = 0;
         const char *start = ++s;
         for (; *s >= '0' && *s <= '9'; s++) {

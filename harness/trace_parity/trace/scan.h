@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     uint32_t n_loops;
     char *loops[TS_MOST_LOOPS];
+    size_t lengths[TS_MOST_LOOPS]; /* of their names */
     ts_slot *slots;
     uint32_t n_slots, cap_slots, *slot_table, slot_mask, last_slot;
     uint8_t *used; /* per slot: met in a log */
