@@ -103,7 +103,8 @@ def test_numbered_blocks_go_into_columns(trace_diff: Cli, tmp_path: Path) -> Non
     first = trace_diff("compare", "c.log", "py.log", "--columns", "rows.parquet")
     again = trace_diff("compare", "rows.parquet", "rows.parquet")
     assert (first.returncode, again.returncode) == (1, 1)
-    assert "F_latt (subS=1 subF=1); 1 of 32 numbers differ" in again.stdout
+    assert "1 of 32 numbers differ" in again.stdout
+    assert "subS=1 subF=1" in again.stdout
 
 
 def test_a_log_read_alone_takes_lines_without_a_side(tmp_path: Path) -> None:
