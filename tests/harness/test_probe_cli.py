@@ -197,3 +197,18 @@ def test_the_original_gives_the_golden_lines(tmp_path: Path, monkeypatch: pytest
         assert [float(n) for n in traced[key, name]] == pytest.approx(
             [float(n) for n in numbers], rel=1e-12, abs=1e-300
         ), line
+
+
+def test_a_seed_made_of_the_time_is_no_difference(tmp_path: Path) -> None:
+    """Two runs without probes in the same second would agree by chance."""
+    import time
+
+    from trace_parity.probe.identity import compare_runs, run
+
+    command = [sys.executable, "-c", "import time; print(int(time.time()))"]
+    off = run(command, tmp_path / "off", os.environ, 60)
+    time.sleep(1.1 - time.time() % 1.0)  # another second, which leaves time for both runs without probes
+    bare = run(command, tmp_path / "bare", os.environ, 60)
+    found = compare_runs(off, bare, lambda: run(command, tmp_path / "again", os.environ, 60))
+    assert found.holds
+    assert found.varying == ("standard output",)

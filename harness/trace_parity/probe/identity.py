@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.probe.spec import Placed, Unplaced
+
+NEXT_SECOND_S = 1.1
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ def _files(folder: Path) -> dict[Path, tuple[int, int, int]]:
 
 
 def compare_runs(off: Outcome, bare: Outcome, again: Callable[[], Outcome]) -> Identity:
-    """Hold a run with probes off against a bare run; where they differ, a second bare run shows what varies."""
+    """Hold a run with probes off against a bare run; where they differ, a second bare run shows what varies.
+
+    That run begins in another second, since what varies is often a time or a seed made of one.
+    """
     differing = _differences(off, bare)
+    if differing:
+        time.sleep(NEXT_SECOND_S)
     varying = _differences(bare, again()) if differing else set()
     names = sorted((set(off.outputs) | set(bare.outputs)) - varying)
     return Identity(tuple(names), tuple(sorted(differing - varying)), tuple(sorted(varying)))
