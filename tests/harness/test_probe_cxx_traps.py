@@ -39,6 +39,7 @@ TRAPS: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, str]]] = {
     "unique": ((), {"in": "unique_16", "expr": "p->y_"}, {"": "11"}),
     "defaulted": ((), {"in": "defaulted_17", "expr": "a"}, {"": "6"}),
     "if_init": ((), {"in": "if_init_19", "expr": "a"}, {"": "3"}),
+    "before_main": ((), {"in": "counted_21", "expr": "n"}, {"": "2"}),
     "extern_c": ((), {"in": "plain_20", "expr": "a"}, {"": "8"}),
 }
 
@@ -65,12 +66,14 @@ def test_handled(traced: tuple[Built, dict[str, Any]]) -> None:
 
 def test_the_traced_program_ends_as_the_plain_one(traced: tuple[Built, dict[str, Any]], tmp_path: Path) -> None:
     """main has no return statement: that means 0, in its copy too."""
-    assert run(traced[0].probed, [], tmp_path / "run", tmp_path / "log", "", 60).returncode == 0
+    probed = run(traced[0].probed, [], tmp_path / "run", tmp_path / "log", "", 60)
+    assert probed == run(traced[0].bare, [], tmp_path / "plain", None, "", 60)
+    assert probed.returncode == 0
 
 
 def test_free_functions_are_copied(traced: tuple[Built, dict[str, Any]]) -> None:
     text = traced[0].sources[0].text.decode()
-    for name in ("lambda_03", "named_10", "main"):
+    for name in ("counted_21", "lambda_03", "named_10", "main"):
         assert f"{name}__trace_probed (" in text
     for name in ("twice_01", "volume_08", "outside_09", "defaulted_17", "plain_20"):
         assert f"{name}__trace_probed" not in text

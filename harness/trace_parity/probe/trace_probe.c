@@ -249,7 +249,8 @@ static void read_focus(const char *text)
     }
 }
 
-static void __attribute__((constructor)) begin(void)
+/* Before all other constructors: which version of a function runs must not change while the program runs. */
+static void __attribute__((constructor(101))) begin(void)
 {
     const char *path = getenv("TRACE_PROBE_FILE"), *focus = getenv("TRACE_PROBE_FOCUS");
     if (!path || !*path) return;

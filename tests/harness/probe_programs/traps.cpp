@@ -36,6 +36,8 @@ static double unique_16() { auto p = std::make_unique<Cell>(2); p->y_ = 11; retu
 static double defaulted_17(double x, double y = 3) { double a = x * y; return a; }
 static constexpr double constant_18(double x) { return 2 * x; }
 static double if_init_19() { double a = 0; if (int i = 3; i > 2) a = i; return a; }
+static int counted_21() { static int n = 0; ++n; return n; }
+static int before_main = counted_21();
 extern "C" double plain_20(double x) { double a = x; return a; }
 
 int main() {
@@ -45,5 +47,5 @@ int main() {
     Cell cell(3); s += cell.volume_08(1) + cell.outside_09(2); cell += Cell(1);
     s += inner::named_10(2) + overload_11(1) + overload_11(2.5) + vector_12() + casts_13(3) + try_14() + structured_15();
     s += unique_16() + defaulted_17(2) + constant_18(1) + if_init_19() + plain_20(8);
-    std::printf("%.17g\n", s);
+    std::printf("%.17g %d %d\n", s, before_main, counted_21());
 }
