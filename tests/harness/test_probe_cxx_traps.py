@@ -40,6 +40,7 @@ TRAPS: dict[str, tuple[tuple[str, ...], dict[str, Any], dict[str, str]]] = {
     "defaulted": ((), {"in": "defaulted_17", "expr": "a"}, {"": "6"}),
     "if_init": ((), {"in": "if_init_19", "expr": "a"}, {"": "3"}),
     "before_main": ((), {"in": "counted_21", "expr": "n"}, {"": "2"}),
+    "main": ((), {"expr": "before_main", "at": "enter main"}, {"": "1"}),
     "extern_c": ((), {"in": "plain_20", "expr": "a"}, {"": "8"}),
 }
 

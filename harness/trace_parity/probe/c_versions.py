@@ -13,7 +13,7 @@ from trace_parity.probe.c_syntax import Function, Node, Source, pragma_before, w
 
 SUFFIX = "__trace_probed"
 _STORAGE = {"static", "extern", "inline", "__inline", "__inline__"}
-_NAMES_ITSELF = re.compile(rb"\b(__func__|__FUNCTION__|__PRETTY_FUNCTION__|assert|__COUNTER__|__auto_type|auto)\b")
+_NAMES_ITSELF = re.compile(rb"\b(__func__|__FUNCTION__|__PRETTY_FUNCTION__|assert|__COUNTER__)\b")
 _OUTER = {
     "translation_unit", "declaration_list",
     "preproc_if", "preproc_ifdef", "preproc_else", "preproc_elif",
@@ -55,7 +55,7 @@ def copy_of(source: Source, function: Function) -> Copy | None:
     if names is None or len(set(names)) < len(names):
         return None
     kept = [text for s in specifiers for text in _tokens(source, s) if text not in _STORAGE]
-    if not kept:
+    if not kept or "auto" in kept:
         return None
     head = " ".join(kept)
     name = f"{function.name}{SUFFIX}"
