@@ -74,7 +74,8 @@ def golden_cases() -> dict[str, GoldenCase]:
 def golden_image(name: str) -> np.ndarray:
     """One array of images.npz: `<id>`, `<id>__state_leak`, `<id>__noise`, `outputs__int`, `outputs__pgm`."""
     with np.load(GOLDEN / "images.npz") as images:
-        return images[name]
+        image: np.ndarray = images[name]
+        return image
 
 
 @functools.cache

@@ -59,11 +59,11 @@ class PromotionError(RuntimeError):
     """A tensor of another dtype or device has got in."""
 
 
-class Strict(TorchDispatchMode):
+class Strict(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The mode, for an experiment of that dtype and device; `also` others: any of them, but not two together."""
 
     def __init__(self, dtype: torch.dtype, device: torch.device, also: Tensor | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.dtype, self.device = dtype, device
         self.dtypes = {dtype} if also is None else {dtype, also.dtype}
         self.devices = {device} if also is None else {device, also.device}
@@ -163,7 +163,7 @@ def strictly() -> Iterator[None]:
     """Every experiment that is built and every pixel that is evaluated, in whatever thread, is under `Strict`."""
     evaluation = sys.modules["nanobragg_torch.rendering.evaluate"]
     build: Callable[..., Model] = Experiment.build
-    evaluate: Callable[..., Tensor] = evaluation.evaluate  # type: ignore[attr-defined]
+    evaluate: Callable[..., Tensor] = evaluation.evaluate
     grad, backward = torch.autograd.grad, torch.autograd.backward
 
     def strict_build(self: Experiment, *args: Any, **kwargs: Any) -> Model:

@@ -43,7 +43,7 @@ def report(structure: str, fields: list[str]) -> str:
 
 
 def test_the_scanner(tmp_path: Path) -> None:
-    fields = [name for name, _ in Found._fields_]
+    fields = [field[0] for field in Found._fields_]
     head = '#include <stddef.h>\n#include <stdint.h>\n#include <stdio.h>\n#include "scan.h"\n'
     code = f"{head}int main(void) {{\n{report('ts_found', fields)}\nreturn 0; }}\n"
     assert printed(tmp_path, os.environ.get("CC", "cc"), ".c", code, f"-I{SCANNER}") == layout(Found)
