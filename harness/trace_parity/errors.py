@@ -39,6 +39,9 @@ class HarnessError(Exception):
         self.expected = expected
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (self.code, self.what, self.where, self.expected, self.hint)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         if self.expected:
@@ -46,6 +49,11 @@ class HarnessError(Exception):
         if self.hint:
             text += f" (hint: {self.hint})"
         return text
+
+
+def _again(code: Exit, what: str, where: str, expected: str, hint: str) -> HarnessError:
+    """An error that comes from another process."""
+    return HarnessError(code, what, where=where, expected=expected, hint=hint)
 
 
 def cannot_write(error: OSError, where: object, hint: str = "") -> HarnessError:

@@ -36,7 +36,6 @@ class Options:
     render_images: bool = True
     program_options: Mapping[str, str] = field(default_factory=dict)
     asked_as: tuple[str, ...] = ()  # the command line, for the bundle
-    shared_inputs: Path | None = None  # where input files lie that several runs share
     picks: tuple[Pick, ...] = ()  # places to pick off the images, in place of the case's
     preflight: bool = True  # compare the programs' settings first
     together: bool = False  # trace and render in one process where a program can

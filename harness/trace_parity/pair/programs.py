@@ -70,6 +70,7 @@ class Program:
     gradcheck: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
     variants: tuple[Variant, ...] = ()  # builds that change rounding only
+    worker: str = ""  # MODULE:FUNCTION that the commands run, which a process that serves many cases calls; empty: none
 
     @property
     def source_folder(self) -> Path | None:
@@ -142,6 +143,7 @@ def read_program(name: str, table: Table, folder: Path, is_probed: bool = False)
         gradcheck=_template(table, "gradcheck"),
         unread=tuple(_unread(entry) for entry in table.tables("unread")),
         variants=read_variants(table, _template, "source" in table),
+        worker=table.text("worker"),
     )
     table.finish()
     if program.trace_from == PROBES and not is_probed:
@@ -154,11 +156,23 @@ def read_program(name: str, table: Table, folder: Path, is_probed: bool = False)
         words = getattr(program, key)
         if words and not any("{image}" in word for word in words):
             raise table.wrong(key, " ".join(words), "{image} in the command: the image file to write")
+    if program.worker:
+        _check_worker(program, table)
     if program.source_folder is not None and not program.source_folder.is_dir():
         raise table.wrong("source", program.source, f"a folder, relative to {folder}")
     if program.cwd != "{work}" and not (folder / program.cwd).is_dir():
         raise table.wrong("cwd", program.cwd, f"a folder, relative to {folder}, or {{work}}")
     return program
+
+
+def _check_worker(program: Program, table: Table) -> None:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", program.worker):
+        raise table.wrong("worker", program.worker, "MODULE:FUNCTION, what the program's commands run")
+    for key in ("trace", "render", "config", "together"):
+        words = getattr(program, key)
+        if words and not (words[0] == "{python}" and len(words) > 1 + (words[1:2] == ("-m",))):
+            expected = "{python} -m MODULE or {python} FILE at its beginning, since there is a worker"
+            raise table.wrong(key, " ".join(words), expected)
 
 
 def _template(table: Table, key: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,9 @@ def page(template: str, *, title: str, data: Any, **values: Any) -> str:
     return _CONTROL.sub(lambda m: visible(m[0]), text) + "\n"
 
 
+@lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
+    """One for all pages of a process: it keeps the templates, whose compilation takes longer than a page."""
     import jinja2
 
     loader = jinja2.FunctionLoader(_asset)

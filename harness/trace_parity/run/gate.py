@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from trace_parity.compare.options import Options
-from trace_parity.errors import Exit, HarnessError, cannot_write
-from trace_parity.files import scratch_folder, write_whole
-from trace_parity.pair.case import Case, make_input
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import write_whole
+from trace_parity.pair.case import Case
 from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
 from trace_parity.result.outcome import Outcome
-from trace_parity.run.identity import identity, resume_key
-from trace_parity.run.launch import build_program, end_programs
+from trace_parity.run.cluster import engine_of
+from trace_parity.run.engine import make_folder, shared_files
+from trace_parity.run.identity import resume_key
+from trace_parity.run.prepared import Prepared, prepare
 from trace_parity.run.run_case import run_case
 
 SEVERITY = (
@@ -46,31 +47,30 @@ def run_gate(
     options: Options,
     jobs: int,
     *,
+    cluster: str = "",
     resume: bool = False,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Every case's outcome, in the order of the matrix. One that crashes is an outcome like any other.
 
+    `cluster` names where the cases run in place of `jobs` threads: see run/cluster.py.
+
     Raises HarnessError only when the reference program cannot be built or no case could be attempted at all.
     """
-    for program in pair.programs.sides.values():
-        build_program(program)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(error, options.out, "--out names the folder for bundles") from error
-    known = identity(pair, options.out)
-    keys = {case.id: _key(case, options, known) for case in matrix.cases}
+    prepared = prepare(pair, options.out)
+    make_folder(options.out)
+    keys = {case.id: _key(case, options, prepared.identity) for case in matrix.cases}
     done = _resumed(options.out, keys) if resume else {}
     for outcome in done.values():
         on_outcome(outcome)
     left = [case for case in matrix.cases if case.id not in done]
-    with scratch_folder("gate") as shared_inputs:
-        shared = replace(options, shared_inputs=_stock(shared_inputs, left))
-        for outcome in _run_all(pair, left, shared, jobs, keys):
-            done[outcome.case] = outcome
-            _save(options.out, done)
-            on_outcome(outcome)
+    if left:
+        with engine_of(pair, prepared, jobs, cluster, shared_files(left), options.out) as engine:
+            for (case, *_), found in engine.results(_run_one, [(case, options, keys[case.id]) for case in left]):
+                outcome = found or failed(case, Exit.PROGRAM_FAILED, LOST, keys[case.id])
+                done[outcome.case] = outcome
+                _save(options.out, done)
+                on_outcome(outcome)
     return [done[case.id] for case in matrix.cases if case.id in done]
 
 
@@ -87,30 +87,19 @@ def worst(outcomes: Sequence[Outcome], stale: Sequence[str] = ()) -> Exit:
     return max(codes, key=SEVERITY.index, default=Exit.NOTHING_TO_COMPARE)
 
 
-def _run_all(pair: Pair, cases: Sequence[Case], options: Options, jobs: int, keys: dict[str, str]) -> Iterator[Outcome]:
-    """Outcomes as they come. On an interrupt what is waiting is dropped and what runs is ended with its programs."""
-    pool = ThreadPoolExecutor(max_workers=jobs)
-    pending: set[Future[Outcome]] = {pool.submit(_run_one, pair, case, options, keys[case.id]) for case in cases}
-    try:
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        end_programs()
-        raise
-    finally:
-        pool.shutdown()
+LOST = "every worker that ran it was lost"
 
 
-def _run_one(pair: Pair, case: Case, options: Options, key: str) -> Outcome:
+def failed(case: Case, code: Exit, why: str, key: str) -> Outcome:
+    """The outcome of a case that has no result."""
+    return Outcome(case.id, int(code), code.name.lower().replace("_", " "), why, 0, 0, 0.0, "", key)
+
+
+def _run_one(pair: Pair, prepared: Prepared, case: Case, options: Options, key: str) -> Outcome:
     try:
-        ran = run_case(pair, case, options)
+        ran = run_case(pair, case, options, prepared=prepared)
     except HarnessError as error:
-        return Outcome(
-            case.id, int(error.code), error.code.name.lower().replace("_", " "), str(error), 0, 0, 0.0, "", key
-        )
+        return failed(case, error.code, str(error), key)
     r = ran.result
     bundle = os.path.relpath(ran.bundle, options.out)
     used = tuple(w.id for w in r.waivers if w.state in ("used", "expired"))
@@ -119,16 +108,7 @@ def _run_one(pair: Pair, case: Case, options: Options, key: str) -> Outcome:
     )
 
 
-def _stock(shared_inputs: Path, cases: Sequence[Case]) -> Path:
-    """Make the input files that more than one case names, once."""
-    files = {file.name: file for case in cases for file in case.files}
-    for name, file in files.items():
-        if sum(name in case.argv for case in cases) > 1:
-            make_input(file, shared_inputs)
-    return shared_inputs
-
-
-def _key(case: Case, options: Options, known: dict[str, Any]) -> str:
+def _key(case: Case, options: Options, known: Mapping[str, Any]) -> str:
     """A digest of all that an outcome depends on: pair, programs, framework, case, options."""
     return resume_key(
         known,

@@ -9,7 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def identity(pair: Pair, out: Path | None = None) -> dict[str, Any]:
     }
 
 
-def resume_key(known: dict[str, Any], *asked: object) -> str:
+def resume_key(known: Mapping[str, Any], *asked: object) -> str:
     """A digest of the identity and the question; empty where a program's files are unknown: then nothing is kept."""
     if any(program["sha256"] is None for program in known["programs"].values()):
         return ""

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from trace_parity.bundle.provenance import is_installed
 from trace_parity.errors import Exit, HarnessError
@@ -144,6 +145,38 @@ class _locked:
         self.stream.close()
 
 
+class Process(Protocol):
+    """A program that was started, as `subprocess.Popen` gives it; the process leads a group of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is that of its group."""
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+
+    def wait(self) -> int:
+        """The same, once it has ended."""
+
+
+Start = Callable[[Sequence[str], Path, Mapping[str, str], Sequence[int]], Process]
+"""Starts a command in a folder, with more environment, and the descriptors of its standard output and error."""
+
+
+def start_process(command: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]) -> Process:
+    """Start a new process. Raises OSError when it cannot be."""
+    out, err = streams
+    return subprocess.Popen(
+        list(command),
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        process_group=0,
+    )
+
+
 def run_program(
     command: Sequence[str],
     cwd: Path,
@@ -151,6 +184,7 @@ def run_program(
     label: str,
     progress: Progress | None = None,
     env: Mapping[str, str] | None = None,
+    start: Start = start_process,
 ) -> Ran:
     """Run one program to its end, its progress streamed from standard error.
 
@@ -160,36 +194,32 @@ def run_program(
     stdout, stderr = output.with_suffix(".stdout.txt"), output.with_suffix(".stderr.txt")
     try:
         with stdout.open("wb") as out, stderr.open("wb") as err:
-            process = subprocess.Popen(
-                list(command),
-                cwd=cwd,
-                env={**os.environ, **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.PIPE,
-                process_group=0,
-            )
-            _RUNNING.add(process)
-            try:
-                assert process.stderr is not None
-                _follow(process.stderr, err, progress)
-                process.wait()
-            finally:
-                _RUNNING.discard(process)
-                _end(process)
+            read, write = os.pipe()
+            with os.fdopen(read, "rb") as stream:
+                try:
+                    process = start(command, cwd, env or {}, (out.fileno(), write))
+                finally:
+                    os.close(write)
+                _RUNNING.add(process)
+                try:
+                    _follow(stream, err, progress)
+                    code = process.wait()
+                finally:
+                    _RUNNING.discard(process)
+                    _end(process)
     except OSError as error:
         raise HarnessError(Exit.PROGRAM_FAILED, f"cannot be started: {error}", where=label) from error
-    if process.returncode:
+    if code:
         raise HarnessError(
             Exit.PROGRAM_FAILED,
-            f"{_how_it_ended(process.returncode)}: {_last_words(stderr)}",
+            f"{_how_it_ended(code)}: {_last_words(stderr)}",
             where=label,
             hint=" ".join(command[:6]) + " ...",
         )
-    return Ran(tuple(command), process.returncode, stdout, stderr)
+    return Ran(tuple(command), code, stdout, stderr)
 
 
-_RUNNING: set[subprocess.Popen[bytes]] = set()
+_RUNNING: set[Process] = set()
 
 
 def end_programs() -> None:
@@ -198,9 +228,10 @@ def end_programs() -> None:
         _end(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Process) -> None:
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a child of a fork server may have ended since
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from trace_parity.bundle.diff import differing
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.programs import Program
-from trace_parity.run.launch import Ran, end_programs, run_program
+from trace_parity.run.launch import Ran, Start, end_programs, run_program, start_process
 
 RTOL = 1e-10
 """Numbers of one setting agree within this, relative to the largest of them; floor, in the setting's unit, FLOOR."""
@@ -30,6 +30,7 @@ class Launch:
     side: Program
     command: Sequence[str]
     cwd: Path
+    start: Start = start_process
 
     @property
     def title(self) -> str:
@@ -69,7 +70,7 @@ def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
 
 def _ask(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
     output = folder / "logs" / f"{launch.side.name.lower()}_config"
-    ran = run_program(launch.command, launch.cwd, output, launch.title, env=launch.side.env)
+    ran = run_program(launch.command, launch.cwd, output, launch.title, env=launch.side.env, start=launch.start)
     text = ran.stdout.read_text(encoding="utf-8", errors="replace")
     try:
         config = json.loads(text)

@@ -16,6 +16,7 @@ from trace_parity.compare.images import ImageMetrics, compare_images, read_image
 from trace_parity.compare.options import Options
 from trace_parity.compare.picks import pick_pixels
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import scratch_folder
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_pixels, without_outputs
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import FILE, PROBES, STDOUT, Program, check_readable
@@ -24,11 +25,9 @@ from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.run.documents import write_documents
-from trace_parity.run.identity import identity
 from trace_parity.run.launch import (
     Progress,
     Ran,
-    build_program,
     fill,
     focus_words,
     places,
@@ -37,6 +36,7 @@ from trace_parity.run.launch import (
 from trace_parity.run.options import RunOutcome, check_against, check_templates
 from trace_parity.run.preflight import Launch, preflight
 from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
+from trace_parity.run.prepared import Prepared, prepare
 from trace_parity.run.source_lines import sources_of
 from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
@@ -44,28 +44,24 @@ from trace_parity.trace.infer import infer_vocabulary
 from trace_parity.trace.precision import with_precision
 
 
-def run_case(pair: Pair, case: Case, options: Options, stage: Stage = silent, cwd: Path | None = None) -> RunOutcome:
+def run_case(
+    pair: Pair,
+    case: Case,
+    options: Options,
+    stage: Stage = silent,
+    cwd: Path | None = None,
+    prepared: Prepared | None = None,
+) -> RunOutcome:
     """Do the whole job. Raises HarnessError when a program cannot be built or fails, or a file cannot be read.
 
     What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
     """
-    programs, vocabulary = pair.programs, with_rules(pair.vocabulary, options.rules)
-    options = replace(options, against=check_against(programs, options.against))
-    check_templates(programs, options)
-    check_readable(programs, case.argv)
-    here = cwd or Path.cwd()
+    options, vocabulary = _checked(pair, case, options)
     now = datetime.now(UTC)
-    for program in programs.sides.values():
-        if program.build:
-            with stage(f"building the {program.title}"):
-                build_program(program)
-    git = identity(pair, options.out)
+    shared = prepared or prepare(pair, options.out, stage)
+    git = dict(shared.identity)
     with bundle_folder(options.out, case.id, bundle_name(now, git)) as folder:
-        for name in ("work", "traces", "images", "logs"):
-            (folder / name).mkdir()
-        bare = without_outputs(case, programs.output_flags, programs.switches)
-        placed = place_inputs(bare, folder / "work", programs.input_flags, here, options.shared_inputs)
-        run = Run(folder.resolve(), pair, placed, options, stage)
+        run = _begun(folder, pair, case, options, shared, stage, cwd)
         try:
             result = _run_and_compare(run, case, vocabulary)
         except HarnessError as error:
@@ -77,6 +73,33 @@ def run_case(pair: Pair, case: Case, options: Options, stage: Stage = silent, cw
         shutil.rmtree(run.work)
         bundle = final_path(folder)
     return RunOutcome(result, bundle)
+
+
+def try_case(pair: Pair, case: Case, options: Options, prepared: Prepared) -> Result:
+    """The same without a bundle and without pictures: what the programs write is compared and thrown away."""
+    options, vocabulary = _checked(pair, case, options)
+    with scratch_folder("try") as folder:
+        run = _begun(folder, pair, case, options, prepared, silent, None)
+        run.keeps = False
+        return _run_and_compare(run, case, vocabulary)
+
+
+def _checked(pair: Pair, case: Case, options: Options) -> tuple[Options, Vocabulary]:
+    options = replace(options, against=check_against(pair.programs, options.against))
+    check_templates(pair.programs, options)
+    check_readable(pair.programs, case.argv)
+    return options, with_rules(pair.vocabulary, options.rules)
+
+
+def _begun(
+    folder: Path, pair: Pair, case: Case, options: Options, prepared: Prepared, stage: Stage, cwd: Path | None
+) -> Run:
+    """A run whose input files are in place."""
+    for name in ("work", "traces", "images", "logs"):
+        (folder / name).mkdir()
+    bare = without_outputs(case, pair.programs.output_flags, pair.programs.switches)
+    placed = place_inputs(bare, folder / "work", pair.programs.input_flags, cwd or Path.cwd(), prepared.inputs)
+    return Run(folder.resolve(), pair, placed, options, stage, prepared.start_of)
 
 
 def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
@@ -145,7 +168,10 @@ def _preflight(run: Run) -> None:
     sides = run.programs.sides.values()
     if not all(side.config for side in sides):
         return
-    launches = [Launch(side, _command(run, side, side.config), _run_folder(run, side, "config")) for side in sides]
+    launches = [
+        Launch(side, _command(run, side, side.config), _run_folder(run, side, "config"), run.start_of(side))
+        for side in sides
+    ]
     with run.stage("comparing the settings"):
         found = preflight(launches, run.folder)
     run.settings = found.settings
@@ -231,7 +257,7 @@ def _run_side(run: Run, side: Program, what: str) -> Ran:
         if what != "render" and side.trace_from == PROBES:
             ran = _with_probes(run, side, command, run_folder, (output, title, progress))
         else:
-            ran = run_program(command, run_folder, output, title, progress, side.env)
+            ran = run_program(command, run_folder, output, title, progress, side.env, run.start_of(side))
     if what != "render" and side.trace_from not in (FILE, PROBES):
         shutil.copyfile(ran.stdout if side.trace_from == STDOUT else ran.stderr, run.folder / _trace_of(side))
     for target in targets:
@@ -298,7 +324,8 @@ def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetric
         return None
     with run.stage("comparing the images"):
         marked = [(place[0], place[1]) for place in case.pixels if len(place) == 2]
-        write_previews(*run.images, run.folder / "images", marked)
+        if run.keeps:
+            write_previews(*run.images, run.folder / "images", marked)
         return compare_images(*run.images, vocabulary.image, run.options.rtol)
 
 

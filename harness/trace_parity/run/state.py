@@ -16,6 +16,7 @@ from trace_parity.pair.programs import Program, Programs
 from trace_parity.run.launch import (
     Progress,
     Ran,
+    Start,
 )
 from trace_parity.run.probed import Probed
 
@@ -39,6 +40,8 @@ class Run:
     case: Case
     options: Options
     stage: Stage
+    start_of: Callable[[Program], Start]  # what starts a program's commands
+    keeps: bool = True  # what comes of it is a bundle
     images: tuple[Image, Image] | None = None
     picked: tuple[Picked, ...] = ()
     settings: tuple[str, ...] = ()  # those that differ
