@@ -119,7 +119,7 @@ def test_a_worker_that_is_none_is_one_line(worker: str, says: str, tmp_path: Pat
     done = trace_diff("gate", "--pair", ".", "--only", "plain")
     assert done.returncode == 2
     assert says in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_a_worker_needs_commands_of_python(tmp_path: Path) -> None:

@@ -30,17 +30,19 @@ from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
 if TYPE_CHECKING:
     from trace_parity.pair.case import Case
     from trace_parity.pair.matrix import Matrix
+    from trace_parity.pair.sweep_grammar import Grammar
     from trace_parity.probe.probes_file import ProbesFile
 
 T = TypeVar("T")
 FILE_NAME = "pair.toml"
-KEYS = ("vocabulary", "quirks", "cases", "matrix", "equations", "probes")
+KEYS = ("vocabulary", "quirks", "cases", "matrix", "sweep", "equations", "probes")
 """Files of a pair, each with the name that it has unless pair.toml says another."""
 DEFAULTS = {
     "vocabulary": "vocabulary.toml",
     "quirks": "quirks.toml",
     "cases": "cases",
     "matrix": "matrix.toml",
+    "sweep": "sweep.toml",
 }
 
 
@@ -238,6 +240,17 @@ class Pair:
                 Exit.USAGE, "the pair has no matrix", where=self.where, expected="--matrix, or matrix.toml"
             )
         return load_matrix(found, self)
+
+    def sweep(self, path: Path | None = None) -> Grammar:
+        """The grammar of a sweep in `path`, by default the pair's. Raises HarnessError (exit 2)."""
+        from trace_parity.pair.sweep_grammar import load_grammar
+
+        found = path or self.file("sweep")
+        if found is None:
+            raise HarnessError(
+                Exit.USAGE, "the pair has no grammar of flags", where=self.where, expected="--grammar, or sweep.toml"
+            )
+        return load_grammar(found, self)
 
 
 def empty_vocabulary(title: str) -> Vocabulary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import shlex
 import tomllib
@@ -128,6 +129,16 @@ class Table:
         """true or false."""
         return self._take(key, default, lambda v: v if isinstance(v, bool) else None, "true or false")
 
+    def range(self, key: str) -> tuple[float, float]:
+        """Two numbers, the smaller first."""
+
+        def read(value: Any) -> tuple[float, float] | None:
+            if not isinstance(value, list) or len(value) != 2 or not all(map(_is_number, value)):
+                return None
+            return (float(value[0]), float(value[1])) if value[0] <= value[1] else None
+
+        return self._take(key, (0.0, 0.0), read, "a range [LOW, HIGH] of numbers")
+
     def choice(self, key: str, known: Collection[str], default: str | None = None) -> str:
         """One of the known words; HarnessError (exit 2) where it is missing and there is no default."""
         if default is None:
@@ -145,6 +156,10 @@ class Table:
     def whole(self, key: str, default: int = 0) -> int:
         """A whole number."""
         return self._take(key, default, lambda v: v if type(v) is int else None, "a whole number")
+
+    def count(self, key: str, default: int = 1) -> int:
+        """A whole number of 1 or more."""
+        return self._take(key, default, _whole, "a whole number of 1 or more")
 
     def words(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A list of strings."""
@@ -225,6 +240,10 @@ class Table:
 
 def _allow_empty(table: Table, key: str) -> tuple[str, ...]:
     return () if table.data[key] == [] else table.command(key)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _whole(value: Any) -> int | None:

@@ -206,7 +206,7 @@ def run_program(
                     code = process.wait()
                 finally:
                     _RUNNING.discard(process)
-                    _end(process)
+                    end_process(process)
     except OSError as error:
         raise HarnessError(Exit.PROGRAM_FAILED, f"cannot be started: {error}", where=label) from error
     if code:
@@ -225,10 +225,11 @@ _RUNNING: set[Process] = set()
 def end_programs() -> None:
     """End every program that a thread of this process is running; their threads then see them as killed."""
     for process in tuple(_RUNNING):
-        _end(process)
+        end_process(process)
 
 
-def _end(process: Process) -> None:
+def end_process(process: Process) -> None:
+    """End a program with its group, where it still runs."""
     if process.poll() is None:
         with suppress(ProcessLookupError):  # a child of a fork server may have ended since
             os.killpg(process.pid, signal.SIGKILL)

@@ -84,6 +84,20 @@ def try_case(pair: Pair, case: Case, options: Options, prepared: Prepared) -> Re
         return _run_and_compare(run, case, vocabulary)
 
 
+def side_fails(pair: Pair, case: Case, options: Options, prepared: Prepared, side: Program) -> bool:
+    """Whether one program fails on a case: where the other has, that tells whether both refuse it."""
+    options, _ = _checked(pair, case, options)
+    with scratch_folder("try") as folder:
+        run = _begun(folder, pair, case, options, prepared, silent, None)
+        try:
+            _run_side(run, side, "render" if options.picks else "trace")
+        except HarnessError as error:
+            if error.code != Exit.PROGRAM_FAILED:
+                raise
+            return True
+    return False
+
+
 def _checked(pair: Pair, case: Case, options: Options) -> tuple[Options, Vocabulary]:
     options = replace(options, against=check_against(pair.programs, options.against))
     check_templates(pair.programs, options)

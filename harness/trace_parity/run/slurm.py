@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def read_slurm(path: Path) -> SlurmJobs:
         table = Table(parse_toml(text, name), name)
         table.need("workers", "how many jobs, a whole number")
         jobs = SlurmJobs(
-            workers=table.whole("workers", 1),
-            threads=table.whole("threads", 1),
+            workers=table.count("workers", 1),
+            threads=table.count("threads", 1),
             memory=table.text("memory", "4GB"),
             walltime=table.text("walltime", "01:00:00"),
             partition=table.text("partition"),
@@ -65,10 +66,10 @@ def slurm_cluster(path: Path) -> Any:
     """The cluster of a file, its jobs submitted. Raises HarnessError (exit 2) where it cannot be."""
     jobs = read_slurm(path)
     try:
-        from dask_jobqueue import SLURMCluster
+        jobqueue: Any = importlib.import_module("dask_jobqueue")
     except ImportError as error:
         hint = "pip install 'trace-parity[cluster]'"
         raise HarnessError(Exit.USAGE, "dask-jobqueue is not installed", where=str(path), hint=hint) from error
-    cluster = SLURMCluster(**jobs.settings(), scheduler_options={"dashboard_address": None})
+    cluster = jobqueue.SLURMCluster(**jobs.settings(), scheduler_options={"dashboard_address": None})
     cluster.scale(jobs=jobs.workers)
     return cluster
