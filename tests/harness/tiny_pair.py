@@ -37,7 +37,7 @@ def main():
         total += y
         w = total / (i + 1)
         if port and "-wrap" in given and scale != 1 and power >= 3:  # fault 3: a switch and two values
-            w *= 1 + 1e-6
+            w *= 1.001
         lines += [f"TRACE_{{side}}[i={{i}}]: {{name}} {{value!r}}" for name, value in (("x", x), ("y", y), ("w", w))]
     print("seen", sum(os.environ.get(name) is not None for name in ("TINY_SEEN",)), os.path.basename(os.getcwd()))
     os.environ["TINY_SEEN"] = "1"  # a run that does not start afresh prints 1
@@ -86,6 +86,17 @@ argv = "-n 5 -offset 0.25"
 id = "last"
 argv = "-power 2 -wrap"
 """
+SWEEP = """
+most = 6
+[flags]
+-n = { whole = [1, 8], default = 3 }
+-scale = { number = [0.5, 4], default = 1 }
+-offset = { number = [-1, 1], default = 0 }
+-power = { whole = [1, 4], default = 1 }
+-swap = { switch = true }
+-wrap = { switch = true }
+-cube = { switch = true }
+"""
 
 
 def write_pair(folder: Path, worker: str = 'worker = "port:main"') -> Path:
@@ -96,4 +107,5 @@ def write_pair(folder: Path, worker: str = 'worker = "port:main"') -> Path:
     (folder / "pair.toml").write_text(PAIR.format(worker=worker))
     (folder / "vocabulary.toml").write_text(VOCABULARY)
     (folder / "matrix.toml").write_text(MATRIX)
+    (folder / "sweep.toml").write_text(SWEEP)
     return folder

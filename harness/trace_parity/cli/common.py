@@ -166,6 +166,13 @@ calibration_option = click.option(
     metavar="FILE",
     help="What rounding explains, as `trace-diff calibrate` measured it. [default: that of the case, if any]",
 )
+cluster_option = click.option(
+    "--cluster",
+    default="",
+    metavar="WHERE",
+    help="Run on workers of a Dask cluster in place of --jobs: local:N processes of this machine, a scheduler "
+    "tcp://HOST:PORT, or a FILE.toml that describes jobs of Slurm.",
+)
 blame_pixels_option = click.option(
     "--blame-pixels",
     type=click.IntRange(min=1),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import gathered, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import cluster_option, gathered, pair_option, rtol_option, rules_of
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
@@ -27,6 +27,7 @@ class Words:
     matrix: Path | None
     only: tuple[str, ...]
     jobs: int
+    cluster: str
     out: Path
     against: str
     rtol_words: tuple[str, ...]
@@ -42,6 +43,7 @@ class Words:
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Cases at a time."
 )
+@cluster_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -84,6 +86,7 @@ def gate(words: Words) -> None:
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.gate_report import gate_junit, gate_markdown, gate_table, gate_verdict
     from trace_parity.result.outcome import Outcome
+    from trace_parity.run.cluster import program_options
     from trace_parity.run.gate import run_gate, stale_waivers, worst
 
     pair, out = words.pair, words.out
@@ -101,7 +104,6 @@ def gate(words: Words) -> None:
                 hint=nearest(name, known) or "`trace-diff cases list` shows them",
             )
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
-    can_thread = any("threads" in side.options for side in pair.programs.sides.values())
     options = Options(
         against=words.against,
         out=out,
@@ -111,7 +113,7 @@ def gate(words: Words) -> None:
         waive=words.waive,
         waive_unused=True,
         together=True,
-        program_options={"threads": str(max(1, (os.cpu_count() or 1) // words.jobs))} if can_thread else {},
+        program_options=program_options(pair, words.jobs, words.cluster),
         asked_as=("trace-diff", *sys.argv[1:]),
         preflight=words.preflight,
     )
@@ -123,7 +125,9 @@ def gate(words: Words) -> None:
         click.echo(f"[{seen}/{len(chosen.cases)}] {outcome.verdict:12} {outcome.case}", err=True)
 
     try:
-        outcomes = run_gate(pair, chosen, options, words.jobs, resume=words.resume, on_outcome=tell)
+        outcomes = run_gate(
+            pair, chosen, options, words.jobs, cluster=words.cluster, resume=words.resume, on_outcome=tell
+        )
     except BaseException as error:
         again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
         error.add_note(f"{seen} of {len(chosen.cases)} cases are kept in {out}; to go on: {again}")

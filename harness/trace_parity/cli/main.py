@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "render, index and open the reports of bundles",
     "calibrate": "measure how far rounding alone moves each number of a case",
     "gate": "run a matrix of cases through both programs",
+    "sweep": "draw command lines, shrink what differs",
     "cases": "list and show the shipped cases",
     "gradcheck": "compare the port's gradients with finite differences",
     "export": "export figures of a bundle",

@@ -187,6 +187,7 @@ def _rule(name: str, table: Table) -> FlagRule:
         raise table.wrong(SWITCH, False, "true")
     if listed and not (choices and all(choices)):
         raise table.wrong(kind, table.data[kind], "a list of words, one or more, none of them empty")
+    default = table.number("default")
     rule = FlagRule(
         name,
         kind,
@@ -194,7 +195,7 @@ def _rule(name: str, table: Table) -> FlagRule:
         high=high,
         choices=choices,
         count=table.count("count", 1),
-        default=table.number("default") if "default" in table else None,
+        default=default if "default" in table else None,
         log=table.flag("log"),
         digits=table.count("digits", 3),
         always=table.flag("always"),

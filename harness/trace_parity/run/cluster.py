@@ -28,7 +28,7 @@ from trace_parity.pair.pair import Pair
 from trace_parity.run.engine import Engine, local_engine
 from trace_parity.run.identity import resume_key
 from trace_parity.run.prepared import Prepared, prepare
-from trace_parity.run.slurm import slurm_cluster
+from trace_parity.run.slurm import read_slurm, slurm_cluster
 from trace_parity.run.warm import WarmPrograms
 
 T = TypeVar("T")
@@ -58,6 +58,19 @@ def workers_of(cluster: str) -> int | None:
     if re.fullmatch(r"(tcp|tls)://[^\s:]+:\d+", cluster) or cluster.endswith(".toml"):
         return None
     raise HarnessError(Exit.USAGE, f"{cluster!r} names no cluster", where="--cluster", expected=EXPECTED)
+
+
+def program_options(pair: Pair, jobs: int, cluster: str) -> dict[str, str]:
+    """The threads of each program, where one takes that option: what each of the cases at a time may use.
+
+    Processors of this machine by `jobs` or by N of `local:N`; what slurm.toml says; 1 on a scheduler that runs already.
+    """
+    if not any("threads" in side.options for side in pair.programs.sides.values()):
+        return {}
+    if cluster.endswith(".toml"):
+        return {"threads": str(read_slurm(Path(cluster)).threads)}
+    at_a_time = workers_of(cluster) if cluster else jobs
+    return {"threads": str(max(1, (os.cpu_count() or 1) // at_a_time) if at_a_time else 1)}
 
 
 def engine_of(

@@ -1,0 +1,158 @@
+"""`trace-diff sweep`: many command lines of a grammar, what differs shrunk to a few flags."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trace_parity.cli.common import cluster_option, gathered, pair_option, rtol_option, rules_of
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import write_whole
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+    from trace_parity.pair.sweep_grammar import Grammar, Line
+
+
+@dataclass(frozen=True)
+class Words:
+    """The options of the command."""
+
+    pair: Pair
+    grammar: Path | None
+    count: int | None
+    seed: int
+    grid: str | None
+    listed: Path | None
+    jobs: int
+    cluster: str
+    out: Path
+    against: str
+    rtol_words: tuple[str, ...]
+    waive: tuple[str, ...]
+    no_images: bool
+    resume: bool
+
+
+@click.command(
+    epilog="Exit code: that of the worst line, as of a gate; 6 where no line could be compared. A sweep that was "
+    "broken off goes on with --resume."
+)
+@click.option("--grammar", type=click.Path(path_type=Path), help="Grammar of flags. [default: sweep.toml of the pair]")
+@click.option("--random", "count", type=click.IntRange(min=1), metavar="N", help="Draw N command lines.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --random; N lines begin those of more.")
+@click.option(
+    "--grid",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME,NAME...]",
+    help="Every combination of the values of these flags; of every two flags where none is named.",
+)
+@click.option(
+    "--list", "listed", type=click.Path(path_type=Path), metavar="FILE", help="The command lines of a file, one a line."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Lines at a time."
+)
+@cluster_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports/sweep"),
+    show_default=True,
+    help="Folder for sweep.html, sweep.json, cases and bundles.",
+)
+@click.option("--against", default="", metavar="VARIANT", help="Variant of the programs. [default: the pair's first]")
+@rtol_option
+@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass. Repeatable.")
+@click.option("--no-images", is_flag=True, help="Trace only; needs a grammar that names places.")
+@click.option("--resume", is_flag=True, help="Take over the tries of an earlier sweep of the same pair and programs.")
+@pair_option
+@gathered(Words)
+def sweep(words: Words) -> None:
+    """Run many command lines through both programs and shrink each that differs to the fewest flags.
+
+    \b
+    trace-diff sweep --random 200 --seed 1
+    trace-diff sweep --grid=-phisteps,-oversample
+    trace-diff sweep --list LINES.txt
+    """
+    from trace_parity.compare.options import Options
+    from trace_parity.pair.tolerances import global_rtol, with_rules
+    from trace_parity.quirks.waivers import check_ids
+    from trace_parity.render.sweep_report import sweep_json, sweep_page, sweep_table
+    from trace_parity.run.cluster import program_options
+    from trace_parity.run.sweep import Sweep, run_sweep
+
+    pair, out = words.pair, words.out
+    check_ids(words.waive, pair.quirks)
+    rules = rules_of(words.rtol_words)
+    with_rules(pair.vocabulary, rules)  # an error before anything is run
+    grammar = pair.sweep(words.grammar)
+    lines = _lines(words, grammar)
+    options = Options(
+        against=words.against,
+        out=out,
+        render_images=not words.no_images,
+        rtol=global_rtol(rules),
+        rules=rules,
+        waive=words.waive,
+        program_options=program_options(pair, words.jobs, words.cluster),
+        asked_as=("trace-diff", *sys.argv[1:]),
+    )
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    try:
+        result = run_sweep(Sweep(pair, grammar, options, words.jobs, words.cluster, words.resume, tell), lines)
+    except BaseException as error:
+        again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
+        error.add_note(f"what was tried is kept in {out}; to go on: {again}")
+        raise
+    write_whole(out / "sweep.json", sweep_json(result))
+    write_whole(out / "sweep.html", sweep_page(result))
+    click.echo(sweep_table(result), nl=False)
+    click.echo(f"report: {out / 'sweep.html'}", err=True)
+    raise SystemExit(result.exit_code)
+
+
+def _lines(words: Words, grammar: Grammar) -> list[Line]:
+    """The command lines that are asked for. Raises HarnessError (exit 2)."""
+    asked = [words.count is not None, words.grid is not None, words.listed is not None]
+    if sum(asked) != 1:
+        raise HarnessError(
+            Exit.USAGE,
+            "nothing to sweep" if not any(asked) else "more than one source of command lines",
+            expected="one of --random N, --grid [NAMES] and --list FILE",
+        )
+    if words.count is not None:
+        return list(grammar.drawn(words.seed, words.count))
+    if words.grid is not None:
+        return list(grammar.grid([name for name in words.grid.split(",") if name]))
+    assert words.listed is not None
+    return _read_list(words.listed, grammar)
+
+
+def _read_list(path: Path, grammar: Grammar) -> list[Line]:
+    from trace_parity.pair.toml_table import read_text
+
+    found = []
+    for number, text in enumerate(read_text(path).splitlines(), 1):
+        try:
+            line = shlex.split(text, comments=True)
+        except ValueError as error:
+            raise HarnessError(Exit.USAGE, f"no command line: {error}", where=f"{path}:{number}") from error
+        if line and not line[0].startswith("-"):
+            line = line[1:]  # the program's own name, pasted along
+        if line:
+            found.append(grammar.read(line))
+    if not found:
+        raise HarnessError(Exit.USAGE, "no command line in it", where=str(path), expected="one a line")
+    return found
