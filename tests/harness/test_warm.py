@@ -27,7 +27,7 @@ from tests.golden import ROOT
 from tests.harness.conftest import Cli
 from tests.harness.tiny_pair import write_pair
 
-TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+TIMES = re.compile(r"\d{4}-\d\d-\d\d(T| )\d\d:\d\d:\d\d(\+00:00| UTC)")
 
 
 def contents(out: Path, outcomes: list[Outcome]) -> dict[str, str]:
