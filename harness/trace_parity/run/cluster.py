@@ -89,7 +89,7 @@ def _cluster_engine(
     workers = workers_of(cluster)
     distributed = _distributed()
     sweep(out, INPUTS)
-    with owned_folder(out, INPUTS) as inputs, _client(distributed, cluster, workers) as client:
+    with owned_folder(out, INPUTS) as inputs, _client(distributed, cluster, workers, out) as client:
         for file in files:
             make_input(file, inputs)
         site = Site(
@@ -108,7 +108,7 @@ def _cluster_engine(
 
         try:
             yield Engine(submit, workers or len(client.nthreads()), distributed.scheduler.KilledWorker)
-        except (distributed.CommClosedError, distributed.client.FutureCancelledError) as error:
+        except (distributed.comm.CommClosedError, distributed.client.FutureCancelledError) as error:
             raise HarnessError(Exit.PROGRAM_FAILED, f"the scheduler was lost: {error}", where=cluster) from error
 
 
@@ -127,7 +127,7 @@ def _distributed() -> Any:
 
 
 @contextmanager
-def _client(distributed: Any, cluster: str, workers: int | None) -> Iterator[Any]:
+def _client(distributed: Any, cluster: str, workers: int | None, out: Path) -> Iterator[Any]:
     """A client of the cluster, which is started where it is one of ours."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost worker is reported by its case
     if workers is not None:
@@ -135,7 +135,7 @@ def _client(distributed: Any, cluster: str, workers: int | None) -> Iterator[Any
         settings = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
         started: Any = distributed.LocalCluster(**settings, silence_logs=logging.CRITICAL, protocol="tcp")
     elif cluster.endswith(".toml"):
-        started = slurm_cluster(Path(cluster))
+        started = slurm_cluster(Path(cluster), out)
     else:
         started = None
     try:

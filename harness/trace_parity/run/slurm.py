@@ -62,14 +62,16 @@ def read_slurm(path: Path) -> SlurmJobs:
     return jobs
 
 
-def slurm_cluster(path: Path) -> Any:
-    """The cluster of a file, its jobs submitted. Raises HarnessError (exit 2) where it cannot be."""
+def slurm_cluster(path: Path, out: Path) -> Any:
+    """The cluster of a file, its jobs submitted, logs of jobs in `out`. HarnessError (exit 2) where it cannot be."""
     jobs = read_slurm(path)
     try:
         jobqueue: Any = importlib.import_module("dask_jobqueue")
     except ImportError as error:
         hint = "pip install 'trace-parity[cluster]'"
         raise HarnessError(Exit.USAGE, "dask-jobqueue is not installed", where=str(path), hint=hint) from error
-    cluster = jobqueue.SLURMCluster(**jobs.settings(), scheduler_options={"dashboard_address": None})
+    cluster = jobqueue.SLURMCluster(
+        **jobs.settings(), scheduler_options={"dashboard_address": None}, log_directory=str(out / "slurm")
+    )
     cluster.scale(jobs=jobs.workers)
     return cluster
