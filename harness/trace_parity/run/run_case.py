@@ -35,8 +35,8 @@ from trace_parity.run.launch import (
 )
 from trace_parity.run.options import RunOutcome, check_against, check_templates
 from trace_parity.run.preflight import Launch, preflight
-from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
 from trace_parity.run.prepared import Prepared, prepare
+from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
 from trace_parity.run.source_lines import sources_of
 from trace_parity.run.state import Run, Stage, silent
 from trace_parity.trace import read_trace
