@@ -88,6 +88,8 @@ def _cluster_engine(
 ) -> Iterator[Engine]:
     workers = workers_of(cluster)
     distributed = _distributed()
+    # Taken first: Dask puts OMP_NUM_THREADS=1 into this process's environment while it starts workers.
+    variables = tuple((name, os.environ[name]) for name in VARIABLES if name in os.environ)
     sweep(out, INPUTS)
     with owned_folder(out, INPUTS) as inputs, _client(distributed, cluster, workers, out) as client:
         for file in files:
@@ -98,7 +100,7 @@ def _cluster_engine(
             str(out),
             str(inputs),
             str(Path.cwd()),
-            tuple((name, os.environ[name]) for name in VARIABLES if name in os.environ),
+            variables,
         )
         pool = client.get_executor(pure=False)
 
