@@ -90,7 +90,7 @@ def test_the_command(tmp_path: Path, trace_diff: Cli) -> None:
     page = (tmp_path / "out" / "sweep.html").read_text()
     assert "<code>-swap -cube</code>" in page
     assert (tmp_path / "out" / found["groups"][0]["findings"][0]["bundle"] / "report.html").is_file()
-    assert trace_diff("sweep", "--pair", ".", "--grid=-swap,-cube,-n", "--out", "grid").returncode == 1
+    assert trace_diff("sweep", "--pair", ".", "--grid", "swap,cube,n", "--out", "grid").returncode == 1
     assert trace_diff("sweep", "--pair", ".", "--list", "lines.txt", "--random", "3").returncode == 2
     assert trace_diff("sweep", "--pair", ".").returncode == 2
     (tmp_path / "lines.txt").write_text("-nosuch\n")

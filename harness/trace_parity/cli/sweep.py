@@ -52,7 +52,8 @@ class Words:
     is_flag=False,
     flag_value="",
     metavar="[NAME,NAME...]",
-    help="Every combination of the values of these flags; of every two flags where none is named.",
+    help="Every combination of the values of these flags, named without their dash; of every two flags where none is "
+    "named.",
 )
 @click.option(
     "--list", "listed", type=click.Path(path_type=Path), metavar="FILE", help="The command lines of a file, one a line."
@@ -80,7 +81,7 @@ def sweep(words: Words) -> None:
 
     \b
     trace-diff sweep --random 200 --seed 1
-    trace-diff sweep --grid=-phisteps,-oversample
+    trace-diff sweep --grid oversample,detpixels
     trace-diff sweep --list LINES.txt
     """
     from trace_parity.compare.options import Options
@@ -135,7 +136,8 @@ def _lines(words: Words, grammar: Grammar) -> list[Line]:
     if words.count is not None:
         return list(grammar.drawn(words.seed, words.count))
     if words.grid is not None:
-        return list(grammar.grid([name for name in words.grid.split(",") if name]))
+        names = [name for name in words.grid.split(",") if name]
+        return list(grammar.grid([name if name in grammar.by_name else f"-{name}" for name in names]))
     assert words.listed is not None
     return _read_list(words.listed, grammar)
 

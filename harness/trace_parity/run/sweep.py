@@ -227,18 +227,19 @@ def _kept(findings: Sequence[Finding], tries: Tries, sweep: Sweep, options: Opti
     for finding in findings:
         case = _case_of(finding, sweep.grammar)
         write_whole(out / "cases" / f"{case.id}.toml", case.source)
-        asked.append((finding, case, replace(options, picks=() if case.pixels else options.picks)))
+        picks = () if case.pixels else options.picks
+        asked.append((finding, case, replace(options, picks=picks), sweep.grammar.timeout_s))
     bundles = {}
     for (finding, *_), bundle in tries.engine.results(bundle_of, asked):
         bundles[finding.id] = bundle or ""
     return [replace(f, case=f"cases/{f.id}.toml", bundle=bundles[f.id]) for f in findings]
 
 
-def bundle_of(pair: Pair, prepared: Prepared, finding: Finding, case: Case, options: Options) -> str:
+def bundle_of(pair: Pair, prepared: Prepared, finding: Finding, case: Case, options: Options, timeout_s: int) -> str:
     """The bundle of a finding, relative to the sweep's folder; empty where a program fails, which leaves none."""
     del finding
     try:
-        ran = run_case(pair, case, options, prepared=prepared)
+        ran = run_case(pair, case, options, prepared=replace(prepared, timeout_s=timeout_s))
     except HarnessError as error:
         if error.code == Exit.FILE_SYSTEM:
             raise
