@@ -105,3 +105,10 @@ def test_columns_of_columns_are_refused(trace_diff: Cli, tmp_path: Path, supervi
     assert done.returncode == 2
     assert "holds columns already" in done.stderr
     assert not (tmp_path / "b.parquet").exists()
+
+
+def test_columns_of_a_log_without_a_number_are_no_parity(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text("TRACE_C: F_latt 1\n")
+    (tmp_path / "py.log").write_text("TRACE")
+    assert trace_diff("compare", "c.log", "py.log", "--columns", "rows.parquet").returncode == 6
+    assert trace_diff("compare", "rows.parquet", "rows.parquet").returncode == 6

@@ -111,8 +111,8 @@ class ColumnFile:
         self._texts = texts
 
     def _empty(self, groups: dict[str, list[int]], side: str) -> bool:
-        held = self.about["sides"].get(side)
-        return not groups[side] and (held is None or not (held["trace_lines"] or held["unreadable_count"]))
+        """Whether the file was written from no log of that side; one without a number does not mean the other."""
+        return not groups[side] and self.about["sides"].get(side) is None
 
     def _none(self, why: str) -> HarnessError:
         return HarnessError(
