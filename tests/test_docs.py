@@ -53,6 +53,15 @@ def test_every_example_runs(name: str, folder: Path) -> None:
             bundle = found[1]
 
 
+def test_the_sample_case_runs_when_pasted(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    (block,) = re.findall(r"^```toml\n(id = .*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "small.toml").write_text(block)
+    command = [sys.executable, "-m", "trace_parity", "run", "small.toml", "--no-images"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_command_is_in_the_docs() -> None:
     text = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md")) + (ROOT / "README.md").read_text()
     for name in COMMANDS:
