@@ -299,15 +299,16 @@ def test_the_result_says_who(divergent: Result) -> None:
     assert divergent.blame is not None
     first = next(f for f in divergent.blame.findings if f.kind == "introduced")
     assert (first.side, first.variable) == ("PY", "hkl_rounded")
-    for form in ("text", "markdown"):
-        assert "Who breaks its own equation" in renderer(form)(divergent)
+    assert "Who breaks its own equation" in renderer("markdown")(divergent)
+    assert "wrong:  PY, in hkl_rounded" in renderer("text")(divergent)
     assert json.loads(renderer("json")(divergent))["blame"]["findings"][0]["kind"]
 
 
 def test_no_blame_where_nothing_differs(compare_texts: Callable[..., Result], supervisor_log: str) -> None:
     result = compare_texts(supervisor_log, as_py(supervisor_log))
     assert result.blame is None
-    assert "Who breaks" not in renderer("text")(result)
+    assert "equations:" not in renderer("text")(result)
+    assert "wrong:" not in renderer("text")(result)
 
 
 def test_log_text_is_escaped_in_the_summary(compare_texts: Callable[..., Result]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, supervisor_log: str)
 
 def ends(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """The exit code, and the last line: of standard error where there is one, else of standard output."""
-    with pytest.raises(SystemExit) as caught:
-        main(words)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     out, err = capsys.readouterr()
     code = caught.value.code
     return code if isinstance(code, int) else 0, ((err or out).strip().splitlines() or [""])[-1]
