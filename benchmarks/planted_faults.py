@@ -13,18 +13,21 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+import torch  # for its forks, which load it no more
 from trace_parity.blame.findings import Blame
 from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
@@ -39,6 +42,7 @@ from tests.golden_inputs import write_inputs
 ROOT = Path(__file__).resolve().parent.parent
 DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 SIDES = ("PY", "C")
+torch.set_num_threads(1)  # no thread may be left behind by a fork
 
 
 @dataclass(frozen=True)
@@ -145,15 +149,44 @@ def build(folder: Path) -> Path:
 
 def trace(side: str, programs: Path, inputs: Path, log: Path, words: str) -> None:
     """Run the tracing command of one side; `programs` holds `simulator` or `reference_c`."""
-    if side == "C":
-        command = [str(programs / "reference_c" / "build" / "nanoBragg-trace"), "-fix", "all"]
-    else:
-        command = [sys.executable, "-m", "nanobragg_torch"]
+    if side == "PY":
+        _trace_forked(programs / "simulator", inputs, ["-trace_file", str(log), *words.split()])
+        return
+    command = [str(programs / "reference_c" / "build" / "nanoBragg-trace"), "-fix", "all"]
     command += ["-trace_file", str(log), *words.split()]
-    environment = {**os.environ, "PYTHONPATH": str(programs / "simulator"), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=inputs, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{side} ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def _trace_forked(simulator: Path, inputs: Path, words: list[str]) -> None:
+    """`python -m nanobragg_torch` of that folder, in a fork of this process: torch, loaded once, is most of a start."""
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.dup2(said.fileno(), 1)
+                os.dup2(said.fileno(), 2)
+                os.chdir(inputs)
+                sys.path.insert(0, str(simulator))
+                sys.argv = ["nanobragg_torch", *words]
+                runpy.run_module("nanobragg_torch", run_name="__main__")
+                status = 0
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+        _, ended = os.waitpid(child, 0)
+        if ended:
+            said.seek(0)
+            code = os.waitstatus_to_exitcode(ended)
+            raise RuntimeError(f"PY ended with {code}: {said.read().strip().splitlines()[-1:]}")
 
 
 def blamed(c: Path, py: Path) -> tuple[Blame | None, str]:

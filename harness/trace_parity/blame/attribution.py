@@ -18,9 +18,11 @@ from trace_parity.blame.culprits import Accused, culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.blame.origins import origins
+from trace_parity.blame.settings import settings_of
 from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.torch_rounding import with_rounding_hints
-from trace_parity.blame.unsettled import Placed, Sides, settings_of, unsettled
+from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.carried import of_both
 from trace_parity.compare.judge import Judged, Judgement
@@ -68,10 +70,15 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
         placed.append(_accusation("self-inconsistent", "both", accused, c))
         settled |= {(accused.variable, o.key) for o in accused.outcomes}
     cleared = dict(zip(("C", "PY"), culprits_found.cleared, strict=True))
-    pair = Sides(c, py, cleared)
+    printed = frozenset(p.variable for p in placed if p.finding.manner == "probe")
+    pair = Sides(c, py, cleared, printed)
+    accused_of = {p.variable for p in placed}
     placed += unsettled(differing, settled, pair)
+    placed += origins(placed, differing, pair)
     found = _blame(placed, [c, py], Shares(pair))
-    return replace(with_rounding_hints(found), notes=of_both(alignment, domain.quirks), settings=settings_of(pair))
+    inherited = {p.variable for p in placed if p.finding.kind == "inherited"}
+    settings = settings_of(pair, inherited, accused_of)
+    return replace(with_rounding_hints(found), notes=of_both(alignment, domain.quirks), settings=settings)
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:

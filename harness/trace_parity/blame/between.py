@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from collections.abc import Sequence
 
 import numpy as np
 
-from trace_parity.blame.changes import angle, length
-from trace_parity.blame.equation import Domain, Equation, same_but
+from trace_parity.blame.changes import angle, length, rearranged, single
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
 from trace_parity.blame.evaluated_log import Side
-from trace_parity.blame.hints import EXPLAINS
+from trace_parity.blame.hints import Suspect, hint_for
 from trace_parity.blame.log_values import Array
-from trace_parity.pair.vocabulary import ABSENT, Key
+from trace_parity.blame.shape import EXPLAINS, FLOAT32
+from trace_parity.pair.vocabulary import ABSENT, Key, Variable
 from trace_parity.trace.precision import significant_digits
 
 AS_READ = 9
 """Digits of a number as it stands in a table; one that is interpolated has COMPUTED or more."""
 COMPUTED = 12
+ROUNDED = 1e-14
+"""What a change of unit leaves of the last digits, relatively."""
+
+
+FEW_STEPS = 8
+"""Roundings of float32 by which two values that no equation makes may be apart for float32 to be named."""
 
 
 def default_of(variable: str, c: Array | None, py: Array | None, domain: Domain) -> str:
@@ -28,8 +35,17 @@ def default_of(variable: str, c: Array | None, py: Array | None, domain: Domain)
     if at[0] == at[1]:
         return ""
     name, other, value = ("C", "PY", py) if at[0] else ("PY", "C", c)
+    if default.is_entered and not is_entered(value):
+        return ""  # worked out from something else, which may differ as well
     spelled = " ".join(f"{float(x):.6g}" for x in value)
     return f"{name} has the default, {other} a value that was set, {spelled}: {name} ignores {default.flag}"
+
+
+def is_entered(value: Array) -> bool:
+    """Whether numbers are as someone enters them: of few digits, a change of unit apart."""
+    with np.errstate(all="ignore"):
+        few = np.array([np.longdouble(f"{x:.{AS_READ - 1}e}") for x in value])
+        return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())
 
 
 def neighbour(variable: str, key: Key, c: Side, py: Side) -> str:
@@ -57,15 +73,27 @@ def nearest_or_interpolated(equation: Equation, c: Side, py: Side) -> str:
 
 
 def _takes_nearest(equation: Equation, side: Side) -> bool | None:
-    """Whether a log shows one number per entry of the table, as it was read; None where it does not tell."""
+    """Whether a log shows one number per entry of the table, whatever the place between entries.
+
+    Where it is nowhere asked twice for one entry, numbers of few digits are as they were read; None where not even
+    these tell.
+    """
     groups: dict[tuple[float, ...], set[float]] = {}
+    met: dict[tuple[float, ...], set[tuple[float, ...]]] = {}
+    between = side.view.vocabulary.named(equation.table.rpartition(".")[2])
+    feeding = [name for variable in between for name in variable.depends_on]
     for key in side.view.keys(equation.output):
         place, value = side.view.find(equation.table, key), side.view.at(equation.output, key)
         words = side.view.at(*place) if place is not None else None
         if words is not None and value is not None:
-            groups.setdefault(tuple(float(w) for w in words), set()).add(float(value[0]))
+            entry = tuple(float(w) for w in words)
+            groups.setdefault(entry, set()).add(float(value[0]))
+            exact = [side.view.at(*at) for name in feeding if (at := side.view.find(name, key)) is not None]
+            met.setdefault(entry, set()).add(tuple(float(x) for v in exact if v is not None for x in v))
     if any(len(values) > 1 for values in groups.values()):
         return False
+    if any(len(places) > 1 for places in met.values()):
+        return True
     digits = [_digits(value) for values in groups.values() for value in values]
     if digits and max(digits) <= AS_READ:
         return True
@@ -95,14 +123,40 @@ def between_sides(c: Array | None, py: Array | None, domain: Domain) -> str:
             if length(py - c * power) <= EXPLAINS * float(length(py)):
                 return f"PY = {word} · C: {smell}"
     with np.errstate(over="ignore"):
-        if (c.astype(np.float32) == py.astype(np.float32)).all():
-            return "equal in float32: one side is done in single precision"
-    if len(c) == 3:
-        for order in list(permutations(range(3)))[1:]:
-            if length(py - c[list(order)]) <= close:
-                return f"PY has the components {' '.join('xyz'[i] for i in order)} of C: axes swapped or cycled"
+        if (c.astype(np.float32) == py.astype(np.float32)).all() and (stored := _in_float32(c, py)):
+            return stored
+    for hint, change in rearranged():
+        changed = change(c)
+        if changed is not None and length(py - changed) <= close:
+            return f"PY against C: {hint.text}"
     if len(c) == 3 and abs(length(c) / length(py) - 1) <= EXPLAINS * angle(c, py):
         return f"of the same length on both sides, turned by {float(angle(c, py)) * 180 / np.pi:.4g}°"
-    if len(c) == 9 and length(py - c.reshape(3, 3).T.reshape(9)) <= close:
-        return "PY is the transpose of C"
+    off = float(np.max(np.abs(py - c)) / max(length(c), length(py)))
+    if FLOAT32 / 16 <= off <= FEW_STEPS * FLOAT32:
+        return f"apart by {off / FLOAT32:.2g} roundings of float32: float32 arithmetic, or a constant of fewer digits"
     return ""
+
+
+def _in_float32(c: Array, py: Array) -> str:
+    """Which of two values is the other in float32; empty where neither is."""
+    rounded = single(c)
+    close = 1e-3 * float(np.max(np.abs(py - c)))
+    for name, value in (("C", c), ("PY", py)):
+        if (np.abs(value - rounded) <= close).all():
+            return f"equal in float32, and {name}'s is a float32: {name} stores it in single precision"
+    return ""
+
+
+def throughout(variable: Variable, keys: Sequence[Key], c: Side, py: Side) -> str:
+    """What PY's values look like beside C's at all places together: a factor, an offset, an index, another tick."""
+    outcomes = {}
+    for key in keys:
+        a, b = c.view.at(variable.id, key), py.view.at(variable.id, key)
+        if a is None or b is None or a.shape != b.shape:
+            return ""
+        spread = c.view.uncertainty(variable.id, a[None])[0] + py.view.uncertainty(variable.id, b[None])[0]
+        outcomes[key] = Outcome(key, b, a, spread, frozenset())
+    made = Equation(variable.id, "", "", variable.id)
+    broken = tuple(o for o in outcomes.values() if (np.abs(o.got - o.expected) > o.allowed).any())
+    hint = hint_for(Suspect(made, Evaluated(outcomes), py.view, py.domain, broken)) if broken else None
+    return f"PY against C: {hint.text}" if hint is not None else ""

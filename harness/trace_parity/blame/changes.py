@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,19 +18,30 @@ Change = Callable[[Array], Array | None]
 
 @dataclass(frozen=True)
 class Hint:
-    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, constant, index, float32, turned,
-    length, zero, variant or input. `if_printed`: the words for a value that is only printed so."""
+    """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, constant, offset, index, float32,
+    turned, length, zero, variant or input. `if_printed`: the words for a value that is only printed so."""
 
     kind: str
     text: str
     if_printed: str = ""
 
 
-def units(smell: str, is_larger: bool) -> str:
-    """`Å for m or m for Å` as a fault of the print: a number times the factor is in Å, and was meant in m."""
+def units(smell: str, is_larger: bool, unit: str) -> str:
+    """`Å for m or m for Å` as a fault of the print: a number times the factor is in Å, and was meant in m.
+
+    Of a number per metre the larger one is that per metre. Empty where the variable's `unit` is another kind.
+    """
     first, found, second = smell.partition(" or ")[0].partition(" for ")
-    printed, used = (first, second) if is_larger else (second, first)
-    return f"printed in {printed}, used in {used}" if found else ""
+    above, _, below = _SPELLED.sub(lambda m: _SPELLINGS[m[0]], unit).partition("/")
+    if not found or (unit and not {first, second} & {above, below}):
+        return ""
+    per = "1/" if {first, second} & {below} else ""
+    printed, used = (first, second) if is_larger != bool(per) else (second, first)
+    return f"printed in {per}{printed}, used in {per}{used}"
+
+
+_SPELLINGS = {"m2": "m²", "m3": "m³", "Å2": "Å²", "Å3": "Å³", "deg": "degrees", "rad": "radians"}
+_SPELLED = re.compile(r"\b(m2|m3|Å2|Å3|deg|rad)\b")
 
 
 def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array | None:
@@ -73,15 +85,15 @@ def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
         for factor, smell in domain.unit_factors:
             if smell.startswith("degrees"):
                 text = f"fits with component {'xyz'[component]} of {label} times"
-                yield Hint("scale", f"{text} {factor:.6g}: {smell}"), partial(_scaled, component, factor)
-                yield Hint("scale", f"{text} 1/{factor:.6g}: {smell}"), partial(_scaled, component, 1 / factor)
+                yield Hint("scale", f"{text} {factor:.6g}: {smell}"), partial(scaled, component, factor)
+                yield Hint("scale", f"{text} 1/{factor:.6g}: {smell}"), partial(scaled, component, 1 / factor)
         for step in (-1, 1):
             text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
             yield Hint("input", text), partial(_nudged, component, step)
-    yield Hint("float32", f"fits with {label} in float32"), lambda v: v.astype(np.float32).astype(np.longdouble)
+    yield Hint("float32", f"fits with {label} in float32: stored in single precision"), single
 
 
-def _scaled(component: int, factor: float, value: Array) -> Array | None:
+def scaled(component: int, factor: float, value: Array) -> Array | None:
     """One component of several in another unit."""
     if component >= len(value) or len(value) < 2:
         return None
@@ -111,6 +123,24 @@ def angle(a: Array, b: Array) -> np.longdouble:
     return value
 
 
-def one_based(step: int, value: Array) -> Array | None:
-    """Whole numbers that are counted from one instead of zero, or the other way round."""
-    return value + step if (value == np.round(value)).all() else None
+def single(value: Array) -> Array:
+    """In float32, as extended precision."""
+    rounded: Array = value.astype(np.float32).astype(np.longdouble)
+    return rounded
+
+
+INDEX = 1e-3
+"""What is smaller throughout is no index, and one more than it is 1."""
+
+
+def one_based(step: int, component: int | None, value: Array) -> Array | None:
+    """Indices that are counted from one instead of zero, or the other way round: all components, or one of several."""
+    if not (np.abs(value) > INDEX).any() and value.any():
+        return None
+    if component is None:
+        return value + step
+    if len(value) < 2 or component >= len(value):
+        return None
+    moved = value.copy()
+    moved[component] += step
+    return moved

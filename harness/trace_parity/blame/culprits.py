@@ -45,8 +45,6 @@ class Accused:
 
 Cleared = frozenset[tuple[str, Key]]
 """Broken equations, by id and key, that hold once what else is wrong is put right."""
-
-
 Guilty = Mapping[str, Sequence[Outcome]]
 """Broken places by equation id."""
 
@@ -168,7 +166,7 @@ class _Search:
         chosen = set(chosen)
         world: dict[Place, Remedy] = {}
         for variable in chosen:
-            world |= self.own.get(variable) or self.fed.get(variable, {})
+            world |= {**self.fed.get(variable, {}), **self.own.get(variable, {})}
         for case in self.cases:
             if case.output in chosen and (fitted := self.fitted(case, world)) is not None:
                 known = [form.name for form in fitted.forms]
@@ -354,7 +352,8 @@ class _Search:
             broken = case.outcomes if also else self._still_broken(case, world)
             if case.output in chosen and broken:
                 manner = manner_of({case.output}, world, self.side, self._refit)
-                found.append(Accused(case.output, case.equation, tuple(broken), True, also, manner))
+                outcomes = (*broken, *self._only_as_inputs(case.output, found))
+                found.append(Accused(case.output, case.equation, outcomes, True, also, manner))
             still = {o.key for o in broken} if case.output in chosen else set()
             cleared |= {(case.equation.id, o.key) for o in case.outcomes if o.key not in still}
         self.cleared = frozenset(cleared)
@@ -365,6 +364,13 @@ class _Search:
             manner = manner_of({variable}, world, self.side, self._refit)
             found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ()), manner))
         return found
+
+    def _only_as_inputs(self, variable: str, found: list[Accused]) -> list[Outcome]:
+        """Further places of a wrong output, which no equation makes but those that use it tell; once per variable."""
+        if any(a.variable == variable for a in found):
+            return []
+        places = self.fed.get(variable, {}).items()
+        return [self._as_outcome(place, remedy) for place, remedy in places if place not in self.own[variable]]
 
     def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> list[bool] | None:
         """Where an equation holds in that world, or with the other log's values in it; None where it is not touched."""

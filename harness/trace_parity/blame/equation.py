@@ -104,10 +104,14 @@ class Equation:
 
 @dataclass(frozen=True)
 class Default:
-    """What a setting is when it is not given, and what sets it."""
+    """What a setting is when it is not given, and what sets it.
+
+    is_entered: the log has the number as it is given, a unit apart; otherwise the program works it out.
+    """
 
     values: tuple[float, ...]
     flag: str
+    is_entered: bool = True
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,15 @@ def cause_of(blame: Blame) -> BlameFinding | None:
 
 def cause_line(blame: Blame) -> str:
     """The cause and what it explains, and the finding that comes first in order of evaluation; empty for no cause."""
-    finding = cause_of(blame)
+    finding, printed = cause_of(blame), printed_sentence(blame)
     if finding is None:
-        return ""
+        return printed
     line = cause_sentence(blame)
     first = next((f for f in blame.findings if f.variable == blame.first and f.is_cause), None)
     if first is None or first.variable in (finding.variable, *finding.together):
         return line
+    if printed:
+        return f"{line}; {printed}"
     return f"{line}; first in order of evaluation is {first.variable}, {_small(first)}"
 
 
@@ -36,6 +38,17 @@ def cause_sentence(blame: Blame) -> str:
     """The cause and what it explains; empty for no cause."""
     finding = cause_of(blame)
     return f"{_named(finding)} {explains(finding, blame.final)}" if finding is not None else ""
+
+
+def printed_sentence(blame: Blame) -> str:
+    """`R_distance_meters of PY is printed in mm, used in m`, of the first that is wrong in print only."""
+    wrong = [f for f in blame.findings if f.manner == "probe"]
+    if not wrong:
+        return ""
+    first = next((f for f in wrong if f.variable == blame.first), wrong[0])
+    more = len({f.variable for f in wrong} - {first.variable, *first.together})
+    others = f" (and {more} more in print only)" if more else ""
+    return f"{_named(first)} of {first.side} {'are' if first.together else 'is'} {first.hint}{others}"
 
 
 def _named(finding: BlameFinding) -> str:

@@ -8,25 +8,30 @@ stand a thousandfold above the rounding in the first place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from trace_parity.blame.changes import Change, Hint, angle, changes, length, one_based, rearranged, units
+from trace_parity.blame.changes import (
+    Change,
+    Hint,
+    changes,
+    length,
+    one_based,
+    rearranged,
+    scaled,
+    single,
+    units,
+)
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.blame.shape import CONTRAST, EXPLAINS, FLOAT32, FLOAT32_STEPS, never_updated, shape, single_arithmetic
 from trace_parity.pair.dependencies import downstream, inputs
 from trace_parity.pair.vocabulary import ABSENT, Key
 
-EXPLAINS = 1e-6
-"""Part of the residual that a hypothesis may leave unexplained: some 200 hypotheses are tried, each hits this by chance
-once in a million."""
-CONTRAST = 1000
-"""A residual below this many times the rounding is too blunt to tell one hypothesis from another."""
-FLOAT32 = 2.0**-24
-FLOAT32_STEPS = 64
-"""A stage done in float32 is off by up to this many of its roundings; more is not rounding."""
+OTHER = 1.0137
+"""A factor that no mistake has."""
 PLACES = 3
 """Broken places that a hypothesis must explain: the first, the last and the worst."""
 
@@ -48,37 +53,38 @@ Hypothesis = tuple[Hint, Guess]
 
 def hint_for(suspect: Suspect) -> Hint | None:
     """The first hypothesis that explains every place looked at; None when none does."""
-    places = _places(suspect.broken)
-    if not places:
+    tried = [(one, places) for one in (suspect, *_by_other_forms(suspect)) if (places := _places(one.broken))]
+    if not tried or tried[0][0] is not suspect:
         return None
-    if _is_float32(suspect, places):
+    if _is_float32(suspect, tried[0][1]):
         return Hint("float32", "these numbers are float32: a stage is done in single precision")
-    for hint, guess in _hypotheses(suspect):
-        with np.errstate(all="ignore"):
-            if _explains_all(hint, places, [guess(outcome) for outcome in places]):
-                return hint
     with np.errstate(all="ignore"):
-        return _never_updated(suspect) or _shape(places) or _single_arithmetic(suspect, places)
+        for one, places in tried:
+            for hint, guess in _hypotheses(one):
+                if _explains_all(hint, places, [guess(outcome) for outcome in places]):
+                    return hint
+        for one, places in tried:
+            if hint_of_shape := never_updated(one.broken) or shape(places):
+                return hint_of_shape
+        return single_arithmetic(tried[0][1], suspect.view.digits)
 
 
-def _single_arithmetic(suspect: Suspect, places: list[Outcome]) -> Hint | None:
-    """Off by some roundings of float32, though the numbers themselves are not float32."""
-    worst = max(o.residual for o in places)
-    if FLOAT32 / 16 <= worst <= FLOAT32_STEPS * FLOAT32 and suspect.view.digits > 8:
-        return Hint("float32", f"off by {worst / FLOAT32:.2g} roundings of float32: float32 arithmetic before this")
-    return None
-
-
-def _never_updated(suspect: Suspect) -> Hint | None:
-    """One value at all broken places, where the right ones are several."""
-    got, expected = ([getattr(o, name) for o in suspect.broken] for name in ("got", "expected"))
-    if len(got) < 2 or any(not np.array_equal(got[0], g) for g in got[1:]):
-        return None
-    moves = max(float(length(e - expected[0])) for e in expected)
-    allowed = max(float(length(np.nan_to_num(o.allowed))) for o in suspect.broken)
-    if not moves > CONTRAST * allowed:
-        return None
-    return Hint("constant", f"the same at all {len(got)} places, where the right one changes: never updated")
+def _by_other_forms(suspect: Suspect) -> Iterator[Suspect]:
+    """The same with what another form of the equation gives: the form that misses least need not be the one meant."""
+    equation, found = suspect.found.equation, suspect.found
+    if equation is None or any(o.key not in found.row for o in suspect.broken):
+        return
+    forms = equation.forms(suspect.view) if callable(equation.forms) else equation.forms
+    for form in forms if len(forms) > 1 else ():
+        with np.errstate(all="ignore"):
+            values = form.function(found.values)
+        broken = tuple(
+            replace(o, expected=np.where(np.isnan(o.expected), np.nan, np.broadcast_to(v, o.got.shape)))
+            for o in suspect.broken
+            for v in [values[found.row[o.key]]]
+        )
+        if all(np.isfinite(o.expected).any() for o in broken):
+            yield replace(suspect, broken=broken)
 
 
 def _places(broken: tuple[Outcome, ...]) -> list[Outcome]:
@@ -127,6 +133,7 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     forms = variants(suspect.view) if callable(variants) else variants
     for form in forms:
         yield Hint("variant", form.name), partial(_row, suspect, form.function)
+    yield Hint("zero", "zero, which it is not: never set"), lambda o: np.zeros_like(o.expected)
     yield from _copies(suspect)
     yield from _other_ticks(suspect)
     yield from _changed_output(suspect)
@@ -146,15 +153,15 @@ def _other_ticks(suspect: Suspect) -> Iterator[Hypothesis]:
     loops = suspect.view.vocabulary.loops
     outcomes = suspect.found.outcomes
 
-    def at(key: Key | None) -> Array | None:
+    def at(o: Outcome, key: Key | None) -> Array | None:
         other = outcomes.get(key) if key is not None else None
-        return None if other is None else other.expected
+        return None if other is None or key is None or _is_made_from(suspect, key, o.key) else other.expected
 
     def moved(place: int, step: int, ticks: list[int], o: Outcome) -> Array | None:
-        return at(_moved(o.key, place, step, ticks))
+        return at(o, _moved(o.key, place, step, ticks))
 
     def stale(place: int, tick: int, o: Outcome) -> Array | None:
-        return at(same_but(o.key, place, tick)) if o.key[place] not in (tick, ABSENT) else None
+        return at(o, same_but(o.key, place, tick)) if o.key[place] not in (tick, ABSENT) else None
 
     for place in reversed(range(len(loops))):
         ticks = sorted({key[place] for key in outcomes if key[place] != ABSENT})
@@ -166,6 +173,13 @@ def _other_ticks(suspect: Suspect) -> Iterator[Hypothesis]:
         for tick in _nearby(ticks):
             text = f"the value of {loops[place]}={tick}: stale"
             yield Hint("stale", text), partial(stale, place, tick)
+
+
+def _is_made_from(suspect: Suspect, key: Key, source: Key) -> bool:
+    """Whether the output at `key` is made from that at `source`, so that the two being equal says nothing."""
+    n = suspect.found.row.get(key)
+    place = (suspect.equation.output, source)
+    return n is not None and any(sources[n] == place for sources in suspect.found.sources.values())
 
 
 def _nearby(ticks: list[int]) -> list[int]:
@@ -204,24 +218,70 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
     def changed(change: Change) -> Guess:
         return lambda o: change(o.expected)
 
-    yield Hint("zero", "zero, which it is not: never set"), changed(np.zeros_like)
     yield Hint("sign", "the sign is wrong"), changed(np.negative)
+    variable = suspect.view.variables.get(suspect.equation.output)
+    unit, size = (variable.unit, variable.size) if variable is not None else ("", 1)
     for factor, smell in suspect.domain.unit_factors:
         for power in (factor, 1 / factor):
             word = f"too large by a factor of {power:.6g}" if power > 1 else f"too small by a factor of {1 / power:.6g}"
             yield (
-                Hint("scale", f"{word}: {smell}", units(smell, power == factor)),
+                Hint("scale", f"{word}: {smell}", units(smell, power == factor, unit)),
                 changed(partial(np.multiply, power)),
             )
     for hint, change in rearranged():
         yield hint, changed(change)
     for step, word in ((1, "one-based where zero-based is meant"), (-1, "zero-based where one-based is meant")):
         text = f"one too {'many' if step > 0 else 'few'}: {word}"
-        yield Hint("index", text), changed(partial(one_based, step))
+        yield Hint("index", text), changed(partial(one_based, step, None))
+        for component in range(3 if size == 3 else 0):
+            yield Hint("index", f"component {'xyz'[component]} {text}"), changed(partial(one_based, step, component))
+    for component in range(3 if size == 3 else 0):
+        for factor, smell in suspect.domain.unit_factors:
+            for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
+                text = f"component {'xyz'[component]} times {word}: {smell}"
+                yield Hint("scale", text), changed(partial(scaled, component, power))
     for label, values in suspect.found.values.items():
         sources = suspect.found.sources.get(label, [])
         if values.shape[1:] == (3,) and all(p is not None and p[0] != suspect.equation.output for p in sources):
             yield Hint("length", f"not normalised: of the length of {label}"), partial(_unnormalised, suspect, label)
+    yield from _factors(suspect)
+
+
+FEW = 4
+"""A whole number up to this is a factor of much."""
+
+
+def _factors(suspect: Suspect) -> Iterator[Hypothesis]:
+    """A number of the log that is multiplied in, or left out: a normalisation, mostly."""
+    view, own = suspect.view, suspect.equation.output
+    later = downstream(inputs(view.vocabulary), [own])
+
+    def value(variable: str, o: Outcome) -> np.longdouble | None:
+        place = view.find(variable, o.key)
+        found = view.at(*place) if place is not None else None
+        if found is None or found[0] in (0, 1) or (variable not in fed and found[0] in range(FEW + 1)):
+            return None
+        number: np.longdouble = found[0]
+        return number
+
+    def times(variable: str, o: Outcome) -> Array | None:
+        factor = value(variable, o)
+        return None if factor is None else o.expected * factor
+
+    def over(variable: str, o: Outcome) -> Array | None:
+        factor = value(variable, o)
+        return None if factor is None else o.expected / factor
+
+    fed = {place[0] for sources in suspect.found.sources.values() for place in sources if place is not None}
+    for variable in view.variables.values():
+        shown = value(variable.id, suspect.broken[0]) if variable.size == 1 else None
+        if shown is None or variable.id == own or variable.id in later:
+            continue
+        name, number = variable.name, f"{float(shown):.6g}"
+        text = f"off by the factor {name} ({number}): not divided by it, or multiplied by it once too often"
+        yield Hint("scale", text), partial(times, variable.id)
+        text = f"off by the factor 1/{name} (1/{number}): not multiplied by it, or divided by it once too often"
+        yield Hint("scale", text), partial(over, variable.id)
 
 
 def _unnormalised(suspect: Suspect, label: str, outcome: Outcome) -> Array | None:
@@ -241,8 +301,13 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
         n = suspect.found.row.get(outcome.key)
         if n is None or changed is None or np.array_equal(changed, values[label][n], equal_nan=True):
             return None
-        one = {name: array[n : n + 1] for name, array in values.items()}
-        value: Array = forms[outcome.key].function({**one, label: changed[None]})[0]
+        if reads_itself:  # constants are read off the whole log, of which one place alone would say itself
+            whole = values[label].copy()
+            whole[n] = changed
+            value: Array = forms[outcome.key].function({**values, label: whole})[n]
+        else:
+            one = {name: array[n : n + 1] for name, array in values.items()}
+            value = forms[outcome.key].function({**one, label: changed[None]})[0]
         return value
 
     def row(outcome: Outcome, label: str) -> Array | None:
@@ -256,12 +321,31 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
 
         return guess
 
-    for label in suspect.found.values:
-        if label in ("loops", "one"):
+    labels = [label for label in values if label not in ("loops", "one")]
+    reads_itself = any(_is_made_from(suspect, o.key, o.key) for o in suspect.broken)
+
+    def in_single(o: Outcome) -> Array | None:
+        n = suspect.found.row.get(o.key)
+        if n is None:
+            return None
+        one = {name: single(v[n : n + 1]) if name in labels else v[n : n + 1] for name, v in values.items()}
+        value: Array = forms[o.key].function(one)[0]
+        return value
+
+    def fits_anyhow(label: str) -> bool:
+        """Whether the equation gives what the log has with any other value: it reads a constant off the log then."""
+        o = suspect.broken[0]
+        value = row(o, label) if reads_itself else None
+        return value is not None and _explains(o, result(o, label, value * OTHER))
+
+    for label in labels:
+        if fits_anyhow(label):
             continue
         for hint, change in changes(suspect.domain, label):
             yield hint, changing(label, change)
         yield from _stale_inputs(suspect, label, result)
+    if len(labels) > 1:
+        yield Hint("float32", "fits with all inputs in float32: stored in single precision"), in_single
 
 
 def _stale_inputs(
@@ -288,24 +372,3 @@ def _stale_inputs(
         for tick in _nearby(ticks):
             hint = Hint("stale", f"fits with {label} of {name}={tick}: stale")
             yield hint, partial(of_tick, place, tick)
-
-
-def _shape(places: list[Outcome]) -> Hint | None:
-    """What can be said without a hypothesis: right length or direction, or one factor throughout."""
-    if all(len(o.got) == 3 and not np.isnan(o.got).any() for o in places):
-        lengths = [(length(o.got), length(o.expected)) for o in places]
-        angles = [float(angle(o.got, o.expected)) for o in places]
-        if all(abs(g / e - 1) < EXPLAINS * o.residual for (g, e), o in zip(lengths, places, strict=True) if e):
-            degrees = max(angles) * 180 / np.pi
-            return Hint("turned", f"of the right length, but turned by {degrees:.4g}°")
-        if all(angle < max(1e-9, EXPLAINS * o.residual) for angle, o in zip(angles, places, strict=True)):
-            ratio = float(lengths[0][0] / lengths[0][1])
-            more = ratio - 1
-            return Hint("length", f"in the right direction, but {ratio:.12g} times too long (1{more:+.3g})")
-    ratios = np.concatenate([(o.got / o.expected)[(o.expected != 0) & ~np.isnan(o.got)] for o in places])
-    blunt = 4 * max(o.permitted for o in places)
-    if len(ratios) > 1 and np.ptp(ratios) <= max(EXPLAINS * np.max(np.abs(ratios - 1)), blunt):
-        ratio = float(ratios[0])
-        word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
-        return Hint("scale", f"{word if ratio > 0 else f'times {ratio:.9g}'} throughout")
-    return None

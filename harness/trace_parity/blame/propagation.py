@@ -8,7 +8,7 @@ Kahn's K) stay as they were.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,14 +29,21 @@ class Changed:
 
     values: dict[Place, Array] = field(default_factory=dict)
     unknown: set[Place] = field(default_factory=set)
+    meant: Mapping[Place, Array] = field(default_factory=dict)
+    """What the program had in hand where its print is wrong."""
 
     def __contains__(self, place: object) -> bool:
         return place in self.values or place in self.unknown
 
 
-def propagate(side: Side, put_in: Mapping[Place, Array], other: Side | None = None) -> Changed:
-    """What follows in the log of `side` from having `put_in` instead; `other` is asked for numbers of tables."""
-    changed = Changed(dict(put_in))
+def propagate(
+    side: Side, put_in: Mapping[Place, Array], other: Side | None = None, meant: Mapping[Place, Array] | None = None
+) -> Changed:
+    """What follows in the log of `side` from having `put_in` instead; `other` is asked for numbers of tables.
+
+    `meant`: what stands for values that are wrong in print only.
+    """
+    changed = Changed(dict(put_in), meant=meant or {})
     for equation in side.domain.equations:
         found = side.found[equation.id]
         names = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
@@ -102,12 +109,12 @@ def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[s
             place = sources[n]
             if place is None:
                 continue
+            new = changed.values.get(place, changed.meant.get(place))
             if place in changed.unknown:
                 lost[i] = True
-            elif place in changed.values:
+            elif new is not None:
                 if not copied:
                     values[label], copied = values[label].copy(), True
-                new = changed.values[place]
                 values[label][i, : len(new)] = new[: values[label].shape[1]]
     return values, lost
 
@@ -128,11 +135,13 @@ def _make_again(side: Side, equation: Equation, found: Evaluated, rows: list[int
     for group in by_form.values():
         values, lost = _inputs(found, group, changed)
         form = _function(side, equation, found, found.form[keys[group[0]]], group)
-        before = form.function({label: array[group] for label, array in found.values.items()})
+        before = form.function(_inputs(found, group, Changed(meant=changed.meant))[0])
         after = form.function(values)
         for i, n in enumerate(group):
-            outcome = found.outcomes[keys[n]]
             place = (equation.output, keys[n])
+            outcome = found.outcomes[keys[n]]
+            if place in changed.meant:
+                outcome = replace(outcome, got=changed.meant[place])
             new = response(outcome, np.broadcast_to(before[i], outcome.got.shape), after[i])
             if lost[i] or not np.isfinite(new[np.isfinite(outcome.got)]).all():
                 changed.unknown.add(place)
@@ -170,6 +179,10 @@ def _recur(side: Side, equation: Equation, found: Evaluated, labels: list[str], 
             continue
         source = found.sources[labels[0]][n]
         old = found.values[labels[0]][n, 0]
+        if source in changed.meant:
+            old = changed.meant[source][0]
+        if place in changed.meant:
+            outcome = replace(outcome, got=changed.meant[place])
         if fast.lost[i] or (source is not None and source in changed.unknown):
             changed.unknown.add(place)
             continue
@@ -202,6 +215,7 @@ def _affine(
     others = Changed(
         {p: v for p, v in changed.values.items() if p[0] != equation.output},
         {p for p in changed.unknown if p[0] != equation.output},
+        changed.meant,
     )
     function = next(iter(found.form.values())).function
     values, lost = _inputs(found, rows, others)
@@ -212,13 +226,16 @@ def _affine(
         size = np.abs(at[2]) + np.abs(at[0]) + np.abs(slope)
         return (at[0], slope) if (np.abs(at[2] - at[0] - 2 * slope) <= AFFINE * size).all() else None
 
-    before, after = parts({name: array[rows] for name, array in found.values.items()}), parts(values)
+    before, after = parts(_inputs(found, rows, Changed(meant=changed.meant))[0]), parts(values)
     return None if before is None or after is None else _Affine(before, after, lost)
 
 
 def _look_up(side: Side, other: Side | None, equation: Equation, keys: list[Key], changed: Changed) -> None:
     """A number of a table: what either log has where what it is looked up by is the same."""
     tables = [_table(s, equation) for s in (side, other) if s is not None]
+    for place, value in changed.meant.items():
+        if place[0] == equation.output and (index := side.view.find(equation.table, place[1])) is not None:
+            tables[0] = {**tables[0], _words(side, index): value}
     factor = _between(tables)
     for key in keys:
         place = (equation.output, key)
@@ -228,19 +245,22 @@ def _look_up(side: Side, other: Side | None, equation: Equation, keys: list[Key]
         if index in changed.unknown:
             changed.unknown.add(place)
             continue
-        new, own = changed.values[index], side.view.at(*index)
-        got = side.view.at(*place)
-        assert own is not None
-        assert got is not None
-        words = tuple(float(v) for v in new)
-        if np.array_equal(new, own):
-            changed.values[place] = got
+        words = tuple(float(v) for v in changed.values[index])
+        if words == _words(side, index):
+            got = side.view.at(*place)
+            assert got is not None
+            changed.values[place] = changed.meant.get(place, got)
         elif words in tables[0]:
             changed.values[place] = tables[0][words]
         elif len(tables) > 1 and words in tables[1]:
             changed.values[place] = tables[1][words] * factor
         else:
             changed.unknown.add(place)
+
+
+def _words(side: Side, place: Place) -> tuple[float, ...]:
+    value = side.view.at(*place)
+    return () if value is None else tuple(float(v) for v in value)
 
 
 def _table(side: Side, equation: Equation) -> dict[tuple[float, ...], Array]:

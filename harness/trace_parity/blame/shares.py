@@ -21,12 +21,15 @@ from trace_parity.blame.remedies import Place
 from trace_parity.blame.unsettled import Placed, Sides
 from trace_parity.pair.dependencies import Graph, downstream, inputs, upstream
 
+NEXT_TO = 1e-5
+"""Two remedies are the same when they are apart by less than this part of what they put right."""
+
 
 def final_of(pair: Sides) -> str:
-    """The variable in which a site ends: the domain's own, else the last one that both logs have."""
+    """The variable in which a site ends: the domain's own, else the last one that both logs have, and print right."""
     held = [v.id for v in pair.vocabulary.variables if all(s.view.keys(v.id) for s in pair.both)]
     named = [name for name in pair.domain.finals if name in held]
-    return named[0] if named else held[-1] if held else ""
+    return next((name for name in (*named, *reversed(held)) if name not in pair.printed), "")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Shares:
         self.final = final_of(pair)
         self.graph: Graph = inputs(pair.vocabulary)
         self.wrong: set[str] = set()
+        self.meant: dict[str, dict[Place, Array]] = {"C": {}, "PY": {}}
         self.keys = [key for key in pair.c.view.keys(self.final) if self._differs(key)]
 
     def _differs(self, key: tuple[int, ...]) -> bool:
@@ -55,6 +59,9 @@ class Shares:
     def of(self, placed: Sequence[Placed]) -> list[BlameFinding]:
         """The findings with their shares, in the order given."""
         self.wrong = {one.variable for one in placed if one.finding.is_cause}
+        for one in placed:
+            if one.finding.manner == "probe" and one.finding.side in self.meant:
+                self.meant[one.finding.side] |= {(one.variable, key): value for key, value in one.expected.items()}
         groups: dict[tuple[object, ...], list[Placed]] = {}
         for one in placed:
             groups.setdefault(self._group(one), []).append(one)
@@ -102,7 +109,8 @@ class Shares:
             other = self.pair.c if own is self.pair.py else self.pair.py
             alone = all(self._is_first(m) for m in part)
             put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
-            changed = propagate(own, put_in, other)
+            meant = {p: v for p, v in self.meant[own.name].items() if p not in put_in}
+            changed = propagate(own, put_in, other, meant)
             if put_in and self._reaches(ids, changed, own):
                 return self._moved(changed, own, other)
         return Effect()
@@ -114,13 +122,19 @@ class Shares:
     def _values(self, one: Placed, own: Side, other: Side, alone: bool) -> list[tuple[Place, Array]]:
         """What is put in: the other log's value; what the equation says of own inputs where these are wrong as well."""
         view, theirs = own.view, other.view
+        expected = one.expected
+        missed = max((_apart(view.at(one.variable, key), made) for key, made in expected.items()), default=0.0)
         found = []
         for key in view.keys(one.variable):
-            value, made = theirs.at(one.variable, key), one.expected.get(key)
-            if one.expected and not alone:
-                value = view.at(one.variable, key) if made is None else made
-            value = made if value is None else value
-            mine = view.at(one.variable, key)
+            mine, value, made = view.at(one.variable, key), theirs.at(one.variable, key), expected.get(key)
+            if expected and not alone:
+                value = mine
+            if made is not None and (
+                value is None or not alone or _apart(made, value) <= NEXT_TO * _apart(mine, value)
+            ):
+                value = made
+            elif expected and made is None and _apart(mine, value) <= NEXT_TO * missed:
+                continue  # right there, as far as the fault goes
             if value is not None and mine is not None and len(value) == len(mine):
                 found.append(((one.variable, key), value))
         return found
@@ -161,6 +175,14 @@ class Shares:
                 return None
             factors.append(float(max(c[0] / py[0], py[0] / c[0])))
         return max(factors, default=None)
+
+
+def _apart(a: Array | None, b: Array | None) -> float:
+    """The largest difference of a component; infinite where the two cannot be held against each other."""
+    if a is None or b is None or a.shape != b.shape:
+        return np.inf
+    with np.errstate(all="ignore"):
+        return float(np.max(np.abs(a - b)))
 
 
 def by_share(finding: BlameFinding) -> tuple[int, float]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour
+from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour, throughout
 from trace_parity.blame.culprits import Cleared
 from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
+from trace_parity.blame.remedies import Place
 from trace_parity.compare.judge import Judged
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 
 EXPLAINED = 8
 """Places of one variable whose inputs are looked at one by one; others that stand alike are taken as these."""
+NOT_SEEN = "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
+NOT_MADE = "no equation makes it: a setting of the run, or data"
 NAMED_INPUTS = 4
 """How many differing inputs, or missing lines, a finding lists."""
 
@@ -39,6 +42,8 @@ class Sides:
     c: Side
     py: Side
     cleared: dict[str, Cleared]
+    printed: frozenset[str] = frozenset()
+    """Variables that are wrong in print only: nothing comes from these."""
 
     @property
     def both(self) -> tuple[Side, Side]:
@@ -79,6 +84,9 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         values = {**finding.__dict__, "count": len(members)}
         values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
         values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
+        if finding.hint in ("", NOT_SEEN, NOT_MADE):
+            keys = list(dict.fromkeys(judged.row.id.key for judged, _ in members))
+            values["hint"] = throughout(first.row.variable, keys, *pair.both) or finding.hint
         order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
         yield Placed(order, BlameFinding(**values), first.row.variable.id)
 
@@ -110,10 +118,10 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
         kind, hint = "unexplained", told
     if kind == "unexplained" and not told:
         hint = neighbour(variable.id, key, *pair.both) or hint
-    if not hint:
-        hint = between_sides(values[0], values[1], pair.domain)
+    if hint in ("", NOT_SEEN):
+        hint = between_sides(values[0], values[1], pair.domain) or hint
     if not hint and not equations:
-        hint = "no equation makes it: a setting of the run, or data"
+        hint = NOT_MADE
     return BlameFinding(
         kind=kind,
         side="both",
@@ -150,67 +158,80 @@ def _inherited(
     if len(forms) == 2 and not forms[0] & forms[1] and not is_cleared:
         names = [" or ".join(sorted(f)) or "neither form" for f in forms]
         return "unexplained", f"C follows '{names[0]}', PY '{names[1]}': a setting differs"
-    inputs = _differing_inputs([equation], key, c, py) or _differing_inputs(equations, key, c, py)
+    inputs = _named([equation], key, pair) or _named(equations, key, pair)
     if not inputs:
-        return "unexplained", "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
+        return "unexplained", NOT_SEEN
     has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
     unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
     caveat = f"; {unasked} could not be evaluated" if unasked else ""
     return "inherited", f"from {', '.join(inputs)}{caveat}"
 
 
-def _differing_inputs(equations: list[Equation], key: Key, c: Side, py: Side) -> list[str]:
-    """Inputs that differ between the sides by more than their rounding, with how much (relative)."""
-    found: dict[str, str] = {}
+def differing_inputs(
+    equations: Iterable[Equation], key: Key, pair: Sides
+) -> Iterator[tuple[str, float, tuple[Place, Place] | None]]:
+    """Inputs that differ between the sides by more than their rounding: name, by how much relatively, and places."""
     for equation in equations:
         for wanted in equation.inputs:
-            differs = _difference(wanted, equation.output, key, c, py)
+            differs = _difference(wanted, equation.output, key, pair)
             if differs is not None:
-                found.setdefault(differs[0], f"{differs[0]} ({differs[1]:.2g})")
-    return list(found.values())[:NAMED_INPUTS]
+                yield differs
+        yield from _differing_sources(equation, key, pair)
 
 
-def _difference(wanted: Input, output: str, key: Key, c: Side, py: Side) -> tuple[str, float] | None:
-    """Name and relative difference of an input that differs; None where it does not, or stands in one log only."""
+def _named(equations: Iterable[Equation], key: Key, pair: Sides) -> list[str]:
+    found: dict[str, float] = {}
+    every = list(differing_inputs(equations, key, pair))
+    for name, by, _ in [d for d in every if d[2] is None or d[2][0][0] not in pair.printed] or every:
+        found[name] = max(found.get(name, 0.0), by) if not np.isnan(by) else by
+    return [f"{name} ({by:.2g})" for name, by in found.items()][:NAMED_INPUTS]
+
+
+Differs = tuple[str, float, tuple[Place, Place] | None]
+
+
+def _difference(wanted: Input, output: str, key: Key, pair: Sides) -> Differs | None:
+    """An input that differs; None where it does not, or stands in one log only."""
+    c, py = pair.both
     if wanted.computed is not None:
         made = [wanted.computed(s.view, key) for s in (c, py)]
         if isinstance(made[0], str) or isinstance(made[1], str) or made[0].value.shape != made[1].value.shape:
             return None
-        return _apart(wanted.label, made[0].value, made[1].value, made[0].spread + made[1].spread)
+        by = _apart(made[0].value, made[1].value, made[0].spread + made[1].spread)
+        return None if by is None else (wanted.label, by, None)
     where = [wanted.pick(s.view, key) if wanted.pick else key for s in (c, py)]
     places = [s.view.find(wanted.ref, k) if k is not None else None for s, k in zip((c, py), where, strict=True)]
     if None in places:
         places = [s.view.find(wanted.ref, (ABSENT,) * len(key)) for s in (c, py)]
-    if places[0] is None or places[1] is None or (output == places[0][0] and places[0][1] == key):
+    return _between(places[0], places[1], (output, key), pair)
+
+
+def _differing_sources(equation: Equation, key: Key, pair: Sides) -> Iterator[Differs]:
+    """The same of an equation over many rows at once, whose inputs its evaluation alone knows."""
+    c, py = (s.found[equation.id] for s in pair.both)
+    if equation.relation is None or key not in c.row or key not in py.row:
+        return
+    for label in c.sources.keys() & py.sources.keys():
+        a, b = c.sources[label][c.row[key]], py.sources[label][py.row[key]]
+        differs = _between(a, b, (equation.output, key), pair)
+        if differs is not None:
+            yield differs
+
+
+def _between(c: Place | None, py: Place | None, output: Place, pair: Sides) -> Differs | None:
+    if c is None or py is None or c == output:
         return None
-    a, b = c.view.at(*places[0]), py.view.at(*places[1])
+    a, b = pair.c.view.at(*c), pair.py.view.at(*py)
     if a is None or b is None or a.shape != b.shape:
         return None
-    spread = c.view.uncertainty(places[0][0], a) + py.view.uncertainty(places[1][0], b)
-    return _apart(places[0][0].rpartition(".")[2], a, b, spread)
+    by = _apart(a, b, pair.c.view.uncertainty(c[0], a) + pair.py.view.uncertainty(py[0], b))
+    return None if by is None else (c[0].rpartition(".")[2], by, (c, py))
 
 
-def _apart(name: str, a: Array, b: Array, spread: Array) -> tuple[str, float] | None:
+def _apart(a: Array, b: Array, spread: Array) -> float | None:
     if (np.isnan(a) != np.isnan(b)).any():
-        return name, float("nan")
+        return float("nan")
     if not (np.abs(a - b) > spread).any():
         return None
     size = float(np.sqrt(np.nansum(np.maximum(a * a, b * b)))) or 1.0
-    return name, float(np.nanmax(np.abs(a - b), initial=0)) / size
-
-
-def settings_of(pair: Sides) -> tuple[str, ...]:
-    """A line per setting of the domain that stands in both logs and differs, in order of evaluation."""
-    lines = []
-    for variable in pair.vocabulary.variables:
-        if variable.id not in pair.domain.defaults:
-            continue
-        for key in pair.c.view.keys(variable.id)[:1]:
-            c, py = (s.view.at(variable.id, key) for s in pair.both)
-            if c is None or py is None or c.shape != py.shape:
-                continue
-            if (np.abs(c - py) > variable.tolerance.rtol * np.maximum(np.abs(c), np.abs(py))).any():
-                told = default_of(variable.id, c, py, pair.domain)
-                words = [" ".join(f"{float(x):.6g}" for x in value) for value in (c, py)]
-                lines.append(f"{variable.name}: C {words[0]}, PY {words[1]}" + (f" ({told})" if told else ""))
-    return tuple(lines)
+    return float(np.nanmax(np.abs(a - b), initial=0)) / size

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trace_parity.blame.findings import Blame
-from trace_parity.blame.headline import cause_of, cause_sentence
+from trace_parity.blame.headline import cause_of, cause_sentence, printed_sentence
 from trace_parity.compare.coverage import Coverage, cut_off
 from trace_parity.compare.found import Found
 from trace_parity.compare.images import ImageMetrics
@@ -44,7 +44,10 @@ class Verdict:
 
     def with_cause(self, blame: Blame) -> Verdict:
         """What explains most of the final difference comes before what differs first, where these are not the same."""
-        cause = cause_of(blame)
+        cause, printed = cause_of(blame), printed_sentence(blame)
+        if self.code == Exit.DIVERGENCE and printed:
+            words = [*([cause_sentence(blame)] if cause is not None else []), printed, self.headline]
+            return self._now(self.code, self.name, "; ".join(words))
         if self.code == Exit.DIVERGENCE and blame.notes and cause is None:
             return self._now(self.code, self.name, f"{'; '.join(blame.notes)}; {self.headline}")
         names = (cause.variable, *cause.together) if cause is not None else ()

@@ -37,7 +37,7 @@ DEFAULTS = {
     "run.distance_meters": Default((0.1,), "-distance"),
     "run.N_cells": Default((1.0, 1.0, 1.0), "-N, -Na, -Nb and -Nc"),
     "source.lambda_meters": Default((1e-10,), "-lambda"),
-    "pixel.fluence_photons_per_m2": Default((1.2593201528622709e29,), "-fluence and -flux"),
+    "pixel.fluence_photons_per_m2": Default((1.2593201528622709e29,), "-fluence and -flux", is_entered=False),
 }
 """Model, sections 1 and 3."""
 

@@ -159,17 +159,23 @@ POLAR = Equation(
 )
 
 
+def _first_source(view: LogView, key: Key) -> str:
+    """Further sources may lie off the axis, in a log that is right."""
+    return "" if key[view.vocabulary.loops.index("source")] <= 0 else "source=0"
+
+
 EQUATIONS: tuple[Equation, ...] = (
     CAPTURE,
     of_unit_length("source.incident_vec", "6"),
-    simple(
+    Equation(
         "incident_is_beam",
-        "incident = beam, for a single source on the axis",
+        "incident of the first source = beam, for a source on the axis",
         "6",
         "source.incident_vec",
-        "run.beam_vec",
-        lambda x: x["beam_vec"],
+        (Input("run.beam_vec"),),
+        (Form("as it stands", lambda x: x["beam_vec"]),),
         conditional=True,
+        needs_also=_first_source,
     ),
     simple(
         "lambda_in_metres",

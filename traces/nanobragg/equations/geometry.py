@@ -44,13 +44,20 @@ def _columns(view: LogView) -> tuple[int, int, int, int, int]:
     return s, f, t, ss, sf
 
 
-def _in_pixels(view: LogView, x: Values, off: tuple[float, float, float] = (0.5, 0.5, 0.0)) -> tuple[Array, Array]:
-    """Where the sub-sample is from pix0 in units of a pixel, and (P - pix0) within the detector's plane."""
+Offset = tuple[float, float, float, float]
+CENTRE: Offset = (0.5, 0.5, 0.0, 0.0)
+
+
+def _in_pixels(view: LogView, x: Values, off: Offset = CENTRE) -> tuple[Array, Array]:
+    """Where the sub-sample is from pix0 in units of a pixel, and (P - pix0) within the detector's plane.
+
+    `off`: what is added on the fast and slow axis in sub-samples, then in pixels.
+    """
     s, f, _, ss, sf = _columns(view)
     n = subsamples(view)
     loops = x["loops"]
     fast = loops[:, [f]] + (loops[:, [sf]] + off[0]) / n + off[2]
-    slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[2]
+    slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[3]
     from_corner = x["pixel_pos_meters"] - x["pix0_vector_meters"]
     return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - _depth(view, x) * _inwards(x)
 
@@ -90,10 +97,10 @@ def pixel_size(view: LogView, x: Values) -> Array:
     return np.median(dot(d, g) / dot(g, g)) * np.ones_like(g[:, :1])
 
 
-def _flat(view: LogView, off: tuple[float, float, float] = (0.5, 0.5, 0.0)) -> Form:
+def _flat(view: LogView, off: Offset = CENTRE) -> Form:
     def position(x: Values) -> Array:
         g, d = _in_pixels(view, x, off)
-        size = pixel_size(view, x) if off == (0.5, 0.5, 0.0) and len(g) > 2 else dot(d, g) / dot(g, g)
+        size = pixel_size(view, x) if off == CENTRE and len(g) > 2 else dot(d, g) / dot(g, g)
         position: Array = x["pixel_pos_meters"] - d + size * g
         return position
 
@@ -109,19 +116,22 @@ def _position_forms(view: LogView) -> tuple[Form, ...]:
     return _flat(view), Form("curved detector", curved)
 
 
-def half_a_pixel(view: LogView) -> tuple[Form, ...]:
-    """Ways to miss the centre of a sub-sample."""
-    shifts = {
-        "half a sub-sample less on both axes": (0.0, 0.0, 0.0),
-        "half a sub-sample more on both axes": (1.0, 1.0, 0.0),
-        "half a sub-sample less on the fast axis": (0.0, 0.5, 0.0),
-        "half a sub-sample more on the fast axis": (1.0, 0.5, 0.0),
-        "half a sub-sample less on the slow axis": (0.5, 0.0, 0.0),
-        "half a sub-sample more on the slow axis": (0.5, 1.0, 0.0),
-        "a whole pixel more on both axes": (0.5, 0.5, 1.0),
-        "a whole pixel less on both axes": (0.5, 0.5, -1.0),
-    }
-    return tuple(Form(f"half a pixel: {name}", _flat(view, off).function) for name, off in shifts.items())
+def off_the_centre(view: LogView) -> tuple[Form, ...]:
+    """Ways to miss the centre of a sub-sample: the corner of it, its neighbour, the corner of the pixel."""
+    n = subsamples(view)
+    steps = {"half a pixel: half a sub-sample": (0.5, 0.0)}
+    if n > 1:
+        steps["one sub-sample"] = (1.0, 0.0)
+    if n > 2:
+        steps["half a pixel"] = (0.0, 0.5)
+    steps["a whole pixel"] = (0.0, 1.0)
+    forms = []
+    for name, (sub, whole) in steps.items():
+        for axes, fast, slow in (("both axes", 1, 1), ("the fast axis", 1, 0), ("the slow axis", 0, 1)):
+            for word, sign in (("less", -1), ("more", 1)):
+                off = (0.5 + sign * fast * sub, 0.5 + sign * slow * sub, sign * fast * whole, sign * slow * whole)
+                forms.append(Form(f"{name} {word} on {axes}", _flat(view, off).function))
+    return tuple(forms)
 
 
 _POSITION = (
@@ -136,7 +146,7 @@ PIXEL_POSITION = Equation(
     "subsample.pixel_pos_meters",
     _POSITION,
     _position_forms,
-    variants=half_a_pixel,
+    variants=off_the_centre,
     needs_loops=("spixel", "fpixel"),
     settled=_position_of_size,
 )

@@ -7,6 +7,8 @@ older logs print them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -53,7 +55,8 @@ def shown_flags(view: LogView) -> list[Factors]:
     if cached is None:
         names = {_named(f): f for f in possible}
         outcomes = evaluate(RUNNING, view).outcomes.values()
-        counts = {name: sum(name in o.forms for o in outcomes) for name in names}
+        obeyed = [{name.removesuffix(_WITH_WATER) for name in o.forms} for o in outcomes]
+        counts = {name: sum(name in each for each in obeyed) for name in names}
         most = max(counts.values(), default=0)
         cached = [names[max(counts, key=lambda n: counts[n])]] if most else possible
         view.memo["flags"] = cached
@@ -88,12 +91,32 @@ def _running_forms(view: LogView) -> tuple[Form, ...]:
 
         return Form(_named(factors), running)
 
-    return tuple(recurrence(factors) for factors in flags_of(view))
+    plain = [recurrence(factors) for factors in flags_of(view)]
+    return (*plain, *(Form(f"{form.name}{_WITH_WATER}", partial(_on_background, form)) for form in plain))
 
 
-def _perhaps_water(x: Values, got: Array) -> np.ndarray:
-    """At the first step of a pixel, a surplus may be the background of water around the crystal."""
-    return np.asarray((x["previous"] == 0) & (got > (x["F_cell"] * x["F_latt"]) ** 2))
+_WITH_WATER = ", on a background"
+
+
+def _background(form: Form, x: Values) -> np.longdouble:
+    """What every pixel's sum starts at, as the first steps show it; NaN for none."""
+    first = x["previous"] == 0
+    over = (x["sum"] - form.function(x))[first]
+    start = np.median(over) if len(over) else np.longdouble(0)
+    return start if start > 0 else np.longdouble(np.nan)
+
+
+def _on_background(form: Form, x: Values) -> Array:
+    """The sum of a crystal in water."""
+    return form.function(x) + np.where(x["previous"] == 0, _background(form, x), 0 * _background(form, x))
+
+
+def _with_this_background(view: LogView, name: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
+    plain = {form.name: form for form in _running_forms(view)}[name.removesuffix(_WITH_WATER)]
+    if name == plain.name:
+        return None
+    start = _background(plain, whole)
+    return lambda x: plain.function(x) + np.where(x["previous"] == 0, start, 0)
 
 
 RUNNING = Equation(
@@ -106,10 +129,11 @@ RUNNING = Equation(
         Input("F_latt"),
         Input("step.I_running", "previous", _previous_step, 0.0),
         *(Input(name, pick=_previous_step, default=1.0) for name in FLAGGED),
+        Input("step.I_running", "sum"),
     ),
     _running_forms,
     one_form=True,
-    conditional=_perhaps_water,
+    settled=_with_this_background,
 )
 
 

@@ -1,0 +1,84 @@
+"""What can be said of wrong numbers without a hypothesis: a factor, an offset, a turn, a value that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trace_parity.blame.changes import Hint, angle, length
+from trace_parity.blame.equation import Outcome
+
+EXPLAINS = 1e-6
+"""Part of the residual that a hypothesis may leave unexplained: some 200 hypotheses are tried, each hits this by chance
+once in a million."""
+CONTRAST = 1000
+"""A residual below this many times the rounding is too blunt to tell one hypothesis from another."""
+FLOAT32 = 2.0**-24
+FLOAT32_STEPS = 64
+"""A stage done in float32 is off by up to this many of its roundings; more is not rounding."""
+
+
+def never_updated(broken: Sequence[Outcome]) -> Hint | None:
+    """One value at all broken places, where the right ones are several."""
+    got, expected = ([getattr(o, name) for o in broken] for name in ("got", "expected"))
+    if len(got) < 2 or any(not np.array_equal(got[0], g) for g in got[1:]):
+        return None
+    moves = max(float(length(e - expected[0])) for e in expected)
+    allowed = max(float(length(np.nan_to_num(o.allowed))) for o in broken)
+    if not moves > CONTRAST * allowed:
+        return None
+    return Hint("constant", f"the same at all {len(got)} places, where the right one changes: never updated")
+
+
+def single_arithmetic(places: Sequence[Outcome], digits: int) -> Hint | None:
+    """Off by some roundings of float32, though the numbers themselves are not float32."""
+    worst = max(o.residual for o in places)
+    if FLOAT32 / 16 <= worst <= FLOAT32_STEPS * FLOAT32 and digits > 8:
+        return Hint("float32", f"off by {worst / FLOAT32:.2g} roundings of float32: float32 arithmetic before this")
+    return None
+
+
+def shape(places: Sequence[Outcome]) -> Hint | None:
+    """What can be said without a hypothesis: right length or direction, or one factor throughout."""
+    if all(len(o.got) == 3 and not np.isnan(o.got).any() for o in places):
+        lengths = [(length(o.got), length(o.expected)) for o in places]
+        angles = [float(angle(o.got, o.expected)) for o in places]
+        if all(abs(g / e - 1) < EXPLAINS * o.residual for (g, e), o in zip(lengths, places, strict=True) if e):
+            degrees = max(angles) * 180 / np.pi
+            return Hint("turned", f"of the right length, but turned by {degrees:.4g}°")
+        if all(angle < max(1e-9, EXPLAINS * o.residual) for angle, o in zip(angles, places, strict=True)):
+            ratio = float(lengths[0][0] / lengths[0][1])
+            word = "times too long" if ratio > 1 else "times as long"
+            return Hint("length", f"in the right direction, but {ratio:.12g} {word} (1{ratio - 1:+.3g})")
+    ratios = np.concatenate([(o.got / o.expected)[(o.expected != 0) & ~np.isnan(o.got)] for o in places])
+    blunt = 4 * max(o.permitted for o in places)
+    if len(ratios) == 1 and (whole := _whole(ratios[0], blunt)):
+        return Hint("scale", whole)
+    if len(ratios) > 1 and np.ptp(ratios) <= max(EXPLAINS * np.max(np.abs(ratios - 1)), blunt):
+        ratio = float(ratios[0])
+        word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
+        return Hint("scale", f"{word if ratio > 0 else f'times {ratio:.9g}'} throughout")
+    return _offset(places)
+
+
+LARGEST = 1e6
+"""A whole ratio above this is one by chance as easily."""
+
+
+def _whole(ratio: np.longdouble, blunt: float) -> str:
+    """A single ratio, where it or its inverse is a whole number: any other says no more than the residual."""
+    for number, word in ((ratio, "too large"), (1 / ratio if ratio else ratio, "too small")):
+        if 1.5 < number < LARGEST and abs(number / np.round(number) - 1) <= max(EXPLAINS, blunt):
+            return f"{word} by a factor of {int(np.round(number))}"
+    return ""
+
+
+def _offset(places: Sequence[Outcome]) -> Hint | None:
+    """The same added to all of several numbers."""
+    apart = np.concatenate([(o.got - o.expected)[~np.isnan(o.expected) & ~np.isnan(o.got)] for o in places])
+    blunt = 4 * max(float(np.max(np.nan_to_num(o.allowed), initial=0)) for o in places)
+    if len(apart) < 2 or not np.ptp(apart) <= max(EXPLAINS * np.max(np.abs(apart)), blunt):
+        return None
+    added = float(apart[0])
+    return Hint("offset", f"{abs(added):.6g} too {'large' if added > 0 else 'small'} throughout: something is added")
