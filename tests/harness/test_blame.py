@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from nanobragg.equations import STAGES
 from trace_parity.blame.attribution import Blame, blame_log, blame_pair
-from trace_parity.blame.equation import Domain, Equation, Form, Input, Values, evaluate
+from trace_parity.blame.equation import Domain, Equation, Form, Input, Values
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import Array, LogView, printed_digits
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import align

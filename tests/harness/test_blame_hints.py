@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trace_parity.blame.between import between_sides
 from trace_parity.blame.changes import Hint
-from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome, evaluate
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.hints import CONTRAST, Suspect, hint_for
 from trace_parity.blame.log_values import LogView
 from trace_parity.blame.of_pair import domain_of_pair

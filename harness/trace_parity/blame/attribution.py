@@ -13,12 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from trace_parity.blame.accused import Accused
 from trace_parity.blame.changes import Hint
-from trace_parity.blame.culprits import Accused, culprits, culprits_of_both
+from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import Blame, BlameFinding
-from trace_parity.blame.origins import origins
+from trace_parity.blame.origins import WITHIN, origins
 from trace_parity.blame.settings import settings_of
 from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.torch_rounding import with_rounding_hints
@@ -229,7 +230,10 @@ def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None
     ordered = sorted(placed, key=lambda p: p.order)
     findings = [p.finding for p in ordered]
     if shares is not None:
-        findings = sorted(shares.of(ordered), key=by_share)
+        shared = [
+            f for f in shares.of(ordered) if not f.hint.startswith(WITHIN) or not (f.share is None or f.is_harmless)
+        ]
+        findings = sorted(shared, key=by_share)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(
         tuple(findings),
@@ -238,7 +242,7 @@ def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None
         _never_asked(sides),
         {s.name: s.view.digits for s in sides},
         shares.final.rpartition(".")[2] if shares is not None else "",
-        ordered[0].finding.variable if ordered else "",
+        next((p.finding.variable for p in ordered if p.finding.variable in {f.variable for f in findings}), ""),
     )
 
 

@@ -6,7 +6,8 @@ import difflib
 
 import numpy as np
 
-from trace_parity.blame.equation import Domain, Equation, evaluate
+from trace_parity.blame.equation import Domain, Equation
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import LogView
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Vocabulary

@@ -14,10 +14,12 @@ from itertools import combinations
 
 import numpy as np
 
-from trace_parity.blame.equation import Equation, Fitted, Outcome, fit, outputs
+from trace_parity.blame.accused import Accused, Case, Cleared
+from trace_parity.blame.equation import Equation, Outcome
 from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluation import Fitted, fit, outputs
 from trace_parity.blame.remedies import Place, Remedy, Witness, World
-from trace_parity.blame.use import Manner, manner_of
+from trace_parity.blame.use import manner_of
 from trace_parity.pair.vocabulary import Key
 
 MOST_TRIED = 500
@@ -27,24 +29,6 @@ SLACK = 1e-3
 programs differ a little in what that value was made from."""
 
 
-@dataclass(frozen=True)
-class Accused:
-    """A variable that is wrong at the places of `outcomes`.
-
-    `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
-    `manner`: whether the value was only printed wrong.
-    """
-
-    variable: str
-    equation: Equation
-    outcomes: tuple[Outcome, ...]
-    is_output: bool
-    instead: tuple[str, ...] = ()
-    manner: Manner = ""
-
-
-Cleared = frozenset[tuple[str, Key]]
-"""Broken equations, by id and key, that hold once what else is wrong is put right."""
 Guilty = Mapping[str, Sequence[Outcome]]
 """Broken places by equation id."""
 
@@ -89,20 +73,8 @@ def _has_no_witness(accused: Accused, other: _Search) -> bool:
         return False
     theirs = other.side.found[accused.equation.id]
     held = tuple(o for o in theirs.outcomes.values() if o.ok and o.key in theirs.row)
-    fitted = other.fitted(_Case(accused.equation, held), other.world) if held else None
+    fitted = other.fitted(Case(accused.equation, held), other.world) if held else None
     return fitted is not None and not fitted.fine.any(axis=0).any()
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One equation with the places at which it is broken."""
-
-    equation: Equation
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def output(self) -> str:
-        return self.equation.output
 
 
 class _Search:
@@ -110,7 +82,7 @@ class _Search:
         self.side, self.other = side, other
         self.witness = Witness(side, other)
         self.slack = 0.0
-        self.cases = cases = [_Case(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
+        self.cases = cases = [Case(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
         self.world: World = {}
         self.cleared: Cleared = frozenset()
         self.own: dict[str, dict[Place, Remedy]] = {}
@@ -128,15 +100,14 @@ class _Search:
 
     # What could be wrong.
 
-    def _inputs(self, case: _Case) -> set[str]:
+    def _inputs(self, case: Case) -> set[str]:
         """The inputs of a broken equation that may be wrong; what they should be goes to `fed`."""
         found: set[str] = set()
         evaluated = self.side.found[case.equation.id]
         rows = [(o.key, evaluated.row[o.key]) for o in case.outcomes if o.key in evaluated.row]
-        for sources in evaluated.sources.values():
-            for key, n in rows:
-                place = sources[n]
-                if place is None or place[0] == case.output:
+        for key, n in rows:
+            for place in evaluated.feeding(n):
+                if place[0] == case.output:
                     continue
                 if place in self.own.get(place[0], {}):
                     found.add(place[0])
@@ -175,7 +146,7 @@ class _Search:
                     world[(case.output, outcome.key)] = Remedy(fitted.expected[form][n], fitted.allowed[form][n])
         return world
 
-    def fitted(self, case: _Case, world: World) -> Fitted | None:
+    def fitted(self, case: Case, world: World) -> Fitted | None:
         """A broken equation in that world at its broken places; None where nothing of it is another there."""
         found = self.side.found[case.equation.id]
         keys = list(found.row)
@@ -192,6 +163,13 @@ class _Search:
                 for n, remedy in at:
                     values[label][n, : len(remedy.value)] = remedy.value
                     spreads[label][n, : len(remedy.value)] = np.nan_to_num(remedy.spread, nan=0.0)
+        replaced = {place: remedy.value for place, remedy in world.items()}
+        for label in found.parts:
+            made = [(n, value) for n in range(len(keys)) if (value := found.made_again(label, n, replaced)) is not None]
+            if made:
+                changed, values[label] = True, values[label].copy()
+                for n, value in made:
+                    values[label][n, : len(value)] = value
         if not changed or found.equation is None:
             return None
         view = self.side.view
@@ -201,7 +179,7 @@ class _Search:
             fitted.forms, [e[rows] for e in fitted.expected], [a[rows] for a in fitted.allowed], fitted.fine[:, rows]
         )
 
-    def _holds(self, case: _Case, world: World, *, is_known: bool) -> np.ndarray:
+    def _holds(self, case: Case, world: World, *, is_known: bool) -> np.ndarray:
         """Where a broken equation holds in that world, or with the other log's values in place of what is wrong.
 
         One that holds for some settings only accuses no one where an input is known to be wrong.
@@ -220,7 +198,7 @@ class _Search:
                 holds |= np.array([sources[found.row[o.key]] in world for o in case.outcomes])
         return holds
 
-    def _nearly(self, case: _Case, fitted: Fitted) -> np.ndarray:
+    def _nearly(self, case: Case, fitted: Fitted) -> np.ndarray:
         """Where what is left of a miss is no more than the two logs are apart there anyway."""
         near = np.zeros(len(case.outcomes), dtype=bool)
         for expected, allowed in zip(fitted.expected, fitted.allowed, strict=True):
@@ -232,7 +210,7 @@ class _Search:
                     near[n] |= bool((left <= allowed[n] + 2 * known).all())
         return near
 
-    def _explained(self, case: _Case, chosen: set[str], world: World, *, is_known: bool) -> bool:
+    def _explained(self, case: Case, chosen: set[str], world: World, *, is_known: bool) -> bool:
         return case.output in chosen or bool(self._holds(case, world, is_known=is_known).all())
 
     # The search.
@@ -319,7 +297,7 @@ class _Search:
             if equation.backward or equation.id in guilty or equation.output.rpartition(".")[2] in names:
                 continue  # the same quantity once more is no use of it
             held = tuple(o for o in found.outcomes.values() if o.ok and o.key in found.row)
-            fitted = self.fitted(_Case(equation, held), wrong) if held else None
+            fitted = self.fitted(Case(equation, held), wrong) if held else None
             if fitted is not None and not fitted.fine.any(axis=0).all():
                 return True
         return False
@@ -346,7 +324,8 @@ class _Search:
     def _found(
         self, chosen: set[str], world: dict[Place, Remedy], instead: Mapping[str, tuple[str, ...]]
     ) -> list[Accused]:
-        found, cleared = [], set()
+        found: list[Accused] = []
+        cleared: set[tuple[str, Key]] = set()
         for case in self.cases:
             also = instead.get(case.output, ())
             broken = case.outcomes if also else self._still_broken(case, world)
@@ -360,9 +339,9 @@ class _Search:
         for variable in chosen - self.own.keys():
             places = self.fed[variable]
             case = next(c for c, i in zip(self.cases, self.inputs, strict=True) if variable in i)
-            outcomes = [self._as_outcome(place, remedy) for place, remedy in places.items()]
+            wrong = [self._as_outcome(place, remedy) for place, remedy in places.items()]
             manner = manner_of({variable}, world, self.side, self._refit)
-            found.append(Accused(variable, case.equation, tuple(outcomes), False, instead.get(variable, ()), manner))
+            found.append(Accused(variable, case.equation, tuple(wrong), False, instead.get(variable, ()), manner))
         return found
 
     def _only_as_inputs(self, variable: str, found: list[Accused]) -> list[Outcome]:
@@ -375,11 +354,11 @@ class _Search:
     def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> list[bool] | None:
         """Where an equation holds in that world, or with the other log's values in it; None where it is not touched."""
         theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
-        both = [self.fitted(_Case(equation, outcomes), w) for w in (world, theirs)]
+        both = [self.fitted(Case(equation, outcomes), w) for w in (world, theirs)]
         fine = [fitted.fine.any(axis=0) for fitted in both if fitted is not None]
         return [bool(np.any(at)) for at in zip(*fine, strict=True)] if fine else None
 
-    def _still_broken(self, case: _Case, world: World) -> list[Outcome]:
+    def _still_broken(self, case: Case, world: World) -> list[Outcome]:
         """Without the places at which the equation holds once its inputs are put right; one place cannot clear another
         that is itself cleared."""
         holds = self._holds(case, world, is_known=True)
@@ -388,8 +367,8 @@ class _Search:
         found = self.side.found[case.equation.id]
         kept: dict[Key, Outcome] = {}
         for outcome, cleared in zip(case.outcomes, holds, strict=True):
-            sources = [s[found.row[outcome.key]] for s in found.sources.values()]
-            wrong = [p for p in sources if p is not None and p in world and p != (case.output, outcome.key)]
+            feeding = found.feeding(found.row[outcome.key])
+            wrong = [p for p in feeding if p in world and p != (case.output, outcome.key)]
             if not cleared or not any(p[0] != case.output or p[1] in kept for p in wrong):
                 kept[outcome.key] = outcome
         return list(kept.values())

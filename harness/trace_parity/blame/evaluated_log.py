@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.checks import check_names
-from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, evaluate
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.hints import Suspect, hint_for
 from trace_parity.blame.log_values import LogView
 from trace_parity.pair.vocabulary import Vocabulary

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from trace_parity.blame.equation import Computed, Domain, Equation, Form, Input, propagate, same_but
+from trace_parity.blame.equation import Computed, Domain, Equation, Form, Input, Place, same_but
+from trace_parity.blame.evaluation import propagate
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.expression import Expression, Term
@@ -234,14 +235,17 @@ class _Sums:
         keys: list[Key] = []
         rows: dict[str, list[Array]] = {t.label: [] for t in terms}
         inputs = {t.label: _input(t, self._at_all(widest, named), vocabulary) for t in terms}
+        self.places: list[dict[str, Place | None]] = []
         for key in view.keys(widest.id):
             group = self._around(key)
-            found = {label: self._value(wanted, key) for label, wanted in inputs.items()}
+            places = {label: self._place(wanted, key) for label, wanted in inputs.items()}
+            found = {label: self._value(wanted, places[label]) for label, wanted in inputs.items()}
             if any(value is None for value in found.values()):
                 self.lacking[group] = next(label for label, value in found.items() if value is None)
                 continue
             self.groups.setdefault(group, []).append(len(keys))
             keys.append(key)
+            self.places.append(places)
             for label, value in found.items():
                 rows[label].append(np.asarray(value))
         self.keys = keys
@@ -250,6 +254,7 @@ class _Sums:
             spreads = {label: view.uncertainty(inputs[label].ref, values[label]) for label in values}
             values["loops"] = np.array(keys, dtype=np.longdouble)
             form = Form("inner", lambda x: np.asarray(_value(inner, inner.tree, x, vocabulary.loops), np.longdouble))
+            self.form, self.inputs = form, values
             self.values = form.function(values)
             self.spread = np.broadcast_to(propagate(form, values, spreads, self.values), self.values.shape)
 
@@ -263,9 +268,11 @@ class _Sums:
         loops = tuple(loop for loop in self.view.vocabulary.loops if loop in inside)
         return dataclasses.replace(widest, name="", scope=dataclasses.replace(widest.scope, name="", loops=loops))
 
-    def _value(self, wanted: Input, key: Key) -> Array | None:
+    def _place(self, wanted: Input, key: Key) -> Place | None:
         where = wanted.pick(self.view, key) if wanted.pick is not None else key
-        place = self.view.find(wanted.ref, where) if where is not None else None
+        return self.view.find(wanted.ref, where) if where is not None else None
+
+    def _value(self, wanted: Input, place: Place | None) -> Array | None:
         value = self.view.at(*place) if place is not None and not self.view.holes(*place) else None
         return np.array([wanted.default], np.longdouble) if value is None and wanted.default is not None else value
 
@@ -288,7 +295,20 @@ class _Sums:
                 return f"{self.term.label} ({len(met)} of {size or 'all'} {loop})"
         values = self.values[rows]
         rounding = len(rows) * _UNIT * np.sum(np.abs(values), axis=0)
-        return Computed(np.sum(values, axis=0), np.sum(self.spread[rows], axis=0) + rounding)
+        parts = dict.fromkeys(place for n in rows for place in self.places[n].values() if place is not None)
+        spread = np.sum(self.spread[rows], axis=0) + rounding
+        return Computed(np.sum(values, axis=0), spread, tuple(parts), partial(self._again, rows))
+
+    def _again(self, rows: list[int], changed: Mapping[Place, Array]) -> Array:
+        """The sum with some values replaced."""
+        values = {label: array[rows] for label, array in self.inputs.items()}
+        for label in values.keys() - {"loops"}:
+            for i, n in enumerate(rows):
+                place = self.places[n][label]
+                if place is not None and place in changed:
+                    values[label][i] = changed[place]
+        total: Array = np.sum(self.form.function(values), axis=0)
+        return total
 
     def _size(self, loop: str, key: Key) -> int | None:
         size = self.view.vocabulary.loop_sizes.get(loop)

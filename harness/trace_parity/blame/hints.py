@@ -245,6 +245,13 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
         if values.shape[1:] == (3,) and all(p is not None and p[0] != suspect.equation.output for p in sources):
             yield Hint("length", f"not normalised: of the length of {label}"), partial(_unnormalised, suspect, label)
     yield from _factors(suspect)
+    if size == 1:
+        for word, power in (("its square", 2.0), ("its square root", 0.5), ("its inverse", -1.0), ("its cube", 3.0)):
+            yield Hint("power", f"{word}, not itself"), changed(partial(_power, power))
+
+
+def _power(exponent: float, value: Array) -> Array | None:
+    return None if value[0] <= 0 or value[0] == 1 else value**exponent
 
 
 FEW = 4

@@ -6,17 +6,19 @@ which differs. Asked only where nothing else is the cause.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
 from trace_parity.blame.between import between_sides
-from trace_parity.blame.equation import asked
+from trace_parity.blame.equation import Equation, asked
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.remedies import Place
 from trace_parity.blame.unsettled import Placed, Sides, differing_inputs
 from trace_parity.pair.dependencies import inputs, upstream
+from trace_parity.pair.vocabulary import Key
 
+WITHIN = "within its own tolerance"
 MOST_PLACES = 2000
 """Places that are gone through; the first of a variable say as much as all."""
 
@@ -35,11 +37,26 @@ def origins(placed: Iterable[Placed], differing: Collection[Place], pair: Sides)
         variable, key = place = waiting.pop()
         equations = [e for e in asked(pair.domain) if e.output == variable]
         feeding = [d[2][0] for d in differing_inputs(equations, key, pair) if d[2] is not None]
+        feeding += _differing_parts(equations, key, pair)
         if not feeding and variable not in known and place not in differing:
             found.setdefault(variable, []).append(place)
         waiting += [one for one in dict.fromkeys(feeding) if one not in seen]
         seen |= set(feeding)
     return [_placed(places, pair) for places in found.values()]
+
+
+def _differing_parts(equations: Iterable[Equation], key: Key, pair: Sides) -> Iterator[Place]:
+    """The values of sums that differ by more than their rounding."""
+    for equation in equations:
+        found = pair.c.found[equation.id]
+        for parts in found.parts.values() if key in found.row else ():
+            for place in parts[found.row[key]]:
+                a, b = (s.view.at(*place) for s in pair.both)
+                if a is None or b is None or a.shape != b.shape:
+                    continue
+                spread = sum(s.view.uncertainty(place[0], v) for s, v in zip(pair.both, (a, b), strict=True))
+                if (np.abs(a - b) > spread).any():
+                    yield place
 
 
 def _placed(places: list[Place], pair: Sides) -> Placed:
@@ -63,7 +80,7 @@ def _placed(places: list[Place], pair: Sides) -> Placed:
         place=vocabulary.describe(key),
         residual=float(np.max(np.abs(c - py))) / size,
         allowed=variable.tolerance.rtol,
-        hint="; ".join(["within its own tolerance", *([hint] if hint else [])]),
+        hint="; ".join([WITHIN, *([hint] if hint else [])]),
         missing=(),
     )
     return Placed(vocabulary.order(variable, key, 0), finding, variable.id)

@@ -7,6 +7,7 @@ Kahn's K) stay as they were.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,8 @@ from trace_parity.blame.equation import Equation, Evaluated, Form, Outcome, Valu
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place
-from trace_parity.pair.vocabulary import Key
+from trace_parity.pair.dependencies import upstream
+from trace_parity.pair.vocabulary import ABSENT, Key
 
 PARALLEL = 1e-6
 """How far from parallel, relatively, two vectors may be for one to be taken as a multiple of the other."""
@@ -44,28 +46,72 @@ def propagate(
     `meant`: what stands for values that are wrong in print only.
     """
     changed = Changed(dict(put_in), meant=meant or {})
-    for equation in side.domain.equations:
-        found = side.found[equation.id]
-        names = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
-        if equation.backward or not found.row or not found.outcomes or not _feeding(side, equation) & names:
-            continue
-        keys = list(found.row)
-        if equation.table:
-            _look_up(side, other, equation, keys, changed)
-        elif labels := _own_labels(side, equation):
-            _recur(side, equation, found, labels, changed)
-        else:
-            rows = [n for n, key in enumerate(keys) if _is_due(equation, found, n, key, changed)]
-            _make_again(side, equation, found, rows, changed)
+    place = _stepped(side)
+    ticks: list[int | None] = [None]
+    if place is not None:  # what is made in a step feeds the next: all equations, step by step
+        seen = {key[place] for e in side.domain.equations for key in side.found[e.id].row}
+        ticks = [*sorted(seen - {ABSENT}), None]
+    for tick in ticks:
+        for equation in side.domain.equations:
+            _one(side, other, equation, changed, (place, tick))
     return changed
+
+
+def _one(
+    side: Side, other: Side | None, equation: Equation, changed: Changed, step: tuple[int | None, int | None]
+) -> None:
+    """What one equation makes again, of one tick of a loop or (None) of all."""
+    found = side.found[equation.id]
+    names = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
+    if equation.backward or not found.row or not found.outcomes or not _feeding(side, equation) & names:
+        return
+    place, tick = step
+    keys = list(found.row)
+    here = [n for n, key in enumerate(keys) if place is None or tick is None or key[place] == tick]
+    if equation.table:
+        _look_up(side, other, equation, [keys[n] for n in here], changed)
+    elif place is None and (labels := _own_labels(side, equation)):
+        _recur(side, equation, found, labels, changed)
+    else:
+        rows = [n for n in here if _is_due(equation, found, n, keys[n], changed)]
+        _make_again(side, equation, found, rows, changed)
+
+
+def _stepped(side: Side) -> int | None:
+    """The loop along which variables feed each other from one tick to the next; None where each feeds itself at most.
+
+    An integrator is such a one: velocities make positions, these forces, and these the velocities of the next step.
+    """
+    if "stepped" not in side.view.memo:
+        side.view.memo["stepped"] = _loop_of_cycle(side)
+    place: int | None = side.view.memo["stepped"]
+    return place
+
+
+def _loop_of_cycle(side: Side) -> int | None:
+    equations = [e for e in side.domain.equations if not e.backward and side.found[e.id].row]
+    fed: dict[str, set[str]] = {}
+    for equation in equations:
+        fed.setdefault(equation.output, set()).update(_feeding(side, equation) - {equation.output})
+    graph = {output: tuple(feeding) for output, feeding in fed.items()}
+    for equation in equations:
+        if equation.output not in upstream(graph, fed[equation.output]):
+            continue
+        found = side.found[equation.id]
+        for key, n in found.row.items():
+            for _, source in found.feeding(n):
+                back = [p for p, i in enumerate(source) if ABSENT < i < key[p]]
+                if back and all(source[p] == key[p] for p in range(back[0])):
+                    return back[0]
+    return None
 
 
 def _feeding(side: Side, equation: Equation) -> set[str]:
     """The variables that feed an equation in this log."""
     name = f"feeds {equation.id}"
     if name not in side.view.memo:
-        sources = side.found[equation.id].sources.values()
-        side.view.memo[name] = {p[0] for places in sources for p in places if p is not None}
+        found = side.found[equation.id]
+        side.view.memo[name] = {place[0] for n in range(len(found.row)) for place in found.feeding(n)}
     feeding: set[str] = side.view.memo[name]
     return feeding
 
@@ -95,8 +141,7 @@ def _is_due(equation: Equation, found: Evaluated, n: int, key: Key, changed: Cha
 
 
 def _is_fed(equation: Equation, found: Evaluated, n: int, key: Key, changed: Changed) -> bool:
-    places = (sources[n] for sources in found.sources.values())
-    return any(p is not None and p in changed and p != (equation.output, key) for p in places)
+    return any(place in changed and place != (equation.output, key) for place in found.feeding(n))
 
 
 def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[str, Array], list[bool]]:
@@ -116,6 +161,15 @@ def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[s
                 if not copied:
                     values[label], copied = values[label].copy(), True
                 values[label][i, : len(new)] = new[: values[label].shape[1]]
+    for label in found.parts:
+        copied = False
+        for i, n in enumerate(rows):
+            lost[i] |= any(place in changed.unknown for place in found.parts[label][n])
+            made = found.made_again(label, n, ChainMap(changed.values, dict(changed.meant)))
+            if made is not None:
+                if not copied:
+                    values[label], copied = values[label].copy(), True
+                values[label][i, : len(made)] = made
     return values, lost
 
 
@@ -179,7 +233,7 @@ def _recur(side: Side, equation: Equation, found: Evaluated, labels: list[str], 
             continue
         source = found.sources[labels[0]][n]
         old = found.values[labels[0]][n, 0]
-        if source in changed.meant:
+        if source is not None and source in changed.meant:
             old = changed.meant[source][0]
         if place in changed.meant:
             outcome = replace(outcome, got=changed.meant[place])

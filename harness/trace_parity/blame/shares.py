@@ -97,8 +97,8 @@ class Shares:
             return Effect()
         if not self.keys:
             return Effect()
-        if finding.manner == "probe":
-            return Effect(0.0)
+        if finding.manner == "probe" or finding.kind == "self-inconsistent":
+            return Effect(0.0)  # nothing is computed from the print; what both do alike makes no difference
         ids = {m.variable for m in part}
         if self.final in ids and finding.kind == "unexplained":
             return Effect()
@@ -145,8 +145,10 @@ class Shares:
         touched = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
         between = downstream(self.graph, ids) & ({self.final} | upstream(self.graph, [self.final]))
         held = {v for v in between if view.keys(v) and upstream(self.graph, [v]) & touched}
+        made = {key for e in own.domain.equations if e.output == self.final for key in own.found[e.id].row}
         final = {(self.final, key) for key in self.keys}
-        return held <= touched and final <= changed.values.keys()
+        left = {place for place in final - changed.values.keys() if place in changed.unknown or place[1] not in made}
+        return held <= touched and not left and bool(final & changed.values.keys())
 
     def _moved(self, changed: Changed, own: Side, other: Side) -> Effect:
         moved = whole = np.longdouble(0)
@@ -155,7 +157,7 @@ class Shares:
             a, b = own.view.at(self.final, key), other.view.at(self.final, key)
             assert a is not None
             assert b is not None
-            new = changed.values[(self.final, key)]
+            new = changed.values.get((self.final, key), a)
             if (a > 0).all() and (b > 0).all() and (new > 0).all():
                 ratios.append(float(a[0] / new[0] if own is self.pair.py else new[0] / a[0]))
                 a, b, new = np.log(a), np.log(b), np.log(new)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trace_parity.blame.accused import Cleared
 from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour, throughout
-from trace_parity.blame.culprits import Cleared
 from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import BlameFinding

@@ -31,7 +31,7 @@ def manner_of(variables: Collection[str], world: World, side: Side, refit: Refit
         uses = tuple(
             outcome
             for key, outcome in found.outcomes.items()
-            if key in found.row and any(sources[found.row[key]] in wrong for sources in found.sources.values())
+            if key in found.row and any(place in wrong for place in found.feeding(found.row[key]))
         )
         if not uses:
             continue

@@ -80,8 +80,11 @@ def _computes(files: list[tuple[str, list[str]]], variable: str, printed: Source
     if place is None:
         return printed
     path, index = place
-    text = next(lines for name, lines in files if name == path)[index]
-    return SourceLine(path, index + 1, text.strip()[:LONGEST])
+    lines = next(lines for name, lines in files if name == path)
+    text = lines[index].strip()
+    if text.endswith(("=", "= (", "(")) and index + 1 < len(lines):
+        text = f"{text} {lines[index + 1].strip()}"
+    return SourceLine(path, index + 1, text[:LONGEST])
 
 
 def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:
@@ -113,7 +116,7 @@ def _search(
                     candidates.setdefault((scope, name), []).append((score, path, index + 1, text.strip()[:LONGEST]))
                     prints[path] += 1
     for (scope, name), rated in candidates.items():
-        _, path, number, text = max(rated, key=lambda c: (c[0], prints[c[1]]))
+        _, path, number, text = max(rated, key=lambda c: (c[0], prints[c[1]], c[2] if c[0] < 6 else -c[2]))
         yield f"{scope}.{name}", SourceLine(path, number, text)
 
 
@@ -128,9 +131,10 @@ def _score(lines: list[str], index: int, scope: str, name: str, scopes: frozense
     if re.match(r"\s*(#|//|/?\*|\"\"\")", text) or re.search(r"\b(if|elif|assert)\b.*[=!]=", text):
         return 0
     nearby = lines[index : index + 1 + NEARBY]
-    if any(_is_of(line, other) for other in scopes - {scope} for line in nearby[:1]):
+    before = re.sub(r"\b\w+\([^()]*\)", "", text.partition(name)[0] if mentioned else text)
+    if any(_is_of(before, other) for other in scopes - {scope}):
         return 0
-    here = 6 if _is_of(text, scope) else 0
+    here = 6 if _is_of(before, scope) else 0
     if not here:
         said = next((s for line in nearby for s in sorted(scopes) if f'"{s}"' in line), None)
         if said not in (None, scope):
@@ -138,7 +142,11 @@ def _score(lines: list[str], index: int, scope: str, name: str, scopes: frozense
         here = 3 if said else 0
     called = re.search(rf"[A-Z]\w*\([^)]*\b{re.escape(name)}\s*,", text) is not None
     quoted = f'"{name}"' in text or not mentioned
-    return here + 2 * (called or quoted) + mentioned if called or quoted else 0
+    spelled = re.search(rf"TRACE_\w+[^\"]*: {re.escape(name)} [%{{]", text) is not None
+    handed = re.search(rf"\w\([^)]*\b{re.escape(name)}=(?!=)", text) is not None
+    if not (called or quoted or spelled or handed):
+        return 0
+    return here + 2 * (called or quoted or spelled) + mentioned
 
 
 def _is_of(text: str, scope: str) -> bool:

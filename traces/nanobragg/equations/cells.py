@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from trace_parity.blame.equation import Equation, Evaluated, Form, Input, Values, evaluate
+from trace_parity.blame.equation import Equation, Evaluated, Form, Input, Values
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import Array, LogView
 
 from .vector_math import sincg

@@ -7,12 +7,12 @@ older logs print them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import combinations
 
 import numpy as np
-from trace_parity.blame.equation import Equation, Form, Input, Pick, Values, evaluate
+from trace_parity.blame.equation import Equation, Form, Input, Pick, Values
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.vocabulary import Key
 
@@ -55,7 +55,7 @@ def shown_flags(view: LogView) -> list[Factors]:
     if cached is None:
         names = {_named(f): f for f in possible}
         outcomes = evaluate(RUNNING, view).outcomes.values()
-        obeyed = [{name.removesuffix(_WITH_WATER) for name in o.forms} for o in outcomes]
+        obeyed = [{name.partition(_WITH_WATER)[0] for name in o.forms} for o in outcomes]
         counts = {name: sum(name in each for each in obeyed) for name in names}
         most = max(counts.values(), default=0)
         cached = [names[max(counts, key=lambda n: counts[n])]] if most else possible
@@ -91,32 +91,38 @@ def _running_forms(view: LogView) -> tuple[Form, ...]:
 
         return Form(_named(factors), running)
 
+    start = _background(view)
+    wet = f"{_WITH_WATER} of {float(start):.6g}"
     plain = [recurrence(factors) for factors in flags_of(view)]
-    return (*plain, *(Form(f"{form.name}{_WITH_WATER}", partial(_on_background, form)) for form in plain))
+    return (*plain, *(Form(f"{f.name}{wet}", partial(_on_background, f, start)) for f in plain if start > 0))
 
 
 _WITH_WATER = ", on a background"
+SURPLUS = 1e-9
+"""What a sum must be larger by than its first step, relatively, for something to stand behind it."""
 
 
-def _background(form: Form, x: Values) -> np.longdouble:
-    """What every pixel's sum starts at, as the first steps show it; NaN for none."""
-    first = x["previous"] == 0
-    over = (x["sum"] - form.function(x))[first]
-    start = np.median(over) if len(over) else np.longdouble(0)
-    return start if start > 0 else np.longdouble(np.nan)
+def _background(view: LogView) -> np.longdouble:
+    """What the sum of every pixel starts at, as the first steps show it: water around the crystal; 0 for none."""
+    if "background" not in view.memo:
+        starts = []
+        for key, before in _steps_before(view).items():
+            places = [view.find(name, key) for name in ("F_cell", "F_latt")] if before is None else []
+            values = [view.at(*place) for place in places if place is not None]
+            total = view.at("step.I_running", key)
+            if len(values) == 2 and values[0] is not None and values[1] is not None and total is not None:
+                starts.append(total[0] - (values[0][0] * values[1][0]) ** 2)
+        start = np.median(starts) if starts else np.longdouble(0)
+        sums = [total[0] for key in _steps_before(view) if (total := view.at("step.I_running", key)) is not None]
+        view.memo["background"] = start if start > SURPLUS * max(sums, default=0) else np.longdouble(0)
+    found: np.longdouble = view.memo["background"]
+    return found
 
 
-def _on_background(form: Form, x: Values) -> Array:
+def _on_background(form: Form, start: np.longdouble, x: Values) -> Array:
     """The sum of a crystal in water."""
-    return form.function(x) + np.where(x["previous"] == 0, _background(form, x), 0 * _background(form, x))
-
-
-def _with_this_background(view: LogView, name: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
-    plain = {form.name: form for form in _running_forms(view)}[name.removesuffix(_WITH_WATER)]
-    if name == plain.name:
-        return None
-    start = _background(plain, whole)
-    return lambda x: plain.function(x) + np.where(x["previous"] == 0, start, 0)
+    wet: Array = form.function(x) + np.where(x["previous"] == 0, start, 0)
+    return wet
 
 
 RUNNING = Equation(
@@ -129,11 +135,9 @@ RUNNING = Equation(
         Input("F_latt"),
         Input("step.I_running", "previous", _previous_step, 0.0),
         *(Input(name, pick=_previous_step, default=1.0) for name in FLAGGED),
-        Input("step.I_running", "sum"),
     ),
     _running_forms,
     one_form=True,
-    settled=_with_this_background,
 )
 
 

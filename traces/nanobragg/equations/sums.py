@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from trace_parity.blame.equation import Equation, Evaluated, Form, Values, judge_rows, outputs
+from trace_parity.blame.equation import Equation, Evaluated, Form, Values
+from trace_parity.blame.evaluation import judge_rows, outputs
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.vocabulary import Key
 

@@ -1,0 +1,42 @@
+"""What the search for wrong values is about: broken equations, and the variables that are accused of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trace_parity.blame.equation import Equation, Outcome
+from trace_parity.blame.use import Manner
+from trace_parity.pair.vocabulary import Key
+
+
+@dataclass(frozen=True)
+class Accused:
+    """A variable that is wrong at the places of `outcomes`.
+
+    `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
+    `manner`: whether the value was only printed wrong.
+    """
+
+    variable: str
+    equation: Equation
+    outcomes: tuple[Outcome, ...]
+    is_output: bool
+    instead: tuple[str, ...] = ()
+    manner: Manner = ""
+
+
+Cleared = frozenset[tuple[str, Key]]
+"""Broken equations, by id and key, that hold once what else is wrong is put right."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One equation with the places at which it is broken."""
+
+    equation: Equation
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def output(self) -> str:
+        """The id of the variable that the equation makes."""
+        return self.equation.output
