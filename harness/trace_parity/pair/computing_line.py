@@ -145,7 +145,7 @@ def _above(lines: list[str], index: int, parts: list[str]) -> _Above:
             continue
         declared = len(parts) == 1 and re.match(TYPED, text) is not None
         if found := re.match(rf"{left}{whole}\b[\w\s,]*{ASSIGNS}\s*(.*)", text) or (
-            re.match(rf"[^(]*,\s*\*?{whole}{ASSIGNS}\s*(.*)", text) if declared else None
+            re.match(rf".*,\s*\*?{whole}{ASSIGNS}\s*(.*)", text) if declared else None
         ):
             is_constant = re.match(CONSTANT, found[found.re.groups]) is not None
             return _Above(filled) if is_constant and filled is not None else _Above(n, is_constant)

@@ -112,7 +112,7 @@ def _search(
     for path, lines in files:
         for index, text in enumerate(lines):
             for scope, name in wanted if '"' in text or "(" in text else ():
-                if (name in text or 'f"' in text) and (score := _score(lines, index, scope, name, scopes)):
+                if (name in text or "{" in text) and (score := _score(lines, index, scope, name, scopes)):
                     candidates.setdefault((scope, name), []).append((score, path, index + 1, text.strip()[:LONGEST]))
                     prints[path] += 1
     for (scope, name), rated in candidates.items():
@@ -156,7 +156,7 @@ def _is_of(text: str, scope: str) -> bool:
 
 def _spelled_in_parts(text: str, name: str) -> bool:
     """Whether the line has a format string that can spell the name, as f"rot_{axis}_angstroms" does."""
-    for literal in re.findall(r'f"([^"]*\{[^"]*)"', text):
+    for literal in re.findall(r'"([^"]*\{[^"]*)"', text):
         parts = [re.escape(part) for part in re.split(r"\{[^}]*\}", literal)]
         if sum(map(len, parts)) > 4 and re.fullmatch(r"\w+".join(parts), name):
             return True
