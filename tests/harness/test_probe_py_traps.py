@@ -208,7 +208,7 @@ def test_listed(traced: tuple[dict[str, dict[str, str]], PyReport]) -> None:
     ("text", "expr", "message"),
     [
         ("import torch\ndef f():\n    a = torch.ones(2)\nf()\n", "a[5]", "a: its expression fails: IndexError"),
-        ("def f():\n    a = 'text'\nf()\n", "a", "a: text is not a number"),
+        ("def f():\n    a = 'text'\nf()\n", "a", "a: str is not a number"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, expr: str, message: str) -> None:

@@ -50,7 +50,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Probed:
-    """What a run with probes left besides its log: a record as JSON, and the probes that were placed."""
+    """What a run with probes left in addition to its log: a record as JSON, and the probes that were placed."""
 
     record: str
     placed: tuple[Placed, ...]
