@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trace_parity.blame.equation import Equation, Evaluated, Form, propagate
+from trace_parity.blame.equation import Equation, Evaluated, Form
 from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluation import propagate
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.traced import Operations, traced
 from trace_parity.pair.vocabulary import Key
