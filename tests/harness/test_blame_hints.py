@@ -186,7 +186,9 @@ def test_an_infinite_residual_is_left_alone(vocabulary: Vocabulary) -> None:
 def test_a_number_far_too_large_is_not_of_the_wrong_sign(vocabulary: Vocabulary) -> None:
     """Its own rounding is as large as what should stand there."""
     equation = next(e for e in domain().equations if e.id == "thomson")
-    assert hint("TRACE_C: r_e_sqr 2.8179403200000001e-15\n", equation) is None
+    found = hint("TRACE_C: r_e_sqr 2.8179403200000001e-15\n", equation)
+    assert found is not None
+    assert found.text == "its square root, not itself"
     assert vocabulary.named("r_e_sqr")
 
 
