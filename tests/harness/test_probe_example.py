@@ -88,7 +88,7 @@ def test_the_port_without_its_trace_lines(silent: Path, args: list[str], least: 
     drop_superseded(log)
     assert sorted(log.read_text().splitlines()) == expected
     assert len(expected) > least
-    assert not report.unplaced
+    assert all("comprehension" in u.reason for u in report.unplaced)  # in what prints, and left in place
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_the_simulator_read_by_probes(tmp_path: Path) -> None:
     own = sorted((tmp_path / "own.log").read_text().splitlines())
     assert sorted((tmp_path / "PY.log").read_text().splitlines()) == own
     assert len(own) > 400
-    assert not report.unplaced
+    assert all("comprehension" in u.reason for u in report.unplaced)  # in what prints, and left in place
