@@ -28,6 +28,8 @@ FINAL = "pixel.I_pixel_final"
 LINE = next(iter(DATA["lines"]))
 SETTINGS_LINE = "plain"
 SIDES = ("PY", "C")
+SAME_FINAL = 1e-12
+"""Final values that are apart by less, relatively, are apart by rounding, of which no fault has a share."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,11 @@ def rerun_share(fault: Fault, finding: BlameFinding, work: Path, folder: Path) -
     names = ",".join(f"{finding.scope}.{name}" for name in (finding.variable, *finding.together))
     trace("PY", folder, work / "inputs", log, f"{next(iter(DATA['lines'].values()))} -inject {names} -inject_from {c}")
     sound, faulty, cured = finals(c, "C"), finals(folder / "PY.log", "PY"), finals(log, "PY")
-    values = [(sound[key], faulty[key], cured[key]) for key in sound if sound[key] != faulty[key]]
+    values = [
+        (value, faulty[key], cured[key])
+        for key, value in sound.items()
+        if not math.isclose(value, faulty[key], rel_tol=SAME_FINAL)
+    ]
     if not values:
         return None
     if all(v > 0 for row in values for v in row):

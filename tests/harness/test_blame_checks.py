@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from trace_parity.blame.attribution import blame_log
 from trace_parity.blame.checks import check_equation, check_names
 from trace_parity.blame.equation import Domain, Equation, Form, Input
 from trace_parity.errors import HarnessError
-from trace_parity.pair.find import shipped
+from trace_parity.pair.find import find_pair, shipped
+from trace_parity.run.check_pair import report
 
 from tests.golden import ROOT
 from tests.harness.test_blame_faults import Program, read
@@ -72,3 +75,50 @@ def test_blame_asks_no_equation_of_unknown_names() -> None:
     bare = Domain("small", (replace(RADIUS, output="R_distance_meters"),))
     with pytest.raises(HarnessError, match="R_distance_meters"):
         blame_log(read(Program("C").text(), "C"), shipped().vocabulary, bare)
+
+
+@pytest.mark.parametrize(
+    ("forms", "says"),
+    [
+        (
+            (Form("as written", lambda x: x["pixel_pos"]),),
+            "its form 'as written' reads 'pixel_pos', which is none of its inputs; expected one of pixel_pos_meters",
+        ),
+        ((Form("as written", lambda x: x["pixel_pos_meters"][0]),), r"fails: ValueError: it gives the shape \(3,\)"),
+        (
+            (Form("as written", lambda x: x["pixel_pos_meters"] @ np.ones(7)),),
+            "its form 'as written' fails: ValueError",
+        ),
+        (Form("as written", lambda x: x["pixel_pos_meters"]), r"forms: Form; expected a tuple of Form.*with a comma"),
+    ],
+)
+def test_a_form_that_does_not_work_is_an_error_of_the_equation(forms: object, says: str) -> None:
+    equation = replace(RADIUS, forms=forms)  # type: ignore[arg-type]
+    with pytest.raises(HarnessError, match=says) as error:
+        blame_log(read(Program("C").text(), "C"), shipped().vocabulary, Domain("small", (equation,)))
+    assert int(error.value.code) == 2
+    assert "equation 'radius'" in str(error.value)
+
+
+def test_pair_check_finds_a_wrong_name_in_the_equations(tmp_path: Path) -> None:
+    """In a copy of an example, before any program has run."""
+    module = (
+        "from trace_parity.blame.equation import Domain, Equation, Form, Input\n"
+        'E = Equation("kick", "v = v_half", "1", "OUTPUT", (Input("v_half"),), (Form("as", lambda x: x["v_half"]),))\n'
+        'DOMAIN = Domain("lj", EQUATIONS)\n'
+    )
+    for name, output, equations, says in (
+        ("right", "kick.v", "(E,)", ""),
+        ("name", "v", "(E,)", "equation 'kick': no variable 'v' for its output.*near it are kick.v"),
+        ("comma", "kick.v", "(E)", "the domain 'lj': equations: Equation; expected a tuple of Equation"),
+    ):
+        folder = tmp_path / name
+        shutil.copytree(ROOT / "examples" / "pairs" / "lennard_jones", folder)
+        table = folder / "pair.toml"
+        table.write_text('equations = "equations.py:DOMAIN"\n' + table.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "equations.py").write_text(module.replace("OUTPUT", output).replace("EQUATIONS", equations))
+        if not says:
+            assert "equations   13 for 12 variables" in "\n".join(report(find_pair(str(folder))))
+            continue
+        with pytest.raises(HarnessError, match=says):
+            report(find_pair(str(folder)))

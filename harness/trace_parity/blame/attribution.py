@@ -62,8 +62,9 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     culprits_found = culprits_of_both(c, py, *by_side)
     for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
         for accused in all_accused:
-            made = _accusation("introduced", name, accused, side)
-            if made.finding.quirk and not _other_is_right(accused, py if side is c else c):
+            other = py if side is c else c
+            made = _accusation("introduced", name, accused, side, other)
+            if made.finding.quirk and not _other_is_right(accused, other):
                 made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))
             placed.append(made)
             settled |= {(accused.variable, o.key) for o in accused.outcomes}
@@ -150,7 +151,26 @@ def _alike(a: Outcome, b: Outcome) -> bool:
     return abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
-def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
+VAGUE = ("length", "turned")
+"""Hints that say a shape only: what is known of a unit vector is its length, and the other log knows more."""
+CLEAR = ("scale", "sign", "axes", "transposed", "index")
+"""Hints that say a mistake, from the other log's value too."""
+
+
+def _from_the_other(accused: Accused, side: Side, other: Side) -> Hint | None:
+    """What a wrong vector looks like from the value that the other log has where it obeys the equation."""
+    theirs = other.found[accused.equation.id].outcomes
+    beside = []
+    for outcome in accused.outcomes:
+        value, obeys = other.view.at(accused.variable, outcome.key), theirs.get(outcome.key)
+        if value is None or obeys is None or not obeys.ok or value.shape != outcome.got.shape or len(value) < 2:
+            return None
+        beside.append(replace(outcome, expected=value))
+    hint = side.hint_of_value(replace(accused.equation, output=accused.variable, inputs=(), variants=()), beside)
+    return hint if hint is not None and hint.kind in CLEAR else None
+
+
+def _accusation(kind: str, name: str, accused: Accused, side: Side, other: Side | None = None) -> Placed:
     vocabulary, equation = side.view.vocabulary, accused.equation
     variable = side.view.variables[accused.variable]
     first = min(accused.outcomes, key=lambda o: vocabulary.order(variable, o.key, 0))
@@ -159,6 +179,8 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side) -> Placed:
         hint = side.hint(equation, accused.outcomes)
     else:
         hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
+    if other is not None and accused.is_output and (hint is None or hint.kind in VAGUE):
+        hint = _from_the_other(accused, side, other) or hint
     text = hint.text if hint else ""
     if accused.manner == "probe":
         text = (hint.if_printed if hint else "") or ": ".join(["printed wrong, used right", *([text] if text else [])])

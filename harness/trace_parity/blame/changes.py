@@ -19,7 +19,7 @@ Change = Callable[[Array], Array | None]
 @dataclass(frozen=True)
 class Hint:
     """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, constant, offset, index, float32,
-    turned, length, power, zero, variant or input. `if_printed`: the words for a value that is only printed so."""
+    turned, length, unnormalised, power, zero, variant or input. `if_printed`: the words for what is only printed so."""
 
     kind: str
     text: str

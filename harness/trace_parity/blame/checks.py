@@ -6,7 +6,7 @@ import difflib
 
 import numpy as np
 
-from trace_parity.blame.equation import Domain, Equation
+from trace_parity.blame.equation import Domain, Equation, Form, Input
 from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import LogView
 from trace_parity.errors import Exit, HarnessError
@@ -16,6 +16,7 @@ from trace_parity.trace.table import TraceTable
 
 def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
     """Outputs are ids of variables (`scope.name`), inputs ids or names; HarnessError (exit 2) for any other."""
+    check_tuples(domain)
     ids = {v.id for v in vocabulary.variables}
     names = {v.name for v in vocabulary.variables}
     for equation in domain.equations:
@@ -27,6 +28,28 @@ def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
                 raise _unknown(where, "input", wanted.ref, ids | names, "the name of a variable, or its id")
         if equation.table and equation.table not in ids | names:
             raise _unknown(where, "table", equation.table, ids | names, "the name of a variable, or its id")
+
+
+def check_tuples(domain: Domain) -> None:
+    """HarnessError (exit 2) for equations, inputs, forms or variants that are one in place of a tuple of one."""
+    _check_sequence(f"the domain {domain.title!r}", "equations", domain.equations, Equation)
+    for equation in domain.equations:
+        where = f"equation {equation.id!r}"
+        _check_sequence(where, "inputs", equation.inputs, Input)
+        for what, forms in (("forms", equation.forms), ("variants", equation.variants)):
+            if not callable(forms):
+                _check_sequence(where, what, forms, Form)
+
+
+def _check_sequence(where: str, what: str, found: object, kind: type) -> None:
+    if not isinstance(found, (tuple, list)) or not all(isinstance(one, kind) for one in found):
+        shown = type(found).__name__ if not isinstance(found, (tuple, list)) else ", ".join(map(_kind, found))
+        expected, hint = f"a tuple of {kind.__name__}", f"({kind.__name__}(…),) with a comma is a tuple of one"
+        raise HarnessError(Exit.USAGE, f"{what}: {shown or 'nothing'}", where=where, expected=expected, hint=hint)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def _unknown(where: str, what: str, name: str, known: set[str], expected: str) -> HarnessError:

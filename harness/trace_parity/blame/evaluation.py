@@ -9,6 +9,7 @@ import numpy as np
 
 from trace_parity.blame.equation import Computed, Equation, Evaluated, Form, Input, Outcome, Place, Values
 from trace_parity.blame.log_values import ROUNDINGS, Array, LogView
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Key
 
 
@@ -143,7 +144,7 @@ def fit(
     expected, allowed = [], []
     with np.errstate(all="ignore"):
         for form in forms:
-            value = np.broadcast_to(form.function(values), got.shape)
+            value = result_of(equation, form, values, got.shape)
             expected.append(np.where(absent, np.nan, value))
             allowed.append(own + propagate(form, values, spreads, value))
     fine = np.array([_agree(got, e, a, absent) for e, a in zip(expected, allowed, strict=True)])
@@ -153,6 +154,24 @@ def fit(
         kept[best] = fine[best]
         fine = kept
     return Fitted(forms, expected, allowed, fine)
+
+
+def result_of(equation: Equation, form: Form, values: Values, shape: tuple[int, ...]) -> Array:
+    """What a form gives; HarnessError (exit 2) where it asks for what is no input, raises, or gives another shape."""
+    where = f"equation {equation.id!r}"
+    try:
+        value = form.function(values)
+        if np.ndim(value) == 1:
+            raise ValueError(f"it gives the shape {np.shape(value)}")
+        return np.broadcast_to(value, shape)
+    except KeyError as error:
+        what = f"its form {form.name!r} reads {error}, which is none of its inputs"
+        raise HarnessError(Exit.USAGE, what, where=where, expected=f"one of {', '.join(values)}") from error
+    except Exception as error:  # whatever a user's function raises
+        shapes = ", ".join(f"{label} {array.shape}" for label, array in values.items())
+        what = f"its form {form.name!r} fails: {type(error).__name__}: {error}"
+        expected = f"an array of shape {shape} (places, components) from {shapes}"
+        raise HarnessError(Exit.USAGE, what, where=where, expected=expected) from error
 
 
 def propagate(form: Form, values: Values, spreads: Mapping[str, Array], value: Array) -> Array:

@@ -24,7 +24,8 @@ from trace_parity.blame.changes import (
     single,
     units,
 )
-from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Outcome, same_but
+from trace_parity.blame.evaluation import result_of
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.shape import CONTRAST, EXPLAINS, FLOAT32, FLOAT32_STEPS, never_updated, shape, single_arithmetic
 from trace_parity.pair.dependencies import downstream, inputs
@@ -132,7 +133,7 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     variants = suspect.equation.variants
     forms = variants(suspect.view) if callable(variants) else variants
     for form in forms:
-        yield Hint("variant", form.name), partial(_row, suspect, form.function)
+        yield Hint("variant", form.name), partial(_row, suspect, form)
     yield Hint("zero", "zero, which it is not: never set"), lambda o: np.zeros_like(o.expected)
     yield from _copies(suspect)
     yield from _other_ticks(suspect)
@@ -140,11 +141,12 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     yield from _changed_inputs(suspect)
 
 
-def _row(suspect: Suspect, function: Callable[..., Array], outcome: Outcome) -> Array | None:
+def _row(suspect: Suspect, form: Form, outcome: Outcome) -> Array | None:
     n = suspect.found.row.get(outcome.key)
     if n is None:
         return None
-    value: Array = function(suspect.found.values)[n]
+    shape = (len(suspect.found.row), len(outcome.got))
+    value: Array = result_of(suspect.equation, form, suspect.found.values, shape)[n]
     return value
 
 
@@ -243,7 +245,10 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
     for label, values in suspect.found.values.items():
         sources = suspect.found.sources.get(label, [])
         if values.shape[1:] == (3,) and all(p is not None and p[0] != suspect.equation.output for p in sources):
-            yield Hint("length", f"not normalised: of the length of {label}"), partial(_unnormalised, suspect, label)
+            yield (
+                Hint("unnormalised", f"not normalised: of the length of {label}"),
+                partial(_unnormalised, suspect, label),
+            )
     yield from _factors(suspect)
     if size == 1:
         for word, power in (("its square", 2.0), ("its square root", 0.5), ("its inverse", -1.0), ("its cube", 3.0)):

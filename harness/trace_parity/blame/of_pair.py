@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from trace_parity.blame.checks import check_tuples
 from trace_parity.blame.equation import Domain
 from trace_parity.blame.from_vocabulary import domain_of
 from trace_parity.errors import Exit, HarnessError
@@ -42,4 +43,5 @@ def _imported(pair: Pair) -> Domain:
         raise HarnessError(
             Exit.USAGE, f"equations: {place!r} is {type(found).__name__}", where=pair.where, expected="a Domain"
         )
+    check_tuples(found)
     return found

@@ -17,7 +17,7 @@ from trace_parity.blame.evaluated_log import Side
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.propagation import Changed, propagate
-from trace_parity.blame.remedies import Place
+from trace_parity.blame.remedies import SAME, Place
 from trace_parity.blame.unsettled import Placed, Sides
 from trace_parity.pair.dependencies import Graph, downstream, inputs, upstream
 
@@ -53,8 +53,13 @@ class Shares:
         self.keys = [key for key in pair.c.view.keys(self.final) if self._differs(key)]
 
     def _differs(self, key: tuple[int, ...]) -> bool:
+        """Whether the final values are apart by more than rounding: of that, no fault has a share."""
         c, py = (s.view.at(self.final, key) for s in self.pair.both)
-        return c is not None and py is not None and c.shape == py.shape and bool((c != py).any())
+        if c is None or py is None or c.shape != py.shape:
+            return False
+        rounding = sum(s.view.uncertainty(self.final, v[None])[0] for s, v in zip(self.pair.both, (c, py), strict=True))
+        with np.errstate(invalid="ignore"):
+            return not bool(((np.abs(c - py) <= SAME * rounding) | (c == py)).all())
 
     def of(self, placed: Sequence[Placed]) -> list[BlameFinding]:
         """The findings with their shares, in the order given."""

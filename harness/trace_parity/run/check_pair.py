@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trace_parity.blame.checks import check_names
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import PROBES
@@ -43,6 +44,7 @@ def _equations(pair: Pair) -> str:
     domain = domain_of_pair(pair)
     if domain is None:
         return 'equations   none: `blame` needs `equals` in the vocabulary, or equations = "equations.py:DOMAIN"'
+    check_names(domain, pair.vocabulary)
     made = {e.output for e in domain.equations}
     free = [v.name for v in pair.vocabulary.variables if v.id not in made and v.name not in made]
     without = f"; taken as given: {', '.join(free[:8])}{' …' if len(free) > 8 else ''}" if free else ""
