@@ -218,7 +218,7 @@ def test_what_the_harness_adds_does_not_change_the_command_line(tmp_path: Path) 
         (["run", "supervisor", "--hkl", "none.hkl"], 5, "none.hkl: no such file"),
         (["run", "supervisor", "--format", "xlsx"], 2, "no output form"),
         (["run", "--pixel", "1", "1", "--", "-N", "5", "-nonsense"], 3, "-nonsense"),
-        (["run", "--pixel", "9999", "1", "--no-images", "supervisor"], 3, "9999"),
+        (["run", "--pixel", "9999", "1", "--no-images", "supervisor"], 2, "9999"),
         (["run", "--device", "nosuch", "--no-images", "supervisor"], 3, "nosuch"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_job_of_slurm_is_one_worker_for_one_case(tmp_path: Path) -> None:
     assert "#SBATCH --cpus-per-task=4" in job
     assert "#SBATCH -p compute" in job
     assert "--nthreads 1" in job
-    assert job.index("module load gcc") < job.index("dask")
+    assert job.index("module load gcc") < job.index("dask_worker")
     assert program_options(find_pair(str(ROOT / "traces" / "nanobragg")), 1, str(path)) == {"threads": "4"}
 
 

@@ -113,7 +113,8 @@ def test_every_output_form(trace_diff: Cli, logs: tuple[Path, Path], tmp_path: P
     words = [word for form in forms for word in ("--format", f"{form}:{form}.out")]
     done = trace_diff("compare", *logs, *words, "--format", "github")
     assert done.returncode == 1
-    assert done.stdout.startswith("::error title=trace divergence%3A compare::")
+    assert done.stdout.startswith("::error title=trace divergence%3A compare,file=nanobragg_torch/")
+    assert "::F_cell of PY is printed wrong" in done.stdout
     assert all("F_cell" in (tmp_path / f"{form}.out").read_text() for form in forms)
     metrics = json.loads((tmp_path / "metrics.out").read_text())
     assert metrics["first_divergence"] == "F_cell"
@@ -130,7 +131,7 @@ def test_every_output_form(trace_diff: Cli, logs: tuple[Path, Path], tmp_path: P
     ("words", "says"),
     [
         (["--format", "yaml", "c.log", "py.log"], "no output form 'yaml'"),
-        (["c.log"], "Missing argument 'PY.log'"),
+        (["c.log"], "missing argument 'PY.log'"),
         (["c.log", "py.log", "--rtol", "-1"], "--rtol"),
         (["c.log", "py.log", "--case", "supervisr"], "no case 'supervisr'"),
         (["c.log", "py.log", "--nonsense"], "--nonsense"),

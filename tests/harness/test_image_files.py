@@ -52,7 +52,7 @@ def test_the_page_of_two_logs_shows_their_images(trace_diff: Cli, inputs: Path) 
     assert result["images"]["max_abs_at"] == [3, 4]
     assert result["images"]["pixels_beyond"] == 1
     page = (inputs / "page.html").read_text()
-    assert len(re.findall(r'<image href="data:image/png;base64,[A-Za-z0-9+/=]{60,}"', page)) >= 3
+    assert len(re.findall(r'<image class="log" href="data:image/png;base64,[A-Za-z0-9+/=]{60,}"', page)) >= 3
     assert 'aria-label="C, 8 rows of 12 pixels"' in page
     assert "largest difference (slow 3, fast 4)" in page
     assert 'href="result.json"' not in page  # nothing lies beside it
@@ -81,7 +81,7 @@ def test_picked_pixels_of_every_kind_say_why(trace_diff: Cli, tmp_path: Path) ->
     (tmp_path / "my.toml").write_text(CASE)
     kinds = "worst:2,brightest:1,edge:2,weak:2,random:3@7"
     # In float32, so that the images differ: two that agree to the bit have no worst pixel.
-    done = trace_diff("run", "my.toml", "--no-preflight", "--dtype", "float32", "--pixels", kinds)
+    done = trace_diff("run", "my.toml", "--no-preflight", "--dtype", "float32", "--pixels", kinds, "-v")
     assert done.returncode == 1, done.stdout + done.stderr
     bundle = tmp_path / done.stderr.rpartition("bundle: ")[2].strip()
     case = json.loads((bundle / "result.json").read_text())["case"]

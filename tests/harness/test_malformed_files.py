@@ -32,7 +32,7 @@ CASES = {
     HEAD + "closinng = true\n": "5: closinng: unknown key; expected one of",
     HEAD + "files = 3\n": "5: files: found 3; expected a table",
     HEAD + "[files.x]\ncommand = 3\n": "6: files.x.command: found 3; expected a command",
-    HEAD + "[files.x]\n": "5: files.x: found {}; expected either text or command",
+    HEAD + "[files.x]\n": "5: files.x: found {}; expected either text, command or path",
     HEAD + '[files.x]\ntext = "a"\ncommand = "b"\n': "5: files.x: found {'text': 'a', 'command': 'b'}",
     HEAD + "[coverage]\nvariables = 3\n": "6: coverage.variables: found 3; expected a list of strings",
     HEAD + "[coverage]\nticks = 3\n": "6: coverage.ticks: found 3; expected a table",

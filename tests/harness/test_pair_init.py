@@ -81,7 +81,8 @@ def test_two_scripts_are_a_pair(trace_diff: Cli, tmp_path: Path) -> None:
     (tmp_path / "pair.toml").write_text(text)
     done = trace_diff("run", "--", "-any", "1")
     assert done.returncode == 1, done.stderr
-    assert "first at alpha (k=0); 3 of 6 numbers differ" in done.stdout
+    assert "place: k=0\n" in done.stdout
+    assert "first at alpha; 3 of 6 numbers differ" in done.stdout
     bundle = done.stderr.strip().splitlines()[-1].removeprefix("bundle: ")
     assert trace_diff("judge", bundle, "--rtol", "alpha:0.5").returncode == 0
 

@@ -54,7 +54,10 @@ def test_progress_is_streamed_and_other_output_kept(tmp_path: Path) -> None:
     ("code", "says"),
     [
         ("import sys; sys.exit('it broke')", "ended with exit code 1: it broke"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended by signal SIGSEGV: it said nothing"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            "ended by signal SIGSEGV: it printed nothing on standard error",
+        ),
     ],
 )
 def test_a_program_that_fails_is_a_verdict_of_its_own(code: str, says: str, tmp_path: Path) -> None:

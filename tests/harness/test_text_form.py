@@ -49,7 +49,7 @@ def test_a_divergence_fits_on_a_screen_and_ends_with_the_verdict(logs: tuple[Pat
     assert max(map(len, lines)) <= 80
     assert lines[-1].startswith("DIVERGENCE  compare: first at rot_a_angstroms[1]; 28 of 318 numbers differ")
     assert "wrong:  PY, in rot_a_angstroms" in "\n".join(lines)
-    assert any(line.startswith("next:   trace-diff ") for line in lines)
+    assert any(line.startswith("next:   ") for line in lines)
 
 
 def test_the_place_is_printed_once(trace_diff: Cli, logs: tuple[Path, Path]) -> None:

@@ -80,7 +80,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["-mask", "none.img"], ["-mask", "none.img"]),
     (["-mask", "small_mask.img"], ["mask", "(8, 8)"]),
     (["-dump", "short.dump"], ["-dump", "short"]),
-    (["-dump", "bad.img"], ["-dump", "no dump file"]),
+    (["-dump", "bad.img"], ["-dump", "not a dump file"]),
     (["-detpixels", "-1"], ["-detpixels", "-1"]),
     (["-pixel", "0"], ["pixel_mm", "0"]),
     (["-lambda", "0"], ["wavelength_A"]),

@@ -56,9 +56,11 @@ def shape(places: Sequence[Outcome]) -> Hint | None:
     if len(ratios) == 1 and (whole := _whole(ratios[0], blunt)):
         return Hint("scale", whole)
     if len(ratios) > 1 and np.ptp(ratios) <= max(EXPLAINS * np.max(np.abs(ratios - 1)), blunt):
-        ratio = float(ratios[0])
-        word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
-        return Hint("scale", f"{word if ratio > 0 else f'times {ratio:.9g}'} throughout")
+        ratio = float(ratios[0])  # 0 where double precision has none so small
+        word = f"times {ratio:.9g}"
+        if ratio > 0:
+            word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
+        return Hint("scale", f"{word} throughout")
     return _offset(places)
 
 

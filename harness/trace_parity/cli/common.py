@@ -261,7 +261,7 @@ def folded(text: str) -> str:
         return text
     from trace_parity.render.text_form import fold
 
-    return fold(text, shutil.get_terminal_size().columns)
+    return fold(text, *shutil.get_terminal_size())
 
 
 def _page(result: Result, embedded: Mapping[str, bytes]) -> str:

@@ -47,8 +47,11 @@ def render(result: Result, detail: Detail = "screen") -> str:
     return "\n".join(map(visible, lines)) + "\n"
 
 
-def fold(text: str, columns: int) -> str:
-    """The text with lines broken at words for a terminal of so many columns, and indented as their values are."""
+def fold(text: str, columns: int, rows: int = 24) -> str:
+    """The text with lines broken at words for a terminal of so many columns, and indented as their values are.
+
+    Where it would not fit into the rows without the last, which is the prompt's, its empty lines are left out.
+    """
     folded_lines = []
     for line in text.splitlines():
         if len(line) <= columns:
@@ -64,6 +67,8 @@ def fold(text: str, columns: int) -> str:
             break_on_hyphens=False,
             drop_whitespace=True,
         )
+    if len(folded_lines) >= rows:
+        folded_lines = [line for line in folded_lines if line]
     return "\n".join(folded_lines) + "\n"
 
 

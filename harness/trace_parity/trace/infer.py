@@ -270,12 +270,14 @@ SAMPLE_LINES = 4_000
 
 
 def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
-    """Whether a vocabulary that nobody asked for may be taken for these logs: it knows their loops, and a name of them.
+    """Whether a vocabulary that nobody chose may be taken for these logs.
 
-    Logs of older forms, such that hold no plain trace line, and pipes, which are read once, say nothing against it.
+    It has to know a name of them, and the loops of most lines: a few others are for the reader to refuse. Logs of older
+    forms, such that hold no plain trace line, and pipes, which are read once, say nothing against it.
     """
     known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
     names: set[str] = set()
+    strange = lines = 0
     for path in logs:
         if not path.is_file():
             return True
@@ -286,9 +288,9 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
                 match = _LINE.match(line)
                 if match is None:
                     return True
-                if any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or "")):
-                    return False
+                strange += any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or ""))
+                lines += bool(match[1])
                 names.add(match[2])
         except HarnessError:  # columns, or what reading it will say
             return True
-    return not names or bool(names & known)
+    return 2 * strange <= lines and (not names or bool(names & known))
