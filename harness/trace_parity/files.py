@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -12,8 +14,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from trace_parity.errors import cannot_write
+from trace_parity.errors import Exit, HarnessError, cannot_write
 
 LOCK = ".lock-"
 DAY_S = 86400.0
@@ -34,6 +37,29 @@ def write_whole(path: Path, content: str | bytes) -> None:
         _replace(path.resolve(), data)
     except OSError as error:
         raise cannot_write(error, path) from error
+
+
+def make_folder(folder: Path, hint: str = "") -> None:
+    """Make a folder and those above it. Raises HarnessError where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(error, folder, hint) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """As `json.loads`, with ValueError also for a text that is nested too deep for the parser."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def read_regular(path: Path) -> str:
+    """The UTF-8 text of a regular file. Raises OSError, also for a FIFO, which would block; UnicodeDecodeError."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return path.read_text(encoding="utf-8")
 
 
 def _replace(target: Path, data: bytes) -> None:
@@ -109,7 +135,7 @@ def _is_free(lock: Path) -> bool:
 @contextmanager
 def scratch_folder(purpose: str) -> Iterator[Path]:
     """A folder for temporary files, in the system's temporary folder; those of killed processes are removed first."""
-    parent, prefix = Path(tempfile.gettempdir()), f"trace-diff-{purpose}-{os.getuid()}"
+    parent, prefix = _temporary(), f"trace-diff-{purpose}-{os.getuid()}"
     try:
         sweep(parent, prefix)
         with owned_folder(parent, prefix) as folder:
@@ -119,3 +145,11 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
         if error.filename is None or Path(str(error.filename)).parent != parent:
             raise
         raise cannot_write(error, error.filename, "TMPDIR names another folder") from error
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        what = "no folder for temporary files can be written"
+        raise HarnessError(Exit.FILE_SYSTEM, what, hint="TMPDIR names another folder") from error

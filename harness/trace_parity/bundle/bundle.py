@@ -6,7 +6,6 @@ It is written in a folder beside its final name (`.partial-…`) and renamed las
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import stat
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError, cannot_write
-from trace_parity.files import owned_folder, sweep, write_whole
+from trace_parity.files import owned_folder, parse_json, read_regular, sweep, write_whole
 
 MANIFEST = "manifest-sha256.txt"
 PARTIAL = ".partial-"
@@ -205,7 +204,7 @@ def load_result(folder: Path) -> dict[str, Any]:
     """result.json of a bundle, as plain data. Raises HarnessError (exit 5)."""
     path = folder / "result.json"
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = parse_json(read_regular(path))
         if not {"schema", "verdict", "headline", "num_divergent"} <= data.keys():
             raise ValueError("not the result of a comparison")
     except (OSError, ValueError) as error:

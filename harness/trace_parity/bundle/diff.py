@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trace_parity.bundle.bundle import load_result
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import parse_json, read_regular
 
 IGNORED = ("created_utc",)
 DIGITS = 12
@@ -49,7 +49,7 @@ def _parts(folder: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise HarnessError(Exit.UNREADABLE, str(error), where=str(path), expected="a bundle's file") from error
     return {k: v for k, v in data.items() if k not in IGNORED}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import click
 
 from trace_parity.cli.common import note, pair_option, stages
 from trace_parity.errors import HarnessError
+from trace_parity.files import make_folder
 
 if TYPE_CHECKING:
     from trace_parity.pair.calibration import Calibration, Member
@@ -44,12 +47,19 @@ def calibrate(pair: Pair, case: str, samples: int, against: str, fresh: bool, ou
     from trace_parity.pair.calibration import write_calibration
     from trace_parity.run.calibrate import calibrate as measure
     from trace_parity.run.calibrate import calibration_path
+    from trace_parity.run.options import check_against
 
     chosen = find_case(pair, case)
-    with stages() as stage:
-        found = measure(pair, chosen, samples=samples, against=against, fresh=fresh, stage=stage)
-    path = out or calibration_path(pair, found.origin.case, found.origin.against)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = out or calibration_path(pair, chosen.id, check_against(pair.programs, against))
+    make_folder(path.parent)  # an error before anything is run
+    try:
+        with stages() as stage:
+            found = measure(pair, chosen, samples=samples, against=against, fresh=fresh, stage=stage)
+    except BaseException as error:
+        if not isinstance(error, HarnessError):
+            again = shlex.join(["trace-diff", *(word for word in sys.argv[1:] if word != "--fresh")])
+            error.add_note(f"finished runs are kept in the user's cache; to go on: {again}")
+        raise
     write_calibration(found, path)
     for line in _said(found):
         click.echo(line)

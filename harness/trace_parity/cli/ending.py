@@ -17,12 +17,17 @@ from pathlib import Path
 import click
 
 from trace_parity import __version__
-from trace_parity.errors import Exit, HarnessError, cannot_write
+from trace_parity.errors import REFUSALS, Exit, HarnessError, cannot_write
 from trace_parity.printable import visible, visible_lines
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 PIPE_CLOSED = 128 + signal.SIGPIPE
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+WRONG_PATH = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
+)
+"""Errors that a path of the user's causes. A missing file is not one of them: it may be one of the package."""
 
 
 class TerminatedError(BaseException):
@@ -45,13 +50,20 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
         return int(Exit.USAGE), [visible_lines(_usage(error, words))]
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED, []
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
-        where = error.filename or "standard output"
-        return int(Exit.FILE_SYSTEM), [
-            f"trace-diff: {visible_lines(str(cannot_write(error, where)))}",
-            *map(visible, notes),
-        ]
+    if isinstance(error, OSError) and (refused := _refusal(error)) is not None:
+        return int(refused.code), [f"trace-diff: {visible_lines(str(refused))}", *map(visible, notes)]
     return int(Exit.INTERNAL), [_internal(error, words), *map(visible, notes)]
+
+
+def _refusal(error: OSError) -> HarnessError | None:
+    """A file system that refuses, or a path that cannot be what it is used for; None for another error."""
+    where = error.filename2 or error.filename  # of a copy, what is written
+    if error.errno in FULL:
+        return cannot_write(error, where or "standard output")
+    if error.errno not in WRONG_PATH or where is None:
+        return None
+    code = Exit.FILE_SYSTEM if error.errno in REFUSALS else Exit.USAGE
+    return HarnessError(code, error.strerror or str(error), where=str(where))
 
 
 def _usage(error: click.ClickException, words: Sequence[str]) -> str:
@@ -76,8 +88,9 @@ def _write_log(error: BaseException, words: Sequence[str]) -> Path | None:
     head = f"trace-diff {__version__}, Python {platform.python_version()}, {platform.platform()}"
     text = "\n".join([head, shlex.join(["trace-diff", *words]), "", *traceback.format_exception(error)])
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or tempfile.gettempdir()) / ".cache")
-    for folder in (cache / "trace-diff" / "errors", Path(tempfile.gettempdir())):
+    for folder in (cache / "trace-diff" / "errors", None):
         try:
+            folder = folder or Path(tempfile.gettempdir())
             folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f"trace-diff-{stamp}-", suffix=".log", dir=folder)
             with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:

@@ -116,6 +116,7 @@ _RULE = re.compile(r"[\w*?\[\]!]+:(?:(?:abs|ulp|rtol)=)?[-+.\deE]+")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: one exit code per way to end, a few lines on standard error at most."""
     signal.signal(signal.SIGTERM, _terminate)
+    _open_streams()
     words = sys.argv[1:] if argv is None else argv
     try:
         code = _run(join_rules(words))
@@ -127,6 +128,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             with contextlib.suppress(OSError):
                 click.echo(line, err=True)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Put the null device where the caller has closed a standard stream, as with `>&-`: no file may take its number."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _run(words: Sequence[str]) -> int:

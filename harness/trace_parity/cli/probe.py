@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import scratch_folder, write_whole
 
 if TYPE_CHECKING:
     from trace_parity.probe.identity import Identity
@@ -86,7 +84,7 @@ def c(sources: tuple[Path, ...], **options: Any) -> None:
     files = sources or file.c_files()
     timeout_s = file.timeout_s("c")
     program = CProgram(files, " ".join(file.words("c", "compile")), file.path.parent, timeout_s)
-    with _work() as work:
+    with scratch_folder("probe") as work:
         built = build(program, spec, work / "build")
         args, identity = _absolute(wanted.args), None
         trace = work / "trace.log"
@@ -99,7 +97,7 @@ def c(sources: tuple[Path, ...], **options: Any) -> None:
         if wanted.check:
             identity = check_identity(built, args, work / "check", timeout_s)
         if wanted.record:
-            wanted.record.write_text(record(built, identity) + "\n", encoding="utf-8")
+            write_whole(wanted.record, record(built, identity) + "\n")
         _emit(wanted, trace, spec, _Findings(built.placed, built.unplaced, identity))
 
 
@@ -116,14 +114,14 @@ def py(gradients: bool, eager: bool, **options: Any) -> None:
     folder = file.path.parent / str(file.side("py").get("folder", "."))
     command = (*_py_command(file), *_absolute(wanted.args))
     program = PyProgram(command, file.words("py", "modules"), folder, file.timeout_s("py"))
-    with _work() as work:
+    with scratch_folder("probe") as work:
         trace, identity = work / "trace.log", None
         _, report = run_probed(program, spec, PyRun(trace, _focus(wanted, spec), gradients, eager), work / "traced")
         drop_superseded(trace)
         if wanted.check:
             identity = check_identity(program, spec, work / "check")
         if wanted.record:
-            wanted.record.write_text(record(program, report, identity) + "\n", encoding="utf-8")
+            write_whole(wanted.record, record(program, report, identity) + "\n")
         notes = [*report.notes, *(f"{name}: no gradient arrived" for name in report.no_gradient)]
         _emit(wanted, trace, spec, _Findings(report.placed, report.unplaced, identity, notes))
 
@@ -166,15 +164,6 @@ def _focus(wanted: _Wanted, spec: ProbeSpec) -> str:
     return ";".join(",".join(f"{loop}={index}" for loop, index in places) for places in alternatives)
 
 
-@contextmanager
-def _work() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="trace-diff-probe-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _absolute(args: Sequence[str]) -> list[str]:
     """Words that name files here, as paths that hold in another folder."""
     return [os.path.abspath(word) if word and Path(word).exists() else word for word in args]  # noqa: PTH100
@@ -189,7 +178,7 @@ def _emit(wanted: _Wanted, trace: Path, spec: ProbeSpec, findings: _Findings) ->
     placed = {p.variable for p in findings.placed}
     never = [v.name for v in spec.variables if v.name not in counts]
     if wanted.output is not None:
-        shutil.copyfile(trace, wanted.output)
+        write_whole(wanted.output, trace.read_bytes())
     elif not wanted.is_list:
         click.echo(trace.read_text(encoding="utf-8"), nl=False)
     if wanted.is_list:

@@ -89,7 +89,7 @@ def sweep(words: Words) -> None:
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.sweep_report import sweep_json, sweep_page, sweep_table
     from trace_parity.run.cluster import program_options
-    from trace_parity.run.sweep import Sweep, run_sweep
+    from trace_parity.run.sweep import STATE, Sweep, run_sweep
 
     pair, out = words.pair, words.out
     check_ids(words.waive, pair.quirks)
@@ -114,8 +114,9 @@ def sweep(words: Words) -> None:
     try:
         result = run_sweep(Sweep(pair, grammar, options, words.jobs, words.cluster, words.resume, tell), lines)
     except BaseException as error:
-        again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
-        error.add_note(f"what was tried is kept in {out}; to go on: {again}")
+        if (out / STATE).is_file():  # else nothing was tried
+            again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
+            error.add_note(f"what was tried is kept in {out}; to go on: {again}")
         raise
     write_whole(out / "sweep.json", sweep_json(result))
     write_whole(out / "sweep.html", sweep_page(result))

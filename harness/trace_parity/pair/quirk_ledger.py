@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.toml_table import read_text
+from trace_parity.pair.toml_table import parse_toml, read_text
 
 STATE_LEAK, LOGGING, DETERMINISTIC = "state leak", "logging", "deterministic"
 KINDS = {
@@ -106,10 +105,7 @@ def load_quirks(path: Path) -> tuple[Quirk, ...]:
 
 def parse_ledger(text: str, where: str) -> tuple[Quirk, ...]:
     """Read a ledger. Raises HarnessError (exit 2) with field and line for what is missing, unknown or wrong."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(Exit.USAGE, f"not a ledger: {error}", where=where) from error
+    data = parse_toml(text, where)
     lines = _Lines(text, where)
     _no_unknown(data, {"quirks"}, lines, None)
     entries = data.get("quirks")

@@ -26,8 +26,9 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises HarnessError (exit 2) when it is not TOML."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(Exit.USAGE, f"not TOML: {error}", where=where) from error
+    except (ValueError, RecursionError) as error:  # also of a number of more than 4300 digits, and of deep brackets
+        what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise HarnessError(Exit.USAGE, f"not TOML: {what}", where=where) from error
 
 
 def read_text(path: Path) -> str:

@@ -246,8 +246,8 @@ def _check_python(variable: ProbeVariable, where: str) -> None:
     for text in texts:
         try:
             ast.parse(text.strip(), mode="eval")
-        except (SyntaxError, ValueError) as error:
-            raise HarnessError(Exit.USAGE, f"{text!r} is not an expression of Python", where=where) from error
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise HarnessError(Exit.USAGE, f"{text[:100]!r} is not an expression of Python", where=where) from error
 
 
 def _only(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:

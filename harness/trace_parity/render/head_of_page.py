@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from trace_parity.files import parse_json
 from trace_parity.result.result import Result
 
 
@@ -46,7 +46,7 @@ def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _json(files: Mapping[str, bytes], name: str) -> Mapping[str, Any]:
     try:
-        data = json.loads(files.get(name, b"{}"))
+        data = parse_json(files.get(name, b"{}"))
     except ValueError:  # somebody else's bundle
         return {}
     return data if isinstance(data, Mapping) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 from collections.abc import Mapping
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import parse_json, read_regular
 from trace_parity.result.result import SCHEMA, Result
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ T = TypeVar("T", bound="DataclassInstance")
 def read_result(path: Path) -> Result:
     """The Result in the file at `path`. Raises HarnessError (exit 5) when it holds none, or one of another schema."""
     try:
-        return result_from_json(path.read_text(encoding="utf-8"), str(path))
+        return result_from_json(read_regular(path), str(path))
     except OSError as error:
         raise HarnessError(
             Exit.UNREADABLE, error.strerror or str(error), where=str(path), expected="a result.json"
@@ -32,7 +32,7 @@ def read_result(path: Path) -> Result:
 def result_from_json(text: str, where: str = "result.json") -> Result:
     """As `read_result`, from its text. Fields that a later version added are passed over."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if not isinstance(data, dict) or "schema" not in data:
             raise ValueError("not the result of a comparison")
         if data["schema"] != SCHEMA:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from trace_parity.bundle.provenance import is_installed
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import make_folder, scratch_folder, write_whole
 from trace_parity.pair.calibration import FOLDER, Calibration, Member, Number, Origin
 from trace_parity.pair.case import Case, place_inputs, without_outputs
 from trace_parity.pair.pair import Pair
@@ -68,14 +69,14 @@ def calibrate(
     program = programs.sides[SIDE]
     against = check_against(programs, against)
     bare = without_outputs(case, programs.output_flags, programs.switches)
-    with tempfile.TemporaryDirectory(prefix="trace-diff-calibrate-") as scratch:
-        work = Path(scratch) / "work"
+    with scratch_folder("calibrate") as scratch:
+        work = scratch / "work"
         work.mkdir()
         placed = place_inputs(bare, work, programs.input_flags, cwd or Path.cwd())
         job = _Job(pair, program, placed, against, work, _kept_logs(pair, case, against), stage)
         if fresh:
             shutil.rmtree(job.kept, ignore_errors=True)
-        job.kept.mkdir(parents=True, exist_ok=True)
+        make_folder(job.kept)
         return _measure(job, case, samples)
 
 
@@ -191,9 +192,7 @@ def _logged(job: _Job, variant: Variant, compiler: str, sample: int | None) -> P
                 trace = ran.stdout if job.program.trace_from == STDOUT else ran.stderr
             if not trace.is_file():
                 raise HarnessError(Exit.PROGRAM_FAILED, "ended well but wrote no trace", where=title)
-            partial = log.with_name(f"{log.name}.{os.getpid()}")
-            shutil.copyfile(trace, partial)
-            partial.replace(log)
+            write_whole(log, trace.read_bytes())
     return log
 
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
-from trace_parity.errors import cannot_write
 from trace_parity.files import scratch_folder
 from trace_parity.pair.case import Case, InputFile, make_input
 from trace_parity.pair.pair import Pair
@@ -75,11 +73,3 @@ def shared_files(cases: Iterable[Case]) -> list[InputFile]:
             if file.name in case.argv:
                 found.setdefault(file.name, []).append(file)
     return [files[0] for files in found.values() if len(files) > 1]
-
-
-def make_folder(out: Path) -> None:
-    """The folder for bundles and state. Raises HarnessError where it cannot be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(error, out, "--out names the folder for bundles") from error

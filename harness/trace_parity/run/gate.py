@@ -15,13 +15,13 @@ from typing import Any
 
 from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.files import write_whole
+from trace_parity.files import make_folder, parse_json, read_regular, write_whole
 from trace_parity.pair.case import Case
 from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
 from trace_parity.result.outcome import Outcome
 from trace_parity.run.cluster import engine_of
-from trace_parity.run.engine import make_folder, shared_files
+from trace_parity.run.engine import shared_files
 from trace_parity.run.identity import resume_key
 from trace_parity.run.prepared import Prepared, prepare
 from trace_parity.run.run_case import run_case
@@ -58,7 +58,7 @@ def run_gate(
     Raises HarnessError only when the reference program cannot be built or no case could be attempted at all.
     """
     prepared = prepare(pair, options.out)
-    make_folder(options.out)
+    make_folder(options.out, "--out names the folder for bundles")
     keys = {case.id: _key(case, options, prepared.identity) for case in matrix.cases}
     done = _resumed(options.out, keys) if resume else {}
     for outcome in done.values():
@@ -140,9 +140,11 @@ def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
         return {}
     try:
         kept = [
-            Outcome(**{**entry, "waived": tuple(entry.get("waived", ()))})
-            for entry in json.loads(path.read_text(encoding="utf-8"))
+            Outcome(**{**entry, "waived": tuple(entry.get("waived", ()))}) for entry in parse_json(read_regular(path))
         ]
-    except (ValueError, TypeError) as error:
-        raise HarnessError(Exit.UNREADABLE, f"not the state of a gate: {error}", where=str(path)) from error
+    except OSError as error:
+        raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        what = f"not the state of a gate: {error}"[:200]
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it is begun anew") from error
     return {o.case: o for o in kept if o.key and keys.get(o.case) == o.key and o.exit_code != Exit.PROGRAM_FAILED}

@@ -10,18 +10,17 @@ import atexit
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity import __version__
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.files import write_whole
+from trace_parity.files import parse_json, scratch_folder, write_whole
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import Program
 from trace_parity.pair.source_lines import SourceLine, with_context
@@ -87,6 +86,8 @@ def probe_files(pair: Pair, side: Program) -> list[Path]:
 
 _builds: dict[str, Built] = {}
 _building = threading.Lock()
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
 
 
 def built_c(file: ProbesFile) -> Built:
@@ -101,8 +102,7 @@ def built_c(file: ProbesFile) -> Built:
     key = _digest(to_json(spec), program.compile, str(program.files), *(p.read_bytes() for p in near))
     with _building:
         if key not in _builds:
-            folder = Path(tempfile.mkdtemp(prefix="trace-diff-probed-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            folder = _until_exit.enter_context(scratch_folder("probed"))
             _builds[key] = build(program, spec, folder)
         return _builds[key]
 
@@ -192,7 +192,7 @@ def _kept(
         return None
     kept = cache_folder() / f"probes-off-{_digest(__version__, *key)[:32]}.json"
     try:
-        identity = Identity(**{k: tuple(v) for k, v in json.loads(kept.read_text(encoding="utf-8")).items()})
+        identity = Identity(**{k: tuple(v) for k, v in parse_json(kept.read_text(encoding="utf-8")).items()})
     except (OSError, ValueError, TypeError, AttributeError):
         identity = check()
         write_whole(kept, json.dumps(asdict(identity)))

@@ -20,13 +20,13 @@ from typing import Any
 from trace_parity.compare.options import Options
 from trace_parity.compare.picks import DEFAULT_PICKS, parse_picks
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.files import write_whole
+from trace_parity.files import make_folder, parse_json, read_regular, write_whole
 from trace_parity.pair.case import Case, Pixel
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.sweep_grammar import Grammar, Line
 from trace_parity.result.finding import DIFFERS, EMPTY, REFUSED, SAME, Finding, Shown, SweepResult
 from trace_parity.run.cluster import engine_of
-from trace_parity.run.engine import Engine, make_folder
+from trace_parity.run.engine import Engine
 from trace_parity.run.gate import LOST, SEVERITY
 from trace_parity.run.identity import resume_key
 from trace_parity.run.prepared import Prepared, prepare
@@ -54,7 +54,7 @@ def run_sweep(sweep: Sweep, lines: Sequence[Line]) -> SweepResult:
     """Try every line, shrink what differs, write cases and bundles. Raises HarnessError as `run_gate` does."""
     pair, out = sweep.pair, sweep.options.out
     prepared = prepare(pair, out)
-    make_folder(out)
+    make_folder(out, "--out names the folder for bundles")
     options = _with_picks(sweep)
     key = resume_key(prepared.identity, asdict(replace(options, out=Path(), asked_as=())), sweep.grammar.places)
     with engine_of(pair, prepared, sweep.jobs, sweep.cluster, sweep.grammar.files, out) as engine:
@@ -161,18 +161,21 @@ def _read(path: Path, key: str) -> dict[str, Shown]:
     """The tries of an earlier sweep of the same pair, programs and options. Raises HarnessError (exit 5)."""
     if not path.exists():
         return {}
-    text = path.read_text(encoding="utf-8")
-    entries = text[: text.rfind("\n") + 1].splitlines()  # a killed sweep may leave half a line
     found: dict[str, Shown] = {}
     try:
-        if not entries or json.loads(entries[0])["key"] != key:
+        text = read_regular(path)
+        entries = text[: text.rfind("\n") + 1].splitlines()  # a killed sweep may leave half a line
+        if not entries or parse_json(entries[0])["key"] != key:
             return {}
         for entry in entries[1:]:
-            fields = json.loads(entry)
+            fields = parse_json(entry)
             name = fields.pop("line")
             found[name] = Shown(**{**fields, "places": tuple(map(tuple, fields["places"]))})
-    except (ValueError, TypeError, KeyError) as error:
-        raise HarnessError(Exit.UNREADABLE, f"not the state of a sweep: {error}", where=str(path)) from error
+    except OSError as error:
+        raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        what = f"not the state of a sweep: {error}"[:200]
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it is begun anew") from error
     return {name: shown for name, shown in found.items() if shown != _LOST}
 
 
