@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,8 @@ import trace_parity as tp
 from trace_parity.cli import main as command_line
 from trace_parity.cli.ending import TerminatedError, ending
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import scratch_folder
+from trace_parity.run import calibrate as measuring
 
 C_LOG = "TRACE_C: beam_vec 1 0 0\nTRACE_C: polar_vec 0 0 1\n"
 NO_SPACE = """
@@ -108,6 +112,80 @@ def test_a_full_device_on_standard_output(trace_diff: Command) -> None:
         74,
         "trace-diff: standard output: cannot be written: No space left on device",
     )
+
+
+@pytest.mark.parametrize("words", ["explain F_latt", "man", "completion bash", "cases list", "probe --help"])
+def test_a_full_device_under_other_commands(words: str, trace_diff: Command) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = trace_diff(*words.split(), stdout=full)
+    assert done.returncode == 74
+    assert only_line(done.stderr) == "trace-diff: standard output: cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_closed_standard_streams_leave_the_verdict(closed: tuple[int, ...], folder: Path, trace_diff: Command) -> None:
+    """As `>&-` leaves them: without a stream there is nothing to say, and no file takes its place."""
+    done = trace_diff(
+        "compare", "c.log", "py.log", "--format", "html:page.html", preexec_fn=lambda: [os.close(n) for n in closed]
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert (folder / "page.html").read_text().lower().startswith("<!doctype html>")
+    assert trace_diff("nosuch", preexec_fn=lambda: [os.close(n) for n in closed]).returncode == 2
+
+
+def test_no_folder_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(HarnessError) as error, scratch_folder("probe"):
+        pass
+    assert error.value.code == Exit.FILE_SYSTEM
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert ending(RuntimeError("planted"), ["compare"])[0] == Exit.INTERNAL
+    assert "planted" in capsys.readouterr().err  # the traceback, since no log can be written
+
+
+PATH_ERRORS = {
+    NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"): (2, "trace-diff: a/b: Not a directory"),
+    FileExistsError(errno.EEXIST, "File exists", "a"): (2, "trace-diff: a: File exists"),
+    PermissionError(errno.EACCES, "Permission denied", "a"): (74, "trace-diff: a: Permission denied"),
+    OSError(errno.ENOSPC, "No space left on device", "from", None, "to"): (
+        74,
+        "trace-diff: to: cannot be written: No space left on device",
+    ),
+}
+
+
+@pytest.mark.parametrize("error", PATH_ERRORS, ids=lambda error: type(error).__name__)
+def test_a_wrong_path_is_no_internal_error(error: OSError) -> None:
+    code, line = PATH_ERRORS[error]
+    assert ending(error, []) == (code, [line])
+
+
+def test_a_calibration_that_is_interrupted_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "calibrate", interrupted)
+    monkeypatch.setattr(sys, "argv", ["trace-diff", "calibrate", "supervisor", "--fresh"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["calibrate", "supervisor", "--out", str(tmp_path / "c.json")])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == (
+        "trace-diff: interrupted; finished runs are kept in the user's cache; to go on: trace-diff calibrate supervisor"
+    )
+
+
+def test_a_calibration_finds_out_first_where_it_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["calibrate", "supervisor", "--out", "/dev/null/folder/c.json"])
+    assert ended.value.code == 2
+    assert only_line(capsys.readouterr().err) == "trace-diff: /dev/null/folder: cannot be written: Not a directory"
 
 
 def test_a_closed_pipe_is_no_divergence(trace_diff: Command) -> None:

@@ -1,16 +1,27 @@
-"""A malformed case, matrix, ledger or pair file ends in one line with file, line and key, and exit code 2."""
+"""A malformed case, matrix, ledger or pair file ends in one line with file, line and key, and exit code 2.
+
+Files that the command itself writes (states, calibrations, results) end in exit code 5.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from trace_parity.bundle.bundle import load_result
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.calibration import read_calibration
 from trace_parity.pair.case import parse_case
 from trace_parity.pair.find import find_pair
 from trace_parity.pair.matrix import load_matrix
 from trace_parity.pair.quirk_ledger import load_quirks
 from trace_parity.pair.toml_table import line_of
+from trace_parity.probe.probes_file import find_probes
+from trace_parity.result.result_json import read_result
+from trace_parity.run import gate, sweep
+from trace_parity.run.slurm import read_slurm
 
 from tests.harness.conftest import Cli
 
@@ -109,3 +120,60 @@ def test_the_line_of_a_key() -> None:
         1,
     ]
     assert line_of(text, "files.s.hkl.command") == 7
+
+
+TOML_READERS: dict[str, Callable[[Path], object]] = {
+    "case": lambda path: parse_case(path.read_text(), "case.toml", find_pair("nanobragg")),
+    "matrix": lambda path: load_matrix(path, find_pair("nanobragg")),
+    "ledger": load_quirks,
+    "grammar": lambda path: find_pair("nanobragg").sweep(path),
+    "slurm": read_slurm,
+    "probes": lambda path: find_probes(None, path),
+}
+EXTREME = {"nested": "x = " + "[" * 20_000, "digits": f"x = {'9' * 5000}", "open": 'x = "', "cut": "[a\nx = 1"}
+
+
+@pytest.mark.parametrize("text", EXTREME)
+@pytest.mark.parametrize("kind", TOML_READERS)
+def test_a_text_that_breaks_the_parser(kind: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.toml").write_text(EXTREME[text])
+    with pytest.raises(HarnessError) as error:
+        TOML_READERS[kind](tmp_path / "file.toml")
+    assert "not TOML: " in refusal(error)
+
+
+STATE_HEAD = '{"key": "k"}\n'
+OWN_FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "tries": (sweep.STATE, lambda folder: sweep._read(folder / sweep.STATE, "k")),
+    "gate": ("gate.state.json", lambda folder: gate._resumed(folder, {})),
+    "calibration": ("c.json", lambda folder: read_calibration(folder / "c.json")),
+    "result": ("result.json", lambda folder: read_result(folder / "result.json")),
+    "bundle": ("result.json", load_result),
+}
+DAMAGE = {
+    "a number": b"5\n",
+    "another list": b"[1]\n",
+    "cut": b'{"line": "a", "ki\n',
+    "nested": b"[" * 100_000 + b"\n",
+    "no text": b"\xd0\xff\x00\n",
+    "unknown fields": b'{"line": "a", "' + b"x" * 5000 + b'": 1, "places": []}\n',
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "a folder", "a FIFO"])
+@pytest.mark.parametrize("kind", OWN_FILES)
+def test_a_damaged_file_of_its_own(kind: str, damage: str, tmp_path: Path) -> None:
+    name, read = OWN_FILES[kind]
+    if kind == "gate":
+        name = gate._state(tmp_path).name
+    if damage == "a folder":
+        (tmp_path / name).mkdir()
+    elif damage == "a FIFO":
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes((STATE_HEAD.encode() if kind == "tries" else b"") + DAMAGE[damage])
+    with pytest.raises(HarnessError) as error:
+        read(tmp_path)
+    assert error.value.code == Exit.UNREADABLE
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500

@@ -57,6 +57,22 @@ def test_c_and_port_from_one_file(pair: Path) -> None:
     assert {p: b for p, b in after.items() if p.suffix != ".log" and p.name != "record.json"} == before
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("-o /dev/full", "/dev/full: cannot be written: No space left on device"),
+        ("-o nosuch/c.log", "nosuch/c.log: cannot be written: No such file or directory"),
+        ("-o c.log --record lj.c/r", "lj.c/r: cannot be written: Not a directory"),
+    ],
+)
+def test_a_log_that_cannot_be_written(option: str, says: str, pair: Path) -> None:
+    error = call("c", "--no-check", *option.split(), "--", "2").exception
+    assert isinstance(error, HarnessError)
+    assert error.code == (Exit.FILE_SYSTEM if "full" in option else Exit.USAGE)
+    assert str(error) == says
+    assert not list(pair.glob("c.log"))
+
+
 def test_only_and_standard_output(pair: Path) -> None:
     done = call("c", "--no-check", "--only", "step=1,i=2,j=3", "--only", "step=1,i=0,j=1", "--", "1")
     assert done.exit_code == 0

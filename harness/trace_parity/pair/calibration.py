@@ -147,7 +147,7 @@ def read_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"no field {error}" if isinstance(error, KeyError) else str(error)
+        what = f"no field {error}" if isinstance(error, KeyError) else str(error)[:200]
         hint = "`trace-diff calibrate CASE` writes one"
         raise HarnessError(
             Exit.UNREADABLE, f"not a calibration: {what}", where=str(path), expected="a calibration", hint=hint
