@@ -207,7 +207,7 @@ def load_result(folder: Path) -> dict[str, Any]:
         data: dict[str, Any] = parse_json(read_regular(path))
         if not {"schema", "verdict", "headline", "num_divergent"} <= data.keys():
             raise ValueError("not the result of a comparison")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a bundle") from error
     return data

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.files import parse_json, write_whole
+from trace_parity.files import parse_json, read_regular, write_whole
 from trace_parity.pair.variables import Key
 
 FORMAT = "trace-diff calibration 1"
@@ -127,7 +127,7 @@ def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
 def read_calibration(path: Path) -> Calibration:
     """The calibration in a file. Raises HarnessError (exit 5) when it holds none."""
     try:
-        data = parse_json(path.read_text(encoding="utf-8"))
+        data = parse_json(read_regular(path))
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"no {FORMAT!r}")
         origin = Origin(**{name: data[name] for name in Origin.__dataclass_fields__})

@@ -23,10 +23,9 @@ def read_result(path: Path) -> Result:
     """The Result in the file at `path`. Raises HarnessError (exit 5) when it holds none, or one of another schema."""
     try:
         return result_from_json(read_regular(path), str(path))
-    except OSError as error:
-        raise HarnessError(
-            Exit.UNREADABLE, error.strerror or str(error), where=str(path), expected="a result.json"
-        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a result.json") from error
 
 
 def result_from_json(text: str, where: str = "result.json") -> Result:
