@@ -146,7 +146,7 @@ digits = 9
             17,
             "blame.when: 3 is of the wrong kind",
         ),
-        ('id = "a-b"', 'id = "a-b', 3, "not a ledger"),
+        ('id = "a-b"', 'id = "a-b', 3, "not TOML"),
         ("[[quirks]]", "odd = 1\n[[quirks]]", 2, "odd: unknown field; expected one of quirks"),
         ('kind = "state leak"', 'kind = "deterministic"', 15, "expires: of a deterministic quirk"),
         (GOOD, "", 1, "quirks: no entry"),
