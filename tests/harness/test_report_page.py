@@ -129,7 +129,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     image = np.arange(80.0).reshape(8, 10)
-    embedded = {"commands.txt": b"# command line of this run\ntrace-diff run toy\n", **pictures(image, image * 1.01, [(0, 0)])}
+    embedded = {
+        "commands.txt": b"# command line of this run\ntrace-diff run toy\n",
+        **pictures(image, image * 1.01, [(0, 0)]),
+    }
     texts = {name: render(make(), embedded) for name, make in RESULTS.items()}
     many = tuple(
         variable(
