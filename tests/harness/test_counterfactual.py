@@ -166,8 +166,10 @@ def test_a_bundle_that_cannot_be_read(leaky: Path, folder: Path, tmp_path: Path)
 def test_a_changed_bundle_is_refused_before_anything_runs(leaky: Path, folder: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "changed"
     shutil.copytree(leaky, bundle)
-    with (bundle / "case.toml").open("a") as stream:
-        stream.write('\n[files."A.mat"]\ncommand = ["touch", "ran"]\n')
+    case = (bundle / "case.toml").read_text()
+    changed, count = re.subn(r'(\[files\."A\.mat"\]\n)path = .*', r'\1command = ["touch", "ran"]', case)
+    assert count == 1, case
+    (bundle / "case.toml").write_text(changed)
     done = trace_diff("inject", bundle, "F_latt", cwd=folder)
     assert done.returncode == 5
     assert "case.toml: changed since the bundle was written" in done.stderr
