@@ -90,7 +90,7 @@ def compare(
 
     `pair` is a folder, the name of an installed pair, or a Pair; without one the nearest pair.toml upwards, else the
     installed pair where its vocabulary fits the logs, else what the logs themselves tell. `case` names a case whose
-    coverage is asked for. `rtol` is a number or the words of --rtol. Raises HarnessError, whose `code` is the exit code
+    coverage is requested. `rtol` is a number or the words of --rtol. Raises HarnessError, whose `code` is the exit code
     of the command line.
     """
     from trace_parity.compare.align import align

@@ -87,7 +87,7 @@ def _umask() -> int:
 def owned_folder(parent: Path, prefix: str, name: str = "") -> Iterator[Path]:
     """A new folder `<prefix><name>.<random>` in `parent`, removed on leaving if it is still there.
 
-    A lock file beside it is held for as long: `sweep` of another process, container or host that shares the file system
+    A lock file next to it is held as long: `sweep` of another process, container or host that shares the file system
     takes a folder for abandoned only when it gets that lock. Raises OSError when the folder cannot be made.
     """
     folder = parent / f"{prefix}{name}.{secrets.token_hex(4)}"

@@ -55,7 +55,7 @@ def _private(folder: Path) -> Path:
 def is_sound(file: Path) -> bool:
     """Whether a kept file is the user's own regular file with the size and hash that were recorded with it.
 
-    A library that was truncated kills every process that loads it; this is asked first.
+    A truncated library kills every process that loads it; this is checked first.
     """
     try:
         status = file.lstat()

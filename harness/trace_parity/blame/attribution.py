@@ -39,7 +39,7 @@ __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
 
 @np.errstate(all="ignore")  # a log may hold NaN and infinity
 def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blame:
-    """Whether one log obeys the equations. Those that hold for some settings only are not asked."""
+    """Whether one log obeys the equations. Conditional equations are not evaluated."""
     side = Side(table, vocabulary, domain)
     guilty = {
         e.id: [o for o in side.found[e.id].outcomes.values() if not o.ok and not o.conditional] for e in asked(domain)
@@ -84,7 +84,7 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:
-    """What holds for some settings only is not asked where another equation accuses the same value already."""
+    """Leave out conditional equations where another equation accuses the same value already."""
     settled = {
         (e.output, o.key)
         for e in asked(domain)
@@ -112,7 +112,7 @@ def _differing(judgement: Judgement) -> dict[tuple[str, Key], Judged]:
 def _guilty(
     equation: Equation, c: Side, py: Side, differing: dict[tuple[str, Key], Judged]
 ) -> dict[str, list[Outcome]]:
-    """The broken places by side. Broken alike on both sides is a setting that the equation does not know: no one's."""
+    """The broken places by side. Broken alike on both sides: a setting that the equation lacks, no fault."""
     ours, theirs = c.found[equation.id].outcomes, py.found[equation.id].outcomes
     guilty: dict[str, list[Outcome]] = {"C": [], "PY": [], "both": []}
     for key in dict.fromkeys([*ours, *theirs]):
@@ -229,7 +229,7 @@ def _other_is_right(accused: Accused, other: Side) -> bool:
 
 
 def _quirk_too(quirk: str, broken: Sequence[Outcome], domain: Domain) -> str:
-    """The quirk that is shown besides `quirk` where the lengths are off, or empty."""
+    """The second quirk to show where the lengths differ too, or empty."""
     also = next((q.blame.if_off_length for q in domain.quirks if q.id == quirk and q.blame is not None), "")
     lengths = [(np.sqrt(np.sum(o.got**2)), np.sqrt(np.sum(o.expected**2)), o.permitted) for o in broken]
     is_off = any(e > 0 and abs(g / e - 1) > max(OFF_LENGTH, 2 * allowed) for g, e, allowed in lengths)
@@ -269,9 +269,9 @@ def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None
 
 
 def _never_asked(sides: list[Side]) -> tuple[str, ...]:
-    """One line per equation whose output stands in a log and that could not be evaluated anywhere in it.
+    """One line per equation whose output is in a log but that could not be evaluated anywhere in it.
 
-    Not those that hold for some settings only, and not those that stand in for another.
+    Conditional and fallback equations are left out.
     """
     lines: dict[tuple[str, str], list[str]] = {}
     for equation in sides[0].domain.equations:

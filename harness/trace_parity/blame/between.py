@@ -1,4 +1,4 @@
-"""What a number that no equation makes looks like beside the other side's: a default, a unit, another tick."""
+"""Compare a number that no equation computes with the other side's: a default, a unit, another tick."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trace_parity.pair.vocabulary import ABSENT, Key, Variable
 from trace_parity.trace.precision import significant_digits
 
 AS_READ = 9
-"""Digits of a number as it stands in a table; one that is interpolated has COMPUTED or more."""
+"""Digits of a number read from a table; an interpolated one has COMPUTED or more."""
 COMPUTED = 12
 ROUNDED = 1e-14
 """What a change of unit leaves of the last digits, relatively."""
@@ -75,8 +75,8 @@ def nearest_or_interpolated(equation: Equation, c: Side, py: Side) -> str:
 def _takes_nearest(equation: Equation, side: Side) -> bool | None:
     """Whether a log shows one number per entry of the table, whatever the place between entries.
 
-    Where it is nowhere asked twice for one entry, numbers of few digits are as they were read; None where not even
-    these tell.
+    Where no entry is looked up twice, numbers of few digits are taken as read; None where not even
+    these decide.
     """
     groups: dict[tuple[float, ...], set[float]] = {}
     met: dict[tuple[float, ...], set[tuple[float, ...]]] = {}
@@ -106,7 +106,7 @@ def _digits(value: float) -> int:
 
 
 def between_sides(c: Array | None, py: Array | None, domain: Domain) -> str:
-    """For a number that no equation makes: how PY's looks beside C's, or empty."""
+    """For a number that no equation computes: how PY's relates to C's, or empty."""
     if (
         c is None
         or py is None
@@ -148,7 +148,7 @@ def _in_float32(c: Array, py: Array) -> str:
 
 
 def throughout(variable: Variable, keys: Sequence[Key], c: Side, py: Side) -> str:
-    """What PY's values look like beside C's at all places together: a factor, an offset, an index, another tick."""
+    """How PY's values relate to C's at all places together: a factor, an offset, an index, another tick."""
     outcomes = {}
     for key in keys:
         a, b = c.view.at(variable.id, key), py.view.at(variable.id, key)

@@ -130,7 +130,7 @@ def single(value: Array) -> Array:
 
 
 INDEX = 1e-3
-"""What is smaller throughout is no index, and one more than it is 1."""
+"""Smaller numbers are not indices: adding 1 to them gives 1."""
 
 
 def one_based(step: int, component: int | None, value: Array) -> Array | None:

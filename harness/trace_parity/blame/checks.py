@@ -1,4 +1,4 @@
-"""Whether equations are fit to be asked: names that the vocabulary has, and logs of a run in parity that obey them."""
+"""Check equations: their names are in the vocabulary, and logs of a run in parity obey them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _unknown(where: str, what: str, name: str, known: set[str], expected: str) -
 
 @np.errstate(all="ignore")  # a log may hold NaN and infinity
 def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) -> int:
-    """Hold one equation against a log that is known to be right, and return at how many places it was asked.
+    """Hold one equation against a log that is known to be right, and return at how many places it was evaluated.
 
     For the tests of a pair's own equations. Raises AssertionError with the worst place where it does not hold, with
     what is missing where it could be evaluated nowhere; HarnessError (exit 2) for a name that the vocabulary lacks.

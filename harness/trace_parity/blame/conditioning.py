@@ -120,7 +120,7 @@ def _operation(
 ) -> tuple[str, float]:
     """The operation that loses most at one place, and its digits; empty where none does.
 
-    One that loses far more than the whole equation does is harmless: what it makes is small beside something else.
+    One that loses far more than the whole equation does is harmless: its output is small compared with another term.
     """
     operations = Operations()
     names = {wanted.label: wanted.ref.rpartition(".")[2] for wanted in equation.inputs}

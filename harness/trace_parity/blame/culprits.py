@@ -50,7 +50,7 @@ def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> Found:
     """The same of two logs, each with the other as a witness.
 
     An equation that holds for some settings only accuses since the other side obeys it. If that side does so only with
-    values that are themselves wrong, or breaks the same equation elsewhere for sure, it is no witness.
+    values that are themselves wrong, or certainly breaks the same equation elsewhere, it is not a witness.
     """
     searches = _Search(c, py, of_c), _Search(py, c, of_py)
     found = [search.accused() for search in searches]
@@ -182,7 +182,7 @@ class _Search:
     def _holds(self, case: Case, world: World, *, is_known: bool) -> np.ndarray:
         """Where a broken equation holds in that world, or with the other log's values in place of what is wrong.
 
-        One that holds for some settings only accuses no one where an input is known to be wrong.
+        A conditional equation accuses neither side where an input is known to be wrong.
         """
         theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
         holds = np.zeros(len(case.outcomes), dtype=bool)
@@ -283,7 +283,7 @@ class _Search:
     def _is_in_use(self, few: set[str], world: World) -> bool:
         """Whether an equation that holds does so only with the very values that would be wrong as inputs.
 
-        The program went on with them, so that what was not made from them is what is wrong. Not asked of inputs that
+        The program went on with them, so that what was not made from them is what is wrong. Not tested for inputs that
         feed only what holds for some settings, which need not be made from them, and is the same in the other log.
         """
         fed = {v for v in few if v not in self.own and not self._feeds_settings_only(v)}
@@ -295,7 +295,7 @@ class _Search:
             found = self.side.found[equation.id]
             names = {place[0].rpartition(".")[2] for place in wrong}
             if equation.backward or equation.id in guilty or equation.output.rpartition(".")[2] in names:
-                continue  # the same quantity once more is no use of it
+                continue  # the same quantity again does not count as a use
             held = tuple(o for o in found.outcomes.values() if o.ok and o.key in found.row)
             fitted = self.fitted(Case(equation, held), wrong) if held else None
             if fitted is not None and not fitted.fine.any(axis=0).all():
@@ -308,7 +308,7 @@ class _Search:
         return all(case.equation.conditional is True and not self._differs(case.output) for case in fed)
 
     def _vouched(self, variables: set[str]) -> int:
-        """For how many the other log says what they should be: that it fits here too is no chance."""
+        """How many have their right value in the other log: then a match here is not chance."""
         return sum(1 for v in variables if v not in self.own and v not in self.backward)
 
     def _is_of_one_kind(self, variables: set[str]) -> bool:
@@ -319,7 +319,7 @@ class _Search:
         order = [v.id for v in self.side.view.vocabulary.variables]
         return " and ".join(v.rpartition(".")[2] for v in sorted(variables, key=order.index))
 
-    # What came of it.
+    # The result.
 
     def _found(
         self, chosen: set[str], world: dict[Place, Remedy], instead: Mapping[str, tuple[str, ...]]

@@ -1,6 +1,6 @@
 """What a domain's equations are made of, and their evaluation on one log.
 
-An equation says what an output variable should be, from inputs that stand in the same log. It is evaluated at all
+An equation says what an output variable should be, from inputs in the same log. It is evaluated at all
 places at once. What it may miss by is the uncertainty of its inputs, each sent through the equation, and that of the
 output: never a number chosen to make things pass.
 """
@@ -42,8 +42,8 @@ class Input:
     """A value that an equation needs.
 
     `ref` is a variable's id, or its name (the innermost scope that has it). `pick` says at which other key to look (the
-    previous step, the first sub-sample); where it says None, or an optional value is missing, `default` stands.
-    `computed` makes the value of an input that is no single value of the log, or says what it lacks.
+    previous step, the first sub-sample); where it says None, or an optional value is missing, `default` is used.
+    `computed` makes the value of an input that is not a single value of the log, or names what is missing.
     """
 
     ref: str
@@ -79,7 +79,7 @@ class Equation:
 
     one_form: a log obeys the same form everywhere (a setting that the log does not tell). conditional: a violation says
     something only when the other side obeys, since the equation holds for some settings only; a function of (values,
-    output) says so place by place. fallback_for: asked only where these equations lack an input. variants: wrong ways
+    output) says so place by place. fallback_for: used only where these equations lack an input. variants: wrong ways
     that have been seen, by name, for hints. needs_loops: indices without which it means nothing. exact: the program has
     the printed inputs in hand and rounds once, so that only the print can hide anything. relation: replaces the
     evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
@@ -123,7 +123,7 @@ class Default:
 class Domain:
     """The equations of one pair, the factors between units that people mix up in it, and its known quirks.
 
-    defaults: settings that stand in logs, by the id of their variable. finals: the ids of the values in which a site
+    defaults: settings that are in logs, by the id of their variable. finals: the ids of the values in which a site
     ends, first choice first; by default the last that both logs have.
     """
 
@@ -189,8 +189,8 @@ Place = tuple[str, Key]
 class Evaluated:
     """One equation over one log: outcomes by key, what is missing by key, and the arrays for those who ask further.
 
-    `equation` is the one whose forms were asked, which a relation may have made; none where there are no forms.
-    `sources`: by input where each row's value stands; `parts`: the same of an input that is made of many values.
+    `equation` is the one whose forms were evaluated, which a relation may have made; none where there are no forms.
+    `sources`: by input where each row's value is; `parts`: the same of an input that is made of many values.
     """
 
     outcomes: dict[Key, Outcome] = field(default_factory=dict)

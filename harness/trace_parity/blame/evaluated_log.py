@@ -15,7 +15,7 @@ from trace_parity.trace.table import TraceTable
 
 
 class Side:
-    """The values of one log and what came of each equation on them, by equation id."""
+    """The values of one log and the result of each equation on them, by equation id."""
 
     def __init__(self, table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> None:
         check_names(domain, vocabulary)

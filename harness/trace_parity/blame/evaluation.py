@@ -14,7 +14,7 @@ from trace_parity.pair.vocabulary import Key
 
 
 def evaluate(equation: Equation, view: LogView) -> Evaluated:
-    """The equation at every place where its output stands."""
+    """The equation at every place that has its output."""
     if equation.relation is not None:
         return equation.relation(view, equation)
     found = Evaluated(equation=equation)
@@ -59,7 +59,7 @@ def outputs(equation: Equation, view: LogView, keys: Sequence[Key]) -> Array:
 
 
 def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[Place | None], list[str], dict[str, Computed]]:
-    """Where each input stands (None for its default), what is missing, in words, and the computed inputs."""
+    """Where each input is (None for its default), what is missing, in words, and the computed inputs."""
     lacking = [f"{loop} (loop index)" for loop in equation.needs_loops if key[view.vocabulary.loops.index(loop)] < 0]
     if equation.needs_also is not None and (reason := equation.needs_also(view, key)):
         lacking.append(reason)
@@ -101,7 +101,7 @@ def _stack(rows: list[Array]) -> Array:
 
 
 def _spread(view: LogView, wanted: Input, found: Evaluated, exact: bool) -> Array:
-    """The uncertainty of an input; none where its default stands."""
+    """The uncertainty of an input; none where its default is used."""
     values = found.values[wanted.label]
     places = found.sources[wanted.label]
     variable = next((place[0] for place in places if place is not None), wanted.ref)
@@ -157,7 +157,7 @@ def fit(
 
 
 def result_of(equation: Equation, form: Form, values: Values, shape: tuple[int, ...]) -> Array:
-    """What a form gives; HarnessError (exit 2) where it asks for what is no input, raises, or gives another shape."""
+    """What a form gives; HarnessError (exit 2) where it uses an unknown input, raises, or gives another shape."""
     where = f"equation {equation.id!r}"
     try:
         value = form.function(values)

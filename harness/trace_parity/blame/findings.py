@@ -16,8 +16,8 @@ class BlameFinding:
     `allowed` are relative, at the worst place; `count` places, the first of which is `place`. `instead`: variables that
     would explain as much if they were wrong; each of these sets has findings of its own, and one of them is innocent.
     manner: "probe" where the value is only printed wrong and what follows behaves as if it were right, "computation"
-    where the program went on with it, empty where nothing tells. quirk_too: a quirk that shows
-    besides. share: the part of the difference of the final value
+    where the program went on with it, empty where nothing tells. quirk_too: a second quirk
+    that shows. share: the part of the difference of the final value
     that is gone with the other side's value here (and those of `together`) put in; None where the logs do not tell.
     factor: by what the final values of the sides differ; ratio: the part of PY/C of the final value that this accounts
     for. image_share: the part of the ratio of the sums of the two images, where there are images.

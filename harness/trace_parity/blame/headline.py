@@ -10,7 +10,7 @@ from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
 WHOLE = 1e-3
 """A share that is 1 to within this is the whole."""
 PLAIN = 1.01
-"""Final values whose ratio is less than this are told apart by their relative difference."""
+"""Final values whose ratio is less than this are compared by their relative difference."""
 SAME_SUM = 1e-9
 """Images whose sums differ by less, relatively, have no ratio to explain."""
 
@@ -95,7 +95,7 @@ def _small(finding: BlameFinding) -> str:
 
 
 def with_image_shares(blame: Blame, sum_ratio: float) -> Blame:
-    """The shares of the ratio of the two images' sums (PY over C), as far as the traced sites stand for the image."""
+    """The shares of the ratio of the two images' sums (PY over C), as far as the traced sites represent the image."""
     if not sum_ratio > 0 or abs(math.log(sum_ratio)) <= SAME_SUM:
         return blame
     findings = (

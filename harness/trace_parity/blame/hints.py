@@ -1,8 +1,8 @@
 """What a wrong number looks like: a unit, a sign, swapped axes, a stale value, float32.
 
-A hint is said when a hypothesis gives the number that stands in the log. For it not to be said by chance, it must
+A hint is given when a hypothesis yields the number in the log. To exclude chance, it must
 explain the residual to one part in a million (or to the rounding), at every place looked at, and the residual must
-stand a thousandfold above the rounding in the first place.
+be a thousand times the rounding in the first place.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _by_other_forms(suspect: Suspect) -> Iterator[Suspect]:
 
 
 def _places(broken: tuple[Outcome, ...]) -> list[Outcome]:
-    """Those worth looking at; empty unless all of them stand out from the rounding."""
+    """Those worth looking at; empty unless all of them exceed the rounding."""
     worst = max(broken, key=lambda o: o.residual)
     chosen = {o.key: o for o in (broken[0], broken[-1], worst)}
     places = list(chosen.values())[:PLACES]
@@ -194,7 +194,7 @@ def _moved(key: Key, place: int, step: int, ticks: list[int]) -> Key | None:
 
 
 def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
-    """Another variable of the same size and unit stands there; not one that is itself made from this."""
+    """The value is that of another variable of the same size and unit, which is not computed from this one."""
     view, own = suspect.view, suspect.view.variables[suspect.equation.output]
     later = downstream(inputs(view.vocabulary), [own.id])
     if own.tolerance.rtol == own.tolerance.floor == 0.0:

@@ -17,7 +17,7 @@ from trace_parity.trace.precision import FULL_DIGITS, significant_digits
 from trace_parity.trace.table import TraceTable
 
 Array = npt.NDArray[Any]
-"""Extended precision, so that the third opinion is more exact than the two it is asked about."""
+"""Extended precision, so that the third opinion is more exact than the two that it judges."""
 
 ROUNDINGS = 8
 """Roundings (of half a unit in the last place) that a program may commit between what it prints and the next print.
@@ -75,11 +75,11 @@ class LogView:
         return row
 
     def keys(self, variable: str) -> list[Key]:
-        """Where a variable stands, in order of evaluation."""
+        """The places of a variable, in order of evaluation."""
         return list(self._values.get(variable, {}))
 
     def keys_within(self, variable: str, key: Key, depth: int) -> list[Key]:
-        """Where a variable stands among the keys that share the `depth` outermost loops with `key`."""
+        """The places of a variable among the keys that share the `depth` outermost loops with `key`."""
         groups = self._groups.get((variable, depth))
         if groups is None:
             groups = self._groups[(variable, depth)] = {}
@@ -96,9 +96,9 @@ class LogView:
         return self._holes.get((variable, key), ())
 
     def find(self, ref: str, key: Key) -> tuple[str, Key] | None:
-        """Where the value of `ref` that is in force at `key` stands.
+        """The place of the value of `ref` that is in force at `key`.
 
-        `ref` is a variable id, or a name, which stands for the innermost scope that has it. The value is looked for at
+        `ref` is a variable id, or a name, which means the innermost scope that has it. The value is looked for at
         the loops of its own scope, then at the whole key, since older logs print some values at more loops.
         """
         ids = [ref] if ref in self._values else [v.id for v in reversed(self.vocabulary.named(ref))]

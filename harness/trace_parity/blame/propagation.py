@@ -41,9 +41,9 @@ class Changed:
 def propagate(
     side: Side, put_in: Mapping[Place, Array], other: Side | None = None, meant: Mapping[Place, Array] | None = None
 ) -> Changed:
-    """What follows in the log of `side` from having `put_in` instead; `other` is asked for numbers of tables.
+    """What follows in the log of `side` from having `put_in` instead; numbers of tables are looked up in `other`.
 
-    `meant`: what stands for values that are wrong in print only.
+    `meant`: the values to use where only the print is wrong.
     """
     changed = Changed(dict(put_in), meant=meant or {})
     place = _stepped(side)
@@ -204,7 +204,7 @@ def _make_again(side: Side, equation: Equation, found: Evaluated, rows: list[int
 
 
 def response(outcome: Outcome, before: Array, after: Array) -> Array:
-    """What stands at a place once its equation gives `after` instead of `before`."""
+    """The value at a place once its equation gives `after` instead of `before`."""
     got = outcome.got
     if outcome.ok:
         moved: Array = got + (after - before)

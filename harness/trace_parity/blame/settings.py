@@ -1,4 +1,4 @@
-"""Settings that stand in both logs and differ: what a program was given, as far as its trace shows it."""
+"""Settings in both logs that differ: a program's input, as far as its trace shows it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trace_parity.pair.vocabulary import Variable
 
 
 def settings_of(pair: Sides, inherited: Collection[str], accused: Collection[str]) -> tuple[str, ...]:
-    """A line per setting that stands in both logs and differs, in order of evaluation.
+    """A line per setting in both logs that differs, in order of evaluation.
 
     A setting is what the domain has a default of, or a value of the whole run that no equation makes. One that is
-    `inherited` counts where it looks entered on both sides; one that a side is `accused` of is no setting.
+    `inherited` counts where it looks entered on both sides; one that a side is `accused` of does not count.
     """
     made = {e.output for e in pair.domain.equations}
     lines = []

@@ -1,4 +1,4 @@
-"""What can be said of wrong numbers without a hypothesis: a factor, an offset, a turn, a value that never changes."""
+"""Describe wrong numbers without a hypothesis: a factor, an offset, a turn, a value that never changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def single_arithmetic(places: Sequence[Outcome], digits: int) -> Hint | None:
 
 
 def shape(places: Sequence[Outcome]) -> Hint | None:
-    """What can be said without a hypothesis: right length or direction, or one factor throughout."""
+    """A description without a hypothesis: right length or direction, or one factor throughout."""
     if all(len(o.got) == 3 and not np.isnan(o.got).any() for o in places):
         lengths = [(length(o.got), length(o.expected)) for o in places]
         angles = [float(angle(o.got, o.expected)) for o in places]

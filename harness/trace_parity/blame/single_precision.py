@@ -27,13 +27,13 @@ class Single(np.ndarray[Any, Any]):
     """An array of which every operation is rounded to float32."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        """Round the operands and the result; what is no real number (a comparison) stays what it is."""
+        """Round the operands and the result; anything but real numbers (a comparison) is left alone."""
         rounded = [_bare(value) for value in inputs]
         options.pop("dtype", None)
         return _single(getattr(ufunc, method)(*rounded, **options))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Functions that are no ufuncs, such as np.where and np.cross, on rounded operands."""
+        """Functions other than ufuncs, such as np.where and np.cross, on rounded operands."""
         kwargs.pop("dtype", None)
         return _single(func(*_each(args), **{name: _bare(value) for name, value in kwargs.items()}))
 
@@ -56,7 +56,7 @@ def _single(value: Any) -> Any:
 
 @np.errstate(all="ignore")
 def errors_in_float32(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> dict[Number, float]:
-    """By how much float32 misses each number that an equation makes, from C's log; empty where nothing can be said."""
+    """The error of float32 in each number that an equation computes, from C's log; empty where it is unknown."""
     side = Side(table, vocabulary, domain)
     known: dict[Place, Array] = {}
     for _ in range(PASSES):

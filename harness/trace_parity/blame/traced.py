@@ -69,7 +69,7 @@ class Traced(np.ndarray[Any, Any]):
         return traced(result, text, known, operations)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Functions that are no ufuncs: done on plain arrays, the result named by the function."""
+        """Functions other than ufuncs: done on plain arrays, the result named by the function."""
         flat = list(_flat((*args, *kwargs.values())))
         operations = next((v.operations for v in flat if v.operations is not None), None)
         result = func(*_plain(args), **{name: _bare(value) for name, value in kwargs.items()})

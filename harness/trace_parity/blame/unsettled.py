@@ -1,4 +1,4 @@
-"""What differs although no one broke an equation there: inherited from upstream, or unexplained."""
+"""Differences without a broken equation: inherited from upstream, or unexplained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trace_parity.compare.judge import Judged
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 
 EXPLAINED = 8
-"""Places of one variable whose inputs are looked at one by one; others that stand alike are taken as these."""
+"""Places of one variable whose inputs are examined one by one; the others of the same kind are taken as these."""
 NOT_SEEN = "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
 NOT_MADE = "no equation makes it: a setting of the run, or data"
 NAMED_INPUTS = 4
@@ -66,7 +66,7 @@ class Sides:
 
 
 def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, Key]], pair: Sides) -> Iterable[Placed]:
-    """What differs although no one broke an equation there: one finding per variable and kind."""
+    """Differences without a broken equation: one finding per variable and kind."""
     groups: dict[tuple[str, str], list[tuple[Judged, BlameFinding]]] = {}
     alike: dict[tuple[object, ...], list[BlameFinding]] = {}
     for (variable, key), judged in differing.items():
@@ -92,14 +92,14 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
 
 
 def _standing(equation: Equation, side: Side, key: Key, pair: Sides) -> object:
-    """How an equation stands at a place: what is missing, or which forms are obeyed."""
+    """The state of an equation at a place: what is missing, or which forms are obeyed."""
     found = side.found[equation.id]
     outcome = found.outcomes.get(key)
     return found.missing.get(key) if outcome is None else (outcome.forms, pair.is_cleared(side, equation, key))
 
 
 def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFinding:
-    """Inherited or unexplained, for one number. A side that obeys is cleared though the other cannot be asked."""
+    """Inherited or unexplained, for one number. A side that obeys is cleared, whatever the other does."""
     key, variable = judged.row.id.key, judged.row.variable
     known = [(e, s) for e in equations for s in pair.both if key in s.found[e.id].outcomes]
     holding = [(e, s) for e, s in known if s.found[e.id].outcomes[key].ok or pair.is_cleared(s, e, key)]
@@ -191,7 +191,7 @@ Differs = tuple[str, float, tuple[Place, Place] | None]
 
 
 def _difference(wanted: Input, output: str, key: Key, pair: Sides) -> Differs | None:
-    """An input that differs; None where it does not, or stands in one log only."""
+    """An input that differs; None where it does not, or is in one log only."""
     c, py = pair.both
     if wanted.computed is not None:
         made = [wanted.computed(s.view, key) for s in (c, py)]

@@ -1,6 +1,6 @@
 """A bundle: one folder with everything a run left, hashed, that appears under its name only when it is whole.
 
-It is written in a folder beside its final name (`.partial-…`) and renamed last; the manifest is the last file written.
+It is written in a folder next to its final name (`.partial-…`) and renamed last; the manifest is the last file written.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _free(path: Path) -> Path:
 
 
 def _rename(partial: Path, final: Path) -> None:
-    """Flush to disk, then rename: after a power cut the name stands for a whole bundle or for none."""
+    """Flush to disk, then rename: after a power cut there is a whole bundle under the name, or none."""
     for path in partial.rglob("*"):
         if path.is_file():
             with path.open("rb") as stream:

@@ -63,7 +63,7 @@ class CaseTrend:
 
     @property
     def newest(self) -> Entry:
-        """The bundle that says how the case stands."""
+        """The bundle that holds the present state of the case."""
         return self.entries[-1]
 
 

@@ -272,7 +272,7 @@ def _page(result: Result, embedded: Mapping[str, bytes]) -> str:
 
 @contextmanager
 def stages() -> Iterator[Stage]:
-    """Progress bars on standard error while programs run; plain lines where it is no terminal."""
+    """Progress bars on standard error while programs run; plain lines where it is not a terminal."""
     if not sys.stderr.isatty():
         yield _line_stage
         return

@@ -126,7 +126,7 @@ def sweep(words: Words) -> None:
 
 
 def _lines(words: Words, grammar: Grammar) -> list[Line]:
-    """The command lines that are asked for. Raises HarnessError (exit 2)."""
+    """The requested command lines. Raises HarnessError (exit 2)."""
     asked = [words.count is not None, words.grid is not None, words.listed is not None]
     if sum(asked) != 1:
         raise HarnessError(

@@ -62,7 +62,7 @@ class Alignment:
         return tuple(self.row(kept, found) for kept in in_order(found))
 
     def row(self, kept: Kept, found: Comparison) -> AlignedRow:
-        """A kept number as it stands in the tables."""
+        """A kept number as the tables have it."""
         variable = found.names.variables[kept.variable]
         row = RowId(kept.key, variable.id, kept.component)
         return AlignedRow(row, variable, self.c.rows[row], self.py.rows[row])

@@ -45,7 +45,7 @@ class Ticks:
                 self.vectors[key] = table.vector(key, name)
 
     def carried_from(self, key: Key) -> int | None:
-        """The tick whose value stands at `key` in all digits, where not all ticks have that value.
+        """The tick whose value is at `key` in all digits, where not all ticks have that value.
 
         Of two ticks alone this is true of every value that does not change: there the other log has to differ.
         """
@@ -58,7 +58,7 @@ class Ticks:
         """Whether the value at `key` continues those of the nearest ticks, `at` being the quantity that they go by.
 
         A polynomial through four ticks predicts it; that through three says how well. False where they do not predict
-        it to PREDICTS, or where there are fewer ticks: what cannot be checked is no evidence.
+        it to PREDICTS, or where there are fewer ticks: what cannot be checked is not evidence.
         """
         own = np.asarray(self.vectors.get(key, ()))
         others = [(at(k), np.asarray(v)) for k, v in self._alike(key) if k != key and len(v) == len(own)]

@@ -52,7 +52,7 @@ class Comparison:
         self.tallies: list[VariableTally] = []
         self.sides = (SideTally(), SideTally())
         self.kept: list[tuple[tuple[Any, ...], Kept]] = []
-        self.rows: list[Kept] = []  # all of them, where they are asked for
+        self.rows: list[Kept] = []  # all of them, where they are wanted
         self.needed_rtol = 0.0
         self.mismatches: list[Mismatch] = []
         self.further_mismatches = 0
@@ -302,7 +302,7 @@ def _exactly_different(window: Window, numbers: Chosen) -> npt.NDArray[np.bool_]
 
 
 def _apart(judged: Differences, far: npt.NDArray[np.bool_], c: npt.NDArray[np.float64]) -> None:
-    """Whole numbers of one double are as far apart as can be told: by less than its neighbours."""
+    """Whole numbers that round to one double differ by less than the distance to its neighbours."""
     if far.any():
         judged.status[far] = DIVERGENT
         judged.absolute[far] = 1.0

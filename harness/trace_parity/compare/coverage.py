@@ -122,7 +122,7 @@ def _wrong_size_line(variable: Variable, size: int, places: int, where: str) -> 
 
 
 def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Sequence[bool]) -> str | None:
-    """A line that says which log was cut off, if one was. `last_differs` says whether a log's last number stands there
+    """A line that says which log was cut off, if one was. `last_differs` says whether a log's last number is there
     in other characters than in the other log.
 
     Two signs. The last line has no newline, and its number differs from the other side's or is followed by nothing

@@ -1,4 +1,4 @@
-"""A finished comparison with what both logs held besides numbers: what results are made from."""
+"""A finished comparison and what both logs hold apart from numbers: the input of results."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ImageMetrics:
 
     @property
     def warning(self) -> str:
-        """What is said of two images that are zero everywhere: a picture that was never made looks so, too."""
+        """The message for two images that are zero everywhere: an image that was never rendered looks the same."""
         return "both images are zero everywhere: that they agree says nothing" if self.max_c == self.max_py == 0 else ""
 
 

@@ -1,4 +1,4 @@
-"""Two logs' rows brought together by loop indices, variable and component: never by where they stand.
+"""Two logs' rows brought together by loop indices, variable and component: never by line number.
 
 Rows are sorted by one code of variable and loop indices. Where both sides have the same components in one run, as
 almost everywhere, runs are paired whole; the rest is paired number by number.
@@ -105,7 +105,7 @@ class Side:
 
 @dataclass
 class Pairs:
-    """Numbers on both sides: the rows that they stand in, and their places in the rows' numbers.
+    """Numbers on both sides: their rows, and their places in the rows' numbers.
 
     A pair is a run of `count` numbers, so that most work is done once per run; the first `vectors` of them are all that
     either side has of their variable there.
@@ -234,7 +234,7 @@ def _number_by_number(
 
 
 def _length(components: Ints) -> int:
-    """How many components from 0 on stand there without a gap."""
+    """How many components from 0 on are there without a gap."""
     ordered = np.sort(components)
     gap = np.flatnonzero(ordered != np.arange(len(ordered)))
     return int(gap[0]) if len(gap) else len(ordered)

@@ -34,7 +34,7 @@ from trace_parity.trace.rows import Rows
 from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 
 MOST_REFUSED = 1000
-"""Of so many contradictory numbers it is known that they are no largest ones; of more it does not matter."""
+"""Up to this many contradictory numbers are kept out of the largest ones; with more it does not matter."""
 
 
 class Source(Protocol):
@@ -136,7 +136,7 @@ def _compare(
         if comparison.contradictions and repeats.are_numbered():
             continue
         if noting and 0 < len(comparison.contradictions) <= MOST_REFUSED and not any(refused):
-            for one in comparison.contradictions:  # a number that is refused is no largest one
+            for one in comparison.contradictions:  # a refused number does not count as the largest
                 refused[one.side].add((one.later[0], one.later[2]))
             continue
         if noting or not _needs_largest(names.variables):
@@ -230,7 +230,7 @@ def _refuse_contradictions(found: Sequence[Contradiction], sources: Sequence[Sou
 def _reported(
     comparison: Comparison, sources: Sequence[Source]
 ) -> tuple[Callable[[Kept], AlignedRow], tuple[bool, bool]]:
-    """How what is reported stands in both logs."""
+    """How the reported numbers appear in both logs."""
     kept = [row for _, row in comparison.kept] + [t.worst for t in comparison.tallies if t.worst is not None]
     wanted: list[set[Place]] = [{row.places[side] for row in kept} for side in (0, 1)]
     lasts: list[tuple[Place, Place] | None] = [None, None]

@@ -156,12 +156,12 @@ def key_of(row: npt.NDArray[np.int32]) -> Key:
 
 
 def component_at(rows: Rows, row: int, at: int) -> int:
-    """Which component of its vector stands at a place of the numbers of a row."""
+    """The component of its vector at a place of the numbers of a row."""
     return int(rows.first[row]) + at - int(rows.start[row])
 
 
 def places_of(window: Window, run: int, within: int) -> tuple[Place, Place]:
-    """Where a number of a pair of runs stands on either side."""
+    """The place of a number of a pair of runs on either side."""
     pairs = window.pairs
     made = []
     for side, row, start in ((0, pairs.c_row[run], pairs.c_start[run]), (1, pairs.py_row[run], pairs.py_start[run])):

@@ -1,4 +1,4 @@
-"""What a comparison, and a run of both programs before it, may be asked for: one object for all commands."""
+"""Options of a comparison and of the run before it: one object for all commands."""
 
 from __future__ import annotations
 

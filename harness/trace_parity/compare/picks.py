@@ -1,4 +1,4 @@
-"""Which pixels to trace, read off the two images: nobody should have to hunt for a telling one."""
+"""Which pixels to trace, chosen from the two images, so that users need not search for a telling one."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _least(rows: Iterable[Judged]) -> dict[tuple[str, tuple[int, ...]], float]:
 
 
 def kept_in_float32(values: Iterable[float]) -> bool:
-    """Whether all values are float32 numbers, and one of them is no short number such as 0.5, which any type holds."""
+    """Whether all values are float32 numbers, and one is not a short number such as 0.5, which any type holds."""
     with np.errstate(over="ignore", under="ignore"):
         array = np.array(list(values))
         single = array.astype(np.float32) == array

@@ -78,7 +78,7 @@ class Settled:
             return c, py
         self._limits(table)
         compared = np.zeros(len(found.tallies), np.int64)
-        left = [(rows.line == rows.line.max()).astype(np.uint8) for rows in (c, py)]  # a log's last number is told of
+        left = [(rows.line == rows.line.max()).astype(np.uint8) for rows in (c, py)]  # a log's last number is reported
         sides = [_side(rows, flags) for rows, flags in zip((c, py), left, strict=True)]
         arrays = (self.limit, self.floor, self.absolute, self.needed, self.relative, self.size, table.whole)
         limits = native.Limits(*(a.ctypes.data for a in (*arrays, self.worst, compared)))
@@ -113,7 +113,7 @@ def _side(rows: Rows, left: Any) -> tuple[Any, list[Any]]:
 
 
 def settled_of(found: Comparison) -> Settled | None:
-    """None where there is no compiled part, or where every row is asked for."""
+    """None where there is no compiled part, or where every row is wanted."""
     if found.every or (found.wanted is not None and len(found.wanted.number)):
         return None
     try:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from trace_parity.pair.vocabulary import Key
 
 Place = tuple[int, int, int]
-"""Where a number stands in a log: line, offset of the line, place in the line."""
+"""The place of a number in a log: line, offset of the line, place in the line."""
 
 
 class Kept(NamedTuple):

@@ -3,8 +3,8 @@
 A block is the rows of the same outermost loops' indices (a pixel, a step). They are compared once both logs have left
 it; what one log has not brought yet is held. Rows in no block belong to the whole run: they are held, each once, and
 compared at the end. A log that comes back to a block that was compared, or names a scale after rows were judged without
-it, makes the comparison begin again and hold all rows, which is right in any order. Rows are never paired by where
-they stand.
+it, makes the comparison begin again and hold all rows, which is right in any order. Rows are never paired by
+line number.
 """
 
 from __future__ import annotations

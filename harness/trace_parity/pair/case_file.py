@@ -110,5 +110,5 @@ def _pairs(items: Mapping[str, str]) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string of TOML, which escapes what JSON does and DEL besides; what is no text becomes `?`."""
+    """A basic string of TOML, which escapes what JSON does and also DEL; what is not text becomes `?`."""
     return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")

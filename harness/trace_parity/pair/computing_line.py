@@ -92,7 +92,7 @@ def _printed(text: str, name: str) -> str | None:
 
 
 def _after(text: str, name: str) -> str | None:
-    """What stands behind a name that is printed: a further argument, a keyword's value, what a format spells."""
+    """The expression that belongs to a printed name: a further argument, a keyword's value, what a format spells."""
     word = re.escape(name)
     if found := re.search(rf"\b{word} \{{([^{{}}:]+)", text):
         return found[1]

@@ -1,4 +1,4 @@
-"""`equals = "..."` of the vocabulary: what a variable is computed from, said without Python.
+"""`equals = "..."` of the vocabulary: what a variable is computed from, written without Python.
 
 A small language over Python's grammar: arithmetic, comparisons, `and`/`or`/`not`, numbers, `pi`, names of variables and
 loops, `x[0]` for a component, `[x, y, z]` for a vector, the functions of FUNCTIONS, and three that look elsewhere:

@@ -1,4 +1,4 @@
-"""Python modules in a pair's folder, such as its equations, imported when they are asked for."""
+"""Python modules in a pair's folder, such as its equations, imported on first use."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ PLACEHOLDERS = {
     "probed": "the C program with probes",
     "unprobed": "the same without, compiled by the same command",
 }
-"""What stands in braces in a command."""
+"""A placeholder in braces in a command."""
 
 
 @dataclass(frozen=True)

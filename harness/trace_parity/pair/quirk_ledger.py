@@ -45,7 +45,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class Fallback:
-    """On one side, from some step on for good, a variable has a number as it stands in a file, of at most `digits`
+    """On one side, from some step on for good, a variable has a number read from a file, of at most `digits`
     digits, where the other side has computed one from the same `given`."""
 
     variables: tuple[str, ...]
@@ -94,7 +94,7 @@ class Quirk:
 
     @property
     def can_be_waived(self) -> bool:
-        """Whether a comparison can show it: what both programs do alike, or no line tells, is no divergence."""
+        """Whether a comparison can show it: what both programs do alike, or no line shows, is not a divergence."""
         return self.signature is not None or self.blame is not None
 
 
@@ -119,7 +119,7 @@ def parse_ledger(text: str, where: str) -> tuple[Quirk, ...]:
 
 
 class _Lines:
-    """Where the fields of each entry stand in the text."""
+    """The places of the fields of each entry in the text."""
 
     def __init__(self, text: str, where: str) -> None:
         self.where = where

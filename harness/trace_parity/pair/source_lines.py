@@ -20,7 +20,7 @@ CONTEXT = 3
 """Lines above and below in an excerpt."""
 LONGEST = 160
 NEARBY = 12
-"""Lines below a name in which its scope may stand, as in a loop over (name, value) pairs."""
+"""Lines below a name that are searched for its scope, as in a loop over (name, value) pairs."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _number(text: str) -> float | None:
 
 
 def global_rtol(rules: Sequence[Rule]) -> float | None:
-    """The relative tolerance asked of every variable, if one was."""
+    """The relative tolerance set for every variable, if any."""
     plain = [rule.value for rule in rules if not rule.names and rule.part == "rtol"]
     return plain[-1] if plain else None
 

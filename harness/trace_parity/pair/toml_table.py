@@ -80,7 +80,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class Table:
-    """One table: each key is taken once, `finish` refuses what nobody took."""
+    """One table: each key is taken once, `finish` refuses the rest."""
 
     def __init__(self, data: Any, where: str, key: str = "") -> None:
         self.where, self.key = where, key
@@ -222,7 +222,7 @@ class Table:
         return {name: inner.text(name) for name in inner.data} if inner else {}
 
     def finish(self) -> None:
-        """Raises HarnessError (exit 2) for a key that nobody took."""
+        """Raises HarnessError (exit 2) for a key that was not taken."""
         for key in self.data:
             if key not in self.taken:
                 name = self._path(key)

@@ -27,7 +27,7 @@ class Scale:
 class Tolerance:
     """|c - py| <= rtol * max(|c|, |py|) + floor * scale, or no more than `ulps` doubles apart.
 
-    `own`: asked for by name, so that a relative tolerance for all does not replace it.
+    `own`: set by name, so that a relative tolerance for all does not replace it.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Tolerance:
         return self.rtol == 0.0 and self.floor == 0.0 and self.ulps == 0.0
 
     def under(self, rtol: float | None) -> tuple[float, float]:
-        """(rtol, floor) when `rtol` is asked for in place of the relative part.
+        """(rtol, floor) when `rtol` replaces the relative part.
 
-        A tolerance that has only an absolute part takes it there; exact ones and those asked for by name keep theirs.
+        A tolerance that has only an absolute part takes it there; exact ones and those set by name keep theirs.
         """
         relative, floor = self.rtol, self.floor
         if rtol is not None and not self.exact and not self.own:
@@ -97,7 +97,7 @@ class Variable:
 
     @property
     def id(self) -> str:
-        """`scope.name`: unique, since a name may stand at more than one scope."""
+        """`scope.name`: unique, since a name may be in more than one scope."""
         return f"{self.scope.name}.{self.name}"
 
 

@@ -1,4 +1,4 @@
-"""The variables of a trace, as `vocabulary.toml` lists them: what each is, where it stands, how it is judged."""
+"""The variables of a trace, as `vocabulary.toml` lists them: what each is, its scope, how it is judged."""
 
 from __future__ import annotations
 

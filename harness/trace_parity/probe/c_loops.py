@@ -104,7 +104,7 @@ def _declares(source: Source, declaration: Node) -> Iterator[str]:
 
 
 def _innermost(loop: Node) -> Node:
-    """The body; that of the innermost loop when OpenMP collapses several, since nothing may stand between those."""
+    """The body; that of the innermost loop when OpenMP collapses several, since nothing may be between those."""
     pragma = pragma_before(loop)
     depth = int(found[1]) if pragma is not None and (found := _COLLAPSE.search(pragma.text)) else 1
     body = loop.child_by_field_name("body")

@@ -26,7 +26,7 @@ from trace_parity.probe.spec import LoopRule, Placed, ProbeSpec, ProbeVariable, 
 
 @dataclass(frozen=True)
 class Instrumented:
-    """One source with its probes, and what is to be said about it."""
+    """One source with its probes, and the notes about it."""
 
     path: Path
     text: bytes

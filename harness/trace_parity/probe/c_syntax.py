@@ -224,7 +224,7 @@ def _block(node: Node) -> Node:
 
 
 def _in_header(node: Node) -> bool:
-    """Whether a declaration stands in the header of its for loop."""
+    """Whether a declaration is in the header of its for loop."""
     parent = node.parent
     return bool(
         parent is not None

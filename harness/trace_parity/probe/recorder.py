@@ -81,7 +81,7 @@ class Recorder:
             self.current.set({**self.indices, loop: before})
 
     def wants(self, variable: Variable) -> bool:
-        """Whether a value here is in the variable's scope and in focus; asked before the value is read."""
+        """Whether a value here is in the variable's scope and in focus; called before the value is read."""
         if any(self.indices.get(loop, -1) < 0 for loop in variable.outer):
             return False
         return not self.focus or any(self._fits(variable, alternative) for alternative in self.focus)

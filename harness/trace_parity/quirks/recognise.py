@@ -76,7 +76,7 @@ def name_unexplained(blame: Blame, findings: Sequence[QuirkFinding]) -> Blame:
 
 
 def find_quirks(alignment: Alignment, judgement: Judgement, quirks: tuple[Quirk, ...]) -> tuple[QuirkFinding, ...]:
-    """The quirks whose signature stands in the divergent rows."""
+    """The quirks whose signature is in the divergent rows."""
     findings = (_find(alignment, judgement, quirk) for quirk in quirks)
     return tuple(finding for finding in findings if finding is not None)
 

@@ -19,7 +19,7 @@ from trace_parity.quirks.recognise import Quirk
 
 @dataclass(frozen=True)
 class Waiver:
-    """One waiver of a run and what came of it.
+    """One waiver of a run and its state.
 
     state: `used`; `stale` (the quirk does not show); `expired` (it shows, but its day has passed); `exceeded` (it shows
     larger than the ledger allows, and explains nothing); `unused` (it does not show, and need not in this case).
@@ -47,7 +47,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Waived:
-    """What came of the waivers of a run; `left` says what none of them explains."""
+    """The states of the waivers of a run; `left` says what none of them explains."""
 
     waivers: tuple[Waiver, ...]
     left: tuple[str, ...]
@@ -104,7 +104,7 @@ def apply_waivers(
     A divergence is explained when the side that breaks its equation shows a waived quirk no larger than the ledger
     says, or when it is inherited. `vocabulary_order` lists variables in order of evaluation: what is inherited before
     the first waived variable has another cause. What was not examined (`examined`) is not explained. `may_be_unused`: a
-    quirk that does not show is no failure.
+    quirk that does not show is not a failure.
     """
     check_ids(ids, quirks)
     known = {quirk.id: quirk for quirk in quirks}

@@ -11,11 +11,11 @@ from trace_parity.render.numbers import short
 
 HEADING = "Who breaks its own equation"
 SHOWN = 20
-"""Findings told in a summary; all are in the JSON."""
+"""Findings listed in a summary; all are in the JSON."""
 
 
 def headline(blame: Blame) -> str:
-    """One line: how many faults, on which side, and how much was asked."""
+    """One line: how many faults, on which side, and how many equations were evaluated."""
     asked = f"{blame.equations_checked} equations at {blame.instances_checked} places"
     if not blame.equations_checked:
         lacking = f"; they lack {_lacking(blame)[1]}" if _lacking(blame)[0] else ""
@@ -95,7 +95,7 @@ def text(blame: Blame) -> str:
 
 
 def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:
-    """The findings to be told in full, and the harmless ones; all in full where none of them matters."""
+    """The findings to list in full, and the harmless ones; all in full where none of them matters."""
     if not any(f.is_cause and not f.is_harmless for f in blame.findings):
         return list(blame.findings), []
     return [f for f in blame.findings if not f.is_harmless], [f for f in blame.findings if f.is_harmless]

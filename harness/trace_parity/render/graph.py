@@ -1,6 +1,6 @@
 """The pipeline as a picture: one box per variable, banded by scope, arrows from what each is computed from.
 
-Within a band a variable stands below its inputs. Boxes carry a sign beside their colour, and link to their row in the
+Within a band a variable is below its inputs. Boxes carry a sign as well as a colour, and link to their row in the
 table of variables.
 """
 
@@ -29,7 +29,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "none": ("–", "not compared"),
     "match": ("✓", "agrees"),
 }
-"""Sign and meaning of what can be said of a variable, worst first."""
+"""Sign and meaning of each state of a variable, worst first."""
 
 
 @dataclass
@@ -153,7 +153,7 @@ def _lay_out(nodes: list[Node]) -> tuple[list[tuple[str, float, float]], float]:
 
 
 def _rows(members: list[Node]) -> Iterable[list[Node]]:
-    """Rows of at most PER_ROW boxes, inputs above; within a row by where the inputs of each stand."""
+    """Rows of at most PER_ROW boxes, inputs above; within a row by the places of their inputs."""
     depths: dict[int, int] = {}
     within = {n.index for n in members}
 

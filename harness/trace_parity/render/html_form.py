@@ -50,7 +50,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bundle: bool = True) -> str:
-    """The page. `embedded` is what a bundle has beside the Result (`pictures.bundle_files`): without it the page
+    """The page. `embedded` is the rest of a bundle (`pictures.bundle_files`): without it the page
     shows no pictures and links no neighbouring files. Nor does it link any when it is not `in_bundle`."""
     files = embedded or {}
     is_bundle = in_bundle and embedded is not None
@@ -116,7 +116,7 @@ def page(template: str, *, title: str, data: Any, **values: Any) -> str:
     text = environment.get_template(template).render(
         title=title, style=Markup(style), script=Markup(script), policy=policy, data=Markup(script_json(data)), **values
     )
-    # A log may hold a NUL or an ESC: a page with one in it is no text to many tools.
+    # A log may hold a NUL or an ESC: many tools do not take a page with one in it for text.
     return _CONTROL.sub(lambda m: visible(m[0]), text) + "\n"
 
 
@@ -142,7 +142,7 @@ def _digest(text: str) -> str:
 
 
 def script_json(data: Any) -> str:
-    """JSON that may stand in a <script> element: nothing in it can end the element or open a comment."""
+    """JSON for a <script> element: nothing in it can end the element or open a comment."""
     text = json.dumps(plain(data), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -242,7 +242,7 @@ WAIVER_SIGNS = {"used": "✓", "stale": "✗", "expired": "✗", "exceeded": "�
 
 
 def ledger_rows(result: Result) -> list[LedgerRow]:
-    """Waivers first, as they were asked for, then the quirks that show and that nobody waived."""
+    """Waivers first, in their order, then the quirks that show without a waiver."""
     waivers = [
         LedgerRow(
             w.id,

@@ -37,7 +37,7 @@ def render(result: Result) -> str:
 
 
 def escape(text: str) -> str:
-    """Text from a log, so that it shows as it stood, on one line."""
+    """Text from a log, so that it shows unchanged, on one line."""
     text = visible(text).replace("\\", "\\\\").replace("&", "&amp;")
     for mark in "`*_{}[]<>|~#!":
         text = text.replace(mark, "\\" + mark)
@@ -45,7 +45,7 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """`text` as code, whatever stands in it: where a mark would end the code or a table cell, as HTML."""
+    """`text` as code, whatever is in it: where a mark would end the code or a table cell, as HTML."""
     text = visible(text)
     if not set("`|<>\n\r") & set(text):
         return f"`{text}`"

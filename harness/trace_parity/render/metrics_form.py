@@ -23,7 +23,7 @@ def render(result: Result) -> str:
 
 
 def _name(variable: VariableResult, result: Result) -> str:
-    """The bare name, as long as it stands for one variable only."""
+    """The bare name, as long as only one variable has it."""
     twins = sum(1 for other in result.variables if other.name == variable.name)
     return variable.name if twins == 1 else f"{variable.scope}.{variable.name}"
 

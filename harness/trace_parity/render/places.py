@@ -14,7 +14,7 @@ class Places:
         self.loops = result.loops or _telling(result)
 
     def short(self, place: str) -> str:
-        """`step=3 i=0 …` without the loops that have one iteration; what is no place stays as it is."""
+        """`step=3 i=0 …` without the loops that have one iteration; anything but a place is left alone."""
         words = place.split(" ")
         if not self.loops or not all("=" in word for word in words):
             return place

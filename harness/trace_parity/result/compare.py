@@ -170,7 +170,7 @@ def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Clo
 
 
 def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | None) -> Verdict:
-    """The verdict of two traces with what was found besides their numbers."""
+    """The verdict of two traces with what was found apart from their numbers."""
     if closer.examined is not None:
         verdict = verdict.with_examined(closer.examined)
     if images is not None:
@@ -183,7 +183,7 @@ def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | Non
 def _waive(
     vocabulary: Vocabulary, closer: _Closer, pair: Pair | None, options: Options, images: ImageMetrics | None
 ) -> Waived:
-    """What the waivers explain. Equations are asked of traces alone, so images that differ are left over."""
+    """What the waivers explain. Equations are evaluated on traces only, so images that differ are left over."""
     waived = apply_waivers(
         options.waive,
         pair.quirks if pair is not None else (),

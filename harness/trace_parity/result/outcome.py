@@ -1,4 +1,4 @@
-"""What came of one case of a gate."""
+"""The outcome of one case of a gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one case. `bundle` is relative to the gate's folder, empty when there is none."""
+    """The outcome of one case. `bundle` is relative to the gate's folder, empty when there is none."""
 
     case: str
     exit_code: int

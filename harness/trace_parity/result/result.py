@@ -85,7 +85,7 @@ class VariableResult:
 
     @property
     def status(self) -> str:
-        """`match`, `divergent`, or `missing` when it stands on one side only at some place."""
+        """`match`, `divergent`, or `missing` when one side lacks it at some place."""
         if self.divergent:
             return "divergent"
         return "missing" if self.c_only or self.py_only else "match"
@@ -168,9 +168,9 @@ class Result:
     blame: Blame | None = None
     """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
     settings: tuple[str, ...] = ()
-    """A line per setting that the two programs resolved differently; they stand before every number."""
+    """A line per setting that the two programs resolved differently; they come before every number."""
     waivers: tuple[Waiver, ...] = ()
-    """Quirks that were asked to pass, and what came of each."""
+    """The quirks that are waived, and the state of each waiver."""
     loops: tuple[str, ...] = ()
     """The loops that name a place: those with more than one iteration in the logs, and those of the pair's focus."""
     tick_loop: str = ""

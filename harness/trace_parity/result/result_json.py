@@ -63,7 +63,7 @@ def _hints(kind: type[DataclassInstance]) -> dict[str, Any]:
 
 
 def _value(hint: Any, data: Any) -> Any:
-    """`data` as the annotated type. The strings nan, inf and -inf stand for the numbers that JSON lacks."""
+    """`data` as the annotated type. The strings nan, inf and -inf are the numbers that JSON lacks."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return None if data is None else _value(next(a for a in args if a is not type(None)), data)

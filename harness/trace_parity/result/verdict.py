@@ -1,4 +1,4 @@
-"""The verdict of a comparison: exit code, its name, a headline, and the problems that stand beside it.
+"""The verdict of a comparison: exit code, its name, a headline, and further problems.
 
 What is worse, or explains the rest, comes first: a log that was cut off, shapes that differ, a divergence, what is
 missing.
@@ -33,7 +33,7 @@ class Verdict:
         return dataclasses.replace(self, code=code, name=name, headline=headline)
 
     def with_images(self, images: ImageMetrics) -> Verdict:
-        """Traced pixels in parity do not pass two images that differ; two that are black are no evidence."""
+        """Traced pixels in parity do not pass two images that differ; two that are black are not evidence."""
         if images.warning:
             return self._now(self.code, self.name, f"{self.headline}; {images.warning}")
         if not images.pixels_beyond or self.code not in (Exit.PARITY, Exit.NOTHING_TO_COMPARE):
@@ -57,7 +57,7 @@ class Verdict:
         return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
 
     def with_examined(self, examined: Examined) -> Verdict:
-        """Quirks and blame were asked of some sites only."""
+        """Quirks and blame were evaluated at some sites only."""
         if self.code != Exit.DIVERGENCE:
             return self
         return self._now(self.code, self.name, f"{self.headline}; {examined}")
@@ -81,7 +81,7 @@ class Verdict:
         return verdict
 
     def with_settings(self, settings: Sequence[str]) -> Verdict:
-        """A setting that differs stands before the numbers behind it, and no waiver covers it."""
+        """A setting that differs comes before the numbers that follow from it, and no waiver covers it."""
         code, name = self.code, self.name
         if code not in (Exit.SHAPE_MISMATCH, Exit.UNREADABLE):
             code, name = Exit.DIVERGENCE, "divergence"

@@ -1,7 +1,7 @@
 """How far rounding alone moves each number of a case: builds and inputs that differ in rounding only, run and compared.
 
 Every run's log is kept in the user's cache under what it depends on, so that a measurement that was interrupted, or
-that is asked for more samples, goes on where it was.
+that needs more samples, continues from there.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ def variants_digest(pair: Pair) -> str:
 
 
 def _kept_logs(pair: Pair, case: Case, against: str) -> Path:
-    """Where the logs of a measurement lie, by all that they depend on besides the builds."""
+    """The folder of a measurement's logs, by all that they depend on apart from the builds."""
     parts = [str(pair.folder), case.id, case_digest(case), case.pixels, against]
     parts += [pair.programs.perturb, pair.programs.perturb_files, _inputs(pair, case)]
     return cache_folder() / "calibration-runs" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -57,7 +57,7 @@ def _further(run: Run, case: Case, result: Result, pair: tuple[str, ...]) -> lis
 
 
 def _may_inject(pair: Pair, case: Case) -> bool:
-    """Whether `inject` makes the case's input files without being asked to trust the bundle."""
+    """Whether `inject` makes the case's input files without the need to trust the bundle."""
     try:
         check_commands(pair, case, Path("case.toml"))
     except HarnessError:

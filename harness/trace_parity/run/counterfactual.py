@@ -55,11 +55,11 @@ class Still:
 
 @dataclass(frozen=True)
 class Injection:
-    """What came of C's values of `names`. `agrees`: everything that is computed from them agrees now."""
+    """The effect of C's values of `names`. `agrees`: everything that is computed from them agrees now."""
 
     names: tuple[str, ...]
     agrees: bool
-    after: tuple[str, ...]  # what is computed from them and stands in both traces
+    after: tuple[str, ...]  # what is computed from them and is in both traces
     cured: tuple[str, ...]  # of those, what diverged without
     variables: tuple[Still, ...]  # all that diverge with or without
     reruns: int
@@ -104,7 +104,7 @@ class Counterfactual:
     done: dict[frozenset[str], dict[str, VariableSummary]] = field(default_factory=dict)
 
     def summaries(self, ids: frozenset[str] = frozenset()) -> dict[str, VariableSummary]:
-        """What came of each variable, by id, with C's values of `ids`; each set is run once."""
+        """The effect on each variable, by id, of C's values of `ids`; each set is run once."""
         if ids not in self.done:
             py = read_trace(self._trace(ids), "PY", self.vocabulary)
             found = judge(align(self.c, py, self.vocabulary), rtol=self.rtol).summaries
@@ -252,7 +252,7 @@ def inject(lab: Counterfactual, names: Sequence[str]) -> Injection:
 
 
 def _off(summary: VariableSummary) -> int:
-    """Numbers that differ or stand on one side only."""
+    """Numbers that differ or are on one side only."""
     return summary.divergent + summary.c_only + summary.py_only
 
 
@@ -260,7 +260,7 @@ def bisect(lab: Counterfactual) -> Bisection:
     """Isolate the faults.
 
     A variable that diverges while all that it is computed from agrees is at fault: C's values of it are put in, and
-    what still diverges is asked again. At the end each fault is left out once, to show that the set has none too many.
+    what still diverges is tried again. At the end each fault is left out once, to show that all are needed.
     """
     graph = inputs(lab.vocabulary)
     faults: frozenset[str] = frozenset()

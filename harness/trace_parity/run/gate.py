@@ -134,7 +134,7 @@ def _save(out: Path, done: dict[str, Outcome]) -> None:
 
 
 def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
-    """The kept outcomes that still hold. Raises HarnessError (exit 5) when the state file is no state file."""
+    """The kept outcomes that still hold. Raises HarnessError (exit 5) when the file is not a state file."""
     path = _state(out)
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""What a run depends on besides its case: the pair's files, both programs, the framework; each by its contents.
+"""What a run depends on apart from its case: the pair's files, both programs, the framework; each by its contents.
 
 Commits alone do not say it: a tree may have changes, and a program may lie outside any repository.
 """

@@ -29,7 +29,7 @@ Progress = Callable[[int | str], None]
 
 @dataclass(frozen=True)
 class Ran:
-    """A program that ran to its end. Its output stands in the two files."""
+    """A program that ran to its end. Its output is in the two files."""
 
     command: tuple[str, ...]
     returncode: int

@@ -25,7 +25,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True)
 class Launch:
-    """How one program is asked for its settings."""
+    """How one program is made to print its settings."""
 
     side: Program
     command: Sequence[str]

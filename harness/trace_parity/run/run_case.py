@@ -344,7 +344,7 @@ def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetric
 
 
 def _keep_failed(folder: Path) -> None:
-    """Move what there is to a folder that no one takes for a bundle."""
+    """Move what there is to a folder whose name is not that of a bundle."""
     kept = final_path(folder)
     kept = kept.with_name(f"failed-{kept.name}")
     shutil.rmtree(kept, ignore_errors=True)

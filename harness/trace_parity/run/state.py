@@ -26,7 +26,7 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 
 @contextmanager
 def silent(title: str) -> Iterator[Progress]:
-    """A stage that nobody watches."""
+    """A stage without a progress display."""
     del title
     yield lambda percent: None
 

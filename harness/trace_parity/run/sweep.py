@@ -39,7 +39,7 @@ STATE = "sweep.tries.jsonl"
 
 @dataclass(frozen=True)
 class Sweep:
-    """What to sweep, where, and who is told."""
+    """What to sweep, where, and where progress is reported."""
 
     pair: Pair
     grammar: Grammar

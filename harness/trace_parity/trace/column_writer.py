@@ -48,7 +48,7 @@ def write_columns(
 
 
 class ColumnWriter:
-    """Writes beside the final name and renames at the end: a run that is cut short leaves nothing."""
+    """Writes next to the final name and renames at the end: a run that is cut short leaves nothing."""
 
     def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
         self.pa = arrow()

@@ -1,7 +1,7 @@
 """What two logs tell of a pair that has no vocabulary: loops, nests, scopes, names, sizes, in order of evaluation.
 
 The C log decides, since its loops are loops; the other adds what C's lacks. Loops are nested as the lines name them.
-Where a loop begins again while those around it stand still, a sibling nest begins, unless both passes print the same
+Where a loop begins again while those around it do not advance, a sibling nest begins, unless both passes print the same
 names. A scope closes a loop when its first line comes after lines from inside that loop.
 """
 
@@ -90,7 +90,7 @@ class Observed:
 
 
 def infer_vocabulary(c: Path, py: Path) -> Vocabulary:
-    """A vocabulary made from two logs alone. Raises HarnessError (exit 5) for what is no log."""
+    """A vocabulary made from two logs alone. Raises HarnessError (exit 5) for what is not a log."""
     return build_vocabulary(observe(c, py).tables(), "the logs")
 
 
@@ -116,7 +116,7 @@ def observe(c: Path, py: Path) -> Observed:
 
 
 def _trace_lines(path: Path) -> Iterator[str]:
-    """Every trace line of a log, without what stands before it."""
+    """Every trace line of a log, without its prefix."""
     for line in lines_of(path):
         if "TRACE" in line:
             found = (find_trace(without_colour(piece)) for piece in pieces(line))
@@ -266,11 +266,11 @@ def _unclose(names: Sequence[Seen]) -> None:
 
 
 SAMPLE_LINES = 4_000
-"""Trace lines of a log from which it is told whether a vocabulary fits it."""
+"""Trace lines of a log that decide whether a vocabulary fits it."""
 
 
 def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
-    """Whether a vocabulary that nobody chose may be taken for these logs.
+    """Whether a vocabulary that the user did not choose may be used for these logs.
 
     It has to know a name of them, and the loops of most lines: a few others are for the reader to refuse. Logs of older
     forms, such that hold no plain trace line, and pipes, which are read once, say nothing against it.

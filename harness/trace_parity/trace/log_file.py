@@ -29,7 +29,7 @@ _BINARY = {
 
 
 class LogFile:
-    """One log, readable from the start as often as needed. Raises HarnessError (exit 5) for what is no log."""
+    """One log, readable from the start as often as needed. Raises HarnessError (exit 5) for what is not a log."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,7 +127,7 @@ class LogFile:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a log, with their ends, as UTF-8 text. Raises HarnessError (exit 5) for what is no log."""
+    """The lines of a log, with their ends, as UTF-8 text. Raises HarnessError (exit 5) for what is not a log."""
     log = LogFile(path)
     try:
         with log.guard():
@@ -189,7 +189,7 @@ class _Raw(io.RawIOBase):
 
 
 def _encoding(head: bytes) -> tuple[str, int]:
-    """The encoding and how long its mark is; an empty encoding for what is no text."""
+    """The encoding and how long its mark is; an empty encoding for what is not text."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8", 3
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

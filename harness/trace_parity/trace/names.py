@@ -1,4 +1,4 @@
-"""Numbers for variables, so that columns can name them; and what names stand for, as scanners learn it."""
+"""Numbers for variables, so that columns can name them; and what names mean, as scanners learn it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Names:
         return found
 
     def slot(self, name: str, key: Key) -> Slot:
-        """What `name` stands for at the loops of `key`."""
+        """What `name` means at the loops of `key`."""
         variable, alias = self.vocabulary.find(name, key)
         return _slot(self.number(variable), alias)
 
 
 Known = tuple[tuple[str, int, Slot], ...]
-"""Names, the loops that they stand in as a mask, and what they are there."""
+"""Names, their loops as a mask, and what they mean there."""
 
 
 def known_slots(vocabulary: Vocabulary) -> Known:

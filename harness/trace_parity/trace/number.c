@@ -20,7 +20,7 @@ static int leading_zeros(uint64_t w) {
     return __builtin_clzll(w);
 }
 
-/* w * 10^q for w != 0; 0 when the method cannot tell or the result is no normal double. */
+/* w * 10^q for w != 0; 0 when the method cannot decide or the result is not a normal double. */
 static int scaled(uint64_t w, int q, double *value) {
     if (q < -307 || q > 288) return 0;
     int zeros = leading_zeros(w);

@@ -1,4 +1,4 @@
-"""The pair that two logs are compared under when nobody named one that fits."""
+"""The pair that two logs are compared under when the user named none."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 One file holds both sides, as one log may: a row group belongs to one side. Columns: side, one per loop (-1 where a row
 sits in no such loop), variable (`scope.name`), component, value, flags (1: printed as a whole number, 2: under an older
-name), text as it stood, line, and the number's place in its line. What a log held besides rows (how many lines,
+name), text as printed, line, and the number's place in its line. What a log holds apart from rows (how many lines,
 unreadable ones, notes, older names) is in the file's metadata.
 """
 
@@ -71,7 +71,7 @@ def schema(vocabulary: Vocabulary) -> pa.Schema:
 
 
 def about(table: TraceTable) -> dict[str, Any]:
-    """What a log held besides its rows, as JSON takes it."""
+    """What a log holds apart from its rows, as JSON takes it."""
     return {
         "lines": table.lines,
         "trace_lines": table.trace_lines,
@@ -125,7 +125,7 @@ class ColumnFile:
         return sum(self.file.metadata.row_group(group).num_rows for group in self.groups)
 
     def table(self, side: str) -> TraceTable:
-        """What the log held besides rows."""
+        """What the log holds apart from rows."""
         held, table = self.held, TraceTable(side, str(self.path))
         table.lines, table.trace_lines, table.unterminated = held["lines"], held["trace_lines"], held["unterminated"]
         table.aliased.update(held["aliased"])
@@ -184,7 +184,7 @@ class ColumnSource:
         return self._next >= len(self.file.groups)
 
     def read(self, amount: int) -> Rows:
-        """See Source. A row group at a time, however much is asked."""
+        """See Source. A row group at a time, however much is requested."""
         del amount
         loops = self.vocabulary.loops
         if self.ended:

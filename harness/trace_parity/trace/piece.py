@@ -12,7 +12,7 @@ from trace_parity.trace.names import Known
 from trace_parity.trace.rows import Rows
 
 Texts = tuple[bytes, npt.NDArray[np.int64]]
-"""Numbers as they stand in a log, behind one another, and where each of them ends."""
+"""Numbers as printed in a log, one after another, and where each of them ends."""
 Sink = Callable[[Rows, Texts], None]
 
 
@@ -20,7 +20,7 @@ class Lines(Protocol):
     """What reads the plain lines of a piece of a log."""
 
     def learn(self, known: Known) -> None:
-        """Names may stand on plain lines."""
+        """Names may be on plain lines."""
 
     def scan(self, buffer: bytearray, length: int) -> Piece:
         """The plain lines of a piece, which ends with a newline."""

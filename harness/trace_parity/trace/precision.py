@@ -1,7 +1,7 @@
 """How many digits a log prints, and what that hides.
 
 `%.15g` does not carry all bits of a double: two programs that agree to the last bit differ by up to a unit of the last
-digit in such logs. What printing can hide is added to every tolerance, and said.
+digit in such logs. What printing can hide is added to every tolerance, and reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What may stand before a trace line: ranks, times, log levels, colours, progress bars."""
+"""What may precede a trace line: ranks, times, log levels, colours, progress bars."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RANK = re.compile(
 
 @dataclass
 class Prefixes:
-    """What stood before the trace lines of one side."""
+    """What preceded the trace lines of one side."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)

@@ -55,7 +55,7 @@ ALL = Taken()
 
 
 class LineReader:
-    """Reads lines one by one; what a log holds besides numbers is gathered per side in `tables`."""
+    """Reads lines one by one; all but the numbers is gathered per side in `tables`."""
 
     def __init__(self, path: str, vocabulary: Vocabulary, how: Taken = ALL) -> None:
         self.path, self.vocabulary, self.rank, self.sideless = path, vocabulary, how.rank, how.sideless
@@ -136,7 +136,7 @@ class LineReader:
         return found
 
     def finish(self, side: str) -> None:
-        """Say what stood before the lines of a side. Raises HarnessError (exit 2) for the lines of several ranks."""
+        """Report what preceded the lines of a side. Raises HarnessError (exit 2) for the lines of several ranks."""
         prefixes, table = self.prefixes[side], self.tables[side]
         if len(prefixes.ranks) > 1 and self.rank is None:
             ranks = sorted(prefixes.ranks, key=lambda r: (len(r), r))
@@ -162,7 +162,7 @@ def read_as(variable: Variable, alias: Alias) -> str:
 def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool = False) -> TraceTable:
     """The trace of `side` ("C" or "PY") in the log at `path`.
 
-    Both sides' lines may stand in one file; only the asked side's are taken, unless the file holds nothing but the
+    Both sides' lines may be in one file; only the requested side's are taken, unless the file holds nothing but the
     other side's (a log compared with itself): then those are. Lines that do not say their side are of that of all
     others. Raises HarnessError (exit 5) when the file cannot be read, or when a line begins like a trace line and does
     not parse and `lenient` is not set.

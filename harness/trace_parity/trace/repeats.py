@@ -1,7 +1,7 @@
 """Blocks that a log repeats without an index: the repeats are numbered by the loops that the vocabulary names for it.
 
 An oversampled run of an instrumented program prints the same names once per sub-pixel, and no index tells them apart.
-Where every name that changes stands as often, and that number is n to the power of the loops, the k-th one is that of
+Where all names that change are printed equally often, n to the power of the loops, the k-th one is that of
 the k-th iteration of these loops, outermost first.
 """
 
@@ -19,7 +19,7 @@ Place = tuple[str, str, Key]
 
 @dataclass(frozen=True)
 class Numbering:
-    """`variables` stand `iterations` ** len(places) times; `places` are those of the loops in a key."""
+    """`variables` are printed `iterations` ** len(places) times; `places` are those of the loops in a key."""
 
     variables: frozenset[str]
     places: tuple[int, ...]
@@ -27,7 +27,7 @@ class Numbering:
 
     @property
     def count(self) -> int:
-        """How often each of the variables stands."""
+        """How often each of the variables is printed."""
         return int(self.iterations ** len(self.places))
 
 
@@ -52,7 +52,7 @@ class Counted:
 
 
 class Repeated:
-    """How often each variable stands in a log at the same indices, and whether with another value."""
+    """How often each variable is printed in a log at the same indices, and whether with another value."""
 
     def __init__(self) -> None:
         self.counts: Counter[Place] = Counter()
@@ -66,13 +66,13 @@ class Repeated:
             self.changing.add(place[0])
 
     def of(self, variables: Iterable[str]) -> Iterator[tuple[Place, int]]:
-        """How often each of some variables stands."""
+        """How often each of some variables is printed."""
         chosen = set(variables)
         return ((place, count) for place, count in self.counts.items() if place[0] in chosen)
 
 
 def numbering_of(logs: Iterable[Repeated], vocabulary: Vocabulary) -> Numbering | None:
-    """How the repeats of two logs are numbered; None where they are no n x n blocks."""
+    """How the repeats of two logs are numbered; None where they are not n x n blocks."""
     logs = list(logs)
     changing = frozenset().union(*(log.changing for log in logs))
     places = tuple(vocabulary.loops.index(loop) for loop in vocabulary.repeats)

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 class Rows:
     """`count[i]` numbers of variable `variable[i]` at loop indices `keys[i]` from component `first[i]` on.
 
-    They are `values[start[i] : start[i] + count[i]]`. `line`, `offset` and `pos` say where the first of them stands in
+    They are `values[start[i] : start[i] + count[i]]`. `line`, `offset` and `pos` say where the first of them is in
     the log; `exact` has whole numbers that no double holds, by (line, place in the line).
     """
 
@@ -64,7 +64,7 @@ class Rows:
         )
 
     def take(self, which: Any) -> Rows:
-        """Some of the rows, in the order asked for, with their numbers only."""
+        """Some of the rows, in the given order, with their numbers only."""
         count = self.count[which]
         return Rows(
             self.keys[which],

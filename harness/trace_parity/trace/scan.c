@@ -98,7 +98,7 @@ ts_context *ts_new(uint32_t n_loops, const char *const *loops) {
     return x;
 }
 
-/* Say what names, each with its 0, stand for on lines in the loops of `mask`. */
+/* Set what names, each with its 0, mean on lines in the loops of `mask`. */
 int ts_add_slots(ts_context *x, uint32_t count, const char *names, const uint32_t *mask, const uint32_t *variable,
                  const uint32_t *first, const uint32_t *flags, const double *factor) {
     for (uint32_t i = 0; i < count; i++) {
@@ -134,7 +134,7 @@ static const char *read_prefix(const ts_context *x, const char *s, int32_t *key,
         while (*s > ' ' && *s != '=' && *s != ']') s++;
         if (*s != '=') return NULL;
         size_t length = (size_t)(s - name);
-        uint32_t loop = next; /* loops mostly stand in their order */
+        uint32_t loop = next; /* loops are mostly in their order */
         while (loop < x->n_loops && !is_loop(x, loop, name, length)) loop++;
         if (loop == x->n_loops)
             for (loop = 0; loop < x->n_loops && !is_loop(x, loop, name, length);) loop++;

@@ -33,7 +33,7 @@ typedef struct {
     uint8_t *flags;
     int64_t *line, *offset;
     double *values;
-    char *texts; /* the numbers as they stand, behind one another; NULL where they are not wanted */
+    char *texts; /* the numbers as printed, one after another; NULL where they are not wanted */
     int64_t *text_end; /* per number */
     int64_t *slow_line, *slow_offset, *slow_length;
     int64_t n_keys, n_rows, n_values, n_slow, lines, others;

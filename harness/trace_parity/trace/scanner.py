@@ -28,7 +28,7 @@ _MOST_LOOPS = 32
 
 
 class Scanner:
-    """One log, read from the start to its end by `read`. What it holds besides numbers is in `table` after `finish`.
+    """One log, read from the start to its end by `read`. All but its numbers is in `table` after `finish`.
 
     `accepted` is the side whose lines are taken.
     """

@@ -81,7 +81,7 @@ static int row_settled(const ts_side *c, const ts_side *py, int64_t i, int64_t j
             return 0;
         }
     }
-    /* The first of equal numbers stands for a variable that has no others. */
+    /* The first of equal numbers represents a variable that has no others. */
     return !(equal && l->needed[v] == 0 && l->relative[v] == 0 &&
              before(c->keys + i * loops, l->worst + (size_t)v * loops, loops));
 }
@@ -161,7 +161,7 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
         if (mate[of[j]] >= 0) odd[of[j]] = 1;
         mate[of[j]] = (int32_t)j;
     }
-    /* Of what stands on one side only, the first is told of with what else its place has. */
+    /* Of what is on one side only, the first is reported with what else its place has. */
     int64_t lone_c = -1, lone_py = -1;
     for (int64_t i = 0; done && i < c->n; i++) {
         int32_t j = mate[head[i]];

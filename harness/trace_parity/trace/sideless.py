@@ -53,7 +53,7 @@ def split_or_nothing(text: str) -> list[str]:
 
 
 def _assigned(text: str) -> Iterator[tuple[str, str]]:
-    """(name, value as it stands) of each `name = value` or `name = formula = value`."""
+    """(name, value as printed) of each `name = value` or `name = formula = value`."""
     for part in _NEXT.split(text):
         name, *values = _VALUE.split(part)
         if values and name:

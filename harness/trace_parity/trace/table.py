@@ -1,4 +1,4 @@
-"""One side's trace: a number per (loop indices, variable, component), and what the log held besides."""
+"""One side's trace: a number per (loop indices, variable, component), and what else the log held."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RowId(NamedTuple):
 
 
 class Number(NamedTuple):
-    """One printed number: its value, how it stood in the log, and on which line.
+    """One printed number: its value, how it was printed in the log, and on which line.
 
     `whole` is the integer where one was printed, whatever its size; `aliased` is true under an older name.
     """
@@ -86,7 +86,7 @@ class TraceTable:
         return None if number is None else number.value
 
     def vector(self, key: Key, variable: str) -> tuple[float, ...]:
-        """All components that stand at that row, in order; empty when there is none."""
+        """All components at that row, in order; empty when there is none."""
         values: list[float] = []
         while (value := self.value(key, variable, len(values))) is not None:
             values.append(value)

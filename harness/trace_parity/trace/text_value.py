@@ -16,7 +16,7 @@ EXACT_TEXT = Tolerance("text", 0.0, 0.0, None, "Words agree when they are the sa
 
 
 def text_number(text: str) -> Parsed:
-    """The number that stands for a text."""
+    """The number that represents a text."""
     whole = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=6).digest(), "big")
     return Parsed(float(whole), whole)
 
