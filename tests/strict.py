@@ -46,7 +46,7 @@ ALLOWED = {
         "experiment.py",
         "lambda tensor: tensor.to(self.device, self.dtype)",
     ): "the set-up is in float64 on the CPU, converted once",
-    ("given.py", "torch.tensor(numbers, dtype=torch.float64)"): "numbers of another program's trace, then converted",
+    ("injected.py", "torch.tensor(numbers, dtype=torch.float64)"): "numbers of another program's trace, then converted",
 }
 SET_UP = torch.zeros((), dtype=torch.float64)
 """What an experiment is built in, whatever its own dtype and device."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nanobragg_torch import units
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.given import Given, Use, as_computed
+from nanobragg_torch.injected import Injected, Use, as_computed
 from nanobragg_torch.rendering.blocks import one_thread
 from nanobragg_torch.settings import (
     BeamSettings,
@@ -122,19 +122,19 @@ class Experiment:
             raise ExperimentError(f"no setting is called {', '.join(sorted(values))}")
         return dataclasses.replace(self, **changed)
 
-    def build(self, given: Given | None = None) -> Model:
-        """Run every stage that does not depend on a pixel; `given` values stand in the place of computed ones.
+    def build(self, injected: Injected | None = None) -> Model:
+        """Run every stage that does not depend on a pixel; `injected` values stand in the place of computed ones.
 
         In float64 on the CPU whatever the experiment's dtype and device, to which the model is converted at the end,
         once: counts and branches are decided as in the original, the vectors of a float32 model are rounded but not
         worn, those of a CUDA model are the same to the bit, and no device is asked a thousand small questions.
         """
         with one_thread():
-            model: Model = map_tensors(self._build(given), lambda tensor: tensor.to(self.device, self.dtype))
+            model: Model = map_tensors(self._build(injected), lambda tensor: tensor.to(self.device, self.dtype))
         return model
 
-    def _build(self, given: Given | None) -> Model:
-        use = as_computed if given is None else given.run
+    def _build(self, injected: Injected | None) -> Model:
+        use = as_computed if injected is None else injected.run
         like = torch.zeros((), dtype=torch.float64, device="cpu")
 
         def t(value: units.Number) -> Tensor:
@@ -154,15 +154,15 @@ class Experiment:
                 f"the crystal's vectors span a volume of {plain(cell.volume_A3):g} A^3, expected a cell"
             )
         cells = crystal.cell_counts(xtal, cell.real_A, plain(units.mm(beam.beamsize_mm)))
-        if given is not None:
-            cells = _given_cells(cells, use)
+        if injected is not None:
+            cells = _injected_cells(cells, use)
 
         domains = sampling.mosaic_domain_count(xtal.mosaic_domains, xtal.mosaic_spread_deg)
         spread = units.deg(xtal.mosaic_spread_deg) if xtal.mosaic_spread_deg is not None else 0.0
         is_mosaic = domains > 1 or plain(spread) > 0
         umats = crystal.mosaic_umats(spread, domains, xtal.mosaic_seed, generator, like)
-        if given is not None:
-            drawn, umats = umats, given.umats(umats)
+        if injected is not None:
+            drawn, umats = umats, injected.umats(umats)
             is_mosaic = is_mosaic or umats is not drawn
         phi = sampling.sample_phi(self.scan.phisteps, *self._phi_range())
         ticks = torch.arange(phi.ticks, dtype=like.dtype, device=like.device)
@@ -246,13 +246,13 @@ class Experiment:
         return min(plain(n) for n in (c.Na, c.Nb, c.Nc)) <= 2 if c.interpolate is None else c.interpolate
 
 
-def _given_cells(cells: Counts, use: Use) -> Counts:
+def _injected_cells(cells: Counts, use: Use) -> Counts:
     """The counts of cells as another program has them: whole numbers."""
     own = torch.tensor([plain(n) for n in cells], dtype=torch.float64, device="cpu")
-    given = use("N_cells", own)
-    if given is own:
+    injected = use("N_cells", own)
+    if injected is own:
         return cells
-    Na, Nb, Nc = (max(int(n), 1) for n in given.tolist())
+    Na, Nb, Nc = (max(int(n), 1) for n in injected.tolist())
     return Na, Nb, Nc
 
 

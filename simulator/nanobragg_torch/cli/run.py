@@ -102,12 +102,12 @@ def _run(invocation: Invocation) -> int:
 
 
 def _trace(invocation: Invocation, model: Model) -> None:
-    given, out = None, invocation.outputs
+    injected, out = None, invocation.outputs
     if out.inject_from is not None:
         from nanobragg_torch.io.trace_log import read_trace_log
 
-        given = read_trace_log(out.inject_from, out.inject)
-    traced = trace(invocation.experiment, out.trace_pixels, model=model, given=given)
+        injected = read_trace_log(out.inject_from, out.inject)
+    traced = trace(invocation.experiment, out.trace_pixels, model=model, injected=injected)
     if out.trace_file is None:
         traced.write(sys.stdout)
         sys.stdout.flush()

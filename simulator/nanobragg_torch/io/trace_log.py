@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.given import Loop, Values
+from nanobragg_torch.injected import Loop, Values
 from nanobragg_torch.io.text import as_float, read_text
 from nanobragg_torch.trace_lines import KEYS, TRACE_NAMES
 

@@ -1,7 +1,7 @@
 """The loops: layers, sub-samples and sources in turn, all pixels and all slices of a block at once.
 
 The one evaluation behind both `render` and `trace`: render takes the pixel values, trace passes a probe (probe.py) that
-keeps every quantity on the way and, in a counterfactual trace, puts a given value in its place. It reads beside
+keeps every quantity on the way and, in a counterfactual trace, puts an injected value in its place. It reads beside
 reference_c/src/pixel.c. Order of loops and of evaluation: model section 8.
 """
 
@@ -222,7 +222,7 @@ def _sweep(
                 running = accumulate.multiplied_running(start, terms, factor, counted)
             sums = probe.replaced("step", "I_running", at, running)
             if sums is not running:  # those of steps that are passed over carry on
-                is_given = [probe.gives_step("I_running", loop, first + k) for k in range(len(sums))]
-                sums, I = accumulate.carried(sums, is_given, start, factor)
+                is_injected = [probe.gives_step("I_running", loop, first + k) for k in range(len(sums))]
+                sums, I = accumulate.carried(sums, is_injected, start, factor)
             probe.say("step", "I_running", at, sums)
     return I

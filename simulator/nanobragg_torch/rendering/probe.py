@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from nanobragg_torch.given import Given
+from nanobragg_torch.injected import Injected
 
 Loop = tuple[int, ...]
 """(layer, subS, subF), the source, and for a step the slice that its first value is of."""
@@ -23,12 +23,12 @@ class Keep(Protocol):
 
 
 class Probe:
-    """`probe(scope, name, loop, value)` is the value to go on with: the given one where there is one."""
+    """`probe(scope, name, loop, value)` is the value to go on with: the injected one where there is one."""
 
-    def __init__(self, keep: Keep | None = None, given: Given | None = None, domains: int = 1) -> None:
-        self._keep, self._given, self._domains = keep, given, domains
-        self.is_on = keep is not None or given is not None
-        self.replaces = given is not None
+    def __init__(self, keep: Keep | None = None, injected: Injected | None = None, domains: int = 1) -> None:
+        self._keep, self._injected, self._domains = keep, injected, domains
+        self.is_on = keep is not None or injected is not None
+        self.replaces = injected is not None
 
     def __call__(self, scope: str, name: str, loop: Loop, value: Tensor) -> Tensor:
         """Replace and keep one value."""
@@ -38,12 +38,12 @@ class Probe:
         return value
 
     def replaced(self, scope: str, name: str, loop: Loop, value: Tensor) -> Tensor:
-        """The given value, or the computed one."""
-        if self._given is None:
+        """The injected value, or the computed one."""
+        if self._injected is None:
             return value
         if scope == "step":
-            return self._given.step(name, loop[:-1], loop[-1], self._domains, value)
-        return self._given.one(scope, name, loop, value)
+            return self._injected.step(name, loop[:-1], loop[-1], self._domains, value)
+        return self._injected.one(scope, name, loop, value)
 
     def say(self, scope: str, name: str, loop: Loop, value: Tensor | None) -> None:
         """Keep a value as it is."""
@@ -51,11 +51,11 @@ class Probe:
             self._keep(scope, name, loop[:-1] if scope == "step" else loop, value)
 
     def gives_step(self, name: str, loop: Loop, tick: int) -> bool:
-        """Does slice `tick` of a source have a given value of that name?"""
-        return self._given is not None and self._given.gives_step(name, loop, tick, self._domains)
+        """Does slice `tick` of a source have an injected value of that name?"""
+        return self._injected is not None and self._injected.gives_step(name, loop, tick, self._domains)
 
     def keeping(self) -> Probe:
-        """The same without given values."""
+        """The same without injected values."""
         return Probe(self._keep)
 
 

@@ -1,4 +1,4 @@
-"""Values of many blocks of pixels whose gradient keeps no graph: each block is evaluated again on the way back.
+"""Values of many blocks of pixels whose gradient keeps no graph: the backward pass evaluates each block again.
 
 Forward, nothing but the values is kept. Backward, the blocks are taken up one after the other (on a CPU as many at the
 same time as there are threads): evaluated with gradients, differentiated by the model's tensors, forgotten. So memory
@@ -22,7 +22,9 @@ Coordinates = Callable[[Flat], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class _Job:
+class _RecomputeArguments:
+    """What both passes need besides the variables."""
+
     model: Model
     blocks: Sequence[Flat]
     coordinates: Coordinates
@@ -40,7 +42,8 @@ def block_values(
     `coordinates` turns flat indices into (slow, fast). `progress` is told the fraction of the forward pass that is
     done. There are first derivatives only: asked for a graph of the gradient, it raises RuntimeError.
     """
-    values: Tensor = _Again.apply(_Job(model, blocks, coordinates, progress), *_variables(model))  # type: ignore[no-untyped-call]
+    arguments = _RecomputeArguments(model, blocks, coordinates, progress)
+    values: Tensor = _RecomputedBlocks.apply(arguments, *_variables(model))  # type: ignore[no-untyped-call]
     return values
 
 
@@ -71,15 +74,15 @@ def _with_leaves(model: Model) -> tuple[Model, list[Tensor]]:
     return map_tensors(model, cut), leaves
 
 
-class _Again(torch.autograd.Function):
+class _RecomputedBlocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, job: _Job, *variables: Tensor) -> Tensor:
-        ctx.job = job
+    def forward(ctx: Any, arguments: _RecomputeArguments, *variables: Tensor) -> Tensor:
+        ctx.arguments = arguments
 
         def fill(block: Flat, out: Tensor) -> None:
-            out.copy_(evaluation.evaluate(job.model, *job.coordinates(block)))
+            out.copy_(evaluation.evaluate(arguments.model, *arguments.coordinates(block)))
 
-        return filled(job.blocks, job.model.like, fill, job.progress)
+        return filled(arguments.blocks, arguments.model.like, fill, arguments.progress)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -88,23 +91,23 @@ class _Again(torch.autograd.Function):
                 "an image in blocks has first derivatives only; for second ones render fewer pixels, or with a larger "
                 "memory budget, so that one block holds them"
             )
-        job: _Job = ctx.job
-        return None, *_slopes(job, grad)
+        arguments: _RecomputeArguments = ctx.arguments
+        return None, *_slopes(arguments, grad)
 
 
-def _slopes(job: _Job, grad: Tensor) -> Sequence[Tensor | None]:
+def _slopes(arguments: _RecomputeArguments, grad: Tensor) -> Sequence[Tensor | None]:
     """By the model's variables, of slopes `grad` (n,) by the values: each block evaluated again."""
 
     def gradients(entry: tuple[Flat, Tensor]) -> Sequence[Tensor | None]:
         block, weight = entry
-        model, leaves = _with_leaves(job.model)
-        values = evaluation.evaluate(model, *job.coordinates(block))
+        model, leaves = _with_leaves(arguments.model)
+        values = evaluation.evaluate(model, *arguments.coordinates(block))
         if not values.requires_grad:
             return [None for _ in leaves]
         return torch.autograd.grad(values, leaves, weight, allow_unused=True)
 
-    entries = list(zip(job.blocks, torch.split(grad, [len(block) for block in job.blocks]), strict=True))
-    totals: list[Tensor | None] = [None] * len(_variables(job.model))
-    for found in each(gradients, entries, device=job.model.like.device, gradients=True):
+    entries = list(zip(arguments.blocks, torch.split(grad, [len(block) for block in arguments.blocks]), strict=True))
+    totals: list[Tensor | None] = [None] * len(_variables(arguments.model))
+    for found in each(gradients, entries, device=arguments.model.like.device, gradients=True):
         totals = [a if b is None else b if a is None else a + b for a, b in zip(totals, found, strict=True)]
     return totals

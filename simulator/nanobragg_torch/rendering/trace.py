@@ -1,7 +1,7 @@
 """A trace: every value on the way to some pixels, kept by `evaluate` and written as lines.
 
 Tracing evaluates the traced pixels alone, by the functions that render the image. A counterfactual trace goes on from
-given values (another program's) in place of the computed ones.
+injected values (another program's) in place of the computed ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nanobragg_torch.errors import ExperimentError
 from nanobragg_torch.experiment import Experiment, Model
-from nanobragg_torch.given import Given, Values
+from nanobragg_torch.injected import Injected, Values
 from nanobragg_torch.rendering.evaluate import evaluate
 from nanobragg_torch.rendering.probe import Loop, Probe
 from nanobragg_torch.rendering.render import active_pixels, flat_index, indices
@@ -31,7 +31,7 @@ _KNOWN = frozenset((scope, name) for scope, name, _ in TRACE_NAMES)
 class Trace:
     """The kept values of some pixels (n, 2); `lines()` gives the text, `values` the tensors by scope, name, loop.
 
-    Where values were given each pixel was evaluated by itself, and the values are those of `alone`, one trace a pixel.
+    Where values are injected, each pixel was evaluated by itself: the values are those of `alone`, one trace a pixel.
     """
 
     def __init__(self, model: Model, pixels: list[tuple[int, int]]) -> None:
@@ -149,17 +149,17 @@ def trace(
     pixels: Tensor | Sequence[tuple[int, int]],
     *,
     model: Model | None = None,
-    given: Values | None = None,
+    injected: Values | None = None,
 ) -> Trace:
     """Trace pixels (slow, fast), each once, in the order listed.
 
-    `given` maps (scope, name) to values by loop indices, as `io.trace_log` reads them from a log: each stands
+    `injected` maps (scope, name) to values by loop indices, as `io.trace_log` reads them from a log: each stands
     wherever the stages compute that quantity, and everything downstream is computed from it. `model` is not used then.
 
     Raises ExperimentError for a pixel that is off the detector, outside the region of interest or masked, and where a
     value that is needed is not given.
     """
-    instead = Given(given) if given else None
+    instead = Injected(injected) if injected else None
     if instead is not None:
         model = experiment.build(instead)
     elif model is None:

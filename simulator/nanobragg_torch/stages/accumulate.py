@@ -103,12 +103,12 @@ def multiplied_running(start: Tensor, terms: Tensor, factor: Tensor, counted: Te
     return before + terms
 
 
-def carried(sums: Tensor, is_given: Sequence[bool], start: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor]:
-    """(sums (K, P) after each step, the sum to go on with): of given sums, those of steps passed over carried on."""
+def carried(sums: Tensor, is_injected: Sequence[bool], start: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor]:
+    """(sums (K, P) after each step, the sum to go on with): of injected sums, those of steps passed over carried on."""
     rows, total = [], start
-    for row, given in zip(sums, is_given, strict=True):
-        rows.append(row if given else total)
-        total = rows[-1] * factor if given and factor is not None else rows[-1]
+    for row, injected in zip(sums, is_injected, strict=True):
+        rows.append(row if injected else total)
+        total = rows[-1] * factor if injected and factor is not None else rows[-1]
     return torch.stack(rows), total
 
 

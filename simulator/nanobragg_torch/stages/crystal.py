@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nanobragg_torch import units
-from nanobragg_torch.given import Use, as_computed
+from nanobragg_torch.injected import Use, as_computed
 from nanobragg_torch.ops import exact_root
 from nanobragg_torch.rotations import angles_from_umat, cross, dot, rotate_axis, rotate_umat, rotate_xyz, umat_from_axis
 from nanobragg_torch.settings import CrystalSettings, Vector

@@ -15,7 +15,7 @@ from torch import Tensor
 from nanobragg_torch import units
 from nanobragg_torch.conventions import DEFAULT_AXES, NAMED
 from nanobragg_torch.errors import ExperimentError
-from nanobragg_torch.given import Use, as_computed
+from nanobragg_torch.injected import Use, as_computed
 from nanobragg_torch.ops.exact_root import root
 from nanobragg_torch.rotations import cross, dot, rotate_axis, rotate_xyz, unit
 from nanobragg_torch.settings import DetectorSettings

@@ -1,6 +1,6 @@
 """Values of another program's trace, to compute from in place of one's own: what a counterfactual trace is made of.
 
-A given value stands wherever the stages computed that quantity for a traced pixel. One that equals the computed value
+An injected value replaces the one that the stages computed for a traced pixel. One that equals the computed value
 changes nothing, to the last bit: the computed one is kept, and nothing downstream is computed again.
 """
 
@@ -28,21 +28,21 @@ Use = Callable[[str, Tensor], Tensor]
 
 
 def as_computed(name: str, value: Tensor) -> Tensor:
-    """Nothing is given."""
+    """Nothing is injected."""
     del name
     return value
 
 
-class Given:
-    """The given values, of the run or of one pixel. ExperimentError where one is lacking or has another size."""
+class Injected:
+    """The injected values, of the run or of one pixel. ExperimentError where one is lacking or has another size."""
 
     def __init__(self, values: Values, pixel: tuple[int, ...] = ()) -> None:
         self._values = values
         self._pixel = pixel
 
-    def at(self, pixel: tuple[int, int]) -> Given:
+    def at(self, pixel: tuple[int, int]) -> Injected:
         """For one pixel (slow, fast)."""
-        return Given(self._values, pixel)
+        return Injected(self._values, pixel)
 
     def run(self, name: str, value: Tensor) -> Tensor:
         """A quantity of the run, any shape."""
@@ -79,7 +79,7 @@ class Given:
         return replaced.T[..., None].contiguous() if value.ndim == 3 else replaced.reshape(value.shape)
 
     def gives_step(self, name: str, loop: Loop, tick: int, domains: int) -> bool:
-        """Does slice `tick` have a given value of that name?"""
+        """Does slice `tick` have an injected value of that name?"""
         return bool(self._values.get(("step", name), {}).get(self._tick(loop, tick, domains)))
 
     def _tick(self, loop: Loop, tick: int, domains: int) -> Loop:

@@ -105,7 +105,7 @@ def test_one_s_own_values_change_no_bit(changes: dict[str, Any], tmp_path: Path)
     lines = own_lines(**changes)
     log = log_of(lines, tmp_path)
     printed = [name for name in IDS if name in {id_of(line) for line in lines}]
-    assert tuple(trace(experiment(**changes), PIXELS, given=read_trace_log(log, printed)).lines()) == lines
+    assert tuple(trace(experiment(**changes), PIXELS, injected=read_trace_log(log, printed)).lines()) == lines
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -113,9 +113,9 @@ def test_one_value_by_itself(name: str, tmp_path: Path) -> None:
     """One's own changes no bit; another changes what depends on it and nothing else."""
     lines = own_lines(**LOOPS)
     own = read_trace_log(log_of(lines, tmp_path), [name])
-    assert tuple(trace(experiment(**LOOPS), PIXELS, given=own).lines()) == lines
+    assert tuple(trace(experiment(**LOOPS), PIXELS, injected=own).lines()) == lines
     given = read_trace_log(log_of(lines, tmp_path, changed=name), [name])
-    changed = changed_ids(trace(experiment(**LOOPS), PIXELS, given=given), lines)
+    changed = changed_ids(trace(experiment(**LOOPS), PIXELS, injected=given), lines)
     graph = inputs(shipped().vocabulary)
     later = downstream(graph, [name])
     assert name in changed
@@ -129,7 +129,7 @@ def test_one_value_by_itself(name: str, tmp_path: Path) -> None:
 def test_an_oversampled_factor_goes_into_the_sum(name: str, tmp_path: Path) -> None:
     lines = own_lines(**SWITCHED)
     given = read_trace_log(log_of(lines, tmp_path, changed=name), [name])
-    changed = changed_ids(trace(experiment(**SWITCHED), PIXELS, given=given), lines)
+    changed = changed_ids(trace(experiment(**SWITCHED), PIXELS, injected=given), lines)
     assert {"step.I_running", "pixel.I_before_scaling", "pixel.I_pixel_final"} < changed
     assert "step.F_latt" not in changed
 
@@ -138,7 +138,7 @@ def test_the_given_values_stand_in_the_trace(tmp_path: Path) -> None:
     lines = own_lines(**LOOPS)
     for name in ("step.rot_b_angstroms", "source.scattering_vec_m_inv", "pixel.omega_pixel_final", "step.I_running"):
         log = log_of(lines, tmp_path, changed=name)
-        new = list(trace(experiment(**LOOPS), PIXELS, given=read_trace_log(log, [name])).lines())
+        new = list(trace(experiment(**LOOPS), PIXELS, injected=read_trace_log(log, [name])).lines())
         wanted = [line.replace("TRACE_C", "TRACE_PY") for line in log.read_text().splitlines()]
         for line, want in zip(new, wanted, strict=True):
             if id_of(line) == name:
@@ -154,7 +154,7 @@ def test_the_two_ways_to_the_same_end_agree(tmp_path: Path) -> None:
     run = [f"run.{name}" for scope, name, _ in TRACE_NAMES if scope == "run"]
     axes = ("fdet_vec", "sdet_vec", "odet_vec", "pix0_vector_meters", "a_star_A_inv", "b_star_A_inv", "c_star_A_inv")
     for names in (run, [f"run.{name}" for name in axes]):
-        new = trace(experiment(**LOOPS), PIXELS, given=read_trace_log(log, names)).lines()
+        new = trace(experiment(**LOOPS), PIXELS, injected=read_trace_log(log, names)).lines()
         for line, want in zip(new, other, strict=True):
             if id_of(line) == "pixel.I_pixel_final":
                 assert float(line.split()[-1]) == pytest.approx(float(want.split()[-1]), rel=1e-9)
@@ -208,4 +208,4 @@ class TestCommandLine:
 
 def test_a_value_of_another_size_is_refused() -> None:
     with pytest.raises(ExperimentError, match="2 numbers, expected 1"):
-        trace(experiment(), PIXELS, given={("run", "V_cell_A3"): {(): (1.0, 2.0)}})
+        trace(experiment(), PIXELS, injected={("run", "V_cell_A3"): {(): (1.0, 2.0)}})
