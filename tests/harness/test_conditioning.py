@@ -8,7 +8,7 @@ import pytest
 from trace_parity.blame.attribution import blame_pair
 from trace_parity.blame.conditioning import conditioning, lines
 from trace_parity.blame.equation import Domain, Equation, Form, Input
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.from_vocabulary import domain_of
 from trace_parity.blame.torch_rounding import known, last_bit
 from trace_parity.compare.align import align
@@ -38,7 +38,7 @@ def of(equals: str, *rows: tuple[float, int], b: list[float]) -> list:
     table = read_trace_lines(text, "C", "t.log", vocabulary)
     domain = domain_of(vocabulary)
     assert domain is not None
-    return list(conditioning([Side(table, vocabulary, domain)]))
+    return list(conditioning([EvaluatedLog(table, vocabulary, domain)]))
 
 
 def test_a_cancellation_is_named_with_its_digits_and_place() -> None:
@@ -83,7 +83,7 @@ def test_an_equation_that_does_not_take_such_arrays_keeps_its_condition() -> Non
         return values["a"] ** 2
 
     domain = Domain("t", (Equation("e", "b = a^2", "", "row.b", (Input("a"),), (Form("f", square),)),))
-    (found,) = conditioning([Side(table, vocabulary, domain)])
+    (found,) = conditioning([EvaluatedLog(table, vocabulary, domain)])
     assert found.condition == pytest.approx(2, rel=1e-6)
     assert found.operation == ""
     assert "Traced" in calls

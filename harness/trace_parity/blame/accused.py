@@ -30,7 +30,7 @@ Cleared = frozenset[tuple[str, Key]]
 
 
 @dataclass(frozen=True)
-class Case:
+class BrokenEquation:
     """One equation with the places at which it is broken."""
 
     equation: Equation

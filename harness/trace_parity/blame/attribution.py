@@ -17,7 +17,7 @@ from trace_parity.blame.accused import Accused
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.origins import WITHIN, origins
 from trace_parity.blame.settings import settings_of
@@ -40,7 +40,7 @@ __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
 @np.errstate(all="ignore")  # a log may hold NaN and infinity
 def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blame:
     """Whether one log obeys the equations. Conditional equations are not evaluated."""
-    side = Side(table, vocabulary, domain)
+    side = EvaluatedLog(table, vocabulary, domain)
     guilty = {
         e.id: [o for o in side.found[e.id].outcomes.values() if not o.ok and not o.conditional] for e in asked(domain)
     }
@@ -52,7 +52,7 @@ def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blam
 def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
     """Who introduced what, who inherited what, and what no equation explains."""
     vocabulary = alignment.vocabulary
-    c, py = (Side(table, vocabulary, domain) for table in (alignment.c, alignment.py))
+    c, py = (EvaluatedLog(table, vocabulary, domain) for table in (alignment.c, alignment.py))
     differing = _differing(judgement)
     guilty = {e.id: _guilty(e, c, py, differing) for e in asked(domain)}
     _without_settled(guilty, domain)
@@ -110,7 +110,7 @@ def _differing(judgement: Judgement) -> dict[tuple[str, Key], Judged]:
 
 
 def _guilty(
-    equation: Equation, c: Side, py: Side, differing: dict[tuple[str, Key], Judged]
+    equation: Equation, c: EvaluatedLog, py: EvaluatedLog, differing: dict[tuple[str, Key], Judged]
 ) -> dict[str, list[Outcome]]:
     """The broken places by side. Broken alike on both sides: a setting that the equation lacks, no fault."""
     ours, theirs = c.found[equation.id].outcomes, py.found[equation.id].outcomes
@@ -134,10 +134,10 @@ def _wrong(own: Outcome, other: Outcome | None) -> bool:
     return not own.ok and (not own.conditional or (other is not None and other.ok))
 
 
-def _carried_alike(c: Side, py: Side, variable: str, key: Key) -> bool:
+def _carried_alike(c: EvaluatedLog, py: EvaluatedLog, variable: str, key: Key) -> bool:
     """Whether both sides have their own value of the same other tick there, in all digits."""
 
-    def same_as(side: Side) -> set[Key]:
+    def same_as(side: EvaluatedLog) -> set[Key]:
         own = side.view.at(variable, key)
         keys = side.view.keys(variable)
         near = [k for k in keys if k != key and sum(i != n for i, n in zip(k, key, strict=True)) == 1]
@@ -157,7 +157,7 @@ CLEAR = ("scale", "sign", "axes", "transposed", "index")
 """Hints that say a mistake, from the other log's value too."""
 
 
-def _from_the_other(accused: Accused, side: Side, other: Side) -> Hint | None:
+def _from_the_other(accused: Accused, side: EvaluatedLog, other: EvaluatedLog) -> Hint | None:
     """What a wrong vector looks like from the value that the other log has where it obeys the equation."""
     theirs = other.found[accused.equation.id].outcomes
     beside = []
@@ -170,7 +170,9 @@ def _from_the_other(accused: Accused, side: Side, other: Side) -> Hint | None:
     return hint if hint is not None and hint.kind in CLEAR else None
 
 
-def _accusation(kind: str, name: str, accused: Accused, side: Side, other: Side | None = None) -> Placed:
+def _accusation(
+    kind: str, name: str, accused: Accused, side: EvaluatedLog, other: EvaluatedLog | None = None
+) -> Placed:
     vocabulary, equation = side.view.vocabulary, accused.equation
     variable = side.view.variables[accused.variable]
     first = min(accused.outcomes, key=lambda o: vocabulary.order(variable, o.key, 0))
@@ -208,7 +210,7 @@ def _accusation(kind: str, name: str, accused: Accused, side: Side, other: Side 
     return Placed(vocabulary.order(variable, first.key, 0), finding, accused.variable, expected)
 
 
-def _other_is_right(accused: Accused, other: Side) -> bool:
+def _other_is_right(accused: Accused, other: EvaluatedLog) -> bool:
     """Whether the other log obeys the equation where this one shows a quirk, or has the value that it should have.
 
     The rest of the difference would be waived with the quirk.
@@ -236,7 +238,7 @@ def _quirk_too(quirk: str, broken: Sequence[Outcome], domain: Domain) -> str:
     return also if is_off else ""
 
 
-def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: Side) -> str:
+def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint | None, side: EvaluatedLog) -> str:
     def at(variable: str, key: Key) -> float | None:
         place = side.view.find(variable, key)
         value = side.view.at(*place) if place is not None else None
@@ -248,7 +250,7 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
     )
 
 
-def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None) -> Blame:
+def _blame(placed: list[Placed], sides: list[EvaluatedLog], shares: Shares | None = None) -> Blame:
     ordered = sorted(placed, key=lambda p: p.order)
     findings = [p.finding for p in ordered]
     if shares is not None:
@@ -268,7 +270,7 @@ def _blame(placed: list[Placed], sides: list[Side], shares: Shares | None = None
     )
 
 
-def _never_asked(sides: list[Side]) -> tuple[str, ...]:
+def _never_asked(sides: list[EvaluatedLog]) -> tuple[str, ...]:
     """One line per equation whose output is in a log but that could not be evaluated anywhere in it.
 
     Conditional and fallback equations are left out.

@@ -8,7 +8,7 @@ import numpy as np
 
 from trace_parity.blame.changes import angle, length, rearranged, single
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.hints import Suspect, hint_for
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.shape import EXPLAINS, FLOAT32
@@ -48,7 +48,7 @@ def is_entered(value: Array) -> bool:
         return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())
 
 
-def neighbour(variable: str, key: Key, c: Side, py: Side) -> str:
+def neighbour(variable: str, key: Key, c: EvaluatedLog, py: EvaluatedLog) -> str:
     """That PY has what C has at the tick before or after, of any loop; empty where it has not."""
     a, b = c.view.at(variable, key), py.view.at(variable, key)
     if a is None or b is None:
@@ -63,7 +63,7 @@ def neighbour(variable: str, key: Key, c: Side, py: Side) -> str:
     return ""
 
 
-def nearest_or_interpolated(equation: Equation, c: Side, py: Side) -> str:
+def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLog) -> str:
     """That one side takes the nearest number of a table where the other interpolates; empty where both do alike."""
     kinds = {side.name: _takes_nearest(equation, side) for side in (c, py)}
     if kinds["C"] is None or kinds["PY"] is None or kinds["C"] == kinds["PY"]:
@@ -72,7 +72,7 @@ def nearest_or_interpolated(equation: Equation, c: Side, py: Side) -> str:
     return f"{name} takes the nearest value of the table where {other} interpolates: a setting differs"
 
 
-def _takes_nearest(equation: Equation, side: Side) -> bool | None:
+def _takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
     """Whether a log shows one number per entry of the table, whatever the place between entries.
 
     Where no entry is looked up twice, numbers of few digits are taken as read; None where not even
@@ -147,7 +147,7 @@ def _in_float32(c: Array, py: Array) -> str:
     return ""
 
 
-def throughout(variable: Variable, keys: Sequence[Key], c: Side, py: Side) -> str:
+def throughout(variable: Variable, keys: Sequence[Key], c: EvaluatedLog, py: EvaluatedLog) -> str:
     """How PY's values relate to C's at all places together: a factor, an offset, an index, another tick."""
     outcomes = {}
     for key in keys:

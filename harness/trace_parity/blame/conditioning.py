@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trace_parity.blame.equation import Equation, Evaluated, Form
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.evaluation import propagate
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.traced import Operations, traced
@@ -48,7 +48,7 @@ class Conditioning:
 
 
 @np.errstate(all="ignore")
-def conditioning(sides: Iterable[Side]) -> tuple[Conditioning, ...]:
+def conditioning(sides: Iterable[EvaluatedLog]) -> tuple[Conditioning, ...]:
     """The condition of every equation that could be evaluated, in order of evaluation, side by side."""
     made = []
     for side in sides:
@@ -60,7 +60,7 @@ def conditioning(sides: Iterable[Side]) -> tuple[Conditioning, ...]:
     return tuple(entry for _, entry in sorted(made, key=lambda entry: (entry[1].side, entry[0])))
 
 
-def _worst(side: Side, equation: Equation, found: Evaluated) -> Conditioning | None:
+def _worst(side: EvaluatedLog, equation: Equation, found: Evaluated) -> Conditioning | None:
     best: tuple[float, Key, str, float] | None = None
     count = 0
     by_form: dict[str, list[Key]] = {}

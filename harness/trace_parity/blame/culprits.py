@@ -14,9 +14,9 @@ from itertools import combinations
 
 import numpy as np
 
-from trace_parity.blame.accused import Accused, Case, Cleared
+from trace_parity.blame.accused import Accused, BrokenEquation, Cleared
 from trace_parity.blame.equation import Equation, Outcome
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.evaluation import Fitted, fit, outputs
 from trace_parity.blame.remedies import Place, Remedy, Witness, World
 from trace_parity.blame.use import manner_of
@@ -33,7 +33,7 @@ Guilty = Mapping[str, Sequence[Outcome]]
 """Broken places by equation id."""
 
 
-def culprits(side: Side, guilty: Guilty) -> list[Accused]:
+def culprits(side: EvaluatedLog, guilty: Guilty) -> list[Accused]:
     """Whom to accuse in one log of breaking equations."""
     return _Search(side, None, guilty).accused()
 
@@ -46,7 +46,7 @@ class Found:
     cleared: tuple[Cleared, Cleared]
 
 
-def culprits_of_both(c: Side, py: Side, of_c: Guilty, of_py: Guilty) -> Found:
+def culprits_of_both(c: EvaluatedLog, py: EvaluatedLog, of_c: Guilty, of_py: Guilty) -> Found:
     """The same of two logs, each with the other as a witness.
 
     An equation that holds for some settings only accuses since the other side obeys it. If that side does so only with
@@ -67,51 +67,51 @@ def _has_no_witness(accused: Accused, other: _Search) -> bool:
     is_sure = any(not o.conditional for o in accused.outcomes) if accused.is_output else not is_always
     if is_sure or accused.equation.fallback_for:
         return False
-    if any(c.equation is accused.equation and not all(o.conditional for o in c.outcomes) for c in other.cases):
+    if any(c.equation is accused.equation and not all(o.conditional for o in c.outcomes) for c in other.broken):
         return True
     if not is_always:
         return False
     theirs = other.side.found[accused.equation.id]
     held = tuple(o for o in theirs.outcomes.values() if o.ok and o.key in theirs.row)
-    fitted = other.fitted(Case(accused.equation, held), other.world) if held else None
+    fitted = other.fitted(BrokenEquation(accused.equation, held), other.world) if held else None
     return fitted is not None and not fitted.fine.any(axis=0).any()
 
 
 class _Search:
-    def __init__(self, side: Side, other: Side | None, guilty: Guilty) -> None:
+    def __init__(self, side: EvaluatedLog, other: EvaluatedLog | None, guilty: Guilty) -> None:
         self.side, self.other = side, other
         self.witness = Witness(side, other)
         self.slack = 0.0
-        self.cases = cases = [Case(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
+        self.broken = [BrokenEquation(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
         self.world: World = {}
         self.cleared: Cleared = frozenset()
         self.own: dict[str, dict[Place, Remedy]] = {}
         self.others: dict[Place, Remedy] = {}
-        for case in cases:
-            world = self.own.setdefault(case.output, {})
-            for outcome in case.outcomes:
-                place = (case.output, outcome.key)
+        for broken in self.broken:
+            world = self.own.setdefault(broken.output, {})
+            for outcome in broken.outcomes:
+                place = (broken.output, outcome.key)
                 world.setdefault(place, Remedy(outcome.expected, outcome.allowed))
-                if remedy := self.witness.remedy(place, case.equation, outcome.key):
+                if remedy := self.witness.remedy(place, broken.equation, outcome.key):
                     self.others[place] = remedy
         self.fed: dict[str, dict[Place, Remedy]] = {}
         self.backward: set[str] = set()
-        self.inputs = [self._inputs(case) for case in cases]
+        self.inputs = [self._inputs(broken) for broken in self.broken]
 
     # What could be wrong.
 
-    def _inputs(self, case: Case) -> set[str]:
+    def _inputs(self, broken: BrokenEquation) -> set[str]:
         """The inputs of a broken equation that may be wrong; what they should be goes to `fed`."""
         found: set[str] = set()
-        evaluated = self.side.found[case.equation.id]
-        rows = [(o.key, evaluated.row[o.key]) for o in case.outcomes if o.key in evaluated.row]
+        evaluated = self.side.found[broken.equation.id]
+        rows = [(o.key, evaluated.row[o.key]) for o in broken.outcomes if o.key in evaluated.row]
         for key, n in rows:
             for place in evaluated.feeding(n):
-                if place[0] == case.output:
+                if place[0] == broken.output:
                     continue
                 if place in self.own.get(place[0], {}):
                     found.add(place[0])
-                elif remedy := self._remedy(place, case.equation, key):
+                elif remedy := self._remedy(place, broken.equation, key):
                     self.fed.setdefault(place[0], {})[place] = remedy
                     found.add(place[0])
         return found
@@ -138,24 +138,24 @@ class _Search:
         world: dict[Place, Remedy] = {}
         for variable in chosen:
             world |= {**self.fed.get(variable, {}), **self.own.get(variable, {})}
-        for case in self.cases:
-            if case.output in chosen and (fitted := self.fitted(case, world)) is not None:
+        for broken in self.broken:
+            if broken.output in chosen and (fitted := self.fitted(broken, world)) is not None:
                 known = [form.name for form in fitted.forms]
-                for n, outcome in enumerate(case.outcomes):
-                    form = known.index(self.side.found[case.equation.id].form[outcome.key].name)
-                    world[(case.output, outcome.key)] = Remedy(fitted.expected[form][n], fitted.allowed[form][n])
+                for n, outcome in enumerate(broken.outcomes):
+                    form = known.index(self.side.found[broken.equation.id].form[outcome.key].name)
+                    world[(broken.output, outcome.key)] = Remedy(fitted.expected[form][n], fitted.allowed[form][n])
         return world
 
-    def fitted(self, case: Case, world: World) -> Fitted | None:
+    def fitted(self, broken: BrokenEquation, world: World) -> Fitted | None:
         """A broken equation in that world at its broken places; None where nothing of it is another there."""
-        found = self.side.found[case.equation.id]
+        found = self.side.found[broken.equation.id]
         keys = list(found.row)
         values, spreads, changed = dict(found.values), dict(found.spreads), False
         for label, sources in found.sources.items():
             at = [
                 (n, world[place])
                 for n, place in enumerate(sources)
-                if place is not None and place in world and place != (case.output, keys[n])
+                if place is not None and place in world and place != (broken.output, keys[n])
             ]
             if at:
                 changed = True
@@ -174,53 +174,55 @@ class _Search:
             return None
         view = self.side.view
         fitted = fit(found.equation, view, keys, outputs(found.equation, view, keys), values, spreads)
-        rows = [found.row[o.key] for o in case.outcomes]
+        rows = [found.row[o.key] for o in broken.outcomes]
         return Fitted(
             fitted.forms, [e[rows] for e in fitted.expected], [a[rows] for a in fitted.allowed], fitted.fine[:, rows]
         )
 
-    def _holds(self, case: Case, world: World, *, is_known: bool) -> np.ndarray:
+    def _holds(self, broken: BrokenEquation, world: World, *, is_known: bool) -> np.ndarray:
         """Where a broken equation holds in that world, or with the other log's values in place of what is wrong.
 
         A conditional equation accuses neither side where an input is known to be wrong.
         """
         theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
-        holds = np.zeros(len(case.outcomes), dtype=bool)
-        for fitted in [self.fitted(case, w) for w in ([world, theirs] if self.others else [world])]:
+        holds = np.zeros(len(broken.outcomes), dtype=bool)
+        for fitted in [self.fitted(broken, w) for w in ([world, theirs] if self.others else [world])]:
             if fitted is None:
                 return holds
             holds |= fitted.fine.any(axis=0)
             if self.slack:
-                holds |= self._nearly(case, fitted)
-        if is_known and case.equation.conditional is True and not case.equation.fallback_for:
-            found = self.side.found[case.equation.id]
+                holds |= self._nearly(broken, fitted)
+        if is_known and broken.equation.conditional is True and not broken.equation.fallback_for:
+            found = self.side.found[broken.equation.id]
             for sources in found.sources.values():
-                holds |= np.array([sources[found.row[o.key]] in world for o in case.outcomes])
+                holds |= np.array([sources[found.row[o.key]] in world for o in broken.outcomes])
         return holds
 
-    def _nearly(self, case: Case, fitted: Fitted) -> np.ndarray:
+    def _nearly(self, broken: BrokenEquation, fitted: Fitted) -> np.ndarray:
         """Where what is left of a miss is no more than the two logs are apart there anyway."""
-        near = np.zeros(len(case.outcomes), dtype=bool)
+        near = np.zeros(len(broken.outcomes), dtype=bool)
         for expected, allowed in zip(fitted.expected, fitted.allowed, strict=True):
-            for n, outcome in enumerate(case.outcomes):
-                apart = self.witness.apart(case.output, outcome.key)
+            for n, outcome in enumerate(broken.outcomes):
+                apart = self.witness.apart(broken.output, outcome.key)
                 if apart is not None:
                     left, missed = np.abs(outcome.got - expected[n]), np.abs(outcome.got - outcome.expected)
                     known = np.minimum(np.max(apart), self.slack * np.max(missed))
                     near[n] |= bool((left <= allowed[n] + 2 * known).all())
         return near
 
-    def _explained(self, case: Case, chosen: set[str], world: World, *, is_known: bool) -> bool:
-        return case.output in chosen or bool(self._holds(case, world, is_known=is_known).all())
+    def _explained(self, broken: BrokenEquation, chosen: set[str], world: World, *, is_known: bool) -> bool:
+        return broken.output in chosen or bool(self._holds(broken, world, is_known=is_known).all())
 
     # The search.
 
     def accused(self) -> list[Accused]:
-        chosen = {case.output for case, inputs in zip(self.cases, self.inputs, strict=True) if not inputs}
+        chosen = {broken.output for broken, inputs in zip(self.broken, self.inputs, strict=True) if not inputs}
         instead: dict[str, tuple[str, ...]] = {}
         while True:
             world = self._world(chosen)
-            rest = [n for n, case in enumerate(self.cases) if not self._explained(case, chosen, world, is_known=True)]
+            rest = [
+                n for n, broken in enumerate(self.broken) if not self._explained(broken, chosen, world, is_known=True)
+            ]
             if not rest:
                 self.world = world
                 return self._found(chosen, world, instead)
@@ -244,7 +246,7 @@ class _Search:
         return sorted(group)
 
     def _variables(self, n: int, chosen: set[str]) -> set[str]:
-        return ({self.cases[n].output} | self.inputs[n]) - chosen
+        return ({self.broken[n].output} | self.inputs[n]) - chosen
 
     def _smallest(self, group: list[int], chosen: set[str]) -> list[set[str]]:
         """The smallest sets that explain the whole group."""
@@ -261,7 +263,7 @@ class _Search:
                 sets = [one for one in sets if self._vouched(one) == most]
                 return [one for one in sets if self._is_of_one_kind(one)] or sets
         self.slack = before
-        return [{self.cases[n].output for n in group} - chosen]
+        return [{self.broken[n].output for n in group} - chosen]
 
     def _explaining(self, pool: list[str], group: list[int], chosen: set[str]) -> list[set[str]]:
         tried = 0
@@ -273,7 +275,7 @@ class _Search:
                     return sets
                 with_them = chosen | set(few)
                 world = self._world(with_them)
-                explain = all(self._explained(self.cases[n], with_them, world, is_known=False) for n in group)
+                explain = all(self._explained(self.broken[n], with_them, world, is_known=False) for n in group)
                 if explain and not self._is_in_use(set(few), world):
                     sets.append(set(few))
             if sets:
@@ -290,22 +292,22 @@ class _Search:
         wrong = {place: remedy for place, remedy in world.items() if place[0] in fed}
         if not wrong:
             return False
-        guilty = {case.equation.id for case in self.cases}
+        guilty = {broken.equation.id for broken in self.broken}
         for equation in self.side.domain.equations:
             found = self.side.found[equation.id]
             names = {place[0].rpartition(".")[2] for place in wrong}
             if equation.backward or equation.id in guilty or equation.output.rpartition(".")[2] in names:
                 continue  # the same quantity again does not count as a use
             held = tuple(o for o in found.outcomes.values() if o.ok and o.key in found.row)
-            fitted = self.fitted(Case(equation, held), wrong) if held else None
+            fitted = self.fitted(BrokenEquation(equation, held), wrong) if held else None
             if fitted is not None and not fitted.fine.any(axis=0).all():
                 return True
         return False
 
     def _feeds_settings_only(self, variable: str) -> bool:
-        pairs = zip(self.cases, self.inputs, strict=True)
-        fed = [case for case, inputs in pairs if variable in inputs]
-        return all(case.equation.conditional is True and not self._differs(case.output) for case in fed)
+        pairs = zip(self.broken, self.inputs, strict=True)
+        fed = [broken for broken, inputs in pairs if variable in inputs]
+        return all(broken.equation.conditional is True and not self._differs(broken.output) for broken in fed)
 
     def _vouched(self, variables: set[str]) -> int:
         """How many have their right value in the other log: then a match here is not chance."""
@@ -326,22 +328,22 @@ class _Search:
     ) -> list[Accused]:
         found: list[Accused] = []
         cleared: set[tuple[str, Key]] = set()
-        for case in self.cases:
-            also = instead.get(case.output, ())
-            broken = case.outcomes if also else self._still_broken(case, world)
-            if case.output in chosen and broken:
-                manner = manner_of({case.output}, world, self.side, self._refit)
-                outcomes = (*broken, *self._only_as_inputs(case.output, found))
-                found.append(Accused(case.output, case.equation, outcomes, True, also, manner))
-            still = {o.key for o in broken} if case.output in chosen else set()
-            cleared |= {(case.equation.id, o.key) for o in case.outcomes if o.key not in still}
+        for broken in self.broken:
+            also = instead.get(broken.output, ())
+            left = broken.outcomes if also else self._still_broken(broken, world)
+            if broken.output in chosen and left:
+                manner = manner_of({broken.output}, world, self.side, self._refit)
+                outcomes = (*left, *self._only_as_inputs(broken.output, found))
+                found.append(Accused(broken.output, broken.equation, outcomes, True, also, manner))
+            still = {o.key for o in left} if broken.output in chosen else set()
+            cleared |= {(broken.equation.id, o.key) for o in broken.outcomes if o.key not in still}
         self.cleared = frozenset(cleared)
         for variable in chosen - self.own.keys():
             places = self.fed[variable]
-            case = next(c for c, i in zip(self.cases, self.inputs, strict=True) if variable in i)
+            broken = next(c for c, i in zip(self.broken, self.inputs, strict=True) if variable in i)
             wrong = [self._as_outcome(place, remedy) for place, remedy in places.items()]
             manner = manner_of({variable}, world, self.side, self._refit)
-            found.append(Accused(variable, case.equation, tuple(wrong), False, instead.get(variable, ()), manner))
+            found.append(Accused(variable, broken.equation, tuple(wrong), False, instead.get(variable, ()), manner))
         return found
 
     def _only_as_inputs(self, variable: str, found: list[Accused]) -> list[Outcome]:
@@ -354,22 +356,22 @@ class _Search:
     def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> list[bool] | None:
         """Where an equation holds in that world, or with the other log's values in it; None where it is not touched."""
         theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
-        both = [self.fitted(Case(equation, outcomes), w) for w in (world, theirs)]
+        both = [self.fitted(BrokenEquation(equation, outcomes), w) for w in (world, theirs)]
         fine = [fitted.fine.any(axis=0) for fitted in both if fitted is not None]
         return [bool(np.any(at)) for at in zip(*fine, strict=True)] if fine else None
 
-    def _still_broken(self, case: Case, world: World) -> list[Outcome]:
+    def _still_broken(self, broken: BrokenEquation, world: World) -> list[Outcome]:
         """Without the places at which the equation holds once its inputs are put right; one place cannot clear another
         that is itself cleared."""
-        holds = self._holds(case, world, is_known=True)
+        holds = self._holds(broken, world, is_known=True)
         if not holds.any():
-            return list(case.outcomes)
-        found = self.side.found[case.equation.id]
+            return list(broken.outcomes)
+        found = self.side.found[broken.equation.id]
         kept: dict[Key, Outcome] = {}
-        for outcome, cleared in zip(case.outcomes, holds, strict=True):
+        for outcome, cleared in zip(broken.outcomes, holds, strict=True):
             feeding = found.feeding(found.row[outcome.key])
-            wrong = [p for p in feeding if p in world and p != (case.output, outcome.key)]
-            if not cleared or not any(p[0] != case.output or p[1] in kept for p in wrong):
+            wrong = [p for p in feeding if p in world and p != (broken.output, outcome.key)]
+            if not cleared or not any(p[0] != broken.output or p[1] in kept for p in wrong):
                 kept[outcome.key] = outcome
         return list(kept.values())
 

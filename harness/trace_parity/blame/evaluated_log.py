@@ -14,7 +14,7 @@ from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace.table import TraceTable
 
 
-class Side:
+class EvaluatedLog:
     """The values of one log and the result of each equation on them, by equation id."""
 
     def __init__(self, table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> None:

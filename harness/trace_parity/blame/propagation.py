@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from trace_parity.blame.equation import Equation, Evaluated, Form, Outcome, Values
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place
 from trace_parity.pair.dependencies import upstream
@@ -39,7 +39,10 @@ class Changed:
 
 
 def propagate(
-    side: Side, put_in: Mapping[Place, Array], other: Side | None = None, meant: Mapping[Place, Array] | None = None
+    side: EvaluatedLog,
+    put_in: Mapping[Place, Array],
+    other: EvaluatedLog | None = None,
+    meant: Mapping[Place, Array] | None = None,
 ) -> Changed:
     """What follows in the log of `side` from having `put_in` instead; numbers of tables are looked up in `other`.
 
@@ -58,7 +61,11 @@ def propagate(
 
 
 def _one(
-    side: Side, other: Side | None, equation: Equation, changed: Changed, step: tuple[int | None, int | None]
+    side: EvaluatedLog,
+    other: EvaluatedLog | None,
+    equation: Equation,
+    changed: Changed,
+    step: tuple[int | None, int | None],
 ) -> None:
     """What one equation makes again, of one tick of a loop or (None) of all."""
     found = side.found[equation.id]
@@ -77,7 +84,7 @@ def _one(
         _make_again(side, equation, found, rows, changed)
 
 
-def _stepped(side: Side) -> int | None:
+def _stepped(side: EvaluatedLog) -> int | None:
     """The loop along which variables feed each other from one tick to the next; None where each feeds itself at most.
 
     An integrator is such a one: velocities make positions, these forces, and these the velocities of the next step.
@@ -88,7 +95,7 @@ def _stepped(side: Side) -> int | None:
     return place
 
 
-def _loop_of_cycle(side: Side) -> int | None:
+def _loop_of_cycle(side: EvaluatedLog) -> int | None:
     equations = [e for e in side.domain.equations if not e.backward and side.found[e.id].row]
     fed: dict[str, set[str]] = {}
     for equation in equations:
@@ -106,7 +113,7 @@ def _loop_of_cycle(side: Side) -> int | None:
     return None
 
 
-def _feeding(side: Side, equation: Equation) -> set[str]:
+def _feeding(side: EvaluatedLog, equation: Equation) -> set[str]:
     """The variables that feed an equation in this log."""
     name = f"feeds {equation.id}"
     if name not in side.view.memo:
@@ -116,7 +123,7 @@ def _feeding(side: Side, equation: Equation) -> set[str]:
     return feeding
 
 
-def _own_labels(side: Side, equation: Equation) -> list[str]:
+def _own_labels(side: EvaluatedLog, equation: Equation) -> list[str]:
     """The inputs that are other places of the output itself, as the step before is for a running sum."""
     name = f"own inputs of {equation.id}"
     if name not in side.view.memo:
@@ -173,7 +180,7 @@ def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[s
     return values, lost
 
 
-def _function(side: Side, equation: Equation, found: Evaluated, form: Form, rows: list[int]) -> Form:
+def _function(side: EvaluatedLog, equation: Equation, found: Evaluated, form: Form, rows: list[int]) -> Form:
     """The form with the constants that it reads off the log kept as they are."""
     if equation.settled is None:
         return form
@@ -181,7 +188,7 @@ def _function(side: Side, equation: Equation, found: Evaluated, form: Form, rows
     return Form(form.name, equation.settled(side.view, form.name, found.values, old) or form.function)
 
 
-def _make_again(side: Side, equation: Equation, found: Evaluated, rows: list[int], changed: Changed) -> None:
+def _make_again(side: EvaluatedLog, equation: Equation, found: Evaluated, rows: list[int], changed: Changed) -> None:
     keys = list(found.row)
     by_form: dict[str, list[int]] = {}
     for n in rows:
@@ -219,7 +226,7 @@ def response(outcome: Outcome, before: Array, after: Array) -> Array:
     return shifted
 
 
-def _recur(side: Side, equation: Equation, found: Evaluated, labels: list[str], changed: Changed) -> None:
+def _recur(side: EvaluatedLog, equation: Equation, found: Evaluated, labels: list[str], changed: Changed) -> None:
     """One place after the other in the order of evaluation, by offset and slope where the recurrence has these."""
     keys, order = list(found.row), list(found.row.values())
     fast = _affine(equation, found, order, labels, changed) if len(labels) == 1 else None
@@ -284,7 +291,9 @@ def _affine(
     return None if before is None or after is None else _Affine(before, after, lost)
 
 
-def _look_up(side: Side, other: Side | None, equation: Equation, keys: list[Key], changed: Changed) -> None:
+def _look_up(
+    side: EvaluatedLog, other: EvaluatedLog | None, equation: Equation, keys: list[Key], changed: Changed
+) -> None:
     """A number of a table: what either log has where what it is looked up by is the same."""
     tables = [_table(s, equation) for s in (side, other) if s is not None]
     for place, value in changed.meant.items():
@@ -312,12 +321,12 @@ def _look_up(side: Side, other: Side | None, equation: Equation, keys: list[Key]
             changed.unknown.add(place)
 
 
-def _words(side: Side, place: Place) -> tuple[float, ...]:
+def _words(side: EvaluatedLog, place: Place) -> tuple[float, ...]:
     value = side.view.at(*place)
     return () if value is None else tuple(float(v) for v in value)
 
 
-def _table(side: Side, equation: Equation) -> dict[tuple[float, ...], Array]:
+def _table(side: EvaluatedLog, equation: Equation) -> dict[tuple[float, ...], Array]:
     name = f"table of {equation.id}"
     if name not in side.view.memo:
         found: dict[tuple[float, ...], Array] = {}

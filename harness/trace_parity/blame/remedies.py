@@ -13,7 +13,7 @@ from itertools import permutations, product
 import numpy as np
 
 from trace_parity.blame.equation import Equation
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
 from trace_parity.pair.vocabulary import Key
 
@@ -40,7 +40,7 @@ World = Mapping[Place, Remedy]
 class Witness:
     """What the other log says about the places of one."""
 
-    def __init__(self, side: Side, other: Side | None) -> None:
+    def __init__(self, side: EvaluatedLog, other: EvaluatedLog | None) -> None:
         self.side, self.other = side, other
 
     def remedy(self, place: Place, broken: Equation, key: Key) -> Remedy | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.propagation import Changed, propagate
@@ -124,7 +124,7 @@ class Shares:
         """Whether nothing that feeds a finding goes wrong itself."""
         return not (upstream(self.graph, [one.variable]) & self.wrong) and one.variable != self.final
 
-    def _values(self, one: Placed, own: Side, other: Side, alone: bool) -> list[tuple[Place, Array]]:
+    def _values(self, one: Placed, own: EvaluatedLog, other: EvaluatedLog, alone: bool) -> list[tuple[Place, Array]]:
         """What is put in: the other log's value; what the equation says of own inputs where these are wrong as well."""
         view, theirs = own.view, other.view
         expected = one.expected
@@ -144,7 +144,7 @@ class Shares:
                 found.append(((one.variable, key), value))
         return found
 
-    def _reaches(self, ids: set[str], changed: Changed, own: Side) -> bool:
+    def _reaches(self, ids: set[str], changed: Changed, own: EvaluatedLog) -> bool:
         """Whether the change went all the way: each variable between that the log has was made again."""
         view = own.view
         touched = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
@@ -155,7 +155,7 @@ class Shares:
         left = {place for place in final - changed.values.keys() if place in changed.unknown or place[1] not in made}
         return held <= touched and not left and bool(final & changed.values.keys())
 
-    def _moved(self, changed: Changed, own: Side, other: Side) -> Effect:
+    def _moved(self, changed: Changed, own: EvaluatedLog, other: EvaluatedLog) -> Effect:
         moved = whole = np.longdouble(0)
         ratios: list[float] = []
         for key in self.keys:

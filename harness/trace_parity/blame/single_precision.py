@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from trace_parity.blame.equation import Domain, Equation
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
 from trace_parity.pair.calibration import Number
 from trace_parity.pair.vocabulary import Key, Vocabulary
@@ -57,7 +57,7 @@ def _single(value: Any) -> Any:
 @np.errstate(all="ignore")
 def errors_in_float32(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> dict[Number, float]:
     """The error of float32 in each number that an equation computes, from C's log; empty where it is unknown."""
-    side = Side(table, vocabulary, domain)
+    side = EvaluatedLog(table, vocabulary, domain)
     known: dict[Place, Array] = {}
     for _ in range(PASSES):
         moved = False
@@ -73,7 +73,7 @@ def errors_in_float32(table: TraceTable, vocabulary: Vocabulary, domain: Domain)
     return errors
 
 
-def _evaluate(side: Side, equation: Equation, known: dict[Place, Array]) -> bool:
+def _evaluate(side: EvaluatedLog, equation: Equation, known: dict[Place, Array]) -> bool:
     """One equation at all its places; whether that changed anything. Sums over many lines are left out."""
     found = side.found[equation.id]
     if equation.backward or equation.relation is not None or not found.row or equation.conditional is True:

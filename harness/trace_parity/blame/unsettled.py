@@ -10,7 +10,7 @@ import numpy as np
 from trace_parity.blame.accused import Cleared
 from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour, throughout
 from trace_parity.blame.equation import Domain, Equation, Input, asked
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place
@@ -39,14 +39,14 @@ class Placed:
 class Sides:
     """Both evaluated logs, and what is cleared on each by putting right what is accused."""
 
-    c: Side
-    py: Side
+    c: EvaluatedLog
+    py: EvaluatedLog
     cleared: dict[str, Cleared]
     printed: frozenset[str] = frozenset()
     """Variables that are wrong in print only: nothing comes from these."""
 
     @property
-    def both(self) -> tuple[Side, Side]:
+    def both(self) -> tuple[EvaluatedLog, EvaluatedLog]:
         """C, then PY."""
         return self.c, self.py
 
@@ -60,7 +60,7 @@ class Sides:
         """The variables of both."""
         return self.c.view.vocabulary
 
-    def is_cleared(self, side: Side, equation: Equation, key: Key) -> bool:
+    def is_cleared(self, side: EvaluatedLog, equation: Equation, key: Key) -> bool:
         """Whether a broken equation holds once what is accused is put right."""
         return (equation.id, key) in self.cleared[side.name]
 
@@ -91,7 +91,7 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         yield Placed(order, BlameFinding(**values), first.row.variable.id)
 
 
-def _standing(equation: Equation, side: Side, key: Key, pair: Sides) -> object:
+def _standing(equation: Equation, side: EvaluatedLog, key: Key, pair: Sides) -> object:
     """The state of an equation at a place: what is missing, or which forms are obeyed."""
     found = side.found[equation.id]
     outcome = found.outcomes.get(key)

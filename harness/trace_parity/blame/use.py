@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Literal
 
 from trace_parity.blame.equation import Equation, Outcome
-from trace_parity.blame.evaluated_log import Side
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.remedies import World
 
 Manner = Literal["probe", "computation", ""]
@@ -18,7 +18,7 @@ Manner = Literal["probe", "computation", ""]
 Refit = Callable[[Equation, tuple[Outcome, ...], World], list[bool] | None]
 
 
-def manner_of(variables: Collection[str], world: World, side: Side, refit: Refit) -> Manner:
+def manner_of(variables: Collection[str], world: World, side: EvaluatedLog, refit: Refit) -> Manner:
     """How the values of `variables`, which are wrong together, are wrong; `world` has the right ones of everything."""
     wrong = {place: remedy for place, remedy in world.items() if place[0] in variables}
     rest = {place: remedy for place, remedy in world.items() if place[0] not in variables}

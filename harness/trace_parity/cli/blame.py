@@ -55,7 +55,7 @@ def blame(words: Words) -> None:
     """
     from trace_parity.blame.attribution import blame_log, blame_pair
     from trace_parity.blame.conditioning import conditioning, lines
-    from trace_parity.blame.evaluated_log import Side
+    from trace_parity.blame.evaluated_log import EvaluatedLog
     from trace_parity.blame.of_pair import domain_of_pair
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
@@ -89,7 +89,7 @@ def blame(words: Words) -> None:
         found = blame_pair(inside, judgement, domain)
         if examined is not None:
             found = replace(found, missing=(str(examined), *found.missing))
-    lost = conditioning(Side(table, vocabulary, domain) for table in tables)
+    lost = conditioning(EvaluatedLog(table, vocabulary, domain) for table in tables)
     if words.form == "json":
         click.echo(to_json({**plain(found), "conditioning": lost}), nl=False)
     else:

@@ -84,7 +84,7 @@ def _rank(ranks: npt.NDArray[np.int32], keys: npt.NDArray[np.int32]) -> Ints:
 
 
 @dataclass
-class Side:
+class SortedRows:
     """One side's rows of a window in order of their codes; `several`: lines that name parts of a variable."""
 
     rows: Rows
@@ -123,7 +123,7 @@ class Pairs:
 class Window:
     """What two sets of rows have in common and what not."""
 
-    sides: tuple[Side, Side]
+    sides: tuple[SortedRows, SortedRows]
     packing: Packing
     pairs: Pairs
     lonely: tuple[tuple[Ints, Ints], tuple[Ints, Ints]]  # per side: rows, and components that the other side lacks
@@ -180,7 +180,7 @@ def _whole_rows(rows: Rows, which: Ints) -> tuple[Ints, Ints]:
     return np.repeat(which, count), spread(rows.first[which].astype(np.int64), count)
 
 
-def _match(a: Side, b: Side) -> tuple[Ints, Ints, Ints, Ints]:
+def _match(a: SortedRows, b: SortedRows) -> tuple[Ints, Ints, Ints, Ints]:
     """Rows of codes that both have (of a code with several rows the first on either side), and rows of the others."""
     first_a = np.flatnonzero(np.r_[True, a.code[1:] != a.code[:-1]]) if len(a.code) else np.empty(0, np.int64)
     first_b = np.flatnonzero(np.r_[True, b.code[1:] != b.code[:-1]]) if len(b.code) else np.empty(0, np.int64)
@@ -197,7 +197,7 @@ def _without(code: Ints, both: Ints) -> Ints:
 
 
 def _number_by_number(
-    a: Side, b: Side, odd: Ints
+    a: SortedRows, b: SortedRows, odd: Ints
 ) -> tuple[Pairs, list[tuple[Ints, Ints]], list[tuple[int, int, int, int, int]]]:
     """Codes whose components differ between the sides, or that several rows share."""
     parts = []
@@ -240,14 +240,14 @@ def _length(components: Ints) -> int:
     return int(gap[0]) if len(gap) else len(ordered)
 
 
-def _sorted(rows: Rows, packed: Packing, side: int, contradictions: list[Contradiction]) -> Side:
+def _sorted(rows: Rows, packed: Packing, side: int, contradictions: list[Contradiction]) -> SortedRows:
     """Rows in order of their codes, every number once."""
     code = rows.variable.astype(np.int64) * packed.size + packed.pack(rows.keys)
     order = np.argsort(code, kind="stable")
     code = code[order]
     repeated = _repeated(code)
     if not len(repeated):
-        return Side(_reordered(rows, order), code, False)
+        return SortedRows(_reordered(rows, order), code, False)
     return _every_number_once(rows, order, code, np.unique(repeated), side, contradictions)
 
 
@@ -270,7 +270,7 @@ def _reordered(rows: Rows, order: Ints) -> Rows:
 
 def _every_number_once(
     rows: Rows, order: Ints, code: Ints, repeated: Ints, side: int, contradictions: list[Contradiction]
-) -> Side:
+) -> SortedRows:
     """Of a number that several lines give, the first stays; one that they give differently is a contradiction."""
     again = np.isin(code, repeated)
     which = order[again]
@@ -315,7 +315,7 @@ def _every_number_once(
     all_codes = np.concatenate([code[~again], codes[begins]])
     again_sorted = np.lexsort((made.first, all_codes))
     all_codes = all_codes[again_sorted]
-    return Side(_reordered(made, again_sorted), all_codes, bool(len(_repeated(all_codes))))
+    return SortedRows(_reordered(made, again_sorted), all_codes, bool(len(_repeated(all_codes))))
 
 
 def _contradict(rows: Rows, row: Ints, place: Ints, value: npt.NDArray[np.float64], head: Ints) -> Bools:

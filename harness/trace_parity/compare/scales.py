@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trace_parity.compare.join import Side, Window
+from trace_parity.compare.join import SortedRows, Window
 from trace_parity.compare.tolerance_table import LARGEST, NAMED, NORM, UNIT, ToleranceTable
 from trace_parity.pair.vocabulary import ABSENT, Key, Scale
 from trace_parity.trace.names import Names
@@ -131,7 +131,7 @@ class Scales:
                 made[which] = self._values(window.sides[0], window, rows.keys[row[which]], scale)
         return made
 
-    def _values(self, side: Side, window: Window, keys: npt.NDArray[np.int32], scale: Scale) -> Floats:
+    def _values(self, side: SortedRows, window: Window, keys: npt.NDArray[np.int32], scale: Scale) -> Floats:
         made = np.full(len(keys), np.nan)
         open_ = np.ones(len(keys), np.bool_)
         for target in reversed(self.vocabulary.named(scale.name)):
@@ -157,7 +157,7 @@ class Scales:
         return made
 
 
-def vector(side: Side, code: int) -> tuple[float, ...]:
+def vector(side: SortedRows, code: int) -> tuple[float, ...]:
     """The numbers of a code from component 0 on without a gap."""
     values: list[float] = []
     for row in range(*np.searchsorted(side.code, [code, code + 1])):

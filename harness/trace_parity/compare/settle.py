@@ -109,7 +109,7 @@ def _side(rows: Rows, left: Any) -> tuple[Any, list[Any]]:
         rows.keys, rows.variable, rows.first, rows.count, rows.start, rows.line, rows.pos, rows.flags, rows.values,
     )  # fmt: skip
     held = [np.ascontiguousarray(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return native.Side(*(a.ctypes.data for a in (*held, left)), len(rows), 0, -1, -1), held
+    return native.ColumnPointers(*(a.ctypes.data for a in (*held, left)), len(rows), 0, -1, -1), held
 
 
 def settled_of(found: Comparison) -> Settled | None:

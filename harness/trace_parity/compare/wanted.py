@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from trace_parity.compare.join import Side, Window
+from trace_parity.compare.join import SortedRows, Window
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 from trace_parity.trace.names import Names
@@ -54,7 +54,7 @@ class Wanted:
             start += len(wanted)
 
 
-def _present(side: Side, codes: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _present(side: SortedRows, codes: np.ndarray, size: np.ndarray) -> np.ndarray:
     begins, ends = np.searchsorted(side.code, codes), np.searchsorted(side.code, codes, side="right")
     made = np.zeros(len(codes), np.int64)
     for i in np.flatnonzero(ends > begins):

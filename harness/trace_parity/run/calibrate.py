@@ -42,8 +42,8 @@ SIDE = "C"
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One measurement under way."""
+class _Setup:
+    """What the runs of one measurement share."""
 
     pair: Pair
     program: Program
@@ -73,18 +73,18 @@ def calibrate(
         work = scratch / "work"
         work.mkdir()
         placed = place_inputs(bare, work, programs.input_flags, cwd or Path.cwd())
-        job = _Job(pair, program, placed, against, work, _kept_logs(pair, case, against), stage)
+        setup = _Setup(pair, program, placed, against, work, _kept_logs(pair, case, against), stage)
         if fresh:
-            shutil.rmtree(job.kept, ignore_errors=True)
-        make_folder(job.kept)
-        return _measure(job, case, samples)
+            shutil.rmtree(setup.kept, ignore_errors=True)
+        make_folder(setup.kept)
+        return _measure(setup, case, samples)
 
 
-def _measure(job: _Job, case: Case, samples: int) -> Calibration:
+def _measure(setup: _Setup, case: Case, samples: int) -> Calibration:
     own = Variant(DEFAULT)
     compiler = compiler_of(own)
-    log = _logged(job, own, compiler, None)
-    vocabulary = job.pair.vocabulary
+    log = _logged(setup, own, compiler, None)
+    vocabulary = setup.pair.vocabulary
     if not vocabulary.variables:
         vocabulary = infer_vocabulary(log, log)
     default = read_trace(log, SIDE, vocabulary)
@@ -93,31 +93,31 @@ def _measure(job: _Job, case: Case, samples: int) -> Calibration:
     spreads: dict[Number, float] = {(row.variable, row.key, row.component): 0.0 for row in default.rows}
     single: dict[Number, float] = {}
     members = [Member(DEFAULT, "build", compiler)]
-    for variant in job.program.variants:
+    for variant in setup.program.variants:
         kind = FLOAT32 if variant.precision == FLOAT32 else "build"
         if reason := _left_out(variant):
             members.append(Member(variant.name, kind, skipped=reason))
             continue
         compiler_here = compiler_of(variant)
-        table = read_trace(_logged(job, variant, compiler_here, None), SIDE, vocabulary)
+        table = read_trace(_logged(setup, variant, compiler_here, None), SIDE, vocabulary)
         into = single if kind == FLOAT32 else spreads
         members.append(_take(Member(variant.name, kind, compiler_here), default, table, into))
-    if samples and not _can_be_moved(job):
+    if samples and not _can_be_moved(setup):
         members.append(Member("inputs", "perturbed", skipped="the command line has no real number to move"))
         samples = 0
     for n in range(samples):
-        path = _logged(job, own, compiler, n)
+        path = _logged(setup, own, compiler, n)
         members.append(
             _take(Member(f"inputs {n + 1}", "perturbed"), default, read_trace(path, SIDE, vocabulary), spreads)
         )
     origin = Origin(
-        job.pair.name,
+        setup.pair.name,
         case.id,
-        job.against,
+        setup.against,
         datetime.now(UTC).date().isoformat(),
-        sources_digest(job.program),
+        sources_digest(setup.program),
         case_digest(case),
-        variants_digest(job.pair),
+        variants_digest(setup.pair),
         samples,
     )
     return Calibration(origin, vocabulary.loops, tuple(members), spreads, single)
@@ -131,12 +131,12 @@ def _left_out(variant: Variant) -> str:
     return f"the machine is {here}, not {variant.machine}" if variant.machine not in ("", here) else ""
 
 
-def _can_be_moved(job: _Job) -> bool:
+def _can_be_moved(setup: _Setup) -> bool:
     """Whether the command line has a real number other than zero, or names a file of such."""
-    programs = job.pair.programs
-    if any(word in programs.perturb_files for word in job.case.argv[:-1]):
+    programs = setup.pair.programs
+    if any(word in programs.perturb_files for word in setup.case.argv[:-1]):
         return True
-    return has_reals(job.case.argv, programs.perturb)
+    return has_reals(setup.case.argv, programs.perturb)
 
 
 def _take(member: Member, default: TraceTable, table: TraceTable, into: dict[Number, float]) -> Member:
@@ -160,52 +160,54 @@ def _take(member: Member, default: TraceTable, table: TraceTable, into: dict[Num
     return replace(member, moved=moved, missing=missing, largest_rel=largest)
 
 
-def _logged(job: _Job, variant: Variant, compiler: str, sample: int | None) -> Path:
+def _logged(setup: _Setup, variant: Variant, compiler: str, sample: int | None) -> Path:
     """The log of a variant, or of the default build with the inputs of a sample; kept in the cache."""
     name = variant.name if sample is None else f"sample-{sample}"
-    words = [*(variant.trace or job.program.trace), *sorted(variant.env)]
-    key = hashlib.sha256(json.dumps([build_key(job.program, variant, compiler), words]).encode()).hexdigest()[:12]
-    log = job.kept / f"{name}-{key}.log"
+    words = [*(variant.trace or setup.program.trace), *sorted(variant.env)]
+    key = hashlib.sha256(json.dumps([build_key(setup.program, variant, compiler), words]).encode()).hexdigest()[:12]
+    log = setup.kept / f"{name}-{key}.log"
     if log.is_file():
         return log
     title = (
-        f"{job.program.title}, {name}" if sample is None else f"{job.program.title}, inputs moved, sample {sample + 1}"
+        f"{setup.program.title}, {name}"
+        if sample is None
+        else f"{setup.program.title}, inputs moved, sample {sample + 1}"
     )
-    with job.stage(title) as progress:
-        case, folder = (job.case, job.work) if sample is None else _moved(job, sample)
-        with tempfile.TemporaryDirectory(dir=job.work.parent) as scratch:
+    with setup.stage(title) as progress:
+        case, folder = (setup.case, setup.work) if sample is None else _moved(setup, sample)
+        with tempfile.TemporaryDirectory(dir=setup.work.parent) as scratch:
             trace = Path(scratch) / "trace.log"
             command = fill(
-                variant.trace or job.program.trace,
+                variant.trace or setup.program.trace,
                 {
                     "args": case.argv,
-                    "against": job.program.against.get(job.against, ()),
+                    "against": setup.program.against.get(setup.against, ()),
                     "options": (),
-                    "focus": focus_words(job.pair.programs, job.pair.focus, case.pixels),
+                    "focus": focus_words(setup.pair.programs, setup.pair.focus, case.pixels),
                 },
-                {**variant_places(job.program, variant, compiler), "work": str(folder), "trace": str(trace)},
+                {**variant_places(setup.program, variant, compiler), "work": str(folder), "trace": str(trace)},
             )
-            run_folder = folder if job.program.cwd == "{work}" else job.program.folder / job.program.cwd
-            env = {**job.program.env, **variant.env}
+            run_folder = folder if setup.program.cwd == "{work}" else setup.program.folder / setup.program.cwd
+            env = {**setup.program.env, **variant.env}
             ran = run_program(command, run_folder, Path(scratch) / "ran", title, progress, env)
-            if job.program.trace_from != FILE:
-                trace = ran.stdout if job.program.trace_from == STDOUT else ran.stderr
+            if setup.program.trace_from != FILE:
+                trace = ran.stdout if setup.program.trace_from == STDOUT else ran.stderr
             if not trace.is_file():
                 raise HarnessError(Exit.PROGRAM_FAILED, "ended well but wrote no trace", where=title)
             write_whole(log, trace.read_bytes())
     return log
 
 
-def _moved(job: _Job, sample: int) -> tuple[Case, Path]:
+def _moved(setup: _Setup, sample: int) -> tuple[Case, Path]:
     """The case with the real numbers of its command line and of its text files moved, and the folder of these."""
-    programs, folder = job.pair.programs, job.work.parent / f"sample-{sample}"
-    shutil.copytree(job.work, folder, dirs_exist_ok=True)
-    chance = random.Random(f"{job.pair.name} {job.case.id} {sample}")
-    words = perturb_words(job.case.argv, programs.perturb, chance)
+    programs, folder = setup.pair.programs, setup.work.parent / f"sample-{sample}"
+    shutil.copytree(setup.work, folder, dirs_exist_ok=True)
+    chance = random.Random(f"{setup.pair.name} {setup.case.id} {sample}")
+    words = perturb_words(setup.case.argv, programs.perturb, chance)
     named = list(words)
     for i, word in enumerate(words[:-1]):
         if word in programs.perturb_files:
-            source = job.work / words[i + 1]
+            source = setup.work / words[i + 1]
             text = _text_of(source)
             if text is None:
                 continue
@@ -213,7 +215,7 @@ def _moved(job: _Job, sample: int) -> tuple[Case, Path]:
             target.unlink(missing_ok=True)
             target.write_text(perturb_text(text, chance), encoding="utf-8")
             named[i + 1] = source.name if not Path(words[i + 1]).is_absolute() else str(target)
-    return replace(job.case, argv=tuple(named)), folder
+    return replace(setup.case, argv=tuple(named)), folder
 
 
 def _text_of(path: Path) -> str | None:

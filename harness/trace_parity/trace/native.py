@@ -37,7 +37,7 @@ class Found(ct.Structure):
     )
 
 
-class Side(ct.Structure):
+class ColumnPointers(ct.Structure):
     """`ts_side`."""
 
     _fields_ = (
@@ -75,7 +75,10 @@ def library() -> Any:
         "ts_number": (ct.c_int, (ct.POINTER(ct.c_char_p), ct.POINTER(ct.c_double), ct.POINTER(ct.c_int))),
         "ts_add_slots": (ct.c_int, (context, u32, ct.c_char_p, *[ct.POINTER(u32)] * 4, ct.POINTER(ct.c_double))),
         "ts_used": (ct.c_int, (context, u32)),
-        "ts_settle": (ct.c_int, (u32, ct.c_void_p, ct.POINTER(Side), ct.POINTER(Side), ct.POINTER(Limits))),
+        "ts_settle": (
+            ct.c_int,
+            (u32, ct.c_void_p, ct.POINTER(ColumnPointers), ct.POINTER(ColumnPointers), ct.POINTER(Limits)),
+        ),
         "ts_scan": (None, (context, ct.c_void_p, ct.c_size_t, u32, ct.POINTER(Found))),
     }
     for name, (result, arguments) in functions.items():
