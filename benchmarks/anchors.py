@@ -40,7 +40,7 @@ def functions(text: str, suffix: str) -> dict[str, list[tuple[int, int]]]:
 def replaced(text: str, anchor: str, old: str, new: str, suffix: str) -> str:
     """`text` with `old` in the function `anchor` (the whole file for an empty one) replaced.
 
-    White space in `old` stands for any white space. ValueError where `old` is not there exactly once.
+    White space in `old` matches any white space. ValueError where `old` is not there exactly once.
     """
     start, end = function_range(text, anchor, suffix) if anchor else (0, len(text))
     words = re.findall(r"\w+|[^\w\s]", old)

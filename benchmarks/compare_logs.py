@@ -1,4 +1,4 @@
-"""Comparing two logs of a million lines: this build beside an older one, Python, pandas, GNU diff and numdiff.
+"""Comparing two logs of a million lines: this build, an older one, Python, pandas, GNU diff and numdiff.
 
     python benchmarks/compare_logs.py [--old COMMIT] [--pixels 20000] [--repeat 5] [--budget SECONDS] [--keep FOLDER]
 

@@ -109,7 +109,7 @@ def all_faults() -> list[Fault]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What blame said of one fault, over all command lines; accusations are (side, variable)."""
+    """The findings of blame on one fault, over all command lines; accusations are (side, variable)."""
 
     fault: Fault
     accused: tuple[tuple[str, str], ...]
@@ -293,13 +293,13 @@ HEADER = """# Faults planted in the source, and what blame says
     {command}
 
 {date}. {right} of {count} are right. Each fault is one edit (the five at once: five) of a copy of the program's source;
-the edited program was built and traced beside the sound other one on a rich command line (triclinic cell, misset, φ
+the edited program was built and traced with the correct other one on a rich command line (triclinic cell, misset, φ
 from 20°, mosaic domains, two wavelengths, 2×2 sub-samples, two sensor layers, polarised, tilted), a plain one, and one
 with the detector on a 2θ arm, water, and φ from 0.
 
-*Right* means that every accusation is of the edited side and of a variable that the edited stage makes, and that no one
+*Right* means that every accusation is of the edited side and of a variable that the edited stage makes, and that neither side
 else is accused; other accusations are listed as they came. Faults of the last table leave every equation obeyed, since
-a setting, a table or a random draw is wrong and none of these stands in a log: there, right means that nobody is
+a setting, a table or a random draw is wrong and none of these is in a log: there, right means that neither side is
 accused and that the first divergence is reported as unexplained, at the variable where the wrong value enters."""
 
 

@@ -1,4 +1,4 @@
-"""What probes cost: off, on for one atom, on for everything, beside the program without probes, in turn in one run.
+"""What probes cost: off, on for one atom, on for everything, and the program without probes, in turn in one run.
 
     python benchmarks/probes.py [--repeats 7] [--nanobragg nanoBragg.c]
 

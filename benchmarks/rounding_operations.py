@@ -97,7 +97,7 @@ ELEMENTWISE = (
     _two("logaddexp", torch.logaddexp, lambda a, b: mp.log(mp.exp(a) + mp.exp(b)), NARROW, NARROW),
     _two("xlogy", torch.xlogy, lambda a, b: a * mp.log(b), NARROW, POSITIVE),
 )
-"""Correctly rounded or not can be said of these element by element."""
+"""Operations that are correctly rounded or not, element by element."""
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda x: x.sum(-1),

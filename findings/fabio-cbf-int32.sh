@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fabio 2026.6.0, CbfImage.write with int32 pixels: two neighbours that differ by more than 31 bits hold (2147483647 beside -1), or
+# fabio 2026.6.0, CbfImage.write with int32 pixels: two neighbours that differ by more than 31 bits hold (2147483647 next to -1), or
 # a step of exactly -2147483648, are stored as other values, without an error or a warning; fabio itself reads the other
 # values back. The same pixels as int64 come back as they were. Byte-offset compression stores differences;
 # they overflow in the type of the pixels, and -2147483648 is the mark of a longer number.

@@ -1,6 +1,6 @@
 """The figures of the original program, as tests want them.
 
-Two sources: the full set in the folder `../shared/golden` beside the checkout, where there is one, and the small
+Two sources: the full set in the folder `../shared/golden` next to the checkout, where there is one, and the small
 committed set in `traces/golden`. A test says which it needs; one that needs the full set skips by name without it.
 """
 
@@ -126,7 +126,7 @@ Row = tuple[tuple[str, ...], str]
 
 
 def parse_trace(text: str) -> dict[Row, tuple[float, ...]]:
-    """{(keys as printed, name): numbers}. A second reader beside the harness's, so that neither checks itself."""
+    """{(keys as printed, name): numbers}. A second reader, independent of the harness's."""
     rows: dict[Row, tuple[float, ...]] = {}
     for line in text.splitlines():
         if match := _LINE.match(line):

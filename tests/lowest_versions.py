@@ -11,7 +11,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 BUILT_FOR_TESTS = {"mypy", "ruff", "hatchling", "pytest", "pytest-xdist", "hypothesis", "jsonschema", "pandas-stubs"}
-"""Tools, whose lower bounds nobody's environment depends on."""
+"""Tools, whose lower bounds do not matter to users."""
 
 
 def lowest() -> list[str]:

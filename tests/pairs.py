@@ -1,4 +1,4 @@
-"""Command lines in which flags meet that no one would put together, with what the original made of them.
+"""Command lines with unusual combinations of flags, and the results of the original.
 
 Two sources, as in tests/golden.py: all of them in `../shared/golden/pairs` where that folder is, and a committed few.
 """

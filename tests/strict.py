@@ -1,14 +1,14 @@
 """A mode in which no tensor of another dtype or device than the experiment's appears unseen.
 
 PyTorch promotes and moves silently: a float32 constant in a float64 formula, a 0-dimensional double in a float32 one
-(whose result then keeps float32, so that no test of results sees it), a CPU scalar beside a CUDA tensor. Under `Strict`
+(whose result then keeps float32, so that no test of results sees it), a CPU scalar with a CUDA tensor. Under `Strict`
 every such operation raises, with the place it comes from:
 
-- floating-point tensors of two dtypes, or tensors on two devices, in one operation that is no conversion;
+- floating-point tensors of two dtypes, or tensors on two devices, in one operation other than a conversion;
 - an integer tensor with dimensions in arithmetic with floating-point ones;
 - a floating-point tensor made in, or converted to, another dtype or device than the experiment's, except in `ALLOWED`.
 
-Python's own numbers take the dtype of the tensor beside them and are fine.
+Python's own numbers take the dtype of the other operand and are fine.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Strict(TorchDispatchMode):  # type: ignore[no-untyped-call]
             is_ours = x.device in self.devices and (x.dtype in self.dtypes or not x.is_floating_point())
             if is_ours or any(x.dtype is g.dtype and x.device == g.device for g in given):
                 continue
-            # A setting of another dtype is converted once; on the way back so is its gradient.
+            # A setting of another dtype is converted once; in the backward pass so is its gradient.
             if name not in _CONVERSIONS or _place()[0] != OUTSIDE:
                 self._raise(f"{name} makes {_kinds([x])}, the experiment has {self.dtype} on {self.device}")
 

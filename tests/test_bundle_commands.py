@@ -65,7 +65,7 @@ def test_each_command_of_the_page_works_in_the_folder(bundle: Path) -> None:
         assert done.returncode == expected, f"{command}: {done.stdout[-300:]} {done.stderr[-600:]}"
     assert verify(bundle) == []  # none of them wrote into it
     again = [b for b in find_bundles(bundle.parent.parent) if b.path != bundle]
-    assert {b.case for b in again} == {bundle.parent.name}  # the new runs are beside it
+    assert {b.case for b in again} == {bundle.parent.name}  # the new runs are next to it
     assert len({b.path for b in again}) == 2
 
 

@@ -1,4 +1,4 @@
-"""Both programs against the committed figures of the original: what a clone with nothing beside it can check."""
+"""Both programs against the committed figures of the original: what a clone alone can check."""
 
 from __future__ import annotations
 

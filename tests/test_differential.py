@@ -1,4 +1,4 @@
-"""Two independent readings of the model, on command lines that nobody thought of: drawn at random, run by both.
+"""Two independent implementations of the model on command lines drawn at random, run by both.
 
 A seed fixes the command line; `python -m tests.test_differential 200 1000 FOLDER` tries seeds 200 to 999 in an empty
 folder and prints what differs.

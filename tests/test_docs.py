@@ -1,4 +1,4 @@
-"""Every example of the docs is run; every command and option stands in them."""
+"""Every example of the docs is run; every command and option is in them."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_its_help_names_them_all() -> None:
         assert any(name in text for name in (*flag.names, *flag.prefixes)), flag.key
 
 
-# What stands for a word of each form; a seed, pixel or thread count of 1 is fine for every flag.
+# A word of each form; a seed, pixel or thread count of 1 is fine for every flag.
 SAMPLES = {"number": "1", "count": "1", "limit": "1", "file": "name", "word": "name"}
 WORDS = {"pivot": ["beam"], "fix": ["all"], "roi": ["0", "1", "0", "1"]}
 # These end a run, or are read before all others, so that nothing can be seen behind them.
@@ -63,7 +63,7 @@ def test_both_take_as_many_words_as_the_table_says(flag: Flag, c_build: Path, tm
         with pytest.raises(ExperimentError) as error:
             split([*line, "-nosuchflag"] if len(line) < len(lines[0]) else line, [], lenient=False)
         is_whole = line is lines[0]
-        is_word = bool(words) and flag.words[-1] in ("file", "word")  # takes what is no known flag
+        is_word = bool(words) and flag.words[-1] in ("file", "word")  # takes any word but a known flag
         assert ("unknown flag -nosuchflag" in done.stderr) == is_whole, done.stderr
         assert ("unknown flag -nosuchflag" in str(error.value)) == (is_whole or is_word), error.value
 

@@ -34,7 +34,7 @@ bool check_settings(const Settings *s, Error *err)
                     s->printout_spixel);
 #ifndef TRACE
     if (s->trace_count)
-        return fail(err, "flag -trace_pixel: this program has no probes; expected nanoBragg-trace, built beside it");
+        return fail(err, "flag -trace_pixel: this program has no probes; expected nanoBragg-trace, built with it");
 #endif
     return true;
 }

@@ -1,4 +1,4 @@
-/* The two ways of speaking to the user besides results: a message that ends the run, and a note that does not. */
+/* The two kinds of messages: an error ends the run, a note does not. */
 #include "errors.h"
 
 #include <stdarg.h>

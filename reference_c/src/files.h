@@ -10,8 +10,8 @@
 /* The file's bytes with a NUL after them, to be freed by the caller; NULL with a message that names the flag. */
 char *read_file(const char *flag, const char *path, size_t *size, Error *err);
 
-/* An output under way: written under a temporary name beside its target, which is replaced on commit.
- * A target that is no regular file (/dev/null, a pipe) is written directly. */
+/* An output under way: written under a temporary name next to its target, which is replaced on commit.
+ * A target that is not a regular file (/dev/null, a pipe) is written directly. */
 typedef struct {
     FILE *stream; /* NULL when not open */
     char *target;

@@ -1,5 +1,5 @@
 /* nanoBragg: diffraction of a nanocrystal onto a pixel detector. This file is the model's table of contents: read what
- * is asked for, build detector, beam and crystal, trace or render, write. Each stage is a file of its own. */
+ * is given, build detector, beam and crystal, trace or render, write. Each stage is a file of its own. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

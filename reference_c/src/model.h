@@ -37,7 +37,7 @@ typedef struct {
 
 typedef struct {
     double I;                              /* sum over all steps, before scaling */
-    double capture_fraction, polar, omega; /* the factors that stand for the pixel */
+    double capture_fraction, polar, omega; /* the factors used for the pixel */
     double I_pixel;                        /* photons */
     double omega_sum;                      /* over layers and sub-samples */
     bool block_outside;                    /* a 4x4x4 block left the grid */
@@ -50,7 +50,7 @@ bool finish_model(Model *model, const Settings *settings, Error *err);
 /* The state before the first pixel. */
 LeakState fresh_state(const Model *model);
 
-/* Whether anything that this run evaluates can leak: phi-carryover needs phi=0 beside another phi. */
+/* Whether anything that this run evaluates can leak: phi-carryover needs phi=0 and another phi. */
 bool phi_can_leak(const Model *model);
 bool interp_can_leak(const Model *model);
 

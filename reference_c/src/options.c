@@ -5,7 +5,7 @@
 
 #include "actions.h"
 
-/* The flags that act before all others, wherever they stand. */
+/* The flags that act before all others, wherever they are. */
 static bool acts_first(const FlagSpec *spec)
 {
     FlagKey key = (FlagKey)(spec - FLAGS);
@@ -19,7 +19,7 @@ static bool walk(Parser *p, bool only_preview)
         p->used = 0;
         p->spec = find_flag(word);
         if (only_preview) {
-            /* every word is looked at: a flag that stands where a value belongs is refused by the full walk */
+            /* every word is looked at: a flag in the place of a value is refused by the full walk */
             if (p->spec && acts_first(p->spec) && !(read_values(p) && act(p)))
                 return false;
             p->used = 0;
@@ -46,7 +46,7 @@ static bool walk(Parser *p, bool only_preview)
 bool preview_options(Settings *settings, int argc, char **argv, Error *err)
 {
     Parser parser = {.settings = settings, .argc = argc, .argv = argv, .err = err};
-    for (int i = 1; i < argc; i++) /* before the walk: an unknown flag may stand before --lenient */
+    for (int i = 1; i < argc; i++) /* before the walk: an unknown flag may precede --lenient */
         if (!strcmp(argv[i], "--lenient") || !strcmp(argv[i], "-lenient"))
             settings->lenient = true;
     return walk(&parser, true);

@@ -7,7 +7,7 @@
 #include "errors.h"
 #include "settings.h"
 
-/* Reads the flags into settings that hold defaults and what image headers said.
+/* Reads the flags into settings that hold defaults and the values of image headers.
  * argv[0] is skipped. Strings are kept by reference. False with a message for an unknown flag (unless --lenient),
  * a missing or malformed value. Stops early after -h and -version. */
 bool parse_options(Settings *settings, int argc, char **argv, Error *err);

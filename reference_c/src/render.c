@@ -123,7 +123,7 @@ bool render(Image *image, const Model *m, int threads, bool progress, Error *err
     int done = 0, shown = -1;
     if (progress)
         show_progress(0, rows_total, &shown);
-        /* a leaking run keeps rows in order within each thread; otherwise the order is nobody's business */
+        /* a leaking run keeps rows in order within each thread; otherwise the order does not matter */
 #ifdef _OPENMP
     omp_set_schedule(phi_can_leak(m) || interp_can_leak(m) ? omp_sched_static : omp_sched_dynamic, 0);
 #pragma omp parallel num_threads(threads)

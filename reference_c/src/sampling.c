@@ -46,7 +46,7 @@ Sampled sample_phi(Sampled s)
         s.range = 1.0 / RTD; /* one degree */
         s.step = s.range / s.count;
     } else if (s.step < 0.0) {
-        s.step = zero_step ? 0.0 : s.range / s.count; /* beside count and range a step of 0 is one */
+        s.step = zero_step ? 0.0 : s.range / s.count; /* with count and range, a step of 0 counts as given */
     }
     return s;
 }

@@ -14,7 +14,7 @@ Sampled sample_beam(Sampled given);
 /* Layers of the sensor; m. */
 Sampled sample_thickness(Sampled given);
 
-/* Number of mosaic domains for a spread (rad, below 0 not given); 0 asked means not given. */
+/* Number of mosaic domains for a spread (rad, below 0 not given); 0 means not given. */
 int sample_domains(int given, double *spread_rad);
 
 /* Refuses a count that no machine could run through. `name` is the flag. */

@@ -74,7 +74,7 @@ static int words_of_line(const char **text, bool *numbers, double *first_fractio
     return words;
 }
 
-/* Warns of lines that are no h k l F: they are read all the same, four numbers at a time, as the original does. */
+/* Warns of lines that are not h k l F: they are read nevertheless, four numbers at a time, as the original does. */
 static void warn_of_lines(const char *path, const char *text)
 {
     size_t line = 0, odd = 0, odd_line = 0, fractional = 0, fractional_line = 0;
@@ -148,7 +148,7 @@ bool parse_reflections(Reflections *r, const char *path, const char *text, doubl
     if (ok && !count)
         ok = fail(err, "flag -hkl: file '%s': expected lines of h k l F, got '%s'", path, excerpt(text).text);
     if (ok && *text)
-        note("WARNING: file '%s': reading stopped after %zu reflections at '%s', which is no h k l F", path, count,
+        note("WARNING: file '%s': reading stopped after %zu reflections at '%s', which is not h k l F", path, count,
              excerpt(text).text);
     r->listed = (long)count;
     ok = ok && make_grid(r, path, err);

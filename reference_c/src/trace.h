@@ -8,7 +8,7 @@
 /* Refuses a pixel off the detector, outside the region or masked out, before anything is written. */
 bool check_trace_pixels(const Settings *settings, const Model *model, Error *err);
 
-/* Run-scope lines, then each pixel in the order asked for. A leaking run shows the state that a render by one thread
+/* Run-scope lines, then each pixel in the given order. A leaking run shows the state that a render by one thread
  * would have had at that pixel. */
 void write_trace(FILE *stream, const Settings *settings, const Model *model);
 

@@ -24,7 +24,7 @@ _MRAD_PER_RAD = 1000.0
 def resolved(experiment: Experiment, model: Model | None = None) -> dict[str, Any]:
     """Every setting by name, the unit in the name; `model` is what the experiment builds, if that is at hand.
 
-    In double precision on the CPU by default: dtype and device are no settings of the simulation.
+    In double precision on the CPU by default: dtype and device are not settings of the simulation.
     """
     if model is None:
         with torch.no_grad():

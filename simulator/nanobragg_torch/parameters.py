@@ -61,7 +61,7 @@ def _scalars(name: str, unit: str, scale: float, *fields: str) -> Parameter:
 
 
 def _part(name: str, unit: str, scale: float, field: str, chosen: slice, missing: list[float] | None) -> Parameter:
-    """Some numbers of a setting that holds several; `missing` stands for a setting that was not given."""
+    """Some numbers of a setting that holds several; `missing` replaces a setting that was not given."""
 
     def all_of(experiment: Experiment) -> list[float] | None:
         value = _value(experiment, field)

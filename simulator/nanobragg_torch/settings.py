@@ -190,7 +190,7 @@ class CrystalSettings(Settings):
 
 
 def cell_fault(cell: Sequence[float]) -> str:
-    """Why a b c alpha beta gamma (deg) are no cell; empty if they are one."""
+    """Why a b c alpha beta gamma (deg) do not make a cell; empty if they do."""
     al, be, ga = cell[3:]
     if min(cell[:3]) <= 0 or min(al, be, ga) <= 0 or max(al, be, ga) >= 180:
         return "expected lengths above 0 and angles between 0 and 180"

@@ -275,7 +275,7 @@ def mutate(log: Log, rng: random.Random) -> None:
             lines[at] = replace(line, text=line.text.replace(": ", ":  ", 1))
 
     def digit() -> None:
-        """Another digit in a number: what it is now is told by Python."""
+        """Another digit in a number: Python computes the new value."""
         if len(line.says) != 1 or not all(isinstance(v, float) for v in line.says[0][1]):
             return
         place, values = line.says[0]

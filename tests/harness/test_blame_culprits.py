@@ -52,7 +52,7 @@ def as_py(text: str) -> str:
 
 STARS = "a_star_A_inv b_star_A_inv c_star_A_inv"
 PRINTED = [
-    # values that several equations use and that stand wrong in the log, with whether the log alone tells
+    # values that several equations use and that are wrong in the log, with whether the log alone tells
     ("a_star_A_inv", False),
     (STARS, False),
     ("b_angstroms", True),

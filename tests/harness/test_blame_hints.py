@@ -45,11 +45,11 @@ def line(name: str, *numbers: float, **loops: int) -> str:
 
 
 def said(got: tuple[float, ...], wanted: tuple[float, ...] = WANTED) -> Hint | None:
-    """The hint on a vector that stands where `wanted` should, with nothing else in the log."""
+    """The hint on a vector in the place of `wanted`, with nothing else in the log."""
     copy = Equation(
         "copy", "", "", "source.incident_vec", (Input("run.polar_vec", "v"),), (Form("", lambda x: x["v"]),)
     )
-    # a neighbour of another unit, so that no other variable can be what stands there
+    # a neighbour of another unit, so that no other variable can be the one printed there
     moved = Equation("moved", "", "", "run.a_angstroms", copy.inputs, copy.forms)
     return hint(line("polar_vec", *wanted) + line("a_angstroms", *got), moved)
 
@@ -81,7 +81,7 @@ def test_what_a_vector_looks_like(got: list[float], kind: str, says: str) -> Non
 @settings(deadline=None)
 @given(st.lists(st.floats(-10, 10).filter(lambda x: abs(x) > 0.01), min_size=3, max_size=3))
 def test_nothing_is_said_by_chance(got: list[float]) -> None:
-    """A number out of the blue fits none of the hypotheses, but that its length may be told."""
+    """A number out of the blue fits none of the hypotheses, except that its length may be reported."""
     ratios = [g / w for g, w in zip(got, WANTED, strict=True)]
     odd = [round(x, 3) + 0.000123456789 for x in got]
     found = said((odd[0], odd[1], odd[2]))
@@ -184,7 +184,7 @@ def test_an_infinite_residual_is_left_alone(vocabulary: Vocabulary) -> None:
 
 
 def test_a_number_far_too_large_is_not_of_the_wrong_sign(vocabulary: Vocabulary) -> None:
-    """Its own rounding is as large as what should stand there."""
+    """Its own rounding is as large as the right value."""
     equation = next(e for e in domain().equations if e.id == "thomson")
     found = hint("TRACE_C: r_e_sqr 2.8179403200000001e-15\n", equation)
     assert found is not None

@@ -1,4 +1,4 @@
-"""`trace-diff inject`: with C's value of this, does everything after it agree? Asked of the reference's leak."""
+"""`trace-diff inject`: with C's value of this, does everything after it agree? On the reference's leak."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_the_graph_between_scopes(vocabulary: Vocabulary) -> None:
 
 
 class Canned:
-    """A port whose runs end as told: F_latt is wrong, and if `is_stubborn` stays so when C's values are put in."""
+    """A port with set results: F_latt is wrong, and if `is_stubborn` stays so when C's values are put in."""
 
     def __init__(self, vocabulary: Vocabulary, is_stubborn: bool) -> None:
         self.vocabulary, self.is_stubborn = vocabulary, is_stubborn

@@ -1,4 +1,4 @@
-"""Of large logs some sites are examined: which, that both comparisons take the same, and that it is said."""
+"""Of large logs some sites are examined: which, that both comparisons take the same, and the note about it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_pixels_that_agree_are_not_examined() -> None:
     inside, seen, examined = narrow(alignment, judgement, whole_numbers=8000)
     found = blame_pair(inside, seen, domain)
     assert introduced(found) == introduced(whole) == {("PY", "F_latt")}
-    assert examined is None  # all that differs stands in one pixel
+    assert examined is None  # all that differs is in one pixel
     assert found.instances_checked < 0.6 * whole.instances_checked
 
 

@@ -224,7 +224,7 @@ def test_a_fault_of_its_own(
 
 
 def test_no_home_and_no_cache(folder: Path, tmp_path: Path, trace_diff: Command) -> None:
-    """Neither folder can be made (/dev/null is no folder for root either): the temporary folder serves."""
+    """Neither folder can be made (/dev/null is not a folder for root either): the temporary folder serves."""
     where = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "TMPDIR": str(tmp_path)}
     done = trace_diff("compare", "c.log", "py.log", env=os.environ | where)
     assert done.returncode == 1

@@ -55,7 +55,7 @@ def test_the_page_of_two_logs_shows_their_images(trace_diff: Cli, inputs: Path) 
     assert len(re.findall(r'<image class="log" href="data:image/png;base64,[A-Za-z0-9+/=]{60,}"', page)) >= 3
     assert 'aria-label="C, 8 rows of 12 pixels"' in page
     assert "largest difference (slow 3, fast 4)" in page
-    assert 'href="result.json"' not in page  # nothing lies beside it
+    assert 'href="result.json"' not in page  # there is nothing else in the folder
     again = re.sub("</?span>", "", page.partition('id="reproduce"')[2])
     assert f"trace-diff compare {' '.join(words)} --format html:page.html" in again
 

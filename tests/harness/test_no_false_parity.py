@@ -3,7 +3,7 @@
 The values are known beforehand: logs are written from them in many spellings, then lines are inserted, deleted, glued,
 put behind prefixes, re-encoded, compressed, cut, ordered otherwise, repeated, contradicted and perturbed, and some are
 compared as files of columns (tests/harness/mutated_logs.py). `python -m tests.harness.test_no_false_parity COUNT SEED`
-runs it for as many pairs as are asked for; docs/reliability.md says how many have been.
+runs it for any number of pairs; docs/reliability.md says how many have been.
 """
 
 from __future__ import annotations

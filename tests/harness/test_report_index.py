@@ -1,4 +1,4 @@
-"""`trace-diff report`: render, index, open, and the way back from result.json."""
+"""`trace-diff report`: render, index, open, and a result read from result.json."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Browser:
             self.point(selector, kind)
 
     def complaints(self) -> list[str]:
-        """Console messages, exceptions, refused policies and whatever was asked of a network."""
+        """Console messages, exceptions, refused policies and every network request."""
         self.run("1")
         said = [json.dumps(e["params"]) for e in self.events if e["method"] in _COMPLAINTS]
         asked = [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]

@@ -57,7 +57,7 @@ def test_the_language() -> None:
         (["distance_meters:1e-2"], True),
         (["distance_*:1e-2"], True),
         (["close_*:1e-2"], False),
-        (["1e-2", "distance_meters:1e-9"], False),  # what is asked of one variable comes before what is asked of all
+        (["1e-2", "distance_meters:1e-9"], False),  # a tolerance of one variable wins over one of all
         (["distance_meters:1e-9 1e-2"], False),
         (["distance_meters:1e-9 distance_*:1e-2"], True),  # the later one wins
         (["distance_meters:ulp=1e20"], True),

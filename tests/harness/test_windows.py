@@ -299,7 +299,7 @@ def test_both_scanners_find_the_same(tmp_path_factory: pytest.TempPathFactory, s
 
 
 def scanned(path: Path, piece: int, *, compiled: bool) -> Any:
-    """Every number of a log with its place, and what the log holds besides."""
+    """Every number of a log with its place, and what else the log holds."""
     log, names = LogFile(path), Names(shipped().vocabulary)
     scanner = Scanner(log, "C", names)
     if not compiled:

@@ -17,7 +17,7 @@ BASE = (
 )
 DOC = ROOT / "docs" / "flags.md"
 
-# id: two command lines that must give the same image, to the last bit; None stands for no flag at all
+# id: two command lines that must give the same image, to the last bit; None means no flag at all
 SAME: dict[str, tuple[str, str | None]] = {
     "square_xtal": ("-gauss_xtal -square_xtal", None),
     "binary_spots": ("-binary_spots", "-tophat_spots"),

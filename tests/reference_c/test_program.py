@@ -1,4 +1,4 @@
-"""What holds of the program beside its figures: threads, probes, state, atomic outputs, progress, sanitizers."""
+"""Properties of the program apart from its figures: threads, probes, state, atomic outputs, progress, sanitizers."""
 
 from __future__ import annotations
 

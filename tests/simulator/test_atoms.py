@@ -34,7 +34,7 @@ def cif(columns: str, rows: list[str], symmetry: str = NAME, more: str = "") -> 
 
 
 class Reader:
-    """Writes a CIF and reads its reflections; what the converter says is in `said`."""
+    """Writes a CIF and reads its reflections; the converter's messages are in `said`."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capsys, self.said = folder, capsys, ""
@@ -226,7 +226,7 @@ class TestElements:
             for n, line in enumerate(text.splitlines(), start=67)
         ]
         assert reader.F("\n".join(old), 1, 2, 3, name="a.pdb") == wanted
-        assert "columns 73-80 of 6 lines are no element and charge" in reader.said
+        assert "columns 73-80 of 6 lines are not element and charge" in reader.said
 
 
 class TestThermalParameters:

@@ -45,7 +45,7 @@ def test_numbers_below_one_are_one() -> None:
 @pytest.mark.parametrize("N", [4.0, 5.3, 5.9])
 def test_every_peak_is_n_high(N: float) -> None:
     index = torch.arange(-6.0, 7.0, dtype=torch.float64)
-    # Beside the index itself, where a whole N leaves rounding remnants.
+    # Next to the index itself, where a whole N leaves rounding remnants.
     value = lattice.sincg((index + 1e-7) * math.pi, t(N))
     assert value.abs().tolist() == pytest.approx([N] * 13, rel=1e-5)
 
@@ -69,7 +69,7 @@ def test_a_crystal_of_n_and_a_bit_is_wider_than_the_next() -> None:
 @pytest.mark.parametrize("N", [1.0, 3.0, 7.0, 1.5, 5.37])
 @pytest.mark.parametrize("offset", [0.0, 1e-3, 0.3])
 def test_derivatives_by_x_and_n(N: float, offset: float) -> None:
-    """Squared, as the intensity has it; at and beside the indices, and between them; forward mode too."""
+    """Squared, as the intensity has it; at and near the indices, and between them; forward mode too."""
     x = (torch.arange(-4.0, 5.0, dtype=torch.float64) + offset) * math.pi
     if offset == 0.0 and round(N) == N:
         x = x[4:5]  # at other whole indices a whole N leaves rounding remnants, which no difference sees through
@@ -94,7 +94,7 @@ def test_derivatives_are_finite_and_right_on_the_index(N: float) -> None:
 @pytest.mark.parametrize("N", [2, 3, 8, 48])
 @pytest.mark.parametrize("phase", [1e-6, 1e-3, 0.049, 0.051, 0.3, 1.0])
 def test_slopes_keep_their_digits_near_a_peak(N: int, phase: float) -> None:
-    """Against the sum that the quotient stands for: Σ cos((N−1−2m)δ) at Nδ = phase, whose terms do not cancel."""
+    """Against the sum that the quotient replaces: Σ cos((N−1−2m)δ) at Nδ = phase, whose terms do not cancel."""
     away = phase / N
     for k in (0, 1, -6, 20):
         x = t(math.pi * k + away).requires_grad_()

@@ -129,7 +129,7 @@ def test_variables_may_be_on_the_device() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES)
 def test_no_block_waits_for_the_host(case: str, dtype: torch.dtype) -> None:
-    """Nor for a tensor that is made there: all of an image once the model is built, and all of its way back."""
+    """Nor for a tensor that is made there: all of an image once the model is built, and all of its backward pass."""
     e = CASES[case]().replace(dtype=dtype, device=CUDA)
     model = map_tensors(e.build(), lambda tensor: tensor.detach().requires_grad_())
     leaves: list[Tensor] = []

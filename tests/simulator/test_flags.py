@@ -1,4 +1,4 @@
-"""The flags: names, synonyms, prefixes, and what they do beside setting their own value."""
+"""The flags: names, synonyms, prefixes, and what they do apart from setting their own value."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_names_are_unique_and_helped() -> None:
 
 
 class TestOrder:
-    """What a flag does beside its own value, and that the last one wins."""
+    """What a flag does apart from its own value, and that the last one wins."""
 
     @staticmethod
     def detector(*words: str) -> dict[str, object]:

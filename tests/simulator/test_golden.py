@@ -16,7 +16,7 @@ from tests import tolerances as tol
 from tests.golden import needs_shared
 
 CASES = sorted(golden.golden_cases())
-# The golden log begins with the second of the first sub-sample's lines; ours has that line, which is no fault.
+# The golden log begins with the second of the first sub-sample's lines; ours has that line, which is not a fault.
 LINES_THE_GOLDEN_LACKS = {
     "interp_edge": ["extra: spixel=31 fpixel=48 thick_tic=0 subS=0 subF=0 pix0_vector_meters"],
 }

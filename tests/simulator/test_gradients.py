@@ -131,7 +131,7 @@ def test_finite_at_integer_indices_of_a_cubic_crystal() -> None:
 
 
 def test_gradients_do_not_depend_on_blocks() -> None:
-    """Small blocks are evaluated again on the way back; the gradient is the same."""
+    """Small blocks are recomputed in the backward pass; the gradient is the same."""
     gradients = []
     for budget in (256.0, 0.05):
         cell = leaf(CELL)

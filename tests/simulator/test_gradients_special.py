@@ -175,7 +175,7 @@ def test_chosen_pixels_have_the_gradient_of_the_image() -> None:
 def test_every_parameter_reaches_a_scalar_of_a_whole_image() -> None:
     """One backward pass by all at once gives what each gives alone."""
     e = CASES["custom"]()
-    # As a variable from the start: the numbers would stand for fdet × sdet, and move with these.
+    # As a variable from the start: the numbers would mean fdet × sdet, and move with these.
     e = e.replace(odet_vector=leaf(e.detector.odet_vector).detach())
     chosen = [p for p in PARAMETERS if p.tensor(e) is not None and p.name != "structure_factors"]
     leaves = [leaf(p.read(e)) for p in chosen]

@@ -349,7 +349,7 @@ def test_the_tensors_are_those_of_the_source() -> None:
 
 
 def test_a_kernel_reads_nothing_beyond_the_table() -> None:
-    """Indices that are no numbers, or far away, must not crash the process."""
+    """Indices that are NaN, or far away, must not crash the process."""
     changes: dict[str, Any] = {"interpolate": True, "hdiv_range_rad": 0.002, "hdiv_steps": 3}
     for broken in (math.nan, math.inf, 1e300):
         subject = experiment(**changes)

@@ -1,4 +1,4 @@
-"""NeXus images: valid NXmx, the pixels to the last bit, and a geometry that stands on its transformations alone."""
+"""NeXus images: valid NXmx, the pixels to the last bit, and a geometry given by its transformations alone."""
 
 from __future__ import annotations
 

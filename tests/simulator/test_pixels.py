@@ -125,7 +125,7 @@ class TestPolarization:
         assert (along.item(), across.item()) == (0.0, 1.0)
 
     def test_azimuth_is_that_of_the_angle(self) -> None:
-        """The components that stand for cos 2ψ, against ψ itself."""
+        """The components that give cos 2ψ, against ψ itself."""
         d = torch.nn.functional.normalize(t(0.8, 0.3, -0.5), dim=0)
         psi = -math.atan2(d[1].item(), d[2].item())
         c2 = d[0].item() ** 2

@@ -1,4 +1,4 @@
-"""Blocks that are evaluated again on the way back: the gradient of the plain graph, in the memory of a block."""
+"""Blocks that are recomputed in the backward pass: the gradient of the plain graph, in the memory of a block."""
 
 from __future__ import annotations
 

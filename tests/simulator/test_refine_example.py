@@ -23,7 +23,7 @@ def test_it_recovers_the_truth() -> None:
     with torch.no_grad():
         target = example.image_of(tensors(example.TRUTH))
         start = example.image_of(tensors(example.START))
-    assert float((start - target).pow(2).sum() / target.pow(2).sum()) > 0.2  # the start is no near miss
+    assert float((start - target).pow(2).sum() / target.pow(2).sum()) > 0.2  # the start is not a near miss
     found = example.refine(target, example.START)
     assert found.losses[-1] < 1e-8
     for name, truth in example.TRUTH.items():

@@ -1,4 +1,4 @@
-"""The strict mode sees planted promotions, in both precisions, wherever they stand; and nothing else."""
+"""The strict mode sees planted promotions, in both precisions, wherever they are; and nothing else."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def plain(value: Any) -> Any:
-    """Comparable with ==: arrays as bytes; the seed that stands for "not given" left out."""
+    """Comparable with ==: arrays as bytes; the seed that means "not given" left out."""
     if isinstance(value, Reflections):
         return value.lowest, np.asarray(value.F).tobytes()
     return value.tobytes() if isinstance(value, np.ndarray) else value

@@ -80,7 +80,7 @@ class State:
     files: dict[str, Path] = field(default_factory=dict)
     hkl_column: str | None = None
     cell_given: list[float] = field(default_factory=list)  # numbers of -cell so far
-    summing: Callable[[str], Progress] | None = None  # what is told of the progress of a sum over a file's atoms
+    summing: Callable[[str], Progress] | None = None  # reports the progress of a sum over a file's atoms
 
     def __post_init__(self) -> None:
         now = int(time.time())  # seeds that were not given
@@ -320,7 +320,7 @@ def _read_dump(state: State, path: Path) -> None:
 
 
 def _reflections(state: State, path: Path) -> Reflections:
-    """The reflections of -hkl; a crystal file's cell stands in where the flags give no orientation."""
+    """The reflections of -hkl; a crystal file's cell is used where the flags give no orientation."""
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")

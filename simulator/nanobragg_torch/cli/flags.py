@@ -21,7 +21,7 @@ class Flag:
     """One flag: `names` are matched whole, `prefixes` at the start of a word.
 
     `words` has a token for each word that follows: "number", "count", "limit", "file", "word"; flags.def explains what
-    may stand behind a token. `values`, `unit` and `effect` are for the help.
+    may follow a token. `values`, `unit` and `effect` are for the help.
     """
 
     key: str

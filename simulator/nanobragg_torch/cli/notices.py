@@ -31,7 +31,7 @@ def notices(experiment: Experiment, model: Model) -> Iterator[str]:
 
 
 def _undone(experiment: Experiment, model: Model) -> Iterator[str]:
-    """Flags that another flag, or what is missing, turns into what nobody expects."""
+    """Flags whose effect another flag, or a missing one, changes unexpectedly."""
     detector, mask = experiment.detector, experiment.model.mask
     if detector.oversample_thick and model.layers == 1:
         yield "-oversample_thick without a thickness: the image is black (quirk thick-without-thickness)"

@@ -89,7 +89,7 @@ def output_paths(out: Outputs, folder: Path) -> dict[str, Path]:
 
 
 def check_formats(experiment: Experiment, model: Model, out: Outputs) -> Iterator[str]:
-    """Warnings of what a format that is asked for cannot keep; ExperimentError where it cannot be written at all."""
+    """Warnings of what a requested format cannot keep; ExperimentError where it cannot be written at all."""
     if missing := left_out(smv_keywords(experiment, model)):
         yield f"-intfile: the header would not fit in 512 bytes: {', '.join(missing)} left out (quirk long-header)"
     if out.cbffile is not None:

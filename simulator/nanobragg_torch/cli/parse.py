@@ -124,10 +124,10 @@ def from_argv(argv: Sequence[str], folder: str | Path | None = None) -> Experime
 
 
 def parse(argv: Sequence[str], folder: Path, summing: Callable[[str], Progress] | None = None) -> Invocation:
-    """Read a command line (without the program's name); raises ExperimentError, `UsageError` where nothing is asked.
+    """Read a command line (without the program's name); raises ExperimentError, `UsageError` for an empty one.
 
-    Headers are read first (mask, then image), so that flags win over them. `summing` gives what is told of the progress
-    of a sum over the atoms of a file, by its name.
+    Headers are read first (mask, then image), so that flags win over them. `summing` gives the callback for the
+    progress of a sum over the atoms of a file, by its name.
     """
     warnings: list[str] = []
     words = split(argv, warnings, lenient="--lenient" in argv or "-lenient" in argv)

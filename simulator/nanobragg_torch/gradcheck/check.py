@@ -155,7 +155,7 @@ def _gradcheck(
     largest = (gradients @ matrix.T).abs().amax(1)
     with torch.no_grad():
         size = values(start).abs()
-    # Where all derivatives cancel, their rounding is no scale.
+    # Where all derivatives cancel, their rounding does not give a scale.
     largest = torch.where(largest < _CANCELLED * size, size, largest)
     largest = torch.where(largest == 0, torch.ones_like(largest), largest)
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written under a temporary name beside their own, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name in the same folder, then renamed."""
 
 from __future__ import annotations
 

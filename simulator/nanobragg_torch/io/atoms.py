@@ -83,7 +83,7 @@ def formula_elements(formula: str | None) -> set[str]:
 
 
 def clean_element(symbol: str, gemmi: Any) -> str | None:
-    """The element of a type symbol (Fe, Fe3+, O2-, CL); None where it is no plain one."""
+    """The element of a type symbol (Fe, Fe3+, O2-, CL); None where it is not a plain one."""
     match = re.fullmatch(r"([A-Za-z]{1,2})(?:\d*[+-]|[+-]\d*|\d+)?", symbol)
     return _valid(match[1], gemmi) if match else None
 

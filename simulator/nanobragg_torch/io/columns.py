@@ -1,8 +1,8 @@
-"""Which column of a reflection file holds the amplitudes: the one that is asked for, or the one that must be meant.
+"""Which column of a reflection file holds the amplitudes: the requested one, or the only candidate.
 
 Observed pairs F(+), F(-) come first, then an observed column, then calculated amplitudes where no intensities are
 there. An F column that its own phase follows and that has no sigma holds map coefficients or calculated amplitudes. A
-column of intensities is taken only when it is asked for, as the square root of max(I, 0).
+column of intensities is taken only on request, as the square root of max(I, 0).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ MOST_TERMS = 50_000_000
 _MOST_POINTS = 200_000_000  # of the density's grid, 0.8 GB of single precision
 _RATE = 1.5  # grid points per half of the finest spacing
 _CUTOFF = 1e-5  # of an atom's density, where it ends
-_CHECKED = 50  # reflections summed directly beside an FFT
+_CHECKED = 50  # reflections summed directly to check an FFT
 LARGEST_RMS = 1e-3
 """Relative root mean square difference of FFT and direct sum that is accepted."""
 _BLOCK = 2_000_000  # terms at a time

@@ -1,4 +1,4 @@
-"""Experiments as TOML: a table per settings class, a key per field, file names looked up beside the file.
+"""Experiments as TOML: a table per settings class, a key per field, file names relative to the file.
 
 dtype = "float64"
 [beam]      wavelength_A = 1.0
@@ -63,7 +63,7 @@ _UNITS = {
 def from_toml(path: str | Path) -> Experiment:
     """The experiment of a TOML file whose tables and keys are the settings classes' (docs/files.md).
 
-    Relative file names in it are looked up beside it. ExperimentError names file, table, key, value and what was
+    Relative file names in it are relative to it. ExperimentError names file, table, key, value and what was
     expected.
     """
     path = Path(path)
@@ -106,7 +106,7 @@ def _made(section: str, values: dict[str, Any]) -> Settings:
 
 
 def _values(section: str, table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Each key's value as its field has it; the reflections as they stand."""
+    """Each key's value as its field has it; the reflections as they are."""
     fields = {field.name: str(field.type) for field in dataclasses.fields(SECTIONS[section])}
     values = {}
     for name, value in table.items():
@@ -230,7 +230,7 @@ _READERS: dict[str, Callable[[str, Any, Path], Any]] = {
 
 
 def _add_reflections(crystal: dict[str, Any], parts: dict[str, Any], folder: Path) -> None:
-    """Read the reflections in place of their file's name; a crystal file's cell stands in where none is given."""
+    """Read the reflections in place of their file's name; a crystal file's cell is used where none is given."""
     given = crystal.pop("reflections", None)
     if given is None:
         return

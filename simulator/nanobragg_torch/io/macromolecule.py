@@ -22,7 +22,7 @@ _REMARK_290 = re.compile(r"^REMARK 290\s+\d+555\s+(\S+)\s*$", re.MULTILINE)
 def without_old_columns(text: str) -> tuple[str, int]:
     """PDB text without what files before 1996 have in columns 73-80 (an entry's code and line numbers).
 
-    It is there where columns 77-80 are no element and charge. The second value counts the lines.
+    It is there where columns 77-80 are not element and charge. The second value counts the lines.
     """
     lines = text.splitlines()
     changed = 0

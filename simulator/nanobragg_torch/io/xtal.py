@@ -232,7 +232,7 @@ def _from_pdb(gemmi: Any, text: str, wanted: Wanted, path: Path, where: str) -> 
         )
     atoms = macromolecule.atoms_of_structure(structure, gemmi, where, wanted.flag)
     if changed:
-        note = f"columns 73-80 of {changed} lines are no element and charge, they are not read"
+        note = f"columns 73-80 of {changed} lines are not element and charge and are ignored"
         atoms = replace(atoms, notices=(note, *atoms.notices))
     return _coordinates(atoms, structure.cell, found, wanted, path, where)
 

@@ -1,7 +1,7 @@
 """The kernels' shared libraries: built from the C++ in `source`, once on a machine, and kept in the user's cache.
 
 There are four: forward and backward, in double and in single precision. Each serves every experiment. A library is
-kept under a name that changes with its source and the processor's instructions. It is written beside its final name
+kept under a name that changes with its source and the processor's instructions. It is written next to its final name
 and renamed, verified by size and checksum before it is loaded, and loaded once by a process of its own first, so that
 a library that crashes does not take the user's program with it. A failure is remembered for a day.
 docs/adr/0009-kernels.md

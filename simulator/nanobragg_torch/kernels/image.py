@@ -100,7 +100,7 @@ class KernelImage:
     def values(self, pixels: Flat, progress: Callable[[float], None] | None) -> Tensor:
         """The values (n,) of pixels, flat indices (n,), connected to the model's tensors.
 
-        There are first derivatives only: asked for a graph of the gradient, it raises RuntimeError.
+        There are first derivatives only: with create_graph=True it raises RuntimeError.
         """
         values: Tensor = _Image.apply(self, pixels, progress, *self._tensors.values())  # type: ignore[no-untyped-call]
         return values
@@ -207,7 +207,7 @@ def _numbers(m: Model) -> dict[str, float]:
         "curved": int(m.curved),
         "point_pixel": int(m.point_pixel),
         "polarized": 0 if not m.polarized else 1 if m.kahn is None else 2,
-        # A bit for each count of cells that is no whole number.
+        # A bit for each count of cells that is not a whole number.
         "real_counts": sum((plain(N) != round(plain(N))) << axis for axis, N in enumerate(m.cells)),
         "steps": m.steps,
         "dmin_m": m.dmin_m,

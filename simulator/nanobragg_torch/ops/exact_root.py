@@ -1,7 +1,7 @@
 """A square root in double precision that is right to the last bit, as C's and the kernels' are.
 
 PyTorch's own takes a vector library on CPUs, which is off by the last bit for one number in a hundred. Of the distance
-to a pixel that bit is seen: beside a Bragg peak it is 1e-11 of the intensity, by the rounding of sin(Nx).
+to a pixel that bit is seen: near a Bragg peak it is 1e-11 of the intensity, by the rounding of sin(Nx).
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ def render(
     """The image (slow, fast), or the values (n,) of `pixels` (n, 2) given as (slow, fast); before float32 storage.
 
     Pixels outside the region of interest or masked are 0. Temporaries stay within about `memory_budget_MB` when no
-    gradient is asked for; with gradients each block is evaluated again in the backward pass, so that the graph stays as
+    gradient is needed; with gradients each block is recomputed in the backward pass, so that the graph stays as
     small. The result does not depend on the budget. `progress` is called with the fraction done. A `model`
     that was built from the experiment is used instead of building it again. `engine` is "kernel" for compiled kernels,
     "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel, their gradients to 1e-9 of the
     largest component; gradients by kernels are first derivatives only. Raises ExperimentError for pixels
-    off the detector, and where the kernels asked for cannot be had.
+    off the detector, and where the requested kernels cannot be built.
     """
     model = model if model is not None else experiment.build()
     height, width = model.place.pixels_s, model.place.pixels_f

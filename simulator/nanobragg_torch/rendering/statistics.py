@@ -47,7 +47,7 @@ def scanned_pixels(settings: ModelSettings, height: int, width: int) -> np.ndarr
 def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
     """The solid angles of all sub-samples of the rendered pixels, added up as the original does.
 
-    Unless -oversample_omega, that of a pixel's first sub-sample stands for all of them.
+    Unless -oversample_omega, that of a pixel's first sub-sample is used for all of them.
     """
     place, n = model.place, model.oversample
     wanted = active_pixels(settings, place.pixels_s, place.pixels_f, None, model.like.device)
@@ -97,14 +97,14 @@ def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) ->
 
 
 def smv_scale(asked: float, maximum: float) -> float:
-    """Counts per photon of the SMV image: as asked, else 55000 for the maximum."""
+    """Counts per photon of the SMV image: as requested, else 55000 for the maximum."""
     if asked > 0:
         return asked
     return 55000.0 / maximum if maximum > 0 else 1.0
 
 
 def pgm_scale(asked: float, rmsd: float, smv: float) -> float:
-    """Of the PGM image: as asked, else 250 for five rms deviations, else that of the SMV image."""
+    """Of the PGM image: as requested, else 250 for five rms deviations, else that of the SMV image."""
     if asked > 0:
         return asked
     return 250.0 / (5.0 * rmsd) if rmsd > 0 else smv

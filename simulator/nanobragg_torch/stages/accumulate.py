@@ -31,7 +31,7 @@ def add_up(terms: Tensor) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """Every term has the slope of the sum: no halving on the way back."""
+    """Every term has the slope of the sum: no halving in the backward pass."""
 
     generate_vmap_rule = True
 

@@ -20,7 +20,7 @@ from nanobragg_torch.settings import CrystalSettings, Vector
 from nanobragg_torch.stages.lattice import Count, Counts
 from nanobragg_torch.stages.random import Generator, Stream, axis_and_angle_factor, spread_angle
 
-# Below this a volume (Å⁻³) is no volume: it keeps a flat cell finite.
+# The smallest volume (Å⁻³): it keeps a flat cell finite.
 SMALLEST_VOLUME = 1e-18
 # quirk misset-90-radians: the cap of a random orientation was meant in degrees.
 RANDOM_MISSET_SPREAD = 90.0

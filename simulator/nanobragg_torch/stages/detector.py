@@ -1,4 +1,4 @@
-"""Where the detector stands and where its pixels are.
+"""Where the detector and its pixels are.
 
 `place` turns settings into vectors in the laboratory frame (metres); the other functions give position, distance,
 direction and solid angle of pixels. Source: model section 4; quirks convention-reset, custom-switch, pix0-ignored.
@@ -83,7 +83,7 @@ def place(settings: DetectorSettings, like: Tensor, use: Use = as_computed) -> P
         Sclose = (t(s.ORGY_pixels) - 0.5) * pixel
     Xclose, Yclose = _given_or(s.Xclose_mm, Fclose, like), _given_or(s.Yclose_mm, Sclose, like)
 
-    # quirk convention-reset: a named convention sets vectors and pivot, whatever the flags said.
+    # quirk convention-reset: a named convention sets vectors and pivot, whatever the flags are.
     axes = dict(DEFAULT_AXES)
     pivot = s.pivot
     if s.convention == "CUSTOM":

@@ -165,7 +165,7 @@ def _plain(index: Tensor, N: Count) -> Tensor:
 
 
 def _of_remainder(index: Tensor, N: Count) -> Tensor:
-    """The factor of one axis in single precision: of what is left of the index beside the nearest whole number.
+    """The factor of one axis in single precision: of the distance of the index from the nearest whole number.
 
     N π h has too few digits there (its rounding is 2e-5 of a period at N h of 400); the remainder is exact. In double
     precision the plain formula stays, whose rounding is the original's.

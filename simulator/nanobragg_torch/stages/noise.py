@@ -43,7 +43,7 @@ class Poisson:
         self.spare: float | None = None
 
     def deviate(self, mean: float) -> float:
-        """A count with this mean; for very large means a Gaussian deviate, which is no whole number."""
+        """A count with this mean; for very large means a Gaussian deviate, which is not a whole number."""
         if mean < _PRODUCT_BELOW:
             return self._by_product(mean)
         if mean > _GAUSSIAN_ABOVE:

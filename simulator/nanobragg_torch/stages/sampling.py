@@ -48,7 +48,7 @@ def sample_phi(count: int | None, range_rad: Number | None, step_rad: Number | N
             return Sampling(2, step, step)
         one_degree = deg(1.0)
         return Sampling(count, one_degree, one_degree / count)
-    if step_rad is not None and plain(step_rad) == 0:  # beside count and range a step of 0 is one
+    if step_rad is not None and plain(step_rad) == 0:  # with count and range, a step of 0 counts as given
         return Sampling(count, range_, 0.0)
     return Sampling(count, range_, range_ / count if step is None else step)
 

@@ -24,7 +24,7 @@ def is_resolved(q: Tensor, dmin_m: Number) -> Tensor:
 def miller_indices(real_m: Tensor, q: Tensor) -> Tensor:
     """(3, K, P) fractional h, k, l: real-space vectors (3 of a b c, 3 of x y z, K, 1) in m times q (3, P) in m⁻¹.
 
-    More dimensions may stand after the first of q and after the second of the vectors, and broadcast.
+    More dimensions may follow the first of q and after the second of the vectors, and broadcast.
     """
     hkl: Tensor = _Indices.apply(real_m, q)  # type: ignore[no-untyped-call]
     return hkl

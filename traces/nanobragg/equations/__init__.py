@@ -1,7 +1,7 @@
 """The equations of the diffraction model over the variables of its traces: the third opinion on both programs.
 
 Written from the model's description alone, in extended precision, and from neither program: an equation says what a
-variable should be, given values that stand in the same log. The figures of the original obey every one of them.
+variable should be, given values of the same log. The figures of the original obey every one of them.
 What no equation here covers, since the log does not hold what it would need: the settings themselves (cell, wavelength,
 fluence, detector position), the table of structure factors, Kahn's K and the sensor's thickness at a single place, and
 the size of a pixel at a single place.

@@ -80,7 +80,7 @@ def _in_metres(x: Values) -> Array:
     return np.where(length < XRAY[0], length * np.longdouble("1e10"), fixed)
 
 
-# Polarisation. K stands in no log; where a log shows it at two places or more, it must be the same.
+# Polarisation. K is in no log; where a log shows it at two places or more, it must be the same.
 
 
 def kahn_factor(x: Values) -> Array:
@@ -173,7 +173,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "6",
         "source.incident_vec",
         (Input("run.beam_vec"),),
-        (Form("as it stands", lambda x: x["beam_vec"]),),
+        (Form("unchanged", lambda x: x["beam_vec"]),),
         conditional=True,
         needs_also=_first_source,
     ),

@@ -48,9 +48,9 @@ def simple(
 
 
 def first_of_pixel(variable: str, *, only_others: bool = False) -> Pick:
-    """Pick the first place of the pixel at which a variable stands; None there when `only_others`.
+    """Pick the first place of the pixel at which a variable is printed; None there when `only_others`.
 
-    The first value met may stand for the whole pixel (quirk first-value).
+    The first value met may be used for the whole pixel (quirk first-value).
     """
 
     def pick(view: LogView, key: Key) -> Key | None:

@@ -30,7 +30,7 @@ def carried(name: str) -> Equation:
     )
 
 
-# A pixel's position. The pixel size stands in no log, but one number must explain three coordinates.
+# A pixel's position. The pixel size is in no log, but one number must explain three coordinates.
 
 
 def subsamples(view: LogView) -> int:

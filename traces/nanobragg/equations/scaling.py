@@ -99,7 +99,7 @@ def _running_forms(view: LogView) -> tuple[Form, ...]:
 
 _WITH_WATER = ", on a background"
 SURPLUS = 1e-9
-"""What a sum must be larger by than its first step, relatively, for something to stand behind it."""
+"""What a sum must be larger by than its first step, relatively, for a further term to be in it."""
 
 
 def _background(view: LogView) -> np.longdouble:

@@ -14,7 +14,7 @@ Place = tuple[str, Key]
 
 
 def sum_of_steps(view: LogView, equation: Equation) -> Evaluated:
-    """Σ F_cell²·F_latt² over all steps of the pixel, for logs without running sum; one F_cell may stand for all."""
+    """Σ F_cell²·F_latt² over all steps of the pixel, for logs without running sum; one F_cell may be used for all."""
     form = Form("plain sum", _total, _total_spread)
     asked = replace(equation, inputs=(), forms=(form,), conditional=_perhaps_water, relation=None)
     found = Evaluated(equation=asked)

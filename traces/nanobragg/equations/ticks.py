@@ -1,6 +1,6 @@
 """Equations over the φ ticks of one pixel, for logs that lack the cell at φ=0: what turns about one axis, turns evenly.
 
-Each set of ticks is asked for the largest part that agrees; the ticks outside that majority are the broken ones. A set
+In each set of ticks the largest group that agrees is found; the ticks outside that majority are the broken ones. A set
 without a majority says nothing.
 """
 
