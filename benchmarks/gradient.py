@@ -4,8 +4,8 @@
 
 The image is the supervisor case (6.2 megapixels, ten φ ticks). The gradient is that of its sum of squares by every
 crystal and detector parameter that `nanobragg_torch.parameters` lists for it, in one backward pass. Each measurement
-runs in a process of its own. Processor time next to wall-clock time shows what a shared machine took; peak memory is that
-of the process, PyTorch's libraries (some 250 MiB) with it.
+runs in a process of its own. Processor time and wall-clock time show what a shared machine took; peak memory is
+that of the process, PyTorch's libraries (some 250 MiB) with it.
 """
 
 from __future__ import annotations

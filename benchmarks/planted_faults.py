@@ -3,7 +3,7 @@
     python -m benchmarks.planted_faults [--side C|PY] [--only WORD] [--jobs 2] [--write RESULTS-faults.md]
 
 Each fault of planted_faults.toml is an edit of a copy of the simulator or of the C reference, in a temporary folder;
-the edited program is built and traced beside the sound other one on three command lines, and the logs are compared as
+the edited program is built and traced with the correct other one on three command lines, and the logs are compared as
 `trace-diff compare` does. Every accusation must be of the edited side and of a variable that the edited stage makes,
 and every one of several faults planted together must be named.
 """
@@ -297,10 +297,10 @@ the edited program was built and traced with the correct other one on a rich com
 from 20°, mosaic domains, two wavelengths, 2×2 sub-samples, two sensor layers, polarised, tilted), a plain one, and one
 with the detector on a 2θ arm, water, and φ from 0.
 
-*Right* means that every accusation is of the edited side and of a variable that the edited stage makes, and that neither side
-else is accused; other accusations are listed as they came. Faults of the last table leave every equation obeyed, since
-a setting, a table or a random draw is wrong and none of these is in a log: there, right means that neither side is
-accused and that the first divergence is reported as unexplained, at the variable where the wrong value enters."""
+*Right* means that every accusation is of the edited side and of a variable that the edited stage makes; other
+accusations are listed as they came. Faults of the last table leave every equation obeyed, since a setting, a table or
+a random draw is wrong and none of these is in a log: there, right means that neither side is accused and that the first
+divergence is reported as unexplained, at the variable where the wrong value enters."""
 
 
 def main() -> None:

@@ -161,54 +161,6 @@ def test_no_function_has_more_than_seven_parameters() -> None:
     assert not found
 
 
-HARD_WORDS = re.compile(
-    r"\bstands?\b|\bis no (?!longer|more)\w+\b(?! (?:left|there|else))|what came of"
-    r"|\bway (?:there|back)\b|\bbesides?\b|no one's"
-    r"|\b(?:was|were|be) (?:told|asked)\b",
-    re.IGNORECASE,
-)
-"""Words that are hard to read in technical text; CONTRIBUTING.md says what to write."""
-PLAIN = re.compile(r"there is no \w+|where is no \w+", re.IGNORECASE)
-
-
-def hard_words(text: str) -> list[str]:
-    return [match[0] for match in HARD_WORDS.finditer(PLAIN.sub("", text))]
-
-
-def test_what_users_read_is_in_plain_words() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-    pages += sorted((ROOT / "docs" / "how-to").glob("*.md"))
-    found = {page.relative_to(ROOT).as_posix(): hard_words(page.read_text(encoding="utf-8")) for page in pages}
-    assert not {page: words for page, words in found.items() if words}
-
-
-def test_help_texts_are_in_plain_words() -> None:
-    from click.testing import CliRunner
-    from trace_parity.cli.main import COMMANDS, trace_diff
-
-    found = {name: hard_words(CliRunner().invoke(trace_diff, [name, "-h"]).output) for name in COMMANDS}
-    assert not {name: words for name, words in found.items() if words}
-
-
-def messages(path: Path) -> Iterator[str]:
-    """String constants of a module that are not docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
-            yield node.value
-
-
-def test_messages_are_in_plain_words() -> None:
-    allowed = {"what was asked"}  # a heading in bundles of version 0.1
-    found = []
-    for package in ("harness", "simulator"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            texts = [text for text in messages(path) if hard_words(text) and text not in allowed]
-            found += [f"{path.relative_to(ROOT)}: {text[:80]}" for text in texts]
-    assert not found
-
-
 def test_the_version_is_the_same_everywhere() -> None:
     places = (
         "pyproject.toml",

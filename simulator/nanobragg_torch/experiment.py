@@ -123,11 +123,11 @@ class Experiment:
         return dataclasses.replace(self, **changed)
 
     def build(self, injected: Injected | None = None) -> Model:
-        """Run every stage that does not depend on a pixel; `injected` values stand in the place of computed ones.
+        """Run every stage that does not depend on a pixel; `injected` values replace computed ones.
 
         In float64 on the CPU whatever the experiment's dtype and device, to which the model is converted at the end,
         once: counts and branches are decided as in the original, the vectors of a float32 model are rounded but not
-        worn, those of a CUDA model are the same to the bit, and no device is asked a thousand small questions.
+        worn, those of a CUDA model are the same to the bit, and no device runs a thousand small kernels.
         """
         with one_thread():
             model: Model = map_tensors(self._build(injected), lambda tensor: tensor.to(self.device, self.dtype))
@@ -239,7 +239,7 @@ class Experiment:
         return (recommended if given is None or given <= 0 else given), recommended
 
     def _interpolate(self) -> bool:
-        """On when asked for, or when a count of cells as given is 2 or less; never without reflections."""
+        """On when requested, or when a count of cells as given is 2 or less; never without reflections."""
         c = self.crystal
         if c.reflections is None:
             return False

@@ -1,6 +1,6 @@
 """Values of another program's trace, to compute from in place of one's own: what a counterfactual trace is made of.
 
-An injected value replaces the one that the stages computed for a traced pixel. One that equals the computed value
+An injected value replaces the one that the stages computed for a traced pixel. One equal to the computed value
 changes nothing, to the last bit: the computed one is kept, and nothing downstream is computed again.
 """
 
@@ -19,8 +19,8 @@ Table = Mapping[Loop, Sequence[float]]
 Values = Mapping[tuple[str, str], Table]
 """By (scope, name), the numbers by loop indices (in the order of `trace_lines.KEYS`).
 
-No numbers stand where the other program computes none (a step without lattice factor, a source beyond dmin): there
-one's own value stays. For a step, such an entry may stand at the indices of its source.
+Numbers are missing where the other program computes none (a step without lattice factor, a source beyond dmin): there
+the computed value is kept. For a step, such an entry may be at the indices of its source.
 """
 
 Use = Callable[[str, Tensor], Tensor]

@@ -110,7 +110,7 @@ id = "leaks"
 argv = "{SMALL} -phi 0 -osc 1 -phisteps 3 -misset 10 20 30"
 pixels = [[8, 9], [10, 11]]
 [[cases]]
-id = "stands"
+id = "kept"
 argv = "{SMALL}"
 pixels = [[8, 8]]
 """
@@ -125,8 +125,8 @@ def test_a_waiver_of_a_gate_passes_the_cases_that_show_its_quirk(trace_diff: Cli
     assert done.returncode == 0, done.stdout
     assert "waived phi-carryover" in done.stdout
     kept = {entry["case"]: entry for entry in json.loads((tmp_path / "out" / "gate.json").read_text())}
-    assert (kept["leaks"]["waived"], kept["stands"]["waived"]) == (["phi-carryover"], [])
-    waivers = json.loads((tmp_path / "out" / kept["stands"]["bundle"] / "result.json").read_text())["waivers"]
+    assert (kept["leaks"]["waived"], kept["kept"]["waived"]) == (["phi-carryover"], [])
+    waivers = json.loads((tmp_path / "out" / kept["kept"]["bundle"] / "result.json").read_text())["waivers"]
     assert [w["state"] for w in waivers] == ["unused"]
 
 

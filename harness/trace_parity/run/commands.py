@@ -22,7 +22,7 @@ from trace_parity.run.state import Run
 
 
 def commands_text(run: Run, case: Case, result: Result) -> str:
-    """The file: commands under headings. Those after ASKED and RAN are records, the others work in its folder."""
+    """The file: commands under headings. Those after `ASKED` and `RAN` are records, the others work in its folder."""
     pair = _pair_words(run.pair, final_path(run.folder))
     parts = [
         (ASKED, [run.options.asked_as]),

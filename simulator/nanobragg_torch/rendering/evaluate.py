@@ -1,8 +1,8 @@
 """The loops: layers, sub-samples and sources in turn, all pixels and all slices of a block at once.
 
 The one evaluation behind both `render` and `trace`: render takes the pixel values, trace passes a probe (probe.py) that
-keeps every quantity on the way and, in a counterfactual trace, puts an injected value in its place. It reads beside
-reference_c/src/pixel.c. Order of loops and of evaluation: model section 8.
+keeps every quantity on the way and, in a counterfactual trace, puts an injected value in its place. Its structure is
+that of reference_c/src/pixel.c. Order of loops and of evaluation: model section 8.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def evaluate(
                 diffracted = probe("subsample", "diffracted_vec", loop, diffracted)
                 omega = detector.solid_angle(place, R, model.point_pixel)
                 capture = _capture(model, place, layer, diffracted)
-                # quirk first-value: unless oversampled, the first ω stands for the pixel, and of the capture
+                # quirk first-value: unless oversampled, the first ω is used for the pixel, and of the capture
                 # fractions that of the last layer's first sub-sample.
                 if omega_final is None or model.oversample_omega:
                     omega_final = omega

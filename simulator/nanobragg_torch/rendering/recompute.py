@@ -23,7 +23,7 @@ Coordinates = Callable[[Flat], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class _RecomputeArguments:
-    """What both passes need besides the variables."""
+    """What both passes need in addition to the variables."""
 
     model: Model
     blocks: Sequence[Flat]
@@ -39,8 +39,8 @@ def block_values(
 ) -> Tensor:
     """The values (n,) of the pixels of all blocks (flat indices (m,) each), connected to the model's tensors.
 
-    `coordinates` turns flat indices into (slow, fast). `progress` is told the fraction of the forward pass that is
-    done. There are first derivatives only: asked for a graph of the gradient, it raises RuntimeError.
+    `coordinates` turns flat indices into (slow, fast). `progress` is called with the finished fraction of the forward
+    pass. There are first derivatives only: with create_graph=True it raises RuntimeError.
     """
     arguments = _RecomputeArguments(model, blocks, coordinates, progress)
     values: Tensor = _RecomputedBlocks.apply(arguments, *_variables(model))  # type: ignore[no-untyped-call]
@@ -48,7 +48,7 @@ def block_values(
 
 
 def _variables(model: Model) -> list[Tensor]:
-    """The model's tensors that carry gradients, each once per place that it stands in."""
+    """The model's tensors that carry gradients, each once per place that uses it."""
     found: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class Trace:
             self.values.setdefault((scope, name, loop), []).append(value)
 
     def lines(self) -> Iterator[str]:
-        """All lines: the run's, then pixel by pixel in the order asked for."""
+        """All lines: the run's, then pixel by pixel in the given order."""
         yield from self._run_lines()
         for index, pixel in enumerate(self.pixels):
             if self.alone:
@@ -153,7 +153,7 @@ def trace(
 ) -> Trace:
     """Trace pixels (slow, fast), each once, in the order listed.
 
-    `injected` maps (scope, name) to values by loop indices, as `io.trace_log` reads them from a log: each stands
+    `injected` maps (scope, name) to values by loop indices, as `io.trace_log` reads them from a log: each is used
     wherever the stages compute that quantity, and everything downstream is computed from it. `model` is not used then.
 
     Raises ExperimentError for a pixel that is off the detector, outside the region of interest or masked, and where a

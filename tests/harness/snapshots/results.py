@@ -225,7 +225,7 @@ def with_quirk() -> Result:
 
 
 def one_sided() -> Result:
-    """Nothing differs, but one variable stands in C only."""
+    """Nothing differs, but one variable is in C only."""
     return result(
         verdict="incomplete",
         exit_code=6,
@@ -254,7 +254,7 @@ def one_sided() -> Result:
 
 
 def waived() -> Result:
-    """A divergence that a waiver explains, beside one waiver of each other state."""
+    """A divergence that a waiver explains, and one waiver of each other state."""
     owner, where = "maintainers of the reference", "docs/quirks.md"
     return replace(
         with_quirk(),
