@@ -43,7 +43,7 @@ class Caught:
 
 def words_of(case: Case, log: Path) -> list[str]:
     """The arguments that trace a case."""
-    places = [word for pixel in case.pixels for word in ("-trace_pixel", *map(str, pixel))]
+    places = [word for pixel in case.places for word in ("-trace_pixel", *map(str, pixel))]
     return [*places, "-trace_file", str(log), *case.argv]
 
 

@@ -178,7 +178,7 @@ def faulty_simulator(fault: Fault, size: float, log: Path, found: Sound, work: P
 
     case = place_inputs(found.case, work, found.pair.programs.input_flags, work)
     named = [str(work / word) if (work / word).is_file() else word for word in case.argv]
-    focus = [word for p in case.pixels for word in ("-trace_pixel", *map(str, p))]
+    focus = [word for p in case.places for word in ("-trace_pixel", *map(str, p))]
     with planted(fault, size), contextlib.redirect_stdout(io.StringIO()):
         if simulate([*focus, "-trace_file", str(log), *named]):
             raise HarnessError(3, f"{fault.name}: the simulator failed")  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def table(head: str, rows: list[list[str]]) -> str:
 
 def gate_cases(pair: Pair, count: int) -> list[Case]:
     """Cases of the matrix, evenly over the file, the one that faults are planted in first."""
-    every = [case for case in pair.matrix().cases if case.pixels and case.id not in (GATE_CASE, "supervisor")]
+    every = [case for case in pair.matrix().cases if case.places and case.id not in (GATE_CASE, "supervisor")]
     return [next(c for c in pair.matrix().cases if c.id == GATE_CASE), *every[:: max(1, len(every) // count)]][:count]
 
 

@@ -87,7 +87,7 @@ def _same(line: str, golden: str) -> bool:
     return a[1] == b[1] and abs(x - y) <= max(ALL_DIGITS_REL * abs(y), ALL_DIGITS_ABS)
 
 
-def smv_faults(path: Path, case: PairCase, *, with_pixels: bool = True) -> list[str]:
+def smv_faults(path: Path, case: PairCase, *, with_places: bool = True) -> list[str]:
     """What is wrong with an SMV file: its header, which must be valid whatever the original did, and its pixels."""
     data = path.read_bytes()
     header = data[:512].decode("latin-1").rstrip(" ")
@@ -104,6 +104,6 @@ def smv_faults(path: Path, case: PairCase, *, with_pixels: bool = True) -> list[
     if pixels.size != case.images[1].size:
         return [*faults, f"{pixels.size} pixels, golden {case.images[1].size}"]
     differing = int((pixels != case.images[1].ravel()).sum())
-    if with_pixels and differing:
+    if with_places and differing:
         faults.append(f"{differing} SMV pixels differ")
     return faults

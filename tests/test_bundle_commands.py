@@ -83,7 +83,7 @@ def test_a_case_as_a_file_and_back() -> None:
     case = Case("x", "ü title", argv, ((1, 2), (3, 4)), "why", files, ("rot_a",), {"phi_tic": 3}, {"fixed": "parity"})
     text = case_toml(case)
     back = parse_case(text, "x.toml", shipped())
-    assert (back.argv, back.pixels, back.title, back.description) == (argv, case.pixels, "ü title", "why")
+    assert (back.argv, back.places, back.title, back.description) == (argv, case.places, "ü title", "why")
     assert [(f.name, f.text, f.command) for f in back.files] == [(f.name, f.text, f.command) for f in files]
     assert (back.variables, dict(back.ticks), dict(back.expectation)) == (
         ("rot_a",),

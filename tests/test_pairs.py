@@ -85,7 +85,7 @@ def test_simulator(case: PairCase, folder: Path, capsys: pytest.CaptureFixture[s
     assert main([*case.args, *QUIET]) == 0
     printed = capsys.readouterr().out
     if case.has_state_leak:  # the image is not the original's, the rest is
-        assert smv_faults(folder / "i.img", case, with_pixels=False) == []
+        assert smv_faults(folder / "i.img", case, with_places=False) == []
         return
     assert image_faults(image_of(case, folder), case.images[0]) == ""
     assert smv_faults(folder / "i.img", case) == []

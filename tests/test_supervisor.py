@@ -57,8 +57,8 @@ def test_the_verdict_is_parity(parity: tuple[subprocess.CompletedProcess[str], P
     result = json.loads((bundle / "result.json").read_text())
     assert result["verdict"] == "parity"
     assert result["coverage"]["holds"]
-    assert [row["phi_tic"] for row in result["per_phi"]] == list(range(10))
-    assert all(row["F_latt_c"] is not None and row["F_latt_py"] is not None for row in result["per_phi"])
+    assert [row["phi_tic"] for row in result["per_tick"]] == list(range(10))
+    assert all(row["F_latt_c"] is not None and row["F_latt_py"] is not None for row in result["per_tick"])
 
 
 def test_the_traced_pixel_has_the_published_figures(parity: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -193,7 +193,7 @@ def test_a_pasted_command_line_with_files_of_one_s_own(tmp_path: Path) -> None:
     assert not (tmp_path / "mine.bin").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["A.mat", "reports"]
     result = json.loads((bundle / "result.json").read_text())
-    assert {row["fpixel"] for row in result["per_phi"]} == {4, 12}
+    assert {row["fpixel"] for row in result["per_tick"]} == {4, 12}
     assert result["images"]["shape"] == [20, 20]
     repeat = trace_diff("run", bundle / "case.toml", "--no-images", cwd=tmp_path)
     assert repeat.returncode == 0, repeat.stderr

@@ -16,7 +16,7 @@ MINIMAL = 'id = "x"\ntitle = "X"\nargv = ["-N", "5"]\npixels = [[1, 2]]\n'
 
 def test_a_minimal_case() -> None:
     case = parse_case(MINIMAL, "x.toml", shipped())
-    assert (case.argv, case.pixels, case.contract.pixels) == (("-N", "5"), ((1, 2),), ((1, 2),))
+    assert (case.argv, case.places, case.contract.places) == (("-N", "5"), ((1, 2),), ((1, 2),))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_case_file_that_is_none_is_refused(text: str, says: str) -> None:
 
 def test_the_supervisor_case_makes_its_inputs(tmp_path: Path) -> None:
     case = shipped().case("supervisor")
-    assert case.pixels == ((685, 1039),)
+    assert case.places == ((685, 1039),)
     placed = place_inputs(case, tmp_path, shipped().programs.input_flags, tmp_path)
     assert placed.argv == case.argv
     assert len((tmp_path / "A.mat").read_text().split()) == 9

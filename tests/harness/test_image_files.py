@@ -86,7 +86,7 @@ def test_picked_pixels_of_every_kind_say_why(trace_diff: Cli, tmp_path: Path) ->
     bundle = tmp_path / done.stderr.rpartition("bundle: ")[2].strip()
     case = json.loads((bundle / "result.json").read_text())["case"]
     page, summary = (bundle / "report.html").read_text(), (bundle / "summary.md").read_text()
-    assert len(case["picked"]) == len(case["pixels"]) >= 6
+    assert len(case["picked"]) == len(case["places"]) >= 6
     for why in ("worst 1", "brightest 1", "weakest 1", "on the border of what was rendered", "random, seed 7"):
         assert any(why in said for said in case["picked"]), why
         for text in (done.stdout, page, summary):
@@ -98,7 +98,7 @@ def test_a_case_that_names_its_pixels_keeps_them(trace_diff: Cli, tmp_path: Path
     (tmp_path / "my.toml").write_text(CASE)
     done = trace_diff("run", "my.toml", "--no-preflight", "--no-images", "--format", "json")
     case = json.loads(done.stdout)["case"]
-    assert (case["pixels"], case["picked"]) == ([[8, 8]], [])
+    assert (case["places"], case["picked"]) == ([[8, 8]], [])
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html", "markdown", "junit", "github", "sarif"])

@@ -25,7 +25,7 @@ def test_a_log_agrees_with_itself(compare_texts: Compare, supervisor_log: str) -
     assert (result.verdict, result.exit_code, result.num_divergent) == ("parity", 0, 0)
     assert result.first_divergence is None
     assert result.compared == 318
-    assert len(result.per_phi) == 10
+    assert len(result.per_tick) == 10
 
 
 @pytest.mark.parametrize(

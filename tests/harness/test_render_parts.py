@@ -254,10 +254,10 @@ def test_a_long_loop_is_thinned_and_keeps_its_worst_tick() -> None:
 def test_which_loop_the_plots_follow() -> None:
     assert tick_loop(replace(result(), tick_loop="step")) == "step"
     assert tick_loop(result()) == "phi_tic"
-    assert tick_loop(replace(result(), per_phi=())) == ""
+    assert tick_loop(replace(result(), per_tick=())) == ""
     assert loop_matters(with_quirk())
     assert not loop_matters(result())  # nothing diverges
-    once = replace(with_quirk(), per_phi=with_quirk().per_phi[:1])
+    once = replace(with_quirk(), per_tick=with_quirk().per_tick[:1])
     assert not loop_matters(once)
 
 
@@ -274,7 +274,7 @@ def test_places_name_the_loops_that_have_more_than_one_iteration() -> None:
 
 def test_places_of_an_older_result_are_told_from_what_it_shows() -> None:
     assert Places(with_quirk()).loops == ("spixel", "fpixel", "phi_tic")  # phi_tic=0 is the worst, and has 3 ticks
-    assert Places(replace(with_quirk(), per_phi=())).short("spixel=2 phi_tic=0") == "spixel=2 phi_tic=0"
+    assert Places(replace(with_quirk(), per_tick=())).short("spixel=2 phi_tic=0") == "spixel=2 phi_tic=0"
 
 
 def test_backticks_become_code_and_nothing_else_does() -> None:
@@ -302,7 +302,7 @@ def test_a_huge_result_makes_a_page_of_less_than_5_mb() -> None:
         variables=tuple(variables),
         divergences=one.divergences * (1000 // 3),
         blame=replace(one.blame, findings=(finding,) * many, missing=("x: lacks y",) * many),
-        per_phi=tuple(ticks),
+        per_tick=tuple(ticks),
         tick_loop="t",
         problems=("something is missing",) * many,
         settings=("a setting: 1 in C, 2 in PY",) * many,

@@ -56,7 +56,7 @@ def in_memory(
 
 def comparable(result: Result, ignore: tuple[str, ...] = ()) -> Any:
     """The whole result, in a form in which NaN equals NaN, without the notes on streaming."""
-    if "per_phi" in ignore:  # where that table is left out, so is what it is of
+    if "per_tick" in ignore:  # where that table is left out, so is what it is of
         ignore = (*ignore, *(f.name for f in dataclasses.fields(result) if f.name.startswith("tick_")))
     kept = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in ignore}
     if "logs" in kept:
@@ -108,7 +108,7 @@ def test_streaming_finds_what_the_comparison_in_memory_finds(
     wanted = comparable(in_memory(paths, vocabulary, contract, rtol, whole))
     options: dict[str, Any] = {"rtol": rtol, "lenient": True, "piece": piece}
     found = compare_files(*paths, vocabulary, contract, pair=shipped(), **options, whole_numbers=10**9 if whole else -1)
-    ignore = () if whole else ("per_phi", "quirks", "blame")
+    ignore = () if whole else ("per_tick", "quirks", "blame")
     for name, value in comparable(found, ignore).items():
         if name == "headline":  # of files it says why nothing was compared
             assert value.partition(", none in both")[0] == wanted[name].partition(", none in both")[0]
@@ -136,7 +136,7 @@ def test_whose_lines_to_take_is_settled_by_the_whole_log(tmp_path: Path, first: 
     assert mixed.stat().st_size > 2 * 65536
     for pair in ((only_c, mixed), (mixed, mixed), (only_c, only_c)):
         wanted, found = both(*pair)
-        assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
+        assert comparable(found, ("per_tick",)) == comparable(wanted, ("per_tick",))
     assert "other side" in found.logs["PY"].notes["side"]
 
 
@@ -148,7 +148,7 @@ def test_tolerances_asked_for_by_name_hold(tmp_path: Path, words: str) -> None:
     vocabulary, rtol = with_rules(shipped().vocabulary, rules), global_rtol(rules)
     wanted = in_memory(paths, vocabulary, Contract(), rtol, whole=False)
     found = compare_files(*paths, vocabulary, pair=shipped(), rtol=rtol, whole_numbers=-1)
-    assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
+    assert comparable(found, ("per_tick", "quirks")) == comparable(wanted, ("per_tick", "quirks"))
 
 
 def test_what_does_not_fit_the_usual_order_is_said(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_what_does_not_fit_the_usual_order_is_said(tmp_path: Path) -> None:
     again = [*py, py[1][-1:], py[2][-1:]]
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", again)
     wanted, found = both(*paths, piece=100, whole_numbers=-1)
-    assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
+    assert comparable(found, ("per_tick",)) == comparable(wanted, ("per_tick",))
     assert "comes back to places" in found.logs["C"].notes["comparison"]
     plain = both(paths[0], write(tmp_path / "py2.log", py), piece=100, whole_numbers=-1)[1]
     assert "every row" not in plain.logs["C"].notes["comparison"]
@@ -170,9 +170,9 @@ def test_the_pixels_of_a_divergence_show_its_quirk(tmp_path: Path, leaky_log: st
         lines = [*around[:4], log.splitlines(), *around[4:]]
         paths.append(write(tmp_path / name, lines))
     wanted, found = both(*paths, whole_numbers=-1)
-    assert comparable(found, ("per_phi",)) == comparable(wanted, ("per_phi",))
+    assert comparable(found, ("per_tick",)) == comparable(wanted, ("per_tick",))
     assert [q.id for q in found.quirks] == ["phi-carryover"]
-    assert len(found.per_phi) == 10
+    assert len(found.per_tick) == 10
 
 
 def test_an_unreadable_line_is_refused_as_in_memory(tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_a_scale_that_comes_last_is_still_the_scale(tmp_path: Path) -> None:
     for py_blocks in (py, [[line.replace("TRACE_C", "TRACE_PY") for line in lines] for lines in off]):
         paths = write(tmp_path / "c.log", late), write(tmp_path / "py.log", py_blocks)
         wanted, found = both(*paths, piece=100, whole_numbers=-1)
-        assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
+        assert comparable(found, ("per_tick", "quirks")) == comparable(wanted, ("per_tick", "quirks"))
         assert "names the scale" in found.logs["C"].notes["comparison"]
 
 
@@ -356,7 +356,7 @@ def test_of_many_divergences_the_first_are_kept(tmp_path: Path) -> None:
     blocks = [[line.replace(" 1", " 2").replace(" -", " ") for line in lines] for lines in py]
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", blocks[::-1])
     wanted, found = both(*paths, piece=1000, whole_numbers=-1)
-    assert comparable(found, ("per_phi", "quirks")) == comparable(wanted, ("per_phi", "quirks"))
+    assert comparable(found, ("per_tick", "quirks")) == comparable(wanted, ("per_tick", "quirks"))
     assert found.num_divergent > len(found.divergences) == 1000
     assert {d.scope for d in found.divergences} == {"run", "source", "step", "pixel"}
 

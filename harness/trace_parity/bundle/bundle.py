@@ -158,7 +158,7 @@ class BundleInfo:
     needed_rtol: float  # not a number where the result does not have it
     against: str
     waived: tuple[str, ...]
-    setting: str  # equal for runs of one case that can be compared: same reference, pixels and options
+    setting: str  # equal for runs of one case that can be compared: same reference, places and options
 
     @property
     def ended(self) -> str:
@@ -196,7 +196,7 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
         math.nan if needed is None else float(needed),
         against,
         tuple(str(w.get("id")) for w in waivers if w.get("state") in ("used", "expired")),
-        repr((against, case.get("pixels"), case.get("options"))),
+        repr((against, case.get("places", case.get("pixels")), case.get("options"))),
     )
 
 

@@ -92,7 +92,7 @@ def entries(root: Path) -> list[Entry]:
 
 
 def trends(found: list[Entry]) -> list[CaseTrend]:
-    """The entries by case, reference, pixels and options: runs that differ in these make no line together."""
+    """The entries by case, reference, places and options: runs that differ in these make no line together."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in found:
         groups.setdefault((entry.case, entry.setting), []).append(entry)

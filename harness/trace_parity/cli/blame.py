@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import blame_pixels_option, gathered, note, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import blame_sites_option, gathered, note, pair_option, rtol_option, rules_of
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Words:
     also: tuple[Path, ...]
     rtol_words: tuple[str, ...]
     form: str
-    blame_pixels: int
+    blame_sites: int
     lenient: bool
 
 
@@ -44,7 +44,7 @@ class Words:
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
 @pair_option
-@blame_pixels_option
+@blame_sites_option
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
 @gathered(Words)
 def blame(words: Words) -> None:
@@ -83,7 +83,7 @@ def blame(words: Words) -> None:
     else:
         alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), with_rules(vocabulary, rules))
         inside, judgement, examined = narrow(
-            alignment, judge(alignment, rtol=global_rtol(rules)), most=words.blame_pixels
+            alignment, judge(alignment, rtol=global_rtol(rules)), most=words.blame_sites
         )
         tables = [inside.c, inside.py]
         found = blame_pair(inside, judgement, domain)

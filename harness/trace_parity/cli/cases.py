@@ -21,24 +21,24 @@ def cases() -> None:
 @cases.command("list")
 @pair_option
 def list_all(pair: Pair) -> None:
-    """One line per case: id, pixels, title. The cases of `gate` follow those of `run`."""
+    """One line per case: id, places, title. The cases of `gate` follow those of `run`."""
     matrix = pair.matrix().cases if pair.file("matrix") is not None else ()
     own = pair.cases()
     for case in [*own, *(case for case in matrix if case.id not in {known.id for known in own})]:
-        pixels = " ".join(f"({','.join(map(str, place))})" for place in case.pixels)
+        places = " ".join(f"({','.join(map(str, place))})" for place in case.places)
         title = case.title if case.title != case.id else shlex.join(case.argv)
-        click.echo(f"{case.id}\t{pixels}\t{title}")
+        click.echo(f"{case.id}\t{places}\t{title}")
 
 
 @cases.command()
 @click.argument("name", metavar="CASE")
 @pair_option
 def show(name: str, pair: Pair) -> None:
-    """Print a case: its command line, pixels, files and what it asks for."""
+    """Print a case: its command line, places, files and what it asks for."""
     case = pair.case(name)
     lines = [f"{case.id}: {case.title}", "", case.description, "", f"command line: {shlex.join(case.argv)}"]
     if pair.focus:
-        places = " ".join(f"({', '.join(map(str, place))})" for place in case.pixels)
+        places = " ".join(f"({', '.join(map(str, place))})" for place in case.places)
         lines.append(f"{pair.focus_option or 'place'}s ({', '.join(pair.focus_names)}): {places}")
     for file in case.files:
         lines.append(

@@ -173,13 +173,15 @@ cluster_option = click.option(
     help="Run on workers of a Dask cluster in place of --jobs: local:N processes of this machine, a scheduler "
     "tcp://HOST:PORT, or a FILE.toml that describes jobs of Slurm.",
 )
-blame_pixels_option = click.option(
+blame_sites_option = click.option(
+    "--blame-sites",
     "--blame-pixels",
+    "blame_sites",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="How many divergent pixels of logs of more than 200,000 numbers are held against the equations. Every "
-    "variable that diverges is looked at in one of them, however few.",
+    help="How many divergent sites (places of the pair's focus) of logs of more than 200,000 numbers are held against "
+    "the equations. Every variable that diverges is looked at in one of them, however few.",
 )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import (
-    blame_pixels_option,
+    blame_sites_option,
     calibration_for,
     calibration_option,
     emit,
@@ -63,7 +63,7 @@ class Words:
     columns: Path | None
     waive: tuple[str, ...]
     calibration: Path | None
-    blame_pixels: int
+    blame_sites: int
     rtol_words: tuple[str, ...]
     formats: tuple[str, ...]
     lenient: bool
@@ -77,7 +77,7 @@ class Words:
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("c_log", metavar="C.log", type=_PATH)
 @click.argument("py_log", metavar="PY.log", type=_PATH)
-@click.option("--case", "case_name", help="Ask for what this case asks for (variables, pixels, ticks).")
+@click.option("--case", "case_name", help="Ask for what this case asks for (variables, places, ticks).")
 @click.option("--c-image", type=_PATH, metavar="PATH", help="C's float image: float32, little-endian, no header.")
 @click.option("--py-image", type=_PATH, metavar="PATH", help="PY's float image; both are compared too.")
 @click.option(
@@ -101,7 +101,7 @@ class Words:
 @pair_option
 @waive_option
 @calibration_option
-@blame_pixels_option
+@blame_sites_option
 @output_options
 @gathered(Words)
 def compare(words: Words) -> None:
@@ -113,7 +113,7 @@ def compare(words: Words) -> None:
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.commands import ASKED
-    from trace_parity.run.image_files import embedded, read_images, with_pixels_of_traces
+    from trace_parity.run.image_files import embedded, read_images, with_places_of_traces
     from trace_parity.run.source_lines import with_source_lines
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
@@ -137,13 +137,13 @@ def compare(words: Words) -> None:
         lenient=words.lenient,
         sides=_sides(words.sides),
         rank=words.rank,
-        blame_sites=words.blame_pixels,
+        blame_sites=words.blame_sites,
         waive=words.waive,
         calibration=calibration_for(
             pair, pair.case(words.case_name) if words.case_name else None, "", words.calibration
         ),
     )
-    result = with_source_lines(with_pixels_of_traces(_compare(words, pair, options, images)), pair)
+    result = with_source_lines(with_places_of_traces(_compare(words, pair, options, images)), pair)
     asked = f"# {ASKED}\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
     emit(result, wanted, further)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import (
-    blame_pixels_option,
+    blame_sites_option,
     emit,
     output_options,
     pair_option,
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @pair_option
 @waive_option
-@blame_pixels_option
+@blame_sites_option
 @output_options
 def judge(
     pair: Pair,
     bundle: Path,
     waive: tuple[str, ...],
-    blame_pixels: int,
+    blame_sites: int,
     rtol_words: tuple[str, ...],
     formats: tuple[str, ...],
     lenient: bool,
@@ -66,13 +66,13 @@ def judge(
         both = [read_image(bundle / "images" / f"{side}.bin", stored.images.shape) for side in ("c", "py")]
         images = compare_images(both[0], both[1], vocabulary.image, rtol)
     case = parse_case((bundle / "case.toml").read_text(encoding="utf-8"), str(bundle / "case.toml"), pair)
-    contract = Contract(case.variables, stored.case.pixels, dict(case.ticks))
+    contract = Contract(case.variables, stored.case.places, dict(case.ticks))
     result = compare(
         align(tables[0], tables[1], vocabulary),
         stored.case,
         contract,
         pair=pair,
-        options=Options(rtol=rtol, waive=waive, blame_sites=blame_pixels),
+        options=Options(rtol=rtol, waive=waive, blame_sites=blame_sites),
         images=images,
         settings=stored.settings,
     )

@@ -135,10 +135,10 @@ def run(words: Words) -> None:
 def _what_to_run(words: Words) -> tuple[Case, str | None]:
     """The case, and how its places are picked off the images, if they are. Raises HarnessError (exit 2)."""
     from trace_parity.compare.picks import DEFAULT_PICKS
-    from trace_parity.pair.case import pasted_case, with_pixels
+    from trace_parity.pair.case import pasted_case, with_places
 
     context, pair, picks = click.get_current_context(), words.pair, words.picks
-    argv, pixels = pasted(context), places(context)
+    argv, asked = pasted(context), places(context)
     if words.case is None and not argv and (pair.cases() or pair.focus):
         raise HarnessError(
             Exit.USAGE, "nothing to run", expected="a case, or a command line after --", hint="trace-diff cases list"
@@ -150,14 +150,14 @@ def _what_to_run(words: Words) -> tuple[Case, str | None]:
             expected="one of them",
             hint="leave out the case",
         )
-    if picks is not None and (pixels or words.no_images):
+    if picks is not None and (asked or words.no_images):
         raise HarnessError(
             Exit.USAGE,
             "--pixels picks off the images, so it goes neither with places nor with --no-images",
             expected="one of them",
         )
-    chosen = pasted_case(argv, pixels) if words.case is None else with_pixels(pair.case(words.case), pixels)
-    if picks is None and pair.focus and not chosen.pixels:
+    chosen = pasted_case(argv, asked) if words.case is None else with_places(pair.case(words.case), asked)
+    if picks is None and pair.focus and not chosen.places:
         if words.no_images or not pair.programs.can_render:
             names = " ".join(name.upper() for name in pair.focus_names)
             expected = f"--{pair.focus_option or 'at'} {names}, since there are no images"

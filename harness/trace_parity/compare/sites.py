@@ -41,7 +41,7 @@ class Examined:
     def __str__(self) -> str:
         return (
             f"quirks and blame examined {self.sites} sites, with {self.divergent} of the {self.of_divergent} "
-            "numbers that differ (--blame-pixels N examines more)"
+            "numbers that differ (--blame-sites N examines more)"
         )
 
 

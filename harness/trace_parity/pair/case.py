@@ -1,4 +1,4 @@
-"""A case: a command line that both programs run, its input files, the pixels to trace, and what must come of it.
+"""A case: a command line that both programs run, its input files, the places to trace, and what must come of it.
 
 Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a case of its own.
 """
@@ -23,7 +23,7 @@ from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, re
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
-Pixel = tuple[int, ...]
+Place = tuple[int, ...]
 """The indices of a place in the loops of the pair's focus."""
 
 
@@ -50,7 +50,7 @@ class Case:
     id: str
     title: str
     argv: tuple[str, ...]
-    pixels: tuple[Pixel, ...]
+    places: tuple[Place, ...]
     description: str = ""
     files: tuple[InputFile, ...] = ()
     variables: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Case:
     @property
     def contract(self) -> Contract:
         """What must be compared before this case may be called parity."""
-        return Contract(self.variables, self.pixels, dict(self.ticks))
+        return Contract(self.variables, self.places, dict(self.ticks))
 
 
 def list_cases(folder: Path, pair: Pair) -> list[Case]:
@@ -99,7 +99,7 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
             id=case_id(table),
             title=table.text("title"),
             argv=table.arguments("argv"),
-            pixels=focus_of(table, pair),
+            places=focus_of(table, pair),
             description=str(table.text("description")).strip(),
             files=input_files(table, pair.folder),
             variables=coverage.words("variables") if coverage else (),
@@ -121,18 +121,22 @@ def case_id(table: Table) -> str:
     return name
 
 
-def focus_of(table: Table, pair: Pair) -> tuple[Pixel, ...]:
-    """The places that a case names, under the key `focus` (or `pixels`). Raises HarnessError (exit 2)."""
-    key = "pixels" if "pixels" in table else "focus"
+def focus_of(table: Table, pair: Pair) -> tuple[Place, ...]:
+    """The places that a case names. Raises HarnessError (exit 2).
+
+    The key is `focus`, or the name that the pair's `focus_option` gives, in the plural.
+    """
+    own = f"{pair.focus_option}s" if pair.focus_option else "focus"
+    key = own if own in table else "focus"
     places = table.places(key, tuple(pair.focus_names))
     if pair.focus and not places:
         names = ", ".join(pair.focus_names)
-        near = get_close_matches("pixels", [k for k in table.data if k not in ("pixels", "focus")], 1, 0.8)
+        near = get_close_matches(own, [k for k in table.data if k not in (own, "focus")], 1, 0.8)
         raise table.wrong(
             key,
             table.data.get(key, "nothing"),
             f"a place [{names}]: a case without one compares nothing",
-            f"{near[0]} is not a key; did you mean 'pixels'?" if near else "",
+            f"{near[0]} is not a key; did you mean {own!r}?" if near else "",
         )
     return places
 
@@ -156,13 +160,13 @@ def _input_file(name: str, entry: Table, pair: Path) -> InputFile:
     return file
 
 
-def pasted_case(argv: Sequence[str], pixels: Sequence[Pixel]) -> Case:
-    """A case of a pasted command line; without pixels, those have to be picked off the images."""
+def pasted_case(argv: Sequence[str], places: Sequence[Place]) -> Case:
+    """A case of a pasted command line; without places, those have to be picked off the images."""
     words = list(argv)
     if words and _is_program(words[0]):
         words = words[1:]  # the program's own name, pasted along
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:8]
-    return Case(f"pasted-{digest}", "a pasted command line", tuple(words), tuple(pixels))
+    return Case(f"pasted-{digest}", "a pasted command line", tuple(words), tuple(places))
 
 
 def _is_program(word: str) -> bool:
@@ -175,9 +179,9 @@ def _is_program(word: str) -> bool:
     return False
 
 
-def with_pixels(case: Case, pixels: Sequence[Pixel]) -> Case:
-    """The case with other pixels traced."""
-    return replace(case, pixels=tuple(dict.fromkeys(pixels))) if pixels else case
+def with_places(case: Case, places: Sequence[Place]) -> Case:
+    """The case with other places traced."""
+    return replace(case, places=tuple(dict.fromkeys(places))) if places else case
 
 
 def with_flag_value(case: Case, flag: str, value: str) -> Case:

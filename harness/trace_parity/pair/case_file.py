@@ -58,7 +58,7 @@ def _says_all(case: Case, pair: Pair, files: Mapping[str, InputFile]) -> bool:
     except HarnessError:  # no source, or one that lacks places
         return False
     paths = {f.name: f.path for f in said.files}
-    return (said.id, said.argv, said.pixels) == (case.id, case.argv, case.pixels) and paths == {
+    return (said.id, said.argv, said.places) == (case.id, case.argv, case.places) and paths == {
         name: file.path for name, file in files.items()
     }
 
@@ -68,8 +68,8 @@ def case_toml(case: Case) -> str:
     lines = [f"id = {_string(case.id)}", f"title = {_string(case.title)}"]
     if case.description:
         lines.append(f"description = {_string(case.description)}")
-    if case.pixels:
-        lines.append(f"focus = {json.dumps([list(p) for p in case.pixels])}")
+    if case.places:
+        lines.append(f"focus = {json.dumps([list(p) for p in case.places])}")
     lines += ["argv = [", *(f"  {_line(words)}," for words in _by_flag(case.argv)), "]"]
     for file in case.files:
         lines += ["", f"[files.{_string(file.name)}]"]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 class Contract:
     """What a case asks for: each variable present on both sides at every index of its loops.
 
-    `pixels` are places in the vocabulary's focus; `ticks` says how many ticks each other loop has
+    `places` are those in the vocabulary's focus; `ticks` says how many ticks each other loop has
     (1 where it is not named).
     """
 
     variables: tuple[str, ...] = ()
-    pixels: tuple[tuple[int, ...], ...] = ()
+    places: tuple[tuple[int, ...], ...] = ()
     ticks: dict[str, int] = field(default_factory=dict)

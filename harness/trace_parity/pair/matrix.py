@@ -55,8 +55,8 @@ def _case(entry: Table, defaults: Mapping[str, str], files: tuple[InputFile, ...
     except (KeyError, IndexError, ValueError) as error:
         expected = "a command line, {NAME} only for what [defaults] has"
         raise entry.wrong("argv", template, expected, nearest(str(error).strip("'"), defaults)) from error
-    pixels = focus_of(entry, pair)
+    places = focus_of(entry, pair)
     title = entry.text("title", identity)
     entry.finish()
     named = tuple(f for f in files if f.name in words)
-    return Case(identity, title, tuple(words), pixels, files=named)
+    return Case(identity, title, tuple(words), places, files=named)

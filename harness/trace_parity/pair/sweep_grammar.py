@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import InputFile, Pixel, input_files
+from trace_parity.pair.case import InputFile, Place, input_files
 from trace_parity.pair.flag_rule import KINDS, NUMBER, SWITCH, WHOLE, FlagRule, Words, grid_of
 from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, read_text
 
@@ -42,7 +42,7 @@ class Grammar:
     rules: tuple[FlagRule, ...]
     most: int = 5  # flags in a drawn line
     picks: str = ""  # pixels to pick off the images; empty for the usual ones
-    places: tuple[Pixel, ...] = ()  # to trace, in place of picking
+    places: tuple[Place, ...] = ()  # to trace, in place of picking
     timeout_s: int = 60  # for one run of a program
     files: tuple[InputFile, ...] = ()
 

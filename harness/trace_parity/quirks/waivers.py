@@ -119,7 +119,7 @@ def apply_waivers(
         if f not in explained and not (f.kind == "inherited" and place.get(f.variable, last) > first)
     ]
     if examined is not None:
-        left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-pixels N examines more)")
+        left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-sites N examines more)")
     waivers = [_waiver(known[i], findings, explained, today, may_be_unused) for i in dict.fromkeys(ids)]
     return Waived(tuple(waivers), tuple(dict.fromkeys(left)))
 

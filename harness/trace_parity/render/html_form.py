@@ -58,7 +58,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
     nodes = nodes_of(result)
     drawn = nodes_to_draw(nodes)
     loop = tick_loop(result)
-    series = tick_series(result.per_phi, loop, places.loops)
+    series = tick_series(result.per_tick, loop, places.loops)
     commands = commands_of(result, files, in_bundle=is_bundle)
     causes, others = blame_rows(result)
     return page(
@@ -77,7 +77,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         legend=legend(nodes),
         signs={state: sign for state, (sign, _) in STATES.items()},
         series=series,
-        tick_name=result.tick_name or "per_phi",
+        tick_name=result.tick_name,
         tick_title=result.tick_title or f"Per {loop}",
         most_series=MOST_SERIES,
         loop=loop,

@@ -159,10 +159,10 @@ def _images(result: Result) -> list[str]:
 
 
 def _ticks(result: Result) -> list[str]:
-    if not result.per_phi:
+    if not result.per_tick:
         return []
     title = result.tick_title or f"Per {result.tick_loop or 'tick'}"
-    return [f"## {escape(title)}", visible_lines(write_ticks(list(result.per_phi), "markdown", "").rstrip("\n"))]
+    return [f"## {escape(title)}", visible_lines(write_ticks(list(result.per_tick), "markdown", "").rstrip("\n"))]
 
 
 def _variables(result: Result) -> list[str]:

@@ -57,7 +57,7 @@ def bundle_files(folder: Path, result: Result) -> dict[str, bytes]:
 
 def two_loops(result: Result) -> list[tuple[int, int]]:
     """The traced places that lie on an image: those of a focus of two loops."""
-    return [(place[0], place[1]) for place in result.case.pixels if len(place) == 2]
+    return [(place[0], place[1]) for place in result.case.places if len(place) == 2]
 
 
 def patch_corners(result: Result) -> list[tuple[int, int]]:

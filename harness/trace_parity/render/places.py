@@ -36,7 +36,7 @@ def _telling(result: Result) -> tuple[str, ...]:
     indices = [pair for place in places for pair in _indices(place)]
     for loop, index in (*indices, *(pair for d in result.divergences for pair in d.loops.items())):
         seen.setdefault(loop, set()).add(index)
-    for row in result.per_phi:
+    for row in result.per_tick:
         for loop in seen:
             if isinstance(row.get(loop), int):
                 seen[loop].add(row[loop])

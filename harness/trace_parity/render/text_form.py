@@ -211,8 +211,8 @@ def _counts(result: Result, detail: Detail) -> list[str]:
         lines.append(str(result.examined))
     picked = [f"traced pixel {why}" for why in result.case.picked]
     lines += picked if detail == "full" else _cut(picked, _MOST[detail])
-    if result.per_phi and detail == "full":
-        lines.append(f"ticks compared: {len(result.per_phi)}")
+    if result.per_tick and detail == "full":
+        lines.append(f"ticks compared: {len(result.per_tick)}")
     image = result.images
     if image is not None:
         slow, fast = image.max_abs_at

@@ -37,16 +37,16 @@ class TickSeries:
 
 def tick_loop(result: Result) -> str:
     """The loop of the per-tick table; of a result that does not name it, the one with the most ticks."""
-    if result.tick_loop or not result.per_phi:
+    if result.tick_loop or not result.per_tick:
         return result.tick_loop
-    names = _loops_of(result.per_phi[0])
-    return max(names, key=lambda name: len({row.get(name) for row in result.per_phi}), default="")
+    names = _loops_of(result.per_tick[0])
+    return max(names, key=lambda name: len({row.get(name) for row in result.per_tick}), default="")
 
 
 def loop_matters(result: Result) -> bool:
     """Whether the first divergence lies in a loop that the table follows over more than one iteration."""
     first, loop = result.first_divergence, tick_loop(result)
-    return first is not None and loop in first.loops and len({row.get(loop) for row in result.per_phi}) > 1
+    return first is not None and loop in first.loops and len({row.get(loop) for row in result.per_tick}) > 1
 
 
 def _loops_of(row: TickRow) -> list[str]:

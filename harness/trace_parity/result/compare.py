@@ -121,7 +121,7 @@ def result_of(
         variables=tuple(_variable(found.vocabulary, s) for s in summaries),
         divergences=divergences,
         logs=logs,
-        per_phi=closer.ticks,
+        per_tick=closer.ticks,
         images=images,
         blame=closer.blame,
         settings=settings,

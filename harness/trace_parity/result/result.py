@@ -135,8 +135,8 @@ class CaseResult:
     inputs: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     expectation: dict[str, str] = field(default_factory=dict)
-    pixels: tuple[tuple[int, ...], ...] = ()  # places in the pair's focus
-    picked: tuple[str, ...] = ()  # why each pixel was picked; empty where the case names them
+    places: tuple[tuple[int, ...], ...] = ()  # those traced, in the pair's focus
+    picked: tuple[str, ...] = ()  # why each place was picked; empty where the case names them
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Result:
     variables: tuple[VariableResult, ...]
     divergences: tuple[Divergence, ...]
     logs: dict[str, LogResult]
-    per_phi: tuple[TickRow, ...]
+    per_tick: tuple[TickRow, ...]
     images: ImageMetrics | None = None
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
     """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
@@ -174,11 +174,11 @@ class Result:
     loops: tuple[str, ...] = ()
     """The loops that name a place: those with more than one iteration in the logs, and those of the pair's focus."""
     tick_loop: str = ""
-    """The loop of `per_phi`."""
+    """The loop of `per_tick`."""
     examined: Examined | None = None
     """How much of the divergence was examined for quirks and blame; none where that was all."""
     tick_name: str = ""
-    """What the pair calls the files of `per_phi` in a bundle; empty in a result of an older version."""
+    """What the pair calls the files of `per_tick` in a bundle; empty in a result of an older version."""
     tick_title: str = ""
     """What the pair calls that table in a report."""
     rounding: Rounding | None = field(default=None, metadata={"plain": "where set"})

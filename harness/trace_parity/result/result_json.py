@@ -36,12 +36,24 @@ def result_from_json(text: str, where: str = "result.json") -> Result:
             raise ValueError("not the result of a comparison")
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']}, this version reads {SCHEMA}")
-        if looked := data.get("looked"):  # its name up to 0.1
-            data["examined"] = {**looked, "sites": looked["pixels"]}
-        return _dataclass(Result, data)
+        return _dataclass(Result, _renamed(data))
     except (KeyError, TypeError, ValueError) as error:
         what = f"no field {error}" if isinstance(error, KeyError) else str(error)
         raise HarnessError(Exit.UNREADABLE, what, where=where, expected="a result.json") from error
+
+
+def _renamed(data: dict[str, Any]) -> dict[str, Any]:
+    """A result with the names that fields had up to 0.2 replaced by those that they have now."""
+    made = dict(data)
+    if looked := data.get("looked"):
+        made["examined"] = {**looked, "sites": looked["pixels"]}
+    if "per_tick" not in data and "per_phi" in data:
+        made["per_tick"] = data["per_phi"]
+        made["tick_name"] = data.get("tick_name") or "per_phi"
+    case = data.get("case")
+    if isinstance(case, dict) and "places" not in case and "pixels" in case:
+        made["case"] = {**case, "places": case["pixels"]}
+    return made
 
 
 def _dataclass(kind: type[T], data: Any) -> T:

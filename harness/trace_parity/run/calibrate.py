@@ -183,7 +183,7 @@ def _logged(setup: _Setup, variant: Variant, compiler: str, sample: int | None) 
                     "args": case.argv,
                     "against": setup.program.against.get(setup.against, ()),
                     "options": (),
-                    "focus": focus_words(setup.pair.programs, setup.pair.focus, case.pixels),
+                    "focus": focus_words(setup.pair.programs, setup.pair.focus, case.places),
                 },
                 {**variant_places(setup.program, variant, compiler), "work": str(folder), "trace": str(trace)},
             )
@@ -243,7 +243,7 @@ def variants_digest(pair: Pair) -> str:
 
 def _kept_logs(pair: Pair, case: Case, against: str) -> Path:
     """The folder of a measurement's logs, by all that they depend on apart from the builds."""
-    parts = [str(pair.folder), case.id, case_digest(case), case.pixels, against]
+    parts = [str(pair.folder), case.id, case_digest(case), case.places, against]
     parts += [pair.programs.perturb, pair.programs.perturb_files, _inputs(pair, case)]
     return cache_folder() / "calibration-runs" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

@@ -49,7 +49,7 @@ def _further(run: Run, case: Case, result: Result, pair: tuple[str, ...]) -> lis
         logs = ("traces/c.log", "traces/py.log")
         found.append(("hold both logs against the equations", [("trace-diff", "blame", *logs, *pair)]))
     table = run.pair.vocabulary.tick_table
-    if result.per_phi and table is not None:
+    if result.per_tick and table is not None:
         title = f"both sides at every {table.loop}, with all digits"
         found.append((title, [("trace-diff", "table", table.loop, ".", "--format", "csv", *pair)]))
     found.append(("check that the bundle is as it was written", [("trace-diff", "bundle", "verify", ".")]))

@@ -23,7 +23,7 @@ from trace_parity.pair.case import (
     input_hashes,
     parse_case,
     place_inputs,
-    with_pixels,
+    with_places,
     without_outputs,
 )
 from trace_parity.pair.dependencies import downstream, inputs, upstream
@@ -125,7 +125,7 @@ class Counterfactual:
             "args": self.case.argv,
             "against": self.side.against.get(self.stored.against, ()),
             "options": options,
-            "focus": focus_words(self.programs, self.vocabulary.focus, self.case.pixels),
+            "focus": focus_words(self.programs, self.vocabulary.focus, self.case.places),
         }
         command = fill(self.side.trace, words, {**places(self.side), "work": str(self.folder), "trace": str(target)})
         title = f"{self.side.title} traces" + (f" with C's {', '.join(names_of(ids))}" if ids else "")
@@ -166,7 +166,7 @@ def counterfactual(
     side = programs.sides["PY"]
     if not side.inject:
         raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
-    case = with_pixels(parse_case(text, str(bundle / "case.toml"), pair), stored.pixels)
+    case = with_places(parse_case(text, str(bundle / "case.toml"), pair), stored.places)
     case = without_outputs(with_options(case, pair, files or {}), programs.output_flags, programs.switches)
     if not is_trusted:
         check_commands(pair, case, bundle / "case.toml")

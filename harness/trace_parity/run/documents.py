@@ -29,8 +29,8 @@ def write_documents(run: Run, case: Case, result: Result, env: dict[str, object]
         "case.toml": keep_case(case, run.case, run.pair, folder),
         "commands.txt": commands_text(run, case, result),
     }
-    if result.per_phi:
-        rows = list(result.per_phi)
+    if result.per_tick:
+        rows = list(result.per_tick)
         for end, form in _TABLE_FORMS.items():
             documents[f"{result.tick_name}.{end}"] = write_ticks(rows, form, result.tick_loop)
     for name, text in documents.items():

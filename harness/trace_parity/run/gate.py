@@ -113,7 +113,7 @@ def _key(case: Case, options: Options, known: Mapping[str, Any]) -> str:
     return resume_key(
         known,
         case.argv,
-        case.pixels,
+        case.places,
         options.against,
         options.rtol,
         [(rule.names, rule.part, rule.value) for rule in options.rules],

@@ -87,15 +87,15 @@ def read_images(
     return ImagePair(read_image(c, size), read_image(py, size))
 
 
-def with_pixels_of_traces(result: Result) -> Result:
-    """The result with the first traced pixels that lie on the images named, so that the page marks them."""
-    if result.case.pixels or result.images is None:
+def with_places_of_traces(result: Result) -> Result:
+    """The result with the first traced places that lie on the images named, so that the page marks them."""
+    if result.case.places or result.images is None:
         return result
     slow, fast = result.images.shape
-    rows = [*(d.loops for d in result.divergences), *result.per_phi]
+    rows = [*(d.loops for d in result.divergences), *result.per_tick]
     found = dict.fromkeys(tuple(row.values())[:2] for row in rows if len(row) >= 2)
     inside = [(s, f) for s, f in found if isinstance(s, int) and isinstance(f, int) and s < slow and f < fast]
-    return replace(result, case=replace(result.case, pixels=tuple(inside[:MOST_MARKED])))
+    return replace(result, case=replace(result.case, places=tuple(inside[:MOST_MARKED])))
 
 
 def embedded(result: Result, images: ImagePair) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from typing import IO, Protocol
 
 from trace_parity.bundle.provenance import is_installed
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.case import Pixel
+from trace_parity.pair.case import Place
 from trace_parity.pair.programs import Program, Programs
 from trace_parity.user_cache import cache_folder
 
@@ -48,10 +48,10 @@ def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Map
     return command
 
 
-def focus_words(programs: Programs, focus: Sequence[str], pixels: Sequence[Pixel]) -> list[str]:
+def focus_words(programs: Programs, focus: Sequence[str], asked: Sequence[Place]) -> list[str]:
     """The words that ask for these places in the loops of `focus`."""
-    places = [{loop: str(i) for loop, i in zip(focus, pixel, strict=True)} for pixel in pixels]
-    return [word for place in places for word in fill(programs.focus_words, {}, place)]
+    indices = [{loop: str(i) for loop, i in zip(focus, place, strict=True)} for place in asked]
+    return [word for place in indices for word in fill(programs.focus_words, {}, place)]
 
 
 def build_program(program: Program, on_output: Callable[[str], None] | None = None) -> Path:

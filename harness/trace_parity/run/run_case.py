@@ -17,7 +17,7 @@ from trace_parity.compare.options import Options
 from trace_parity.compare.picks import pick_pixels
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder
-from trace_parity.pair.case import Case, input_hashes, place_inputs, with_pixels, without_outputs
+from trace_parity.pair.case import Case, input_hashes, place_inputs, with_places, without_outputs
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import FILE, PROBES, STDOUT, Program, check_readable
 from trace_parity.pair.tolerances import with_rules
@@ -120,7 +120,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
     options = run.options
     if options.preflight:
         _preflight(run)
-    if options.picks:  # the images say which pixels to trace
+    if options.picks:  # the images say which places to trace
         _render_images(run)
         case = _pick(run, case, vocabulary)
     rendering = options.render_images and run.programs.can_render and run.images is None
@@ -172,7 +172,7 @@ def _case_result(run: Run, case: Case) -> CaseResult:
         inputs=hashes,
         options=dict(options.program_options),
         expectation=dict(case.expectation),
-        pixels=tuple(case.pixels),
+        places=tuple(case.places),
         picked=tuple(f"({p.slow}, {p.fast}) {p.why}" for p in run.picked),
     )
 
@@ -201,7 +201,7 @@ def _check_places(run: Run, settings: Mapping[str, Any]) -> None:
     sizes = [size for size in (settings.get(name) for name in pair.focus_sizes) if isinstance(size, int)]
     if not sizes or len(sizes) != len(pair.focus):
         return
-    for place in run.case.pixels:
+    for place in run.case.places:
         if any(index >= size for index, size in zip(place, sizes, strict=True)):
             names = ", ".join(pair.focus_names)
             ranges = ", ".join(f"{n} 0 to {size - 1}" for n, size in zip(pair.focus_names, sizes, strict=True))
@@ -224,7 +224,7 @@ def _command(run: Run, side: Program, template: Sequence[str]) -> list[str]:
             "args": run.case.argv,
             "against": side.against.get(options.against, ()),
             "options": chosen,
-            "focus": focus_words(run.programs, run.pair.focus, run.case.pixels),
+            "focus": focus_words(run.programs, run.pair.focus, run.case.places),
         },
         {
             **places(side),
@@ -292,7 +292,7 @@ def _with_probes(
     def launch(words: Sequence[str], env: Mapping[str, str]) -> None:
         ran.append(run_program(words, folder, output, title, progress, {**side.env, **env}))
 
-    focus = focus_text(run.pair.focus, run.case.pixels)
+    focus = focus_text(run.pair.focus, run.case.places)
     asked = Asked(command, folder, run.folder / _trace_of(side), focus, run.work)
     run.probed[side.name] = (trace_c if side.name == "C" else trace_py)(run.pair, side, asked, launch)
     (run.folder / "probes").mkdir(exist_ok=True)
@@ -301,12 +301,12 @@ def _with_probes(
 
 
 def _pick(run: Run, case: Case, vocabulary: Vocabulary) -> Case:
-    """The case with the pixels that the images suggest."""
+    """The case with the places that the images suggest."""
     assert run.images is not None
     run.picked = pick_pixels(*run.images, run.options.picks, vocabulary.image)
-    pixels = [(p.slow, p.fast) for p in run.picked]
-    run.case = with_pixels(run.case, pixels)
-    return with_pixels(case, pixels)
+    places = [(p.slow, p.fast) for p in run.picked]
+    run.case = with_places(run.case, places)
+    return with_places(case, places)
 
 
 def _render_images(run: Run, rendered: Mapping[str, Ran] | None = None) -> None:
@@ -337,7 +337,7 @@ def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetric
     if run.images is None:
         return None
     with run.stage("comparing the images"):
-        marked = [(place[0], place[1]) for place in case.pixels if len(place) == 2]
+        marked = [(place[0], place[1]) for place in case.places if len(place) == 2]
         if run.keeps:
             write_previews(*run.images, run.folder / "images", marked)
         return compare_images(*run.images, vocabulary.image, run.options.rtol)

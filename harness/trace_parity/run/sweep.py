@@ -21,7 +21,7 @@ from trace_parity.compare.options import Options
 from trace_parity.compare.picks import DEFAULT_PICKS, parse_picks
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import make_folder, parse_json, read_regular, write_whole
-from trace_parity.pair.case import Case, Pixel
+from trace_parity.pair.case import Case, Place
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.sweep_grammar import Grammar, Line
 from trace_parity.result.finding import DIFFERS, EMPTY, REFUSED, SAME, Finding, Shown, SweepResult
@@ -134,7 +134,7 @@ class Tries:
         except self.engine.lost:
             return self._keep(line, _LOST)
 
-    def case(self, line: Line, places: tuple[Pixel, ...] = ()) -> Case:
+    def case(self, line: Line, places: tuple[Place, ...] = ()) -> Case:
         """A line as a case, with the places that were picked for it."""
         argv = self.grammar.argv(line)
         files = tuple(file for file in self.grammar.files if file.name in argv)
@@ -230,7 +230,7 @@ def _kept(findings: Sequence[Finding], tries: Tries, sweep: Sweep, options: Opti
     for finding in findings:
         case = _case_of(finding, sweep.grammar)
         write_whole(out / "cases" / f"{case.id}.toml", case.source)
-        picks = () if case.pixels else options.picks
+        picks = () if case.places else options.picks
         asked.append((finding, case, replace(options, picks=picks), sweep.grammar.timeout_s))
     bundles = {}
     for (finding, *_), bundle in tries.engine.results(bundle_of, asked):

@@ -29,7 +29,7 @@ def shown(result: Result) -> Shown:
     """What a comparison shows."""
     code = Exit(result.exit_code)
     if code == Exit.PARITY:
-        return Shown(SAME, places=result.case.pixels)
+        return Shown(SAME, places=result.case.places)
     if code == Exit.NOTHING_TO_COMPARE and not result.compared:
         return Shown(EMPTY, int(code), headline=result.headline)
     first = result.first_divergence
@@ -39,7 +39,7 @@ def shown(result: Result) -> Shown:
         first=f"{first.scope}.{first.variable}" if first is not None else result.verdict,
         blame=_blamed(result),
         headline=result.headline,
-        places=result.case.pixels,
+        places=result.case.places,
     )
 
 

@@ -105,7 +105,7 @@ def result(**changes: object) -> Result:
             ("-cell", "100", "-title", "two words"),
             "fixed",
             {"A.mat": "9afec349"},
-            pixels=((2, 3),),
+            places=((2, 3),),
         ),
         "verdict": "parity",
         "exit_code": 0,
@@ -125,7 +125,7 @@ def result(**changes: object) -> Result:
         ),
         "divergences": (),
         "logs": {side: LogResult(20, 12, 12, {}, (), {}) for side in ("C", "PY")},
-        "per_phi": tuple(
+        "per_tick": tuple(
             {"spixel": 2, "fpixel": 3, "phi_tic": t, "phi_deg": t / 10, "k_c": t + 0.5, "k_py": t + 0.5, "k_diff": 0.0}
             for t in range(3)
         ),
@@ -166,7 +166,7 @@ def with_quirk() -> Result:
     second = divergence("I_final", "4.5", "4.75", scope="pixel", loops={"spixel": 2, "fpixel": 3})
     other = divergence("rot_a", "1", "1.5", loops={"spixel": 5, "fpixel": 6, "phi_tic": 1}, place="spixel=5 fpixel=6")
     return result(
-        case=CaseResult("toy", "Toy case: 10 × 8 pixels", ("-cell", "100"), "unfixed", pixels=((2, 3), (5, 6))),
+        case=CaseResult("toy", "Toy case: 10 × 8 pixels", ("-cell", "100"), "unfixed", places=((2, 3), (5, 6))),
         verdict="divergence",
         exit_code=1,
         headline=f"first at rot_a[1] ({PLACE}): known quirk phi-carryover; 3 of 12 numbers differ",
@@ -247,7 +247,7 @@ def one_sided() -> Result:
             ),
             "PY": LogResult(20, 8, 8, {}, (), {}),
         },
-        per_phi=(),
+        per_tick=(),
         images=None,
         sources={},
     )  # fmt: skip
@@ -262,7 +262,7 @@ def waived() -> Result:
         exit_code=7,
         headline="waiver old-leak: its divergence is gone; remove the waiver",
         case=CaseResult(
-            "toy", "Toy case: 10 × 8 pixels", ("-cell", "100"), "unfixed", pixels=((2, 3), (5, 6)),
+            "toy", "Toy case: 10 × 8 pixels", ("-cell", "100"), "unfixed", places=((2, 3), (5, 6)),
             picked=("(2, 3) worst 1: differs by 1.5", "(5, 6) brightest 1: 5 in C"),
         ),
         waivers=(
@@ -300,7 +300,7 @@ def hostile() -> Result:
             variable("y", depends_on=(HOSTILE,), worst_rel=float("inf")),
         ),
         logs={"C": LogResult(1, 1, 1, {HOSTILE: "x"}, (f"line 1: {HOSTILE!r}",), {HOSTILE: HOSTILE})},
-        per_phi=tuple(
+        per_tick=tuple(
             {"spixel": 1, "fpixel": 1, "phi_tic": t, "phi_deg": None, f"{HOSTILE}_c": float("nan"),
              f"{HOSTILE}_py": 1.0 + t, f"{HOSTILE}_diff": None}
             for t in range(2)
