@@ -211,8 +211,8 @@ run of the faulty simulator with the reference's values injected. {agree} of {sh
 
 def report(rows: Sequence[Row], command: str) -> str:
     """The table with its heading."""
-    shown = [r for r in rows if r.rerun is not None and r.share is not None]
-    agree = sum(1 for r in shown if abs(r.share - r.rerun) <= 0.01 * max(1.0, abs(r.rerun)))  # type: ignore[operator, arg-type]
+    shown = [(r.share, r.rerun) for r in rows if r.rerun is not None and r.share is not None]
+    agree = sum(abs(share - rerun) <= 0.01 * max(1.0, abs(rerun)) for share, rerun in shown)
     right = sum(r.is_right for r in rows)
     head = HEADER.format(
         command=command, date=datetime.date.today(), right=right, count=len(rows), agree=agree, shown=len(shown)

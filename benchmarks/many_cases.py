@@ -46,7 +46,9 @@ def run(checkout: Path, words: list[str], out: Path) -> Gate:
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{checkout}: {(out.parent / f'{out.name}.log').read_text()[-2000:]}")
     kept = json.loads((out / "gate.json").read_text())
-    outcomes = {o["case"]: (o["exit_code"], o["verdict"], o["compared"], o["num_divergent"]) for o in kept}
+    outcomes: dict[str, tuple[object, ...]] = {
+        o["case"]: (o["exit_code"], o["verdict"], o["compared"], o["num_divergent"]) for o in kept
+    }
     return Gate(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, outcomes)
 
 

@@ -67,7 +67,7 @@ def make_inputs(folder: Path) -> None:
 
 
 def time_c(binary: Path, work: Workload, folder: Path, repeats: int, threads: int) -> tuple[list[float], float]:
-    command = [binary, *work.argv, "-fix", "all", "-threads", str(threads), "-nopgm", "-nonoise", "-noprogress"]
+    command = [str(binary), *work.argv, "-fix", "all", "-threads", str(threads), "-nopgm", "-nonoise", "-noprogress"]
     command += ["-floatfile", "c.bin", "-intfile", "/dev/null"]
     seconds, peak = [], 0.0
     for _ in range(repeats):

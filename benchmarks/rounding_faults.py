@@ -189,7 +189,10 @@ def first_seen(found: Sound, log: Path) -> tuple[str, str]:
     vocabulary = found.pair.vocabulary
     tables = [read_trace(found.logs / "c.log", "C", vocabulary), read_trace(log, "PY", vocabulary)]
     result = compare(
-        align(*tables, vocabulary), CaseResult("f", "f"), Contract(), options=Options(calibration=found.calibration)
+        align(tables[0], tables[1], vocabulary),
+        CaseResult("f", "f"),
+        Contract(),
+        options=Options(calibration=found.calibration),
     )
     assert result.rounding is not None
     first = result.rounding.first

@@ -42,7 +42,7 @@ def main() -> None:
             arrays[f"{name}.value"] = image.ravel()[arrays[f"{name}.at"]].astype(np.float32)
     lines = ",\n".join(json.dumps(case) for case in cases)
     (COMMITTED / "cases.json").write_text(f"[\n{lines}\n]\n")
-    np.savez_compressed(COMMITTED / "pixels.npz", **arrays)
+    np.savez_compressed(COMMITTED / "pixels.npz", **arrays)  # type: ignore[arg-type]
     for name in TRACES:
         shutil.copyfile(GOLDEN / "traces" / f"{name}.log", COMMITTED / f"{name}.log")
     for name in ("trace_685_1039", "trace_685_1039__phi_carryover"):

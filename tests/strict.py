@@ -59,11 +59,11 @@ class PromotionError(RuntimeError):
     """A tensor of another dtype or device has got in."""
 
 
-class Strict(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Strict(TorchDispatchMode):
     """The mode, for an experiment of that dtype and device; `also` others: any of them, but not two together."""
 
     def __init__(self, dtype: torch.dtype, device: torch.device, also: Tensor | None = None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.dtype, self.device = dtype, device
         self.dtypes = {dtype} if also is None else {dtype, also.dtype}
         self.devices = {device} if also is None else {device, also.device}

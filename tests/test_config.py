@@ -28,7 +28,7 @@ BASE = "-cell 70 80 90 85 95 105 -default_F 10 -N 5 -detpixels 16 -pixel 1 -over
 
 
 def of_c(words: list[str], folder: Path, build: Path) -> dict[str, Any]:
-    command = [build / "nanoBragg", "-show_config", *words]
+    command = [str(build / "nanoBragg"), "-show_config", *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     config: dict[str, Any] = json.loads(done.stdout)

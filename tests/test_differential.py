@@ -114,7 +114,7 @@ def draw(seed: int) -> list[str]:
 def differences(words: list[str], pixel: tuple[int, int], folder: Path, build: Path) -> str:
     """What the two programs disagree on, as text; empty when on nothing."""
     pixel_words = ["-trace_pixel", str(pixel[0]), str(pixel[1])]
-    command = [build / "nanoBragg-trace", *words, "-fix", "all", *pixel_words, "-trace_file", "c.log"]
+    command = [str(build / "nanoBragg-trace"), *words, "-fix", "all", *pixel_words, "-trace_file", "c.log"]
     command += ["-floatfile", "c.bin", "-nopgm", "-nonoise", "-noprogress"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     try:
@@ -131,7 +131,7 @@ def differences(words: list[str], pixel: tuple[int, int], folder: Path, build: P
         return faults
     vocabulary = shipped().vocabulary
     tables = [read_trace(folder / "c.log", "C", vocabulary), read_trace_lines(lines, "PY", "py", vocabulary)]
-    result = compare(align(*tables, vocabulary), CaseResult("x", "x"), Contract(), pair=shipped())
+    result = compare(align(tables[0], tables[1], vocabulary), CaseResult("x", "x"), Contract(), pair=shipped())
     return "" if result.exit_code == 0 else as_text(result)
 
 

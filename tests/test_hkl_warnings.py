@@ -46,7 +46,7 @@ def test_both_programs_warn_and_read_alike(
     monkeypatch.chdir(tmp_path)
     assert main([*WORDS, "-hkl", "a.hkl", "-floatfile", "py.bin", "-dump", "py.dump"]) == 0
     ours = capsys.readouterr().err
-    words = [program, *WORDS, "-hkl", "a.hkl", "-fix", "all", "-floatfile", "c.bin", "-dump", "c.dump"]
+    words = [str(program), *WORDS, "-hkl", "a.hkl", "-fix", "all", "-floatfile", "c.bin", "-dump", "c.dump"]
     theirs = subprocess.run(words, capture_output=True, text=True, check=True).stderr
     if says:
         assert f"WARNING: file 'a.hkl', {says}\n" in ours

@@ -56,8 +56,8 @@ def test_it_carries_what_is_needed_and_nothing_built(wheel: Path) -> None:
 
 def test_an_installed_copy_does_the_whole_job(wheel: Path, tmp_path: Path) -> None:
     site, cache = tmp_path / "site", tmp_path / "cache"
-    words = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", site, wheel]
-    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    words = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]
+    subprocess.run([sys.executable, *words, site, wheel], check=True, capture_output=True)
     environment = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(cache)}
     (tmp_path / "small.toml").write_text(CASE)
 

@@ -65,6 +65,6 @@ def trace_diff(tmp_path: Path) -> Cli:
 
     def run(*words: object, cwd: Path | None = None, **kwargs: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "trace_parity", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=cwd or tmp_path, check=False, **kwargs)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(command, capture_output=True, text=True, cwd=cwd or tmp_path, check=False, **kwargs)  # type: ignore[call-overload]
 
     return run

@@ -150,6 +150,13 @@ SMALL: Fault = lambda v, x: v * 1.7  # noqa: E731
 """A second fault that both programs of a rerun keep."""
 
 
+def log_of_final(text: str, side: str) -> float:
+    """ln of I_pixel_final."""
+    value = read(text, side).value((20, 31, *[-1] * 6), "pixel.I_pixel_final")
+    assert value is not None
+    return math.log(value)
+
+
 @pytest.mark.parametrize(("name", "fault"), RERUN, ids=[f"{n} {name}" for n, (name, _) in enumerate(RERUN)])
 def test_the_share_is_what_a_rerun_with_the_other_side_s_value_shows(name: str, fault: Fault) -> None:
     """Run with both faults and with the second alone: what the first moved is its share."""
@@ -162,9 +169,8 @@ def test_the_share_is_what_a_rerun_with_the_other_side_s_value_shows(name: str, 
         )
     )
     found = next(f for f in blame(c, both).findings if f.variable == name and f.is_cause)
-    final = [np.log(read(t, s).value((20, 31, *[-1] * 6), "pixel.I_pixel_final")) for t, s in ((c, "C"), (both, "PY"))]
-    rerun = np.log(read(cured, "PY").value((20, 31, *[-1] * 6), "pixel.I_pixel_final"))
-    assert found.share == pytest.approx((rerun - final[1]) / (final[0] - final[1]), rel=1e-6)
+    reference, port, rerun = (log_of_final(text, side) for text, side in ((c, "C"), (both, "PY"), (cured, "PY")))
+    assert found.share == pytest.approx((rerun - port) / (reference - port), rel=1e-6)
 
 
 def test_images_are_explained_as_the_pixels_are() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -133,7 +133,12 @@ def test_an_equation_is_no_witness_with_values_that_are_wrong_themselves() -> No
     sdet, odet = np.array([-np.sin(0.1), -np.cos(0.1), 0]), np.array([np.cos(0.1), -np.sin(0.1), 0])
 
     def log(side: str, normal: np.ndarray, close: float) -> str:
-        lines = {"sdet_vec": sdet, "odet_vec": normal, "distance_meters": [close], "close_distance_meters": [close]}
+        lines: dict[str, Sequence[float] | np.ndarray] = {
+            "sdet_vec": sdet,
+            "odet_vec": normal,
+            "distance_meters": [close],
+            "close_distance_meters": [close],
+        }
         text = "".join(
             f"TRACE_{side}: {name} {' '.join(f'{x:.17g}' for x in value)}\n" for name, value in lines.items()
         )

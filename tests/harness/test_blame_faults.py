@@ -111,7 +111,8 @@ class Program:
 
     def _pixel(self, s: int, f: int, r: dict[str, Any]) -> None:
         pixel = {"spixel": s, "fpixel": f}
-        total, first = 0.0, {}
+        total = 0.0
+        first: dict[str, Any] = {}
         for ss in range(self.oversample):
             for sf in range(self.oversample):
                 keys = {**pixel, "thick_tic": 0, "subS": ss, "subF": sf}

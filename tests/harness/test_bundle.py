@@ -98,7 +98,7 @@ with bundle_folder(pathlib.Path(sys.argv[1]), "case", "live") as folder:
 """
 
     def start(end: str) -> tuple[subprocess.Popen[str], Path]:
-        words = [sys.executable, "-c", code, tmp_path, end]
+        words = [sys.executable, "-c", code, str(tmp_path), end]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         folder = tmp_path / "case" / process.stdout.readline().strip()

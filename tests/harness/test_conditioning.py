@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from trace_parity.blame.attribution import blame_pair
-from trace_parity.blame.conditioning import conditioning, lines
+from trace_parity.blame.conditioning import Conditioning, conditioning, lines
 from trace_parity.blame.equation import Domain, Equation, Form, Input
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.from_vocabulary import domain_of
@@ -28,7 +30,7 @@ b = { scope = "row", size = 1, description = "difference", equals = "%s" }
 """
 
 
-def of(equals: str, *rows: tuple[float, int], b: list[float]) -> list:
+def of(equals: str, *rows: tuple[float, int], b: list[float]) -> list[Conditioning]:
     vocabulary = parse_vocabulary(VOCABULARY % equals, "t")
     text = [
         f"TRACE_C[i={i}]: {name} {value!r}\n"
@@ -76,7 +78,7 @@ def test_an_equation_that_does_not_take_such_arrays_keeps_its_condition() -> Non
     table = read_trace_lines(["TRACE_C[i=0]: a 3.0\n", "TRACE_C[i=0]: b 9.0\n"], "C", "t.log", vocabulary)
     calls = []
 
-    def square(values: dict) -> object:
+    def square(values: Mapping[str, np.ndarray]) -> np.ndarray:
         calls.append(type(values["a"]).__name__)
         if calls[-1] == "Traced":
             raise TypeError
@@ -121,7 +123,7 @@ def test_a_last_bit_of_a_known_operation_is_named(equals: str, apart: int, says:
         read_trace_lines([f"TRACE_{s}[i=0]: a 3.0000000000000000\n", f"TRACE_{s}[i=0]: d {d:.17g}\n"], s, s, vocabulary)
         for s, d in (("C", exact), ("PY", exact + apart * math.ulp(exact)))
     ]
-    alignment = align(*tables, vocabulary)
+    alignment = align(tables[0], tables[1], vocabulary)
     blame = blame_pair(alignment, judge(alignment), domain)
     hints = [finding.hint for finding in blame.findings if finding.variable == "d"]
     assert len(hints) == 1

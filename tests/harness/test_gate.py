@@ -9,8 +9,9 @@ from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
 from trace_parity.pair.matrix import Matrix
+from trace_parity.result.outcome import Outcome
 from trace_parity.run import gate as gate_module
-from trace_parity.run.gate import Outcome, run_gate, worst
+from trace_parity.run.gate import run_gate, worst
 
 from tests.harness.conftest import Cli
 

@@ -180,7 +180,7 @@ def result(c: str, py: str, waive: tuple[str, ...] = ()) -> Result:
     vocabulary = shipped().vocabulary
     tables = [read_trace_lines(t.splitlines(keepends=True), s, s, vocabulary) for s, t in (("C", c), ("PY", as_py(py)))]
     return compare(
-        align(*tables, vocabulary),
+        align(tables[0], tables[1], vocabulary),
         CaseResult("t", "t"),
         Contract(),
         pair=shipped(),

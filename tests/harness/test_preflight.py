@@ -13,8 +13,8 @@ from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import pasted_case
 from trace_parity.pair.find import shipped
+from trace_parity.pair.programs import Programs
 from trace_parity.render import renderer
-from trace_parity.run.launch import Programs
 from trace_parity.run.options import RunOutcome
 from trace_parity.run.preflight import differing_settings
 from trace_parity.run.run_case import run_case

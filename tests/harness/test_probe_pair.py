@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from trace_parity.cli.main import trace_diff
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.probe import identity
 from trace_parity.run import probed
 from trace_parity.user_cache import cache_folder
 
@@ -57,7 +58,7 @@ Write = Callable[..., None]
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Write the pair: its probes in the given file, with replacements in the port."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -105,7 +106,7 @@ def test_run_probes_both_programs(write: Write, where: str) -> None:
 def test_the_check_is_kept_by_contents(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write()
     runs: list[str] = []
-    plain = probed.run_apart
+    plain = identity.run
     monkeypatch.setattr(
         probed, "run_apart", lambda command, *rest: runs.append(" ".join(command)) or plain(command, *rest)
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,14 +8,13 @@ import pytest
 from nanobragg_torch.io.xtal import SUFFIXES, is_crystal_file
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
-from trace_parity.run import launch
 from trace_parity.run.launch import build_program, fill, focus_words, run_program
 
 from tests.harness.conftest import Cli
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch.shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "cc" else f"/usr/bin/{name}")
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(HarnessError, match=r"cc is not installed.*install a C compiler and make") as caught:
         build_program(shipped().programs.sides["C"])
@@ -41,7 +41,7 @@ def python(code: str) -> list[str]:
 
 
 def test_progress_is_streamed_and_other_output_kept(tmp_path: Path) -> None:
-    seen: list[int] = []
+    seen: list[int | str] = []
     report = "[print(f'{p}% done', file=sys.stderr) for p in (0, 50, 100)]"
     code = f"import sys; print('hello'); {report}; print('note', file=sys.stderr)"
     ran = run_program(python(code), tmp_path, tmp_path / "out", "program", seen.append)

@@ -56,7 +56,7 @@ def test_rounding_of_what_agrees_is_no_change() -> None:
     ],
 )
 def test_one_variable(a: dict[str, float], b: dict[str, float], kind: str | None) -> None:
-    results = [replace(result(), variables=(variable("x", **fields),)) for fields in (a, b)]
+    results = [replace(result(), variables=(variable("x", "step", **fields),)) for fields in (a, b)]
     changes = [c for c in changes_of(*results) if c.what == "step.x"]
     assert [c.kind for c in changes] == ([kind] if kind else [])
 

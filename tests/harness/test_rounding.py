@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def pair(measured: Path, tmp_path: Path) -> Path:
     return tmp_path / "lj"
 
 
-def result_of(command: str, pair: Path, measured: Path) -> tuple[dict, str]:
+def result_of(command: str, pair: Path, measured: Path) -> tuple[dict[str, Any], str]:
     done = shell(f"{command} --format json:result.json --format text", pair, measured / "cache")
     assert done.returncode in (0, 1), done.stderr
     result = json.loads((pair / "result.json").read_text())
@@ -131,7 +132,8 @@ def test_a_divergence_is_given_in_units_of_rounding_in_every_form(pair: Path, me
     planted(pair, "u = torch.where(near, 4.0 *", "u = torch.where(near, 4.001 *")
     done = shell("trace-diff run small", pair, measured / "cache")
     assert done.returncode == 1
-    bundle = pair / re.search(r"^bundle: (.*)$", done.stderr, re.MULTILINE)[1]
+    (name,) = re.findall(r"^bundle: (.*)$", done.stderr, re.MULTILINE)
+    bundle = pair / name
     said = re.compile(r"first divergence u at step=0 i=0 j=\d+: [\d.e+]+ times what rounding explains here")
     assert said.search(done.stdout)
     assert said.search((bundle / "report.html").read_text())
@@ -264,7 +266,11 @@ def test_real_numbers_move_by_one_unit_and_others_not_at_all() -> None:
 
 
 def test_a_calibration_is_kept_whole_and_never_rounded_down(tmp_path: Path) -> None:
-    spreads = {("s.a", (0, -1), 0): 1.23456e-17, ("s.a", (0, -1), 1): 0.0, ("s.b", (-1, -1), 0): math.inf}
+    spreads: dict[tuple[str, tuple[int, ...], int], float] = {
+        ("s.a", (0, -1), 0): 1.23456e-17,
+        ("s.a", (0, -1), 1): 0.0,
+        ("s.b", (-1, -1), 0): math.inf,
+    }
     origin = Origin("pair", "case", "", "2026-01-01", "s", "c", "v", 3)
     made = Calibration(
         origin, ("step", "i"), (Member("default", "build"), Member("x", "build", largest_rel=math.inf)), spreads

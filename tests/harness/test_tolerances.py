@@ -27,7 +27,7 @@ def judged(name: str, c: str, py: str, *words: str) -> Result:
         for side, value in (("C", c), ("PY", py))
     ]
     return compare(
-        align(*tables, vocabulary),
+        align(tables[0], tables[1], vocabulary),
         CaseResult("t", "t"),
         Contract(),
         pair=shipped(),

@@ -27,7 +27,7 @@ def result(c: str, py: str, waive: tuple[str, ...], today: date = TODAY) -> Resu
         for side, text in (("C", c), ("PY", as_py(py)))
     ]
     return compare(
-        align(*tables, vocabulary),
+        align(tables[0], tables[1], vocabulary),
         CaseResult("t", "t"),
         Contract(),
         pair=shipped(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ FIRST_LINE_LOST = {
 }
 
 
-def entries() -> dict[str, dict]:
+def entries() -> dict[str, dict[str, Any]]:
     if not GOLDEN.is_dir():
         return {}
     return {entry["id"]: entry for entry in json.loads((GOLDEN / "cases.json").read_text())}

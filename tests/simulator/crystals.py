@@ -87,7 +87,7 @@ def axes(cell: tuple[float, ...]) -> np.ndarray:
 
 def d_A(hkl: np.ndarray, cell: tuple[float, ...]) -> np.ndarray:
     with np.errstate(divide="ignore"):
-        return 1.0 / np.linalg.norm(hkl @ np.linalg.inv(axes(cell)).T, axis=-1)  # type: ignore[no-any-return]
+        return 1.0 / np.linalg.norm(hkl @ np.linalg.inv(axes(cell)).T, axis=-1)
 
 
 def structure_factors(hkl: np.ndarray, group: str, atoms: tuple[Atom, ...] = ATOMS) -> np.ndarray:

@@ -13,6 +13,7 @@ from nanobragg_torch import render, trace
 from nanobragg_torch.config import resolved
 from nanobragg_torch.settings import CrystalSettings
 from nanobragg_torch.stages import lattice, scattering
+from nanobragg_torch.units import ROUND_CORRECTION
 from torch import Tensor
 
 from tests.simulator.small import CELL, experiment
@@ -117,7 +118,7 @@ def test_the_sphere_has_a_derivative_however_near_the_index(away: float) -> None
     (slope,) = torch.autograd.grad(F.sum(), hkl)
     x2 = (math.pi * (float(hkl[0].detach()) - 2.0) * 4) ** 2
     by_x2 = sum((-1) ** k * 3 * (2 * k + 2) / math.factorial(2 * k + 3) * k * x2 ** (k - 1) for k in range(1, 12))
-    expected = 120 * lattice.ROUND_CORRECTION * by_x2 * 2 * (float(hkl[0].detach()) - 2.0) * (math.pi * 4) ** 2
+    expected = 120 * ROUND_CORRECTION * by_x2 * 2 * (float(hkl[0].detach()) - 2.0) * (math.pi * 4) ** 2
     assert slope.flatten().tolist() == pytest.approx([expected, 0.0, 0.0], rel=1e-8, abs=1e-300)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def experiment_of(case_id: str) -> Experiment:
 
 def faults_of_trace(experiment: Experiment, golden_text: str) -> list[str]:
     traced = trace(experiment, golden.traced_pixels(golden_text))
-    return golden.trace_faults("\n".join(traced.lines()), golden_text, math.prod(traced.model.cells))
+    return golden.trace_faults("\n".join(traced.lines()), golden_text, math.prod(float(n) for n in traced.model.cells))
 
 
 def test_no_case_was_lost() -> None:
@@ -52,7 +53,7 @@ def test_image_and_trace(case_id: str) -> None:
 
 
 @functools.cache
-def supervisor() -> tuple[Experiment, dict[str, list[float]]]:
+def supervisor() -> tuple[Experiment, dict[str, Any]]:
     case = json.loads((golden.SUPERVISOR / "pixels.json").read_text())
     return from_argv(case["args"], folder=golden.SHARED / "data"), case
 

@@ -300,7 +300,7 @@ def slope_by_distance(subject: Experiment) -> float:
 
 def test_a_damaged_library_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    built = []
+    built: list[build.Kind] = []
 
     def pretend(missing: dict[build.Kind, Path]) -> None:
         built.extend(missing)

@@ -25,14 +25,15 @@ def variable(case: str) -> tuple[Experiment, list[Tensor]]:
     return e, leaves
 
 
+def coordinates(flat: Tensor | range) -> tuple[Tensor, Tensor]:
+    flat = torch.as_tensor(flat)
+    return (flat // 19).double(), (flat % 19).double()
+
+
 def gradients(e: Experiment, leaves: list[Tensor], block: int) -> tuple[Tensor, tuple[Tensor | None, ...]]:
     """Values and gradient by blocks of that many pixels; 0: as one graph."""
     model = e.build()
     flat = torch.arange(17 * 19)
-
-    def coordinates(flat: Tensor) -> tuple[Tensor, Tensor]:
-        return (flat // 19).to(torch.float64), (flat % 19).to(torch.float64)
-
     if block:
         values = recompute.block_values(model, flat.split(block), coordinates)
     else:
@@ -74,7 +75,7 @@ def test_nothing_but_the_values_is_kept() -> None:
     flat = torch.arange(17 * 19)
     gc.collect()
     before = {id(x) for x in gc.get_objects() if isinstance(x, Tensor)}
-    values = recompute.block_values(model, flat.split(64), lambda f: ((f // 19).double(), (f % 19).double()))
+    values = recompute.block_values(model, flat.split(64), coordinates)
     gc.collect()
     kept = [x for x in gc.get_objects() if isinstance(x, Tensor) and id(x) not in before]
     assert sum(x.numel() for x in kept) <= 4 * 17 * 19
@@ -86,7 +87,7 @@ def test_nothing_but_the_values_is_kept() -> None:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        recompute.block_values(model, flat.split(64), lambda f: ((f // 19).double(), (f % 19).double()))
+        recompute.block_values(model, flat.split(64), coordinates)
     assert kept_by_graph == 0
     values.sum().backward()
     assert all(leaf.grad is None or torch.isfinite(leaf.grad).all() for leaf in leaves)
@@ -96,7 +97,7 @@ def test_second_derivatives_are_refused() -> None:
     e, leaves = variable("still")
     model = e.build()
     flat = torch.arange(17 * 19)
-    values = recompute.block_values(model, flat.split(64), lambda f: ((f // 19).double(), (f % 19).double()))
+    values = recompute.block_values(model, flat.split(64), coordinates)
     with pytest.raises(RuntimeError, match="first derivatives only"):
         torch.autograd.grad(values.sum(), leaves, create_graph=True, allow_unused=True)
 

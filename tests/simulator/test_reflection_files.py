@@ -60,7 +60,7 @@ REFINED = {
 
 class TestWhichColumn:
     def test_map_coefficients_of_a_refinement_are_no_amplitudes(self, tmp_path: Path) -> None:
-        reflections, _ = read_reflections(table(tmp_path, **REFINED))
+        reflections, _ = read_reflections(table(tmp_path, "P 1 21 1", **REFINED))
         assert (at(reflections, 1, 2, 3), at(reflections, -1, -2, -3)) == (66, 67)
 
     def test_a_column_with_a_phase_and_no_sigma_is_listed_and_asked_for(self, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ class TestWhichColumn:
     def test_calculated_amplitudes_beside_intensities_are_asked_for(
         self, calculated: dict[str, tuple[str, float]], tmp_path: Path
     ) -> None:
-        path = table(tmp_path, IMEAN=("J", 144.0), SIGIMEAN=("Q", 1.0), **calculated)
+        path = table(tmp_path, "P 1 21 1", IMEAN=("J", 144.0), SIGIMEAN=("Q", 1.0), **calculated)
         with pytest.raises(ExperimentError, match=r"name one: IMEAN \(mean 144\), F.* \(mean 12\)"):
             read_reflections(path)
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import ImageTolerance
 
-Image = npt.NDArray[np.float32]
+Image = npt.NDArray[np.floating[Any]]
+"""(slow, fast); what is read is single precision."""
 
 PREVIEW_PIXELS = 800
 """Longest side of a preview; larger images are pooled by their maximum, so that single-pixel spots stay visible."""
