@@ -70,13 +70,6 @@ def test_every_command_takes_what_the_logs_tell(trace_diff: Cli, tmp_path: Path)
     assert "there are no equations" in done.stderr
 
 
-def test_a_pair_without_rotated_vectors_exports_none(trace_diff: Cli, tmp_path: Path) -> None:
-    pair = ROOT / "examples" / "pairs" / "lennard_jones"
-    done = trace_diff("export", "rot-star", tmp_path, "--pair", pair)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "the pair exports no rot-star; expected rot_star.py next to it" in done.stderr
-
-
 def test_sites_go_as_deep_as_the_focus() -> None:
     nanobragg, atoms = shipped().vocabulary, find_pair(str(ROOT / "examples" / "pairs" / "lennard_jones")).vocabulary
     assert (nanobragg.focus, nanobragg.site_depth) == (("spixel", "fpixel"), 2)

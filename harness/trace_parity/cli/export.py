@@ -1,4 +1,4 @@
-"""`trace-diff export`: figures of a bundle for other tools."""
+"""`trace-diff export`: tables of a bundle for other tools, as the pair declares them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,33 @@ if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
 
-@click.group()
-def export() -> None:
-    """Export figures of a bundle."""
-
-
-@export.command("rot-star")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.command()
+@click.argument("table", required=False)
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @pair_option
-def rot_star(bundle: Path, pair: Pair) -> None:
-    """CSV of the pair's rotated vectors, tick by tick, both sides, every digit, to standard output."""
-    from trace_parity.pair.modules import import_from
-    from trace_parity.trace import read_trace
+def export(table: str | None, bundle: Path | None, pair: Pair) -> None:
+    """Write a TABLE of a bundle as CSV to standard output: both logs, every digit.
 
-    own: Pair | None = pair
-    while own is not None and not (own.folder / "rot_star.py").is_file():
-        own = own.base
-    if own is None:
+    The tables are those of [exports] in pair.toml; without a TABLE they are listed.
+    """
+    from trace_parity.pair.toml_table import nearest
+    from trace_parity.trace import read_trace
+    from trace_parity.trace.export_table import export_csv
+
+    if table is None:
+        for known in pair.exports.values():
+            click.echo(f"{known.name}\t{known.title}")
+        return
+    if table not in pair.exports:
         raise HarnessError(
-            Exit.USAGE, "the pair exports no rot-star", where=pair.where, expected="rot_star.py next to it"
+            Exit.USAGE,
+            f"the pair exports no {table!r}",
+            where=pair.where,
+            expected=f"one of {', '.join(pair.exports)}" if pair.exports else "[exports.NAME] with variables = [...]",
+            hint=nearest(table, pair.exports),
         )
+    if bundle is None:
+        raise HarnessError(Exit.USAGE, "no bundle", where="export", expected=f"trace-diff export {table} BUNDLE")
     vocabulary = pair.vocabulary
-    tables = [read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary) for side in ("C", "PY")]
-    click.echo(import_from(own.folder, "rot_star").rot_star_csv(tables[0], tables[1], vocabulary), nl=False)
+    c, py = (read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary) for side in ("C", "PY"))
+    click.echo(export_csv(c, py, vocabulary, pair.exports[table]), nl=False)

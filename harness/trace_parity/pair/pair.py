@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.exports import Export, read_export
 from trace_parity.pair.programs import (
     PROBES,
     SIDES,
@@ -136,6 +137,12 @@ class Pair:
         """The options that `trace-diff run` and `inject` have for this pair, by name."""
         own = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
         return {**(self.base.options if self.base is not None else {}), **own}
+
+    @cached_property
+    def exports(self) -> dict[str, Export]:
+        """The tables that `trace-diff export` writes for this pair, by name."""
+        own = {name: read_export(name, entry) for name, entry in self.table.named_tables("exports").items()}
+        return {**(self.base.exports if self.base is not None else {}), **own}
 
     @property
     def has_programs(self) -> bool:
@@ -286,7 +293,7 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     if pair.focus_sizes and len(pair.focus_sizes) != len(pair.focus):
         found = list(pair.focus_sizes)
         raise table.wrong("focus_sizes", found, f"{len(pair.focus)} settings, one for each loop of focus")
-    for key in ("programs", "options", "arguments", "image"):
+    for key in ("programs", "options", "arguments", "image", "exports"):
         table.table(key)
     table.finish()
     return pair

@@ -22,6 +22,10 @@ def report(pair: Pair) -> list[str]:
     )
     matrix = pair.matrix() if pair.file("matrix") is not None else None
     lines.append(f"matrix      {len(matrix.cases)} cases" if matrix else "matrix      none: `gate` needs matrix.toml")
+    for export in pair.exports.values():
+        for key in ("variables", "shared"):
+            export.listed(pair.vocabulary, key)
+        lines.append(f"export      {export.name}: {export.title}")
     return lines
 
 
