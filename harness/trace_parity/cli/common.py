@@ -191,12 +191,13 @@ def calibration_for(pair: Pair, case: Case | None, against: str, given: Path | N
     One that no longer holds is left out, with a note that says why. Raises HarnessError (exit 5, or 2 for that of
     another pair).
     """
+    if given is None and (case is None or not pair.has_programs):
+        return None
     from trace_parity.pair.calibration import read_calibration
     from trace_parity.run.calibrate import calibration_path, staleness
 
     if given is None:
-        if case is None or not pair.has_programs:
-            return None
+        assert case is not None
         given = calibration_path(pair, case.id, against)
         if not given.is_file():
             return None

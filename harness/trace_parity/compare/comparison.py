@@ -28,7 +28,7 @@ from trace_parity.compare.wanted import Wanted
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 from trace_parity.trace.names import Names
 from trace_parity.trace.number import EXACT_DIGITS
-from trace_parity.trace.rows import WHOLE, Rows, spread
+from trace_parity.trace.rows import WHOLE, Rows, distinct, spread
 
 KEPT_MISMATCHES = 1000
 """How many vectors of differing size are listed."""
@@ -115,7 +115,7 @@ class Comparison:
 
     def _count_sides(self, window: Window) -> None:
         pairs, (a, b) = window.pairs, window.sides
-        self.met.update(np.unique(np.concatenate([a.rows.variable, b.rows.variable])).tolist())
+        self.met.update(distinct(np.concatenate([a.rows.variable, b.rows.variable])).tolist())
         for side, own, of_pairs in ((0, a.rows, pairs.c_row), (1, b.rows, pairs.py_row)):
             tally = self.sides[side]
             tally.numbers += int(own.count.sum())
@@ -181,7 +181,7 @@ class Comparison:
             for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
                 found = self.tallies[int(variable[begin])]
                 found.only[side] += int(end - begin)
-                found.places[side] += len(np.unique(codes[begin:end]))
+                found.places[side] += len(distinct(codes[begin:end]))
                 first = ((int(line[begin]), int(place[begin])), key_of(own.keys[rows[begin]]))
                 known = found.first_only[side]
                 if known is None or first[0] < known[0]:
@@ -211,7 +211,7 @@ class Comparison:
         for i in np.flatnonzero((size > 0) & (pairs.count[: pairs.vectors] != size)):
             self._wrong_size(own, int(pairs.c_row[i]), int(pairs.count[i]))
         code = window.sides[0].code
-        for one in np.unique(code[pairs.c_row[pairs.vectors :]]).tolist():
+        for one in distinct(code[pairs.c_row[pairs.vectors :]]).tolist():
             c_size, py_size = (len(vector(side, one)) for side in window.sides)
             row = int(np.searchsorted(code, one))
             if c_size and c_size == py_size != (self.names.variables[int(own.variable[row])].size or c_size):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trace_parity.trace.reader import ALIAS_RTOL
-from trace_parity.trace.rows import ALIASED, WHOLE, Ints, Rows, spread, starts
+from trace_parity.trace.rows import ALIASED, WHOLE, Ints, Rows, among, distinct, spread, starts
 
 Bools = npt.NDArray[np.bool_]
 
@@ -145,14 +145,14 @@ def join(c: Rows, py: Rows, variables: int) -> Window:
     ra, rb = a.rows, b.rows
     same = (ra.first[both_a] == 0) & (rb.first[both_b] == 0) & (ra.count[both_a] == rb.count[both_b])
     if a.several or b.several:
-        several = np.union1d(_repeated(a.code), _repeated(b.code))
-        same &= ~np.isin(a.code[both_a], several)
+        several = distinct(np.concatenate([_repeated(a.code), _repeated(b.code)]))
+        same &= ~among(a.code[both_a], several)
     lonely_rows = ([only_a], [only_b])
     if same.all():
         pairs = Pairs(both_a, both_b, ra.start[both_a], rb.start[both_b], ra.count[both_a], len(both_a))
         lonely = tuple(_whole_rows(side.rows, rows[0]) for side, rows in zip(sides, lonely_rows, strict=True))
         return Window(sides, packed, pairs, lonely, [], contradictions)  # type: ignore[arg-type]
-    odd = np.unique(a.code[both_a[~same]])
+    odd = distinct(a.code[both_a[~same]])
     number_pairs, number_lonely, mismatches = _number_by_number(a, b, odd)
     whole_a, whole_b = both_a[same], both_b[same]
     pairs = Pairs(
@@ -190,10 +190,7 @@ def _match(a: SortedRows, b: SortedRows) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def _without(code: Ints, both: Ints) -> Ints:
-    if not len(both):
-        return np.arange(len(code))
-    at = np.minimum(np.searchsorted(both, code), len(both) - 1)
-    return np.flatnonzero(both[at] != code)
+    return np.flatnonzero(~among(code, both))
 
 
 def _number_by_number(
@@ -202,7 +199,7 @@ def _number_by_number(
     """Codes whose components differ between the sides, or that several rows share."""
     parts = []
     for one in (a, b):
-        rows = np.flatnonzero(np.isin(one.code, odd))
+        rows = np.flatnonzero(among(one.code, odd))
         count = one.rows.count[rows]
         parts.append(
             (
@@ -219,8 +216,8 @@ def _number_by_number(
     pairs = Pairs(ra[ia], rb[ib], sa[ia], sb[ib], np.ones(len(ia), np.int32), 0)
     # A vector of differing size: its first number on both sides, another on one only.
     lone_a, lone_b = ~np.isin(ka, kb, assume_unique=True), ~np.isin(kb, ka, assume_unique=True)
-    heads = np.intersect1d(ca[na == 0], cb[nb == 0])
-    mismatched = np.intersect1d(np.union1d(ca[lone_a], cb[lone_b]), heads)
+    heads = np.intersect1d(distinct(ca[na == 0]), distinct(cb[nb == 0]), assume_unique=True)
+    mismatched = np.intersect1d(distinct(np.concatenate([ca[lone_a], cb[lone_b]])), heads, assume_unique=True)
     found = []
     for code in mismatched:
         spans = [slice(*np.searchsorted(codes, [code, code + 1])) for codes in (ca, cb)]
@@ -229,7 +226,7 @@ def _number_by_number(
         row = int((ra, rb)[side][spans[side]][(lone_a, lone_b)[side][spans[side]]][0])
         head = int(ra[spans[0]][0])
         found.append((head, sizes[0], sizes[1], int((a, b)[side].rows.line[row]), side))
-    keep_a, keep_b = lone_a & ~np.isin(ca, mismatched), lone_b & ~np.isin(cb, mismatched)
+    keep_a, keep_b = lone_a & ~among(ca, mismatched), lone_b & ~among(cb, mismatched)
     return pairs, [(ra[keep_a], na[keep_a]), (rb[keep_b], nb[keep_b])], found
 
 
@@ -248,7 +245,7 @@ def _sorted(rows: Rows, packed: Packing, side: int, contradictions: list[Contrad
     repeated = _repeated(code)
     if not len(repeated):
         return SortedRows(_reordered(rows, order), code, False)
-    return _every_number_once(rows, order, code, np.unique(repeated), side, contradictions)
+    return _every_number_once(rows, order, code, distinct(repeated), side, contradictions)
 
 
 def _reordered(rows: Rows, order: Ints) -> Rows:
@@ -272,7 +269,7 @@ def _every_number_once(
     rows: Rows, order: Ints, code: Ints, repeated: Ints, side: int, contradictions: list[Contradiction]
 ) -> SortedRows:
     """Of a number that several lines give, the first stays; one that they give differently is a contradiction."""
-    again = np.isin(code, repeated)
+    again = among(code, repeated)
     which = order[again]
     count = rows.count[which]
     component: Any = spread(rows.first[which].astype(np.int64), count)

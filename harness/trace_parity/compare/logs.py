@@ -110,7 +110,8 @@ def open_source(path: Path, side: str, vocabulary: Vocabulary, options: Options)
 def _compare(
     sources: Sequence[Source], vocabulary: Vocabulary, contract: Contract, options: Options, progress: Progress
 ) -> Found:
-    depth, notes, repeats = block_depth(vocabulary), list[str](), _Repeats(sources, vocabulary)
+    depth, in_any_order = block_depth(vocabulary), False
+    notes, repeats = list[str](), _Repeats(sources, vocabulary)
     refused: tuple[set[tuple[int, int]], set[tuple[int, int]]] = (set(), set())
     noting, unlisted = _needs_largest(vocabulary.variables), list[Variable]()
     while True:
@@ -118,7 +119,7 @@ def _compare(
         for source in sources:
             source.begin(names)
         comparison = Comparison(names, rtol=options.rtol, wanted=Wanted(contract, names))
-        windows = Windows(comparison, depth)
+        windows = Windows(comparison, depth, in_any_order=in_any_order)
         try:
             if noting:
                 _note_largest(sources, comparison, options.piece, refused)
@@ -130,7 +131,7 @@ def _compare(
                 continue
             windows.finish()
         except BeginAgainError as why:
-            depth = 0
+            in_any_order = True
             notes.append(f"every row was held in memory, since {why}")
             continue
         if comparison.contradictions and repeats.are_numbered():

@@ -16,7 +16,7 @@ from trace_parity.compare.join import SortedRows, Window
 from trace_parity.compare.tolerance_table import LARGEST, NAMED, NORM, UNIT, ToleranceTable
 from trace_parity.pair.vocabulary import ABSENT, Key, Scale
 from trace_parity.trace.names import Names
-from trace_parity.trace.rows import Rows
+from trace_parity.trace.rows import Rows, among, distinct
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ class Scales:
     def remember(self, rows: Rows) -> bool:
         """Keep those of C's rows that are scales; whether one was not known before."""
         fresh = False
-        for i in np.flatnonzero(np.isin(rows.variable, list(self.numbers))):
+        for i in np.flatnonzero(among(rows.variable, np.array(sorted(self.numbers), np.int32))):
             if rows.first[i] == 0:
                 at = (int(rows.variable[i]), tuple(rows.keys[i].tolist()))
                 if at not in self.kept:
@@ -124,7 +124,7 @@ class Scales:
         row = pairs.c_row[runs]
         variable = rows.variable[row]
         made = np.full(len(runs), np.nan)
-        for n in np.unique(variable):
+        for n in distinct(variable):
             scale = self.names.variables[int(n)].tolerance.scale
             if scale is not None:
                 which = np.flatnonzero(variable == n)

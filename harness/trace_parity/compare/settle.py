@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SAFE = 1 - 1e-9
 """Bounds are taken by this factor to the safe side: the arithmetic of the rule rounds."""
+_HOW = {"inverse": -1, "product": -2}
 
 
 class Settled:
@@ -38,14 +39,10 @@ class Settled:
         count, scales = len(self.found.tallies), self.found.scales
         if table is not self._table or self._scales != len(scales.kept):
             self._table, self._scales, self._worst = table, len(scales.kept), [None] * count
-            targets = np.zeros(count, np.bool_)
-            targets[list(scales.numbers)] = True
-            self.targets = targets
             self.limit = table.relative * SAFE
             self.floor = np.where(np.isin(table.kind, (NORM, LARGEST)), table.floor * SAFE, 0.0)
             self.absolute = np.where(table.kind == UNIT, table.floor * SAFE, 0.0)
-            for n in np.flatnonzero((table.kind == NAMED) & (table.floor > 0)).tolist():
-                self.absolute[n] = table.floor[n] * SAFE * self._scale(n)
+            self._named(table)
             self.needed, self.relative = np.zeros(count), np.zeros(count)
             self.size = np.full(count, -1, np.int64)
             self.worst = np.zeros((count, self.loops), np.int32)
@@ -54,22 +51,38 @@ class Settled:
             if worst is self._worst[n]:
                 continue
             self._worst[n] = worst
-            if worst is not None and not self.targets[n]:
+            if worst is not None and n not in self.needed_whole:
                 is_bad, needed, relative = worst.badness
                 self.needed[n], self.relative[n] = (math.inf if is_bad else needed), relative
                 self.worst[n] = worst.key
                 self.size[n] = self.found.names.variables[n].size
 
-    def _scale(self, n: int) -> float:
-        """The scale of a variable's tolerance where it is one of the whole run and known; else 0."""
-        scale = self.found.names.variables[n].tolerance.scale
-        targets = self.found.vocabulary.named(scale.name) if scale is not None else []
-        key = (ABSENT,) * self.loops
-        values = [self.found.scales.kept.get((self.found.names.number(target), key)) for target in targets]
-        if scale is None or len(targets) != 1 or targets[0].scope.loops or values[0] is None:
-            return 0.0
-        found = combined(scale, values[0])
-        return found if math.isfinite(found) else 0.0
+    def _named(self, table: ToleranceTable) -> None:
+        """Tolerances in units of another variable: of the whole run, or of the row that the compiled part finds.
+
+        Where the log lacks it, the larger of both numbers is the unit (Scales.of).
+        """
+        count, whole = len(self.found.tallies), (ABSENT,) * self.loops
+        self.target, self.how = np.full(count, -1, np.int32), np.zeros(count, np.int32)
+        self.inside, self.part = np.zeros((count, self.loops), np.uint8), np.zeros(count)
+        self.needed_whole: set[int] = set()
+        """Variables of which every row must be looked at: others are measured by them in a way not known here."""
+        for n in np.flatnonzero((table.kind == NAMED) & (table.floor > 0)).tolist():
+            scale, part = self.found.names.variables[n].tolerance.scale, table.floor[n] * SAFE
+            targets = self.found.vocabulary.named(scale.name) if scale is not None else []
+            numbers = [self.found.names.number(target) for target in targets]
+            if scale is None or len(targets) != 1:
+                self.needed_whole.update(numbers)
+            elif loops := targets[0].scope.loops:
+                self.target[n], self.how[n], self.part[n] = numbers[0], _HOW.get(scale.how, scale.component), part
+                self.inside[n] = [loop in loops for loop in self.found.vocabulary.loops]
+            else:
+                values = self.found.scales.kept.get((numbers[0], whole))
+                found = combined(scale, values) if values else math.nan
+                if math.isfinite(found):
+                    self.absolute[n] = part * found
+                else:
+                    self.floor[n] = part
 
     def rest(self, c: Rows, py: Rows, table: ToleranceTable) -> tuple[Rows, Rows]:
         """The rows that are left, after the others have been counted."""
@@ -80,8 +93,7 @@ class Settled:
         compared = np.zeros(len(found.tallies), np.int64)
         left = [(rows.line == rows.line.max()).astype(np.uint8) for rows in (c, py)]  # a log's last number is reported
         sides = [_side(rows, flags) for rows, flags in zip((c, py), left, strict=True)]
-        arrays = (self.limit, self.floor, self.absolute, self.needed, self.relative, self.size, table.whole)
-        limits = native.Limits(*(a.ctypes.data for a in (*arrays, self.worst, compared)))
+        limits = native.Limits(*(a.ctypes.data for a in (*self._arrays(table), compared)))
         outer = self._outer()
         words = (self.loops, outer.ctypes.data, ct.byref(sides[0][0]), ct.byref(sides[1][0]), ct.byref(limits))
         if not self.lib.ts_settle(*words):
@@ -94,6 +106,11 @@ class Settled:
             if side.numbers:
                 tally.shared = max(tally.shared, (side.shared_line, side.shared_pos))
         return c.take(np.flatnonzero(left[0])), py.take(np.flatnonzero(left[1]))
+
+    def _arrays(self, table: ToleranceTable) -> tuple[Any, ...]:
+        """As native.Limits names them."""
+        numbers = (self.limit, table.own_floor, self.floor, self.absolute, self.needed, self.relative)
+        return (*numbers, self.size, table.whole, self.worst, self.target, self.how, self.inside, self.part)
 
     def _outer(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The loops that make a place (see Comparison.place_loops)."""

@@ -3,8 +3,9 @@
 A block is the rows of the same outermost loops' indices (a pixel, a step). They are compared once both logs have left
 it; what one log has not brought yet is held. Rows in no block belong to the whole run: they are held, each once, and
 compared at the end. A log that comes back to a block that was compared, or names a scale after rows were judged without
-it, makes the comparison begin again and hold all rows, which is right in any order. Rows are never paired by
-line number.
+it, makes the comparison begin again and hold all rows, which is right in any order: they are sorted into parts by their
+block as they come, and the parts compared one by one at the end. Rows are never paired by line
+number.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from trace_parity.compare.comparison import Comparison
 from trace_parity.compare.join import Contradiction, join
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
-from trace_parity.trace.rows import Rows, empty, joined
+from trace_parity.trace.rows import Rows, among, distinct, empty, joined
 
 PIECE = 1 << 21
 FIRST_PIECE = 1 << 16
@@ -73,8 +74,9 @@ def block_depth(vocabulary: Vocabulary) -> int:
 class Pending:
     """The rows of one side that wait."""
 
-    def __init__(self, loops: int, depth: int) -> None:
+    def __init__(self, loops: int, depth: int, *, in_any_order: bool = False) -> None:
         self.loops, self.depth = loops, depth
+        self.all_held = Held(loops, depth) if in_any_order and depth else None
         self.parts: list[Rows] = []
         self.fresh = self.held = 0
         self.run: list[Rows] = []
@@ -96,7 +98,10 @@ class Pending:
             self.run.append(whole)
             self.run_fresh += len(whole)
             rows = rows.take(~of_run)
-        if len(rows):
+        if len(rows) and self.all_held is not None:
+            self.held += len(rows)
+            self.all_held.put(rows)
+        elif len(rows):
             self.parts.append(rows)
             self.fresh += len(rows)
             self.held += len(rows)
@@ -121,6 +126,29 @@ class Pending:
         self.parts = [made] if len(made) else []
         self.fresh = 0
         return made
+
+
+PARTS = 32
+"""Into how many parts the blocks of logs in any order are sorted: the work on one takes several times its size."""
+
+
+class Held:
+    """All rows of one side in a place, sorted by the part that their block is in."""
+
+    def __init__(self, loops: int, depth: int) -> None:
+        self.loops, self.depth = loops, depth
+        self.pieces: list[tuple[Rows, Ints]] = []
+
+    def put(self, rows: Rows) -> None:
+        """Take rows in."""
+        mixed = _blocks(rows.keys, self.depth).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        part = (mixed >> np.uint64(40)).astype(np.uint8) % PARTS
+        order = np.argsort(part, kind="stable")
+        self.pieces.append((rows.take(order), np.searchsorted(part[order], np.arange(PARTS + 1))))
+
+    def part(self, n: int) -> Rows:
+        """The rows of one part."""
+        return joined([rows.part(int(ends[n]), int(ends[n + 1])) for rows, ends in self.pieces], self.loops)
 
 
 def _blocks(keys: npt.NDArray[np.int32], depth: int) -> Ints:
@@ -153,11 +181,7 @@ class _Gone:
         blocks = blocks[blocks <= self.last]
         if not len(blocks):
             return False
-        if len(self.sorted) and len(blocks):
-            at = np.minimum(np.searchsorted(self.sorted, blocks), len(self.sorted) - 1)
-            if (self.sorted[at] == blocks).any():
-                return True
-        return any(bool(np.isin(blocks, part).any()) for part in self.recent)
+        return any(bool(among(blocks, part).any()) for part in (self.sorted, *self.recent))
 
     def add(self, blocks: Ints) -> None:
         self.last = max(self.last, int(blocks.max()))
@@ -170,10 +194,12 @@ class _Gone:
 class Windows:
     """Cuts what both logs bring into windows and hands them to a comparison."""
 
-    def __init__(self, comparison: Comparison, depth: int) -> None:
+    def __init__(self, comparison: Comparison, depth: int, *, in_any_order: bool = False) -> None:
         self.comparison, self.depth = comparison, depth
+        self.in_any_order = in_any_order or depth == 0
         loops = len(comparison.vocabulary.loops)
-        self.pending = (Pending(loops, depth), Pending(loops, depth))
+        c, py = (Pending(loops, depth, in_any_order=in_any_order) for _ in range(2))
+        self.pending = (c, py)
         self.gone = _Gone()
         self.judged = False
         self.most_waiting = 0
@@ -187,7 +213,7 @@ class Windows:
 
     def compare(self, ended: Sequence[bool]) -> None:
         """Compare the blocks that both logs have left. Raises BeginAgainError."""
-        if self.depth == 0:
+        if self.in_any_order:
             return
         waits = [p.held - p.fresh for p in self.pending]
         if not all(ended) and sum(p.fresh for p in self.pending) < sum(waits) / 2:
@@ -196,7 +222,7 @@ class Windows:
         self.most_waiting = max(self.most_waiting, sum(r.numbers for r in rows))
         blocks = [_blocks(r.keys, self.depth) for r in rows]
         begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in blocks]
-        unique = [np.unique(s[b]) for s, b in zip(blocks, begins, strict=True)]
+        unique = [distinct(s[b]) for s, b in zip(blocks, begins, strict=True)]
         if any(self.gone.any_of(u) for u in unique):
             raise BeginAgainError("a log comes back to places that it had left")
         left = [
@@ -206,12 +232,12 @@ class Windows:
         ready = np.intersect1d(left[0], left[1], assume_unique=True)
         for side in (0, 1):
             if ended[1 - side]:
-                ready = np.union1d(ready, np.setdiff1d(left[side], unique[1 - side], assume_unique=True))
+                ready = np.sort(np.r_[ready, np.setdiff1d(left[side], unique[1 - side], assume_unique=True)])
         if not len(ready):
             return
         chosen = []
         for side in (0, 1):
-            is_ready = np.isin(blocks[side][begins[side]], ready)
+            is_ready = among(blocks[side][begins[side]], ready)
             now, kept = _parted(rows[side], begins[side], is_ready)
             chosen.append(now)
             self.pending[side].parts = [kept] if len(kept) else []
@@ -223,6 +249,10 @@ class Windows:
     def finish(self) -> None:
         """Compare what is left once both logs have ended."""
         self.compare((True, True))
+        held = [pending.all_held for pending in self.pending]
+        if held[0] is not None and held[1] is not None:
+            for n in range(PARTS):
+                self.comparison.add(held[0].part(n), held[1].part(n))
         c, py = (joined([*p.run, *p.parts], p.loops) for p in self.pending)
         self.comparison.scales.remember(c)
         self.comparison.add(c, py)

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from trace_parity.blame.attribution import blame_pair
 from trace_parity.blame.findings import Blame
-from trace_parity.blame.headline import with_image_shares
-from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import check_coverage
 from trace_parity.compare.found import Found, of_tables
@@ -24,7 +21,6 @@ from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers
-from trace_parity.result.explained import explained_by_rounding
 from trace_parity.result.result import (
     KEPT_DIVERGENCES,
     SCHEMA,
@@ -84,6 +80,8 @@ def result_of(
     rows, summaries = found.first_rows(), found.summaries()
     closer = _examine(found, (rows, summaries), pair, options)
     if closer.blame is not None and images is not None:
+        from trace_parity.blame.headline import with_image_shares
+
         closer = dataclasses.replace(closer, blame=with_image_shares(closer.blame, images.sum_ratio))
     quirk = next((f.quirk.id for f in closer.quirks if f.first_is_it), None)
     divergences = tuple(_divergence(found.vocabulary, row) for row in rows[:KEPT_DIVERGENCES])
@@ -104,6 +102,11 @@ def result_of(
     if notes := [*found.notes, *([closer.note] if closer.note else [])]:
         logs["C"] = dataclasses.replace(logs["C"], notes={**logs["C"].notes, "comparison": "; ".join(notes)})
     table = found.vocabulary.tick_table if closer.ticks else None
+    rounding = None
+    if options.calibration is not None:
+        from trace_parity.result.explained import explained_by_rounding
+
+        rounding = explained_by_rounding(found, options.calibration, pair)
     return Result(
         schema=SCHEMA,
         case=case,
@@ -132,7 +135,7 @@ def result_of(
         tick_name=table.name if table is not None else "",
         tick_title=table.title if table is not None else "",
         precision=default_rule(s.variable for s in summaries),
-        rounding=explained_by_rounding(found, options.calibration, pair) if options.calibration is not None else None,
+        rounding=rounding,
     )
 
 
@@ -200,7 +203,12 @@ def _waive(
 
 def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Blame | None:
     """Who breaks its own equation, where something differs and the pair has equations."""
-    if judgement.first is None or pair is None or (domain := domain_of_pair(pair)) is None:
+    if judgement.first is None or pair is None:
+        return None
+    from trace_parity.blame.attribution import blame_pair
+    from trace_parity.blame.of_pair import domain_of_pair
+
+    if (domain := domain_of_pair(pair)) is None:
         return None
     return blame_pair(alignment, judgement, domain)
 

@@ -23,6 +23,7 @@ from trace_parity.trace.prefix import find_trace, pieces, without_colour
 
 _LINE = re.compile(r"TRACE(?:_(?:C|PY))?(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
 _INDEX = re.compile(r"([A-Za-z_]\w*)=(\d+)")
+_BARE = re.compile(r"TRACE_(?:C|PY)[\[:_][^\r\x1bT]*\r?\n", re.ASCII)  # with nothing before it, nor in it
 _WHOLE = re.compile(r"[-+]?\d+$")
 STRUCTURE_LINES = 300_000
 """Trace lines of a log from which its nests are read; names are taken from all lines."""
@@ -118,7 +119,9 @@ def observe(c: Path, py: Path) -> Observed:
 def _trace_lines(path: Path) -> Iterator[str]:
     """Every trace line of a log, without its prefix."""
     for line in lines_of(path):
-        if "TRACE" in line:
+        if _BARE.match(line):
+            yield line.rstrip()
+        elif "TRACE" in line:
             found = (find_trace(without_colour(piece)) for piece in pieces(line))
             yield from (one.text.rstrip() for one in found if one is not None)
 
@@ -277,6 +280,7 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
     """
     known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
     names: set[str] = set()
+    strangers: dict[str, bool] = {}  # whether brackets name a loop that the vocabulary lacks
     strange = lines = 0
     for path in logs:
         if not path.is_file():
@@ -288,8 +292,11 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
                 match = _LINE.match(line)
                 if match is None:
                     return True
-                strange += any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(match[1] or ""))
-                lines += bool(match[1])
+                brackets = match[1] or ""
+                if brackets not in strangers:
+                    strangers[brackets] = any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(brackets))
+                strange += strangers[brackets]
+                lines += bool(brackets)
                 names.add(match[2])
         except HarnessError:  # columns, or what reading it will say
             return True

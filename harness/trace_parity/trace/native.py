@@ -52,7 +52,10 @@ class Limits(ct.Structure):
 
     _fields_ = tuple(
         (name, ct.c_void_p)
-        for name in ("limit", "floor", "absolute", "needed", "relative", "size", "whole", "worst", "compared")
+        for name in (
+            *("limit", "own", "floor", "absolute", "needed", "relative", "size", "whole", "worst"),
+            *("target", "how", "inside", "part", "compared"),
+        )
     )
 
 

@@ -47,8 +47,12 @@ def printed_digits(path: Path) -> int:
     except HarnessError:
         return FULL_DIGITS
     found = (find_trace(line) for line in text.split("\n")[:-1] if "TRACE_" in line)
-    lines = [one.text.partition(" ")[2] for one in found if one is not None]
-    digits = [significant_digits(number) for line in lines for number in _NUMBER.findall(line)]
+    lines = (one.text.partition(" ")[2] for one in found if one is not None)
+    digits = []
+    for line in lines:
+        digits += [significant_digits(number) for number in _NUMBER.findall(line)]
+        if digits and digits[-1] >= FULL_DIGITS:
+            return FULL_DIGITS
     if len(digits) < ENOUGH_NUMBERS or max(digits) < ENOUGH_DIGITS:
         return FULL_DIGITS
     return min(max(digits), FULL_DIGITS)

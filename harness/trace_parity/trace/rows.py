@@ -122,6 +122,20 @@ def starts(count: npt.NDArray[Any]) -> Ints:
     return made
 
 
+def distinct(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The different ones of some whole numbers, sorted. np.unique imports numpy.ma, which takes as long as a small log."""
+    ordered = np.sort(numbers)
+    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
+
+
+def among(numbers: npt.NDArray[Any], known: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each number is among the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(len(numbers), np.bool_)
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, numbers), len(known) - 1)] == numbers
+    return found
+
+
 def spread(start: npt.NDArray[Any], count: npt.NDArray[Any]) -> Ints:
     """The places of all numbers of rows that begin at `start`, row by row."""
     ends = np.cumsum(count, dtype=np.int64)

@@ -21,16 +21,32 @@ typedef struct {
 /* Per variable. */
 typedef struct {
     const double *limit;    /* relative difference under which two numbers surely agree */
+    const double *own;      /* the absolute part that is the variable's own, where another is asked for */
     const double *floor;    /* that part of the larger number that an absolute tolerance has at least */
     const double *absolute; /* what it has at least in itself */
     const double *needed, *relative; /* of the worst number so far; needed is infinite where that one diverges */
     const int64_t *size;    /* of the vocabulary, 0 for any; -1 for a variable without a worst number or one to be left */
     const uint8_t *whole;   /* whole numbers must be equal */
     const int32_t *worst;   /* the worst number's key */
+    const int32_t *target;  /* the variable of the C log in whose units a tolerance is, or -1 */
+    const int32_t *how;     /* PRODUCT, INVERSE, or the component of it that is taken */
+    const uint8_t *inside;  /* the loops that it sits in, per variable */
+    const double *part;     /* that part of it that the tolerance has at least */
     int64_t *compared;
 } ts_limits;
 
+enum { INVERSE = -1, PRODUCT = -2 };
+
 int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, const ts_limits *limits);
+
+/* The rows of C by key and variable. */
+typedef struct {
+    const ts_side *side;
+    uint32_t loops;
+    size_t size;
+    int32_t *table;
+    uint8_t *odd; /* per row: not the only one of its key and variable */
+} ts_index;
 
 #define MOST_PLACES 64
 
@@ -53,6 +69,43 @@ static uint64_t with_variable(uint64_t h, int32_t variable) {
     return h ^ h >> 32;
 }
 
+/* The first row of that key and variable, or -1; `at` is where it is or would be in the table. */
+static int32_t find_row(const ts_index *x, const int32_t *key, uint64_t h, int32_t variable, size_t *at) {
+    const ts_side *s = x->side;
+    size_t i = with_variable(h, variable) & (x->size - 1);
+    while (x->table[i] >= 0 && (s->variable[x->table[i]] != variable ||
+                                memcmp(s->keys + (int64_t)x->table[i] * x->loops, key, x->loops * sizeof *key) != 0))
+        i = (i + 1) & (x->size - 1);
+    *at = i;
+    return x->table[i];
+}
+
+/* The row of C in whose units the tolerance of row `i` is, or -1. */
+static int32_t target_row(const ts_index *x, int64_t i, const ts_limits *l) {
+    int32_t key[TS_MOST_LOOPS], v = x->side->variable[i];
+    if (l->target[v] < 0) return -1;
+    for (uint32_t n = 0; n < x->loops; n++)
+        key[n] = l->inside[(size_t)v * x->loops + n] ? x->side->keys[i * x->loops + n] : -1;
+    size_t at;
+    return find_row(x, key, key_hash(key, x->loops), l->target[v], &at);
+}
+
+/* What that row makes of its numbers, as compare/scales.py does; NaN where it must be looked at. */
+static double scale_of(const ts_index *x, int64_t i, const ts_limits *l) {
+    int32_t row = target_row(x, i, l), how = l->how[x->side->variable[i]];
+    if (row < 0 || x->odd[row] || x->side->first[row] != 0) return NAN;
+    const double *values = x->side->values + x->side->start[row];
+    int32_t count = x->side->count[row];
+    double made = 1.0;
+    if (how == PRODUCT)
+        for (int32_t n = 0; n < count; n++) made *= values[n];
+    else if (how == INVERSE)
+        made = 1.0 / values[0];
+    else
+        made = how < count ? values[how] : NAN;
+    return made - made == 0.0 ? fabs(made) : NAN;
+}
+
 static int before(const int32_t *a, const int32_t *b, uint32_t loops) {
     for (uint32_t i = 0; i < loops; i++)
         if (a[i] != b[i]) return a[i] < b[i];
@@ -60,26 +113,33 @@ static int before(const int32_t *a, const int32_t *b, uint32_t loops) {
 }
 
 /* Whether two numbers that are not equal need no look. */
-static int settled(double a, double b, const ts_limits *l, int32_t v) {
+static int settled(double a, double b, const ts_limits *l, int32_t v, double absolute) {
     double larger = fmax(fabs(a), fabs(b)), d = fabs(a - b);
-    if (!(larger <= DBL_MAX) || a != a || b != b || !(d <= l->limit[v] * larger)) return 0;
-    double covered = fmax(l->absolute[v], l->floor[v] * larger), needed = l->needed[v];
+    double covered = fmax(absolute, l->floor[v] * larger), needed = l->needed[v];
+    if (!(larger <= DBL_MAX) || a != a || b != b || !(d <= l->limit[v] * larger + covered)) return 0;
+    if (l->limit[v] == 0) return d * (1 + 1e-9) * l->own[v] < needed * covered; /* nothing relative in the tolerance */
     if (d <= covered) return needed > 0 || d * (1 + 1e-9) < l->relative[v] * larger;
     return (d - covered) * (1 + 1e-9) < needed * larger;
 }
 
-static int row_settled(const ts_side *c, const ts_side *py, int64_t i, int64_t j, uint32_t loops, const ts_limits *l) {
+static int row_settled(const ts_index *x, const ts_side *py, int64_t i, int64_t j, const ts_limits *l) {
+    const ts_side *c = x->side;
+    uint32_t loops = x->loops;
     int32_t v = c->variable[i], count = c->count[i];
     if (l->size[v] < 0 || (l->size[v] > 0 && l->size[v] != count)) return 0;
     const double *a = c->values + c->start[i], *b = py->values + py->start[j];
-    int whole = (c->flags[i] & py->flags[j] & TS_WHOLE) != 0, equal = 0;
+    int whole = (c->flags[i] & py->flags[j] & TS_WHOLE) != 0, equal = 0, known = 0;
+    double absolute = l->absolute[v];
     for (int32_t k = 0; k < count; k++) {
         if (a[k] == b[k]) {
             if (whole && !(fabs(a[k]) < 1e15)) return 0;
             equal = 1;
-        } else if ((whole && l->whole[v]) || !settled(a[k], b[k], l, v)) {
-            return 0;
+            continue;
         }
+        if (whole && l->whole[v]) return 0;
+        if (!known && l->target[v] >= 0) absolute = fmax(absolute, l->part[v] * scale_of(x, i, l));
+        known = 1;
+        if (!settled(a[k], b[k], l, v, absolute)) return 0;
     }
     /* The first of equal numbers represents a variable that has no others. */
     return !(equal && l->needed[v] == 0 && l->relative[v] == 0 &&
@@ -120,6 +180,11 @@ static void share(ts_side *side, int64_t row) {
         side->shared_line = side->line[row], side->shared_pos = side->pos[row];
 }
 
+/* What a row's tolerance is in units of must be there when the row is looked at. */
+static void leave_target(const ts_index *x, ts_side *c, int64_t i, const ts_limits *l) {
+    for (int32_t row = target_row(x, i, l); row >= 0 && !c->left[row]; row = target_row(x, row, l)) c->left[row] = 1;
+}
+
 /* Returns 0 where memory is short, or too much is odd: then nothing is settled. */
 int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, const ts_limits *limits) {
     ts_places places = {outer, loops, 0, {NULL}};
@@ -128,6 +193,7 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
     int32_t *table = malloc(size * sizeof *table), *head = malloc((size_t)c->n * sizeof *head);
     int32_t *mate = malloc((size_t)c->n * sizeof *mate), *of = malloc((size_t)(py->n + 1) * sizeof *of);
     uint8_t *odd = calloc((size_t)c->n, 1);
+    ts_index x = {c, loops, size, table, odd};
     int done = table != NULL && head != NULL && mate != NULL && of != NULL && odd != NULL;
     if (!done) goto out;
     memset(table, 0xFF, size * sizeof *table);
@@ -135,11 +201,8 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
     for (int64_t i = 0; i < c->n; i++) {
         const int32_t *key = c->keys + i * loops;
         if (i == 0 || memcmp(key, key - loops, width) != 0) h = key_hash(key, loops);
-        size_t at = with_variable(h, c->variable[i]) & (size - 1);
-        while (table[at] >= 0 &&
-               (c->variable[table[at]] != c->variable[i] || memcmp(c->keys + (int64_t)table[at] * loops, key, width) != 0))
-            at = (at + 1) & (size - 1);
-        if (table[at] < 0) table[at] = (int32_t)i;
+        size_t at;
+        if (find_row(&x, key, h, c->variable[i], &at) < 0) table[at] = (int32_t)i;
         else odd[table[at]] = 1;
         head[i] = table[at];
         mate[i] = -1;
@@ -150,11 +213,8 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
         if (guess < c->n && c->variable[guess] == py->variable[j] && memcmp(c->keys + guess * loops, key, width) == 0) {
             of[j] = head[guess];
         } else {
-            size_t at = with_variable(key_hash(key, loops), py->variable[j]) & (size - 1);
-            while (table[at] >= 0 && (c->variable[table[at]] != py->variable[j] ||
-                                      memcmp(c->keys + (int64_t)table[at] * loops, key, width) != 0))
-                at = (at + 1) & (size - 1);
-            of[j] = table[at];
+            size_t at;
+            of[j] = find_row(&x, key, key_hash(key, loops), py->variable[j], &at);
         }
         if (of[j] < 0) continue;
         guess = of[j] + 1;
@@ -179,11 +239,13 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
     leave_places(&places, py);
     for (int64_t i = 0; i < c->n; i++) {
         int32_t j = mate[head[i]];
-        if (c->left[i] == 2) continue;
-        if (c->left[i] || py->left[j] || !row_settled(c, py, i, j, loops, limits)) {
-            c->left[i] = 1;
-            continue;
-        }
+        if (c->left[i] != 2 && (c->left[i] || py->left[j] || !row_settled(&x, py, i, j, limits))) c->left[i] = 1;
+    }
+    for (int64_t i = 0; i < c->n; i++)
+        if (c->left[i]) leave_target(&x, c, i, limits);
+    for (int64_t i = 0; i < c->n; i++) {
+        if (c->left[i]) continue;
+        int32_t j = mate[head[i]];
         limits->compared[c->variable[i]] += c->count[i];
         share(c, i);
         share(py, j);
