@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -90,7 +89,7 @@ def owned_folder(parent: Path, prefix: str, name: str = "") -> Iterator[Path]:
     A lock file next to it is held as long: `sweep` of another process, container or host that shares the file system
     takes a folder for abandoned only when it gets that lock. Raises OSError when the folder cannot be made.
     """
-    folder = parent / f"{prefix}{name}.{secrets.token_hex(4)}"
+    folder = parent / f"{prefix}{name}.{os.urandom(4).hex()}"
     lock = parent / f"{LOCK}{folder.name.lstrip('.')}"
     with lock.open("wb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

@@ -53,6 +53,7 @@ class Alignment:
             for rows in sides:
                 comparison.scales.note_largest(rows)
         comparison.add(*sides)
+        comparison.finish()
         return comparison
 
     @cached_property

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trace_parity.compare.join import Contradiction, Window, join
-from trace_parity.compare.look import Chosen, Look, component_at, key_of, places_of
+from trace_parity.compare.look import Chosen, Look, component_at, places_of
 from trace_parity.compare.scales import Scales, vector
 from trace_parity.compare.settle import Settled, settled_of
 from trace_parity.compare.tally import Kept, Mismatch, Place, SideTally, VariableTally, Wrong
@@ -28,10 +28,13 @@ from trace_parity.compare.wanted import Wanted
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 from trace_parity.trace.names import Names
 from trace_parity.trace.number import EXACT_DIGITS
-from trace_parity.trace.rows import WHOLE, Rows, distinct, spread
+from trace_parity.trace.rows import WHOLE, Rows, distinct, joined, spread
 
 KEPT_MISMATCHES = 1000
 """How many vectors of differing size are listed."""
+
+MOST_LEFT = 2000
+"""Rows that wait for a closer look until it is worth a look at all of them together."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -63,6 +66,7 @@ class Comparison:
         self._table: ToleranceTable | None = None
         self._variables: list[Any] = []
         self._settled: Settled | None = None
+        self._left: list[tuple[Rows, Rows]] = []
 
     @property
     def compared(self) -> int:
@@ -90,7 +94,7 @@ class Comparison:
         return self._table
 
     def add(self, c: Rows, py: Rows) -> None:
-        """Join and judge the rows of a window."""
+        """Join and judge the rows of a window; some of them wait until `finish` at the latest."""
         if not len(c) and not len(py):
             return
         table = self.table()
@@ -101,9 +105,25 @@ class Comparison:
             self._settled = settled_of(self)
             self.settles = self._settled is not None
         if self._settled is not None:
-            c, py = self._settled.rest(c, py, table)
-            if not len(c) and not len(py):
+            self._left.append(self._settled.rest(c, py, table))
+            if sum(len(rows) for pair in self._left for rows in pair) < MOST_LEFT:
                 return
+            c, py = self._all_left()
+        self._look(c, py, table)
+
+    def finish(self) -> None:
+        """All windows have come."""
+        c, py = self._all_left()
+        if len(c) or len(py):
+            self._look(c, py, self.table())
+
+    def _all_left(self) -> tuple[Rows, Rows]:
+        loops, left = len(self.vocabulary.loops), self._left
+        self._left = []
+        return joined([c for c, _ in left], loops), joined([py for _, py in left], loops)
+
+    def _look(self, c: Rows, py: Rows, table: ToleranceTable) -> None:
+        """Look at the rows of a window one by one."""
         window = join(c, py, len(self.names.variables))
         self.contradictions += window.contradictions
         self._count_sides(window)
@@ -122,7 +142,7 @@ class Comparison:
             if not len(own):
                 continue
             if tally.first_key is None and len(within := np.flatnonzero((own.keys != ABSENT).any(axis=1))):
-                tally.first_key = key_of(own.keys[within[np.argmin(own.line[within])]])
+                tally.first_key = own.at(int(within[np.argmin(own.line[within])]))
             if len(of_pairs):
                 line = own.line[of_pairs]
                 last = of_pairs[line == line.max()]
@@ -130,10 +150,10 @@ class Comparison:
             self._last(side, own, window)
 
     def _count_iterations(self, own: Rows) -> None:
-        for loop in range(own.keys.shape[1]):
+        for loop in range(own.table.shape[1]):
             if loop in self.repeated:
                 continue
-            column = own.keys[:, loop]
+            column = own.table[:, loop]
             high = int(column.max())
             if high == ABSENT:
                 continue
@@ -182,7 +202,7 @@ class Comparison:
                 found = self.tallies[int(variable[begin])]
                 found.only[side] += int(end - begin)
                 found.places[side] += len(distinct(codes[begin:end]))
-                first = ((int(line[begin]), int(place[begin])), key_of(own.keys[rows[begin]]))
+                first = ((int(line[begin]), int(place[begin])), own.at(int(rows[begin])))
                 known = found.first_only[side]
                 if known is None or first[0] < known[0]:
                     found.first_only[side] = first
@@ -218,7 +238,7 @@ class Comparison:
                 self._wrong_size(own, row, c_size)
         for row, c_size, py_size, line, side in window.mismatches:
             if len(self.mismatches) < KEPT_MISMATCHES:
-                made = Mismatch(side, line, int(own.variable[row]), key_of(own.keys[row]), c_size, py_size)
+                made = Mismatch(side, line, int(own.variable[row]), own.at(row), c_size, py_size)
                 self.mismatches.append(made)
             else:
                 self.further_mismatches += 1
@@ -227,7 +247,7 @@ class Comparison:
         """Count a vector that both logs have in another size than the vocabulary says."""
         tally = self.tallies[int(own.variable[row])]
         tally.wrong_places += 1
-        wrong = Wrong(int(own.line[row]), key_of(own.keys[row]), size)
+        wrong = Wrong(int(own.line[row]), own.at(row), size)
         if tally.first_wrong is None or wrong < tally.first_wrong:
             tally.first_wrong = wrong
 
@@ -271,7 +291,7 @@ class Comparison:
             if tally.worst is not None and tally.worst.badness > (False, 0.0, 0.0):
                 continue
             pairs, (a, b) = window.pairs, window.sides
-            key = key_of(a.rows.keys[pairs.c_row[begin]])
+            key = a.rows.at(int(pairs.c_row[begin]))
             if tally.worst is not None and tally.worst.key <= key:
                 continue
             value = float(a.rows.values[pairs.c_start[begin]])

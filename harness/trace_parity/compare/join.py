@@ -133,7 +133,7 @@ class Window:
 
 def join(c: Rows, py: Rows, variables: int) -> Window:
     """Bring the rows of C and of PY together."""
-    packed = packing(variables, c.keys, py.keys)
+    packed = packing(variables, c.table, py.table)
     contradictions: list[Contradiction] = []
     sides = (_sorted(c, packed, 0, contradictions), _sorted(py, packed, 1, contradictions))
     a, b = sides
@@ -239,7 +239,7 @@ def _length(components: Ints) -> int:
 
 def _sorted(rows: Rows, packed: Packing, side: int, contradictions: list[Contradiction]) -> SortedRows:
     """Rows in order of their codes, every number once."""
-    code = rows.variable.astype(np.int64) * packed.size + packed.pack(rows.keys)
+    code = rows.variable.astype(np.int64) * packed.size + packed.pack(rows.table)[rows.key]
     order = np.argsort(code, kind="stable")
     code = code[order]
     repeated = _repeated(code)
@@ -251,7 +251,8 @@ def _sorted(rows: Rows, packed: Packing, side: int, contradictions: list[Contrad
 def _reordered(rows: Rows, order: Ints) -> Rows:
     """The rows in another order; their numbers stay where they are."""
     return Rows(
-        rows.keys[order],
+        rows.table,
+        rows.key[order],
         rows.variable[order],
         rows.first[order],
         rows.count[order],
@@ -284,7 +285,7 @@ def _every_number_once(
     for later in np.flatnonzero(~fresh & _contradict(rows, row, place, value, head)):
         earlier = head[later]
         at = [(int(rows.line[row[i]]), int(rows.offset[row[i]]), int(place[i])) for i in (earlier, later)]
-        key = tuple(int(i) for i in rows.keys[row[later]])
+        key = rows.at(int(row[later]))
         contradictions.append(
             Contradiction(side, int(rows.variable[row[later]]), key, int(component[later]), at[0], at[1])
         )
@@ -297,7 +298,8 @@ def _every_number_once(
     single = order[~again]
     head_row = row[begins]
     made = Rows(
-        np.concatenate([rows.keys[single], rows.keys[head_row]]),
+        rows.table,
+        np.concatenate([rows.key[single], rows.key[head_row]]),
         np.concatenate([rows.variable[single], rows.variable[head_row]]),
         np.concatenate([rows.first[single], component[begins].astype(np.int32)]),
         np.concatenate([rows.count[single], run_count]),

@@ -54,7 +54,7 @@ class Look:
         within = int(chosen.c_at[i] - pairs.c_start[run])
         return Kept(
             int(rows.variable[row]),
-            key_of(rows.keys[row]),
+            rows.at(row),
             component_at(rows, row, int(chosen.c_at[i])),
             float(chosen.c[i]),
             float(chosen.py[i]),

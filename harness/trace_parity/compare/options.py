@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trace_parity.compare.picks import Pick
 from trace_parity.compare.sites import SITES, WHOLE_NUMBERS
 from trace_parity.compare.windows import PIECE
-from trace_parity.pair.calibration import Calibration
-from trace_parity.pair.tolerances import Rule
+
+if TYPE_CHECKING:
+    from trace_parity.compare.picks import Pick
+    from trace_parity.pair.calibration import Calibration
+    from trace_parity.pair.tolerances import Rule
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Scales:
         fresh = False
         for i in np.flatnonzero(among(rows.variable, np.array(sorted(self.numbers), np.int32))):
             if rows.first[i] == 0:
-                at = (int(rows.variable[i]), tuple(rows.keys[i].tolist()))
+                at = (int(rows.variable[i]), rows.at(int(i)))
                 if at not in self.kept:
                     fresh = True
                     start = int(rows.start[i])
@@ -128,7 +128,7 @@ class Scales:
             scale = self.names.variables[int(n)].tolerance.scale
             if scale is not None:
                 which = np.flatnonzero(variable == n)
-                made[which] = self._values(window.sides[0], window, rows.keys[row[which]], scale)
+                made[which] = self._values(window.sides[0], window, rows.table[rows.key[row[which]]], scale)
         return made
 
     def _values(self, side: SortedRows, window: Window, keys: npt.NDArray[np.int32], scale: Scale) -> Floats:

@@ -121,9 +121,10 @@ class Settled:
 
 def _side(rows: Rows, left: Any) -> tuple[Any, list[Any]]:
     """One side as the compiled part takes it, and what must not be freed meanwhile."""
-    kinds = (np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int32, np.uint8, np.float64)
+    kinds = (np.int32, np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int32, np.uint8, np.float64)
     columns = (
-        rows.keys, rows.variable, rows.first, rows.count, rows.start, rows.line, rows.pos, rows.flags, rows.values,
+        rows.table, rows.key, rows.variable, rows.first, rows.count,
+        rows.start, rows.line, rows.pos, rows.flags, rows.values,
     )  # fmt: skip
     held = [np.ascontiguousarray(column, kind) for column, kind in zip(columns, kinds, strict=True)]
     return native.ColumnPointers(*(a.ctypes.data for a in (*held, left)), len(rows), 0, -1, -1), held

@@ -23,7 +23,7 @@ from trace_parity.compare.join import Contradiction, join
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.trace.rows import Rows, among, distinct, empty, joined
 
-PIECE = 1 << 21
+PIECE = 5 << 18
 FIRST_PIECE = 1 << 16
 THREADS_FROM = 1 << 22
 """Bytes of both logs from which a second thread is worth its start."""
@@ -91,9 +91,9 @@ class Pending:
             self.parts.append(rows)
             self.held += len(rows)
             return empty(self.loops)
-        of_run = (rows.keys[:, : self.depth] == ABSENT).all(axis=1)
+        is_run = (rows.table[:, : self.depth] == ABSENT).all(axis=1)
         whole = empty(self.loops)
-        if of_run.any():
+        if is_run.any() and (of_run := is_run[rows.key]).any():
             whole = rows.take(of_run)
             self.run.append(whole)
             self.run_fresh += len(whole)
@@ -106,7 +106,7 @@ class Pending:
             self.fresh += len(rows)
             self.held += len(rows)
             last = int(np.argmax(rows.line))
-            self.current = int(_blocks(rows.keys[last : last + 1], self.depth)[0])
+            self.current = int(_blocks(rows.table[rows.key[last] : rows.key[last] + 1], self.depth)[0])
         return whole
 
     def once(self, side: int, variables: int, contradictions: list[Contradiction]) -> None:
@@ -141,8 +141,8 @@ class Held:
 
     def put(self, rows: Rows) -> None:
         """Take rows in."""
-        mixed = _blocks(rows.keys, self.depth).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        part = (mixed >> np.uint64(40)).astype(np.uint8) % PARTS
+        mixed = _blocks(rows.table, self.depth).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        part = ((mixed >> np.uint64(40)).astype(np.uint8) % PARTS)[rows.key]
         order = np.argsort(part, kind="stable")
         self.pieces.append((rows.take(order), np.searchsorted(part[order], np.arange(PARTS + 1))))
 
@@ -220,7 +220,7 @@ class Windows:
             return
         rows = [p.all() for p in self.pending]
         self.most_waiting = max(self.most_waiting, sum(r.numbers for r in rows))
-        blocks = [_blocks(r.keys, self.depth) for r in rows]
+        blocks = [_blocks(r.table, self.depth)[r.key] for r in rows]
         begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in blocks]
         unique = [distinct(s[b]) for s, b in zip(blocks, begins, strict=True)]
         if any(self.gone.any_of(u) for u in unique):
@@ -256,6 +256,7 @@ class Windows:
         c, py = (joined([*p.run, *p.parts], p.loops) for p in self.pending)
         self.comparison.scales.remember(c)
         self.comparison.add(c, py)
+        self.comparison.finish()
 
 
 def read_abreast(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.exports import Export, read_export
+from trace_parity.pair.probe_keys import KEYS as PROBE_KEYS
 from trace_parity.pair.programs import (
     PROBES,
     SIDES,
@@ -279,8 +280,6 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     extends = table.text("extends")
     base = find(extends, folder) if extends else None
     pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
-    from trace_parity.probe.probes_file import KEYS as PROBE_KEYS
-
     table.taken += PROBE_KEYS
     if any(key in table for key in PROBE_KEYS):
         _ = pair.probes

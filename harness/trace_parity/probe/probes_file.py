@@ -27,13 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.probe_keys import KEYS
 from trace_parity.probe.spec import ProbeSpec, ProbeVariable, loop_rules, probe_variable
 
 FILE_NAME = "probes.toml"
 PAIR_FILE = "pair.toml"
 SIDES = ("c", "py")
-KEYS = ("loops", "scopes", "c", "py", "variables", "replay")
-"""The tables of probes; pair.toml may have them too."""
 _OF_SIDE = {
     "c": ("file", "compile", "loops", "timeout_s", "check"),
     "py": ("command", "modules", "folder", "loops", "timeout_s", "check"),

@@ -158,7 +158,7 @@ class LogSource:
             while not scanner.ended:
                 rows = scanner.read(1 << 21)
                 for i in _within(rows, sites, depth):
-                    key = tuple(rows.keys[i].tolist())
+                    key = rows.at(i)
                     if all(index == ABSENT for index in key[:depth]):
                         start = int(rows.start[i])
                         said = (key, int(rows.variable[i]), rows.values[start : start + int(rows.count[i])].tobytes())
@@ -217,8 +217,8 @@ def _within(rows: Rows, sites: set[tuple[int, ...]], depth: int) -> list[int]:
     """The rows that sit in one of the sites, or in none."""
     if not len(rows):
         return []
-    outer = rows.keys[:, :depth]
+    outer = rows.table[:, :depth]
     inside = (outer == ABSENT).all(axis=1)
     for site in sites:
         inside |= (outer == np.array(site)).all(axis=1)
-    return [int(i) for i in np.flatnonzero(inside)]
+    return [int(i) for i in np.flatnonzero(inside[rows.key])]

@@ -41,8 +41,8 @@ class ColumnPointers(ct.Structure):
     """`ts_side`."""
 
     _fields_ = (
-        *((name, ct.c_void_p) for name in ("keys", "variable", "first", "count", "start", "line", "pos", "flags")),
-        *((name, ct.c_void_p) for name in ("values", "left")),
+        *((name, ct.c_void_p) for name in ("keys", "key", "variable", "first", "count", "start", "line", "pos")),
+        *((name, ct.c_void_p) for name in ("flags", "values", "left")),
         *((name, ct.c_int64) for name in ("n", "numbers", "shared_line", "shared_pos")),
     )
 

@@ -74,26 +74,31 @@ static int eight_digits(const char *s, uint64_t *value) {
     return 1;
 }
 
+#define MOST_DIGITS 19 /* that 64 bits hold whatever they are */
+
 static const char *digits(const char *s, decimal *d, int fraction) {
+    const char *start = s;
+    uint64_t w = d->w;
+    int count = d->digits;
+    if (w == 0)
+        while (*s == '0') s++;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    /* Most numbers have 17 digits. Only behind a digit that is not 0, where every digit counts. */
-    for (uint64_t eight; fraction && d->w != 0 && d->digits <= 11 && eight_digits(s, &eight); s += 8) {
-        d->w = d->w * 100000000 + eight;
-        d->digits += 8;
-        d->exponent -= 8;
+    for (uint64_t eight; fraction && count <= MOST_DIGITS - 8 && eight_digits(s, &eight); s += 8) {
+        w = w * 100000000 + eight;
+        count += 8; /* most numbers have 17 */
     }
 #endif
-    for (; digit(*s); s++) {
-        if (d->digits < 19) {
-            d->w = d->w * 10 + (uint64_t)(*s - '0');
-            d->digits += d->w != 0;
-            d->exponent -= fraction;
-        } else {
-            d->left_out = 1;
-            d->exponent += !fraction;
-        }
+    for (; digit(*s) && count < MOST_DIGITS; s++, count++) w = w * 10 + (uint64_t)(*s - '0');
+    if (fraction) d->exponent -= (int)(s - start);
+    const char *end = s;
+    while (digit(*end)) end++;
+    if (end != s) {
+        d->left_out = 1;
+        if (!fraction) d->exponent += (int)(end - s);
     }
-    return s;
+    d->w = w;
+    d->digits = count;
+    return end;
 }
 
 static const char *exponent(const char *s, decimal *d) {

@@ -224,7 +224,8 @@ class ColumnSource:
         count = np.diff(np.r_[begins, len(line)]).astype(np.int32)
         whole = np.minimum.reduceat(flags & WHOLE, begins)
         return Rows(
-            keys[begins],
+            keys,
+            begins.astype(np.int32),
             variable[begins],
             component[begins],
             count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ Floats = npt.NDArray[np.float64]
 class Rows:
     """`count[i]` numbers of variable `variable[i]` at loop indices `keys[i]` from component `first[i]` on.
 
-    They are `values[start[i] : start[i] + count[i]]`. `line`, `offset` and `pos` say where the first of them is in
-    the log; `exact` has whole numbers that no double holds, by (line, place in the line).
+    Rows that follow each other are mostly at the same indices: `keys` are `table[key]`. The numbers are
+    `values[start[i] : start[i] + count[i]]`. `line`, `offset` and `pos` say where the first of them is in the log;
+    `exact` has whole numbers that no double holds, by (line, place in the line).
     """
 
-    keys: npt.NDArray[np.int32]  # (rows, loops), -1 where the row sits in no such loop
+    table: npt.NDArray[np.int32]  # (any, loops), -1 where a row sits in no such loop
+    key: npt.NDArray[np.int32]
     variable: npt.NDArray[np.int32]
     first: npt.NDArray[np.int32]
     count: npt.NDArray[np.int32]
@@ -44,13 +47,25 @@ class Rows:
         """How many numbers the rows have."""
         return len(self.values)
 
+    @cached_property
+    def keys(self) -> npt.NDArray[np.int32]:
+        """The loop indices of all rows, shape (rows, loops)."""
+        made: npt.NDArray[np.int32] = self.table[self.key]
+        return made
+
+    def at(self, row: int) -> tuple[int, ...]:
+        """The loop indices of a row."""
+        made: tuple[int, ...] = tuple(self.table[self.key[row]].tolist())
+        return made
+
     def part(self, begin: int, end: int) -> Rows:
         """A run of rows whose numbers lie behind one another, without copying them."""
         if begin >= end:
             return self.take(slice(begin, begin))
         rows, low = slice(begin, end), int(self.start[begin])
         return Rows(
-            self.keys[rows],
+            self.table,
+            self.key[rows],
             self.variable[rows],
             self.first[rows],
             self.count[rows],
@@ -65,9 +80,12 @@ class Rows:
 
     def take(self, which: Any) -> Rows:
         """Some of the rows, in the given order, with their numbers only."""
-        count = self.count[which]
+        count, table, key = self.count[which], self.table, self.key[which]
+        if 2 * len(key) < len(table):  # do not hold a long table for few rows
+            table, key = table[key], np.arange(len(key), dtype=np.int32)
         return Rows(
-            self.keys[which],
+            table,
+            key,
             self.variable[which],
             self.first[which],
             count,
@@ -87,7 +105,7 @@ def empty(loops: int) -> Rows:
     int64 = np.empty(0, np.int64)
     keys = np.empty((0, loops), np.int32)
     flags = np.empty(0, np.uint8)
-    return Rows(keys, int32, int32, int32, int64, flags, int64, int64, int32, np.empty(0, np.float64))
+    return Rows(keys, int32, int32, int32, int32, int64, flags, int64, int64, int32, np.empty(0, np.float64))
 
 
 def joined(parts: Sequence[Rows], loops: int) -> Rows:
@@ -100,8 +118,11 @@ def joined(parts: Sequence[Rows], loops: int) -> Rows:
         if part.exact is not exact:
             exact.update(part.exact)
     shift = np.cumsum([0, *(part.numbers for part in parts)])
+    tables = [_own_keys(part) for part in parts]
+    lower = np.cumsum([0, *(len(table) for table, _ in tables)]).astype(np.int32)
     return Rows(
-        np.concatenate([p.keys for p in parts]),
+        np.concatenate([table for table, _ in tables]),
+        np.concatenate([key + low for (_, key), low in zip(tables, lower, strict=False)]),
         np.concatenate([p.variable for p in parts]),
         np.concatenate([p.first for p in parts]),
         np.concatenate([p.count for p in parts]),
@@ -115,6 +136,14 @@ def joined(parts: Sequence[Rows], loops: int) -> Rows:
     )
 
 
+def _own_keys(rows: Rows) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The keys that occur and the rows' places in them; those of a log as it comes make a run of the table."""
+    low, high = int(rows.key.min()), int(rows.key.max())
+    if high - low >= 2 * len(rows):
+        return rows.keys, np.arange(len(rows), dtype=np.int32)
+    return rows.table[low : high + 1], rows.key - np.int32(low)
+
+
 def starts(count: npt.NDArray[Any]) -> Ints:
     """Where each row's numbers begin when they lie behind one another."""
     made: Ints = np.zeros(len(count), np.int64)
@@ -123,7 +152,7 @@ def starts(count: npt.NDArray[Any]) -> Ints:
 
 
 def distinct(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The different ones of some whole numbers, sorted. np.unique imports numpy.ma, which takes as long as a small log."""
+    """The different ones of some whole numbers, sorted: np.unique would import numpy.ma."""
     ordered = np.sort(numbers)
     return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
 
@@ -170,6 +199,7 @@ class RowList:
         count = heads[:, 2].astype(np.int32)
         return Rows(
             np.array(self.keys, np.int32).reshape(len(heads), self.loops),
+            np.arange(len(heads), dtype=np.int32),
             heads[:, 0].astype(np.int32),
             heads[:, 1].astype(np.int32),
             count,

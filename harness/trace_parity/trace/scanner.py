@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes as ct
 from functools import lru_cache
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -247,10 +248,11 @@ class _Compiled:
         """The shortest row is `TRACE_C: a 1` and its newline, the shortest number ` 1`, the shortest line `TRACE_`."""
         if length <= self._room:
             return
+        self._arrays.clear()
         rows, others = length // 13 + 2, length // 7 + 2
         sizes: dict[str, tuple[int, Any]] = {
             "keys": (others * self.loops, np.int32),
-            "key": (rows, np.uint32),
+            "key": (rows, np.int32),
             "variable": (rows, np.int32),
             "first": (rows, np.int32),
             "count": (rows, np.int32),
@@ -264,7 +266,9 @@ class _Compiled:
             "slow_offset": (others, np.int64),
             "slow_length": (others, np.int64),
         }
-        self._arrays = {name: np.empty(*size) for name, size in sizes.items()}
+        # Only the first part of each is ever touched, and NumPy's own memory would be had in pages of 2 MB.
+        for name, (size, kind) in sizes.items():
+            self._arrays[name] = np.frombuffer(mmap(-1, size * np.dtype(kind).itemsize), kind)
         self._found = native.Found(*(array.ctypes.data for array in self._arrays.values()))
         if not self.texts:
             self._found.texts = None
@@ -272,7 +276,7 @@ class _Compiled:
 
     def scan(self, buffer: bytearray, length: int) -> Piece:
         """See Lines."""
-        self._make_room(length)
+        self._make_room(len(buffer))
         held = (ct.c_char * len(buffer)).from_buffer(buffer)
         try:
             self.lib.ts_scan(self._context, ct.addressof(held), length, self.wanted, ct.byref(self._found))
@@ -283,7 +287,8 @@ class _Compiled:
         count = a["count"][:n].copy()
         ends = np.cumsum(count, dtype=np.int64)
         rows = Rows(
-            a["keys"][: found.n_keys * self.loops].reshape(found.n_keys, self.loops)[a["key"][:n]],
+            a["keys"][: found.n_keys * self.loops].reshape(found.n_keys, self.loops).copy(),
+            a["key"][:n].copy(),
             a["variable"][:n].copy(),
             a["first"][:n].copy(),
             count,

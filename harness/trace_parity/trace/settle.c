@@ -9,7 +9,8 @@
 #include <string.h>
 
 typedef struct {
-    const int32_t *keys, *variable, *first, *count;
+    const int32_t *keys, *key; /* loop indices, and which of them each row has */
+    const int32_t *variable, *first, *count;
     const int64_t *start, *line;
     const int32_t *pos;
     const uint8_t *flags;
@@ -69,12 +70,16 @@ static uint64_t with_variable(uint64_t h, int32_t variable) {
     return h ^ h >> 32;
 }
 
+static const int32_t *key_at(const ts_side *s, int64_t row, uint32_t loops) {
+    return s->keys + (size_t)s->key[row] * loops;
+}
+
 /* The first row of that key and variable, or -1; `at` is where it is or would be in the table. */
 static int32_t find_row(const ts_index *x, const int32_t *key, uint64_t h, int32_t variable, size_t *at) {
     const ts_side *s = x->side;
     size_t i = with_variable(h, variable) & (x->size - 1);
     while (x->table[i] >= 0 && (s->variable[x->table[i]] != variable ||
-                                memcmp(s->keys + (int64_t)x->table[i] * x->loops, key, x->loops * sizeof *key) != 0))
+                                memcmp(key_at(s, x->table[i], x->loops), key, x->loops * sizeof *key) != 0))
         i = (i + 1) & (x->size - 1);
     *at = i;
     return x->table[i];
@@ -84,8 +89,9 @@ static int32_t find_row(const ts_index *x, const int32_t *key, uint64_t h, int32
 static int32_t target_row(const ts_index *x, int64_t i, const ts_limits *l) {
     int32_t key[TS_MOST_LOOPS], v = x->side->variable[i];
     if (l->target[v] < 0) return -1;
+    const int32_t *own = key_at(x->side, i, x->loops);
     for (uint32_t n = 0; n < x->loops; n++)
-        key[n] = l->inside[(size_t)v * x->loops + n] ? x->side->keys[i * x->loops + n] : -1;
+        key[n] = l->inside[(size_t)v * x->loops + n] ? own[n] : -1;
     size_t at;
     return find_row(x, key, key_hash(key, x->loops), l->target[v], &at);
 }
@@ -143,7 +149,7 @@ static int row_settled(const ts_index *x, const ts_side *py, int64_t i, int64_t 
     }
     /* The first of equal numbers represents a variable that has no others. */
     return !(equal && l->needed[v] == 0 && l->relative[v] == 0 &&
-             before(c->keys + i * loops, l->worst + (size_t)v * loops, loops));
+             before(key_at(c, i, loops), l->worst + (size_t)v * loops, loops));
 }
 
 static int same_place(const ts_places *p, const int32_t *a, const int32_t *b) {
@@ -168,8 +174,7 @@ static int leave_place(ts_places *p, const int32_t *key) {
 static void leave_places(const ts_places *p, ts_side *side) {
     int is = 0;
     for (int64_t i = 0; p->count && i < side->n; i++) {
-        const int32_t *key = side->keys + i * p->loops;
-        if (i == 0 || memcmp(key, key - p->loops, p->loops * sizeof *key) != 0) is = is_left(p, key);
+        if (i == 0 || side->key[i] != side->key[i - 1]) is = is_left(p, key_at(side, i, p->loops));
         if (is && !side->left[i]) side->left[i] = 1;
     }
 }
@@ -199,8 +204,8 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
     memset(table, 0xFF, size * sizeof *table);
     uint64_t h = 0;
     for (int64_t i = 0; i < c->n; i++) {
-        const int32_t *key = c->keys + i * loops;
-        if (i == 0 || memcmp(key, key - loops, width) != 0) h = key_hash(key, loops);
+        const int32_t *key = key_at(c, i, loops);
+        if (i == 0 || c->key[i] != c->key[i - 1]) h = key_hash(key, loops);
         size_t at;
         if (find_row(&x, key, h, c->variable[i], &at) < 0) table[at] = (int32_t)i;
         else odd[table[at]] = 1;
@@ -208,14 +213,18 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
         mate[i] = -1;
     }
     int64_t guess = 0;
+    int32_t same_as = -1; /* C's key that is the one of PY's row before */
     for (int64_t j = 0; j < py->n; j++) {
-        const int32_t *key = py->keys + j * loops;
-        if (guess < c->n && c->variable[guess] == py->variable[j] && memcmp(c->keys + guess * loops, key, width) == 0) {
+        const int32_t *key = key_at(py, j, loops);
+        int same = j > 0 && guess < c->n && py->key[j] == py->key[j - 1] && c->key[guess] == same_as;
+        if (guess < c->n && c->variable[guess] == py->variable[j] &&
+            (same || memcmp(key_at(c, guess, loops), key, width) == 0)) {
             of[j] = head[guess];
         } else {
             size_t at;
             of[j] = find_row(&x, key, key_hash(key, loops), py->variable[j], &at);
         }
+        same_as = of[j] < 0 ? -1 : c->key[of[j]];
         if (of[j] < 0) continue;
         guess = of[j] + 1;
         if (mate[of[j]] >= 0) odd[of[j]] = 1;
@@ -227,13 +236,13 @@ int ts_settle(uint32_t loops, const uint8_t *outer, ts_side *c, ts_side *py, con
         int32_t j = mate[head[i]];
         if (j >= 0 && !odd[head[i]] && c->first[i] == 0 && py->first[j] == 0 && c->count[i] == py->count[j]) continue;
         c->left[i] = 2;
-        if (j >= 0) done = leave_place(&places, c->keys + i * loops);
+        if (j >= 0) done = leave_place(&places, key_at(c, i, loops));
         else if (lone_c < 0 || c->line[i] < c->line[lone_c]) lone_c = i;
     }
     for (int64_t j = 0; j < py->n; j++)
         if (of[j] < 0 && (lone_py < 0 || py->line[j] < py->line[lone_py])) lone_py = j;
-    if (done && lone_c >= 0) done = leave_place(&places, c->keys + lone_c * loops);
-    if (done && lone_py >= 0) done = leave_place(&places, py->keys + lone_py * loops);
+    if (done && lone_c >= 0) done = leave_place(&places, key_at(c, lone_c, loops));
+    if (done && lone_py >= 0) done = leave_place(&places, key_at(py, lone_py, loops));
     if (!done) goto out;
     leave_places(&places, c);
     leave_places(&places, py);
