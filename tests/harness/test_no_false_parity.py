@@ -47,7 +47,7 @@ def check(seed: int, folder: Path) -> int:
     paths = folder / "c.log", folder / "py.log"
     for path, log in zip(paths, logs, strict=True):
         path.write_bytes(saved(log, rng))
-    options = Options(lenient=rng.random() < 0.5, piece=300 if rng.random() < 0.2 else 1 << 20)
+    options = Options(lenient=rng.random() < 0.5, piece=300 if rng.random() < 0.2 else 1 << 14)
     code = exit_code(paths, options)
     what = f"seed {seed}, {logs[0].happened} {logs[1].happened}:"
     alike = same(logs[0].held, logs[1].held)
