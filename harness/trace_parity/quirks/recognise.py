@@ -171,7 +171,7 @@ def _fallen_back(
             return []
         name, other = judged.row.variable.name, witness.side
         told = f"{name} of {side} is {read:.{signature.digits}g}, a number as it is read; {other} has computed one"
-        found.append((judged, told, True))
+        found.append((judged, told, False))  # what the other side should have is in no log
     if not found:
         return []
     vocabulary = alignment.vocabulary

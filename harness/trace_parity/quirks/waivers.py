@@ -7,7 +7,7 @@ fault.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,7 +22,8 @@ class Waiver:
     """One waiver of a run and its state.
 
     state: `used`; `stale` (the quirk does not show); `expired` (it shows, but its day has passed); `exceeded` (it shows
-    larger than the ledger allows, and explains nothing); `unused` (it does not show, and need not in this case).
+    larger than the ledger allows, and explains nothing); `unchecked` (it shows, but nothing in the logs confirms the
+    other side's values, so it explains nothing); `unused` (it does not show, and need not in this case).
     `matched` places show it, the largest by `largest` (relative) of the `allowed`; `expires` is ISO, empty for never.
     """
 
@@ -41,6 +42,7 @@ class Waiver:
         return {
             "stale": f"waiver {self.id}: its divergence is gone; remove the waiver",
             "expired": f"waiver {self.id}: expired on {self.expires}; owner {self.owner}",
+            "unchecked": f"waiver {self.id}: it shows, but nothing confirms the other side's values: not waived",
             "exceeded": f"waiver {self.id}: shows {self.largest or 0:.3g}, more than the {self.allowed:.3g} allowed",
         }.get(self.state, "")
 
@@ -96,6 +98,7 @@ def apply_waivers(
     vocabulary_order: Sequence[str],
     today: date,
     *,
+    seen: Mapping[str, int] | None = None,
     examined: Examined | None = None,
     may_be_unused: bool = False,
 ) -> Waived:
@@ -103,8 +106,8 @@ def apply_waivers(
 
     A divergence is explained when the side that breaks its equation shows a waived quirk no larger than the ledger
     says, or when it is inherited. `vocabulary_order` lists variables in order of evaluation: what is inherited before
-    the first waived variable has another cause. What was not examined (`examined`) is not explained. `may_be_unused`: a
-    quirk that does not show is not a failure.
+    the first waived variable has another cause. What was not examined (`examined`) is not explained. `seen`: at how
+    many places quirks show, checked or not. `may_be_unused`: a quirk that does not show is not a failure.
     """
     check_ids(ids, quirks)
     known = {quirk.id: quirk for quirk in quirks}
@@ -120,7 +123,10 @@ def apply_waivers(
     ]
     if examined is not None:
         left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-sites N examines more)")
-    waivers = [_waiver(known[i], findings, explained, today, may_be_unused) for i in dict.fromkeys(ids)]
+    waivers = [
+        _waiver(known[i], findings, explained, today, (seen or {}).get(i, 0), may_be_unused) for i in dict.fromkeys(ids)
+    ]
+    left += [w.why for w in waivers if w.state == "unchecked"]
     return Waived(tuple(waivers), tuple(dict.fromkeys(left)))
 
 
@@ -133,10 +139,13 @@ def _waiver(
     findings: Sequence[BlameFinding],
     explained: Sequence[BlameFinding],
     today: date,
+    seen: int,
     may_be_unused: bool,
 ) -> Waiver:
     shown = [f for f in findings if f.quirk == quirk.id]
-    if not shown:
+    if not shown and seen:
+        state = "unchecked"
+    elif not shown:
         state = "unused" if may_be_unused else "stale"
     elif not any(f in explained for f in shown):
         state = "exceeded"
@@ -145,7 +154,7 @@ def _waiver(
     return Waiver(
         id=quirk.id,
         state=state,
-        matched=sum(f.count for f in shown),
+        matched=sum(f.count for f in shown) if shown else seen,
         largest=max((f.residual for f in shown), default=None),
         allowed=quirk.largest,
         owner=quirk.owner,

@@ -238,7 +238,15 @@ class LedgerRow:
     reference: str
 
 
-WAIVER_SIGNS = {"used": "✓", "stale": "✗", "expired": "✗", "exceeded": "✗", "unused": "–", "not waived": "–"}
+WAIVER_SIGNS = {
+    "used": "✓",
+    "stale": "✗",
+    "expired": "✗",
+    "exceeded": "✗",
+    "unchecked": "✗",
+    "unused": "–",
+    "not waived": "–",
+}
 
 
 def ledger_rows(result: Result) -> list[LedgerRow]:

@@ -64,7 +64,8 @@ def _after_divergence(result: Result) -> str:
         return "correct how the program with the wrong setting reads it; the numbers differ because of it"
     known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
     if known is not None:
-        return f"{known.remedy}, or pass --waive {known.id}"
+        by_waiver = known.largest is not None  # a waiver explains what blame names the quirk for
+        return f"{known.remedy}, or pass --waive {known.id}" if by_waiver else known.remedy
     blame, first = result.blame, result.first_divergence
     cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
     if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":

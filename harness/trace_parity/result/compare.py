@@ -193,6 +193,7 @@ def _waive(
         closer.blame,
         [variable.name for variable in vocabulary.variables],
         options.today or datetime.now(UTC).date(),
+        seen={finding.quirk.id: finding.places for finding in closer.quirks},
         examined=closer.examined,
         may_be_unused=options.waive_unused,
     )
