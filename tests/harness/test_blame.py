@@ -193,7 +193,7 @@ reason = "x"
 
 
 def spring() -> tuple[Vocabulary, Domain]:
-    from trace_parity.pair.vocabulary import parse_vocabulary
+    from trace_parity.pair.vocabulary_file import parse_vocabulary
 
     def entry(name: str, scope: str, depends: str) -> str:
         words = "".join(f"{d!r}," for d in depends.split())

@@ -15,7 +15,7 @@ from trace_parity.blame.from_vocabulary import domain_of
 from trace_parity.blame.torch_rounding import known, last_bit
 from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
-from trace_parity.pair.vocabulary import parse_vocabulary
+from trace_parity.pair.vocabulary_file import parse_vocabulary
 from trace_parity.trace import read_trace_lines
 
 VOCABULARY = """

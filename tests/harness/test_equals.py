@@ -13,7 +13,8 @@ from trace_parity.compare.align import align
 from trace_parity.compare.judge import judge
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.dependencies import inputs, upstream
-from trace_parity.pair.vocabulary import Vocabulary, parse_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary_file import parse_vocabulary
 from trace_parity.render.blame_text import headline
 from trace_parity.trace import read_trace_lines
 

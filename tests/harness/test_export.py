@@ -78,7 +78,8 @@ def test_the_tables_are_listed_and_those_of_a_base_are_kept(pair: Path, tmp_path
 )
 def test_mistakes(pair: Path, change: tuple[str, ...], words: tuple[str, ...], code: int, said: str) -> None:
     if change:
-        (pair / "pair.toml").write_text((pair / "pair.toml").read_text().replace(*change))
+        old, new = change
+        (pair / "pair.toml").write_text((pair / "pair.toml").read_text().replace(old, new))
     words = tuple(str(pair) if word == "." else word for word in words)
     error = run(pair, *words).exception
     assert isinstance(error, HarnessError)

@@ -63,11 +63,11 @@ MATRICES = {
     '[[cases]]\ncase = "superviser"\n': "no case 'superviser'",
 }
 LEDGERS = {
-    "": "quirks: no entry",
-    "quirks = [3]\n": "quirks: 3 is not a table",
-    "quirks = 3\n": "quirks: no entry",
-    '[[quirks]]\nid = "a"\n': "missing",
-    "[[quirks]]\nid = 3\n": "2: id: 3 is of the wrong kind",
+    "": "1: quirks: missing; expected one [[quirks]] table per quirk",
+    "quirks = [3]\n": "1: quirks[0]: found 3; expected a table",
+    "quirks = 3\n": "1: quirks: found 3; expected a list of tables",
+    '[[quirks]]\nid = "a"\n': "1: quirks[0].kind: missing",
+    "[[quirks]]\nidd = 3\n": "1: quirks[0].id: missing; expected words (hint: did you mean 'idd'?)",
 }
 
 

@@ -11,7 +11,8 @@ from trace_parity.compare.align import align
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.first_appearance import merged
-from trace_parity.pair.vocabulary import Vocabulary, parse_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary_file import parse_vocabulary
 from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 import trace_parity as tp
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.vocabulary_file import load_vocabulary
 
 from tests.harness.test_order import EVALUATED, md_log
 

@@ -295,6 +295,27 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str) -> 
     assert caught.value.code == Exit.UNREADABLE
 
 
+def test_a_calibration_with_a_value_of_another_type_is_refused(tmp_path: Path) -> None:
+    origin = Origin("pair", "case", "", "2026-01-01", "s", "c", "v", 3)
+    write_calibration(
+        Calibration(origin, ("step",), (Member("x", "build", moved=1),), {("s.a", (0,), 0): 1e-17}), tmp_path / "c.json"
+    )
+    whole = json.loads((tmp_path / "c.json").read_text())
+    entry, member = whole["variables"]["s.a"], whole["members"][0]
+    for table in (whole, member, entry):
+        for key, value in list(table.items()):
+            for other in (None, 7, "x", ["x"], {"x": 1}, True, [["x", 0]]):
+                good = (key, other) in (("loops", ["x"]), ("largest_rel", 7))
+                if good or (type(value) is type(other) and isinstance(value, (str, int)) and key != "format"):
+                    continue
+                table[key] = other
+                (tmp_path / "c.json").write_text(json.dumps(whole))
+                with pytest.raises(HarnessError, match="not a calibration: ") as caught:
+                    read_calibration(tmp_path / "c.json")
+                assert (caught.value.code, "\n" in str(caught.value)) == (Exit.UNREADABLE, False)
+            table[key] = value
+
+
 def test_a_variable_that_c_keeps_in_float32_is_known() -> None:
     assert kept_in_float32([float(np.float32(0.1)), 0.5])
     assert not kept_in_float32([0.1])

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from trace_parity.errors import HarnessError
 from trace_parity.pair.find import shipped
-from trace_parity.pair.vocabulary import ABSENT, Vocabulary, parse_vocabulary
+from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.pair.vocabulary_file import parse_vocabulary
 
 from tests.golden import SHARED, needs_shared
 

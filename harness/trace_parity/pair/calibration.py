@@ -16,6 +16,7 @@ from typing import Any
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import parse_json, read_regular, write_whole
 from trace_parity.pair.variables import Key
+from trace_parity.plain import from_plain
 
 FORMAT = "trace-diff calibration 1"
 FOLDER = "calibrations"
@@ -130,14 +131,16 @@ def read_calibration(path: Path) -> Calibration:
         data = parse_json(read_regular(path))
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"no {FORMAT!r}")
-        origin = Origin(**{name: data[name] for name in Origin.__dataclass_fields__})
-        members = tuple(Member(**{**m, "largest_rel": float(m["largest_rel"])}) for m in data["members"])
+        origin = from_plain(Origin, data)
+        members = tuple(from_plain(Member, member) for member in data["members"])
         loops = tuple(data["loops"])
+        if not isinstance(data["loops"], list) or not all(isinstance(loop, str) for loop in loops):
+            raise ValueError(f"loops: {data['loops']!r}")
         spreads: dict[Number, float] = {}
         single: dict[Number, float] = {}
         for name, entry in data["variables"].items():
             for n, (place, spread) in enumerate(zip(entry["places"], entry["spread"], strict=True)):
-                if len(place) != len(loops) + 1 or not float(spread) >= 0:
+                if [type(i) for i in place] != [int] * (len(loops) + 1) or not float(spread) >= 0:
                     raise ValueError(f"{name}: place {place} with spread {spread}")
                 number = (name, tuple(place[:-1]), place[-1])
                 spreads[number] = float(spread)

@@ -6,6 +6,7 @@ Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a c
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import subprocess
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Place = tuple[int, ...]
 """The indices of a place in the loops of the pair's focus."""
+MOST_PLACES = 10_000_000
+"""How many places a case can require a variable at."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,25 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
             source=text,
         )
         if coverage:
+            _check_coverage(coverage, case.contract, pair)
             coverage.finish()
         table.finish()
     return case
+
+
+def _check_coverage(table: Table, contract: Contract, pair: Pair) -> None:
+    """That the vocabulary, if the pair has one, knows what is required, and that this is not beyond all memory."""
+    if math.prod(contract.ticks.values()) * max(1, len(contract.places)) > MOST_PLACES:
+        raise table.wrong("ticks", contract.ticks, f"at most {MOST_PLACES:,} places in all")
+    if pair.file("vocabulary") is None:
+        return
+    names, loops = dict.fromkeys(v.name for v in pair.vocabulary.variables), pair.vocabulary.loops
+    for name in contract.variables:
+        if name not in names:
+            raise table.wrong("variables", name, "variables of the vocabulary", nearest(name, names))
+    for loop in contract.ticks:
+        if loop not in loops:
+            raise table.wrong(f"ticks.{loop}", loop, f"one of {', '.join(loops)}", nearest(loop, loops))
 
 
 def case_id(table: Table) -> str:

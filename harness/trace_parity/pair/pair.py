@@ -25,9 +25,10 @@ from trace_parity.pair.programs import (
     read_program,
     read_shape,
 )
-from trace_parity.pair.quirk_ledger import Quirk, load_quirks
+from trace_parity.pair.quirk_ledger import Quirk, check_ledger, load_quirks
 from trace_parity.pair.toml_table import Table, nearest, read_toml
-from trace_parity.pair.vocabulary import Vocabulary, load_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary_file import load_vocabulary
 
 if TYPE_CHECKING:
     from trace_parity.pair.case import Case
@@ -124,7 +125,10 @@ class Pair:
     def quirks(self) -> tuple[Quirk, ...]:
         """The ledger of known quirks; empty where there is none."""
         path = self.file("quirks")
-        return load_quirks(path) if path is not None else ()
+        found = load_quirks(path) if path is not None else ()
+        if path is not None and path.is_relative_to(self.folder) and self.file("vocabulary") is not None:
+            check_ledger(found, self.vocabulary, str(path))
+        return found
 
     def once(self, make: Callable[[Pair], T]) -> T:
         """What `make` gives for this pair, made at the first call only."""

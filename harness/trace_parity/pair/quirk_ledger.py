@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
-from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.toml_table import parse_toml, read_text
+from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, read_text
+from trace_parity.pair.vocabulary import Vocabulary
 
 STATE_LEAK, LOGGING, DETERMINISTIC = "state leak", "logging", "deterministic"
 KINDS = {
@@ -20,12 +18,8 @@ KINDS = {
 }
 SIDES = ("C", "PY", "both")
 WORDS = ("id", "kind", "side", "title", "explanation", "recognised", "remedy", "owner", "reference")
-FIELDS = {*WORDS, "selectors", "sources", "largest", "expires", "signature", "blame"}
-SIGNATURE_FIELDS = {
-    "stale": {"kind", "loop", "variables", "instead", "when", "rtol"},
-    "fallback": {"kind", "variables", "given", "digits"},
-}
-Kind = type | tuple[type, ...]
+ENTRIES = "one [[quirks]] table per quirk"
+WHEN = '{ variable = "NAME", equals = NUMBER }'
 
 
 @dataclass(frozen=True)
@@ -105,145 +99,123 @@ def load_quirks(path: Path) -> tuple[Quirk, ...]:
 
 def parse_ledger(text: str, where: str) -> tuple[Quirk, ...]:
     """Read a ledger. Raises HarnessError (exit 2) with field and line for what is missing, unknown or wrong."""
-    data = parse_toml(text, where)
-    lines = _Lines(text, where)
-    _no_unknown(data, {"quirks"}, lines, None)
-    entries = data.get("quirks")
-    if not isinstance(entries, list) or not entries:
-        raise lines.wrong(None, "quirks", "no entry", "one [[quirks]] table per quirk")
-    quirks = tuple(_quirk(entry, _At(lines, n)) for n, entry in enumerate(entries))
-    for n, quirk in enumerate(quirks):
-        if quirk.id in [q.id for q in quirks[:n]]:
-            raise lines.wrong(n, "id", f"{quirk.id!r} occurs twice", "one entry per quirk")
-    return quirks
+    with located(text, where):
+        top = Table(parse_toml(text, where), where)
+        top.need("quirks", ENTRIES)
+        quirks: dict[str, Quirk] = {}
+        for table in top.tables("quirks"):
+            quirk = _quirk(table)
+            if quirk.id in quirks:
+                raise table.wrong("id", quirk.id, "an id that occurs once")
+            quirks[quirk.id] = quirk
+        top.finish()
+        if not quirks:
+            raise top.wrong("quirks", [], ENTRIES)
+        for n, quirk in enumerate(quirks.values()):
+            also = quirk.blame.if_off_length if quirk.blame is not None else ""
+            if also and also not in quirks:
+                key = f"quirks[{n}].blame.if_off_length"
+                raise top.wrong(key, also, "the id of a quirk", nearest(also, quirks))
+    return tuple(quirks.values())
 
 
-class _Lines:
-    """The places of the fields of each entry in the text."""
-
-    def __init__(self, text: str, where: str) -> None:
-        self.where = where
-        self.first: dict[tuple[int, str], int] = {}
-        entry, table = -1, ""
-        for number, line in enumerate(text.splitlines(), 1):
-            if re.match(r"\s*\[\[\s*quirks\s*\]\]", line):
-                entry, table = entry + 1, ""
-                self.first[(entry, "")] = number
-            elif named := re.match(r"\s*\[\s*quirks\.(\w+)\s*\]", line):
-                table = named[1] + "."
-                self.first[(entry, named[1])] = number
-            elif field := re.match(r"([\w-]+)\s*=", line):
-                self.first.setdefault((entry, table + field[1]), number)
-
-    def wrong(self, entry: int | None, field: str, what: str, expected: str) -> HarnessError:
-        n = -1 if entry is None else entry
-        above = field.rpartition(".")[0]
-        line = next((self.first[k] for k in ((n, field), (n, above), (n, "")) if k in self.first), 1)
-        return HarnessError(Exit.USAGE, f"{field}: {what}", where=f"{self.where}:{line}", expected=expected)
+def _words(table: Table, key: str) -> tuple[str, ...]:
+    table.need(key, "a list of words")
+    found = table.words(key)
+    if not all(word.strip() for word in found):
+        raise table.wrong(key, list(found), "a list of words")
+    return found
 
 
-@dataclass(frozen=True)
-class _At:
-    lines: _Lines
-    entry: int
-
-    def wrong(self, field: str, what: str, expected: str) -> HarnessError:
-        return self.lines.wrong(self.entry, field, what, expected)
-
-    def get(self, table: Mapping[str, Any], field: str, kind: Kind, what: str, prefix: str = "") -> Any:
-        if field not in table:
-            raise self.wrong(prefix + field, "missing", what)
-        value = table[field]
-        if not isinstance(value, kind) or isinstance(value, bool | datetime):  # true is an int, a time is a date
-            raise self.wrong(prefix + field, f"{value!r} is of the wrong kind", what)
-        return value
-
-    def words(self, table: Mapping[str, Any], field: str, prefix: str = "") -> tuple[str, ...]:
-        values = self.get(table, field, list, "a list of words", prefix)
-        if bad := [v for v in values if not isinstance(v, str) or not v.strip()]:
-            raise self.wrong(prefix + field, f"{bad[0]!r} is not a word", "a list of words")
-        return tuple(values)
-
-
-def _no_unknown(
-    table: Mapping[str, Any], known: Collection[str], lines: _Lines, entry: int | None, prefix: str = ""
-) -> None:
-    if unknown := [name for name in table if name not in known]:
-        raise lines.wrong(entry, prefix + unknown[0], "unknown field", "one of " + ", ".join(sorted(known)))
-
-
-def _quirk(entry: Mapping[str, Any], at: _At) -> Quirk:
-    if not isinstance(entry, Mapping):
-        raise at.wrong("quirks", f"{entry!r} is not a table", "one [[quirks]] table per quirk")
-    _no_unknown(entry, FIELDS, at.lines, at.entry)
-    words = {name: at.get(entry, name, str, "words").strip() for name in WORDS}
-    for name, value in words.items():
-        if not value:
-            raise at.wrong(name, "is empty", "words")
-    if words["kind"] not in KINDS:
-        raise at.wrong("kind", f"{words['kind']!r} is not a kind", "one of " + ", ".join(KINDS))
-    if words["side"] not in SIDES:
-        raise at.wrong("side", f"{words['side']!r} is not a side", "one of " + ", ".join(SIDES))
-    largest = float(at.get(entry, "largest", (int, float), "a relative size, 0 or more"))
-    if not 0 <= largest < float("inf"):
-        raise at.wrong("largest", f"{largest!r} is not a size", "a relative size, 0 or more")
-    is_fixed = words["kind"] == DETERMINISTIC
-    for name in ("expires", "signature", "blame"):
-        if is_fixed and name in entry:
-            raise at.wrong(
-                name, "of a deterministic quirk", "none: both programs reproduce it, there is nothing to waive"
-            )
-    if is_fixed and (largest or words["side"] != "both"):
-        raise at.wrong("largest" if largest else "side", "of a deterministic quirk", 'largest = 0 and side = "both"')
-    shows = "signature" in entry or "blame" in entry
-    expires = at.get(entry, "expires", date, "a day, as 2027-12-31") if shows else None
-    if not shows and "expires" in entry:
-        raise at.wrong("expires", "of a quirk without signature or blame", "none: no comparison shows it")
-    return Quirk(
+def _quirk(table: Table) -> Quirk:
+    for name in WORDS:
+        table.need(name, "words")
+    words = {name: table.text(name).strip() for name in WORDS}
+    table.choice("kind", KINDS)
+    table.choice("side", SIDES)
+    table.need("largest", "a relative size, 0 or more")
+    largest = table.amount("largest")
+    if words["kind"] == DETERMINISTIC:
+        for name in ("expires", "signature", "blame"):
+            if name in table:
+                raise table.wrong(name, table.data[name], "none: both programs reproduce it, there is nothing to waive")
+        if largest or words["side"] != "both":
+            name = "largest" if largest else "side"
+            expected = 'largest = 0 and side = "both" of a deterministic quirk'
+            raise table.wrong(name, table.data[name], expected)
+    signature, blame = table.table("signature"), table.table("blame")
+    if signature is not None or blame is not None:
+        table.need("expires", "a day, as 2027-12-31")
+    elif "expires" in table:
+        raise table.wrong("expires", table.data["expires"], "none: no comparison shows it without signature or blame")
+    made = Quirk(
         **words,
-        selectors=at.words(entry, "selectors"),
-        sources=at.words(entry, "sources"),
+        selectors=_words(table, "selectors"),
+        sources=_words(table, "sources"),
         largest=largest,
-        expires=expires,
-        signature=_signature(entry["signature"], at) if "signature" in entry else None,
-        blame=_blame(entry["blame"], at) if "blame" in entry else None,
+        expires=table.day("expires"),
+        signature=_signature(signature) if signature is not None else None,
+        blame=_blame(blame) if blame is not None else None,
     )
+    table.finish()
+    return made
 
 
-def _signature(table: Any, at: _At) -> Stale | Fallback:
-    if not isinstance(table, Mapping):
-        raise at.wrong("signature", f"{table!r} is not a table", "[quirks.signature]")
-    kind = at.get(table, "kind", str, "one of " + ", ".join(SIGNATURE_FIELDS), "signature.")
-    if kind not in SIGNATURE_FIELDS:
-        raise at.wrong("signature.kind", f"{kind!r} is not a signature", "one of " + ", ".join(SIGNATURE_FIELDS))
-    _no_unknown(table, SIGNATURE_FIELDS[kind], at.lines, at.entry, "signature.")
-    variables = at.words(table, "variables", "signature.")
-    if kind == "fallback":
-        digits = at.get(table, "digits", int, "a whole number", "signature.")
-        return Fallback(variables, at.words(table, "given", "signature."), digits)
-    loop = at.get(table, "loop", str, "a loop", "signature.")
-    rtol = float(at.get(table, "rtol", (int, float), "a number", "signature."))
-    instead = at.words(table, "instead", "signature.") if "instead" in table else ()
-    return Stale(loop, variables, *_when(table, at, "signature."), rtol, instead)
+def _signature(table: Table) -> Stale | Fallback:
+    made: Stale | Fallback
+    if table.choice("kind", ("stale", "fallback")) == "fallback":
+        table.need("digits", "a whole number")
+        made = Fallback(_words(table, "variables"), _words(table, "given"), table.count("digits"))
+    else:
+        for key, expected in (("loop", "a loop"), ("rtol", "a number"), ("when", WHEN)):
+            table.need(key, expected)
+        instead = _words(table, "instead") if "instead" in table else ()
+        variables, when = _words(table, "variables"), _when(table)
+        made = Stale(table.text("loop"), variables, *when, table.amount("rtol"), instead)
+    table.finish()
+    return made
 
 
-def _blame(table: Any, at: _At) -> BlameSignature:
-    if not isinstance(table, Mapping):
-        raise at.wrong("blame", f"{table!r} is not a table", "[quirks.blame]")
-    _no_unknown(table, {"equations", "hints", "when", "if_off_length"}, at.lines, at.entry, "blame.")
-    when = _when(table, at, "blame.") if "when" in table else ("", 0.0)
-    also = at.get(table, "if_off_length", str, "the id of a quirk", "blame.") if "if_off_length" in table else ""
-    return BlameSignature(at.words(table, "equations", "blame."), at.words(table, "hints", "blame."), *when, also)
+def _blame(table: Table) -> BlameSignature:
+    equations, hints = _words(table, "equations"), _words(table, "hints")
+    made = BlameSignature(equations, hints, *_when(table), table.text("if_off_length"))
+    table.finish()
+    return made
 
 
-def _when(table: Mapping[str, Any], at: _At, prefix: str) -> tuple[str, float]:
-    form = '{ variable = "NAME", equals = NUMBER }'
-    when = at.get(table, "when", dict, form, prefix)
-    if set(when) != {"variable", "equals"} or isinstance(when["equals"], bool):
-        raise at.wrong(prefix + "when", f"has {', '.join(when) or 'nothing'}", form)
-    if not isinstance(when["variable"], str) or not isinstance(when["equals"], (int, float)):
-        raise at.wrong(prefix + "when", f"{when!r} is of the wrong kind", form)
-    return when["variable"], float(when["equals"])
+def _when(table: Table) -> tuple[str, float]:
+    when = table.table("when")
+    if when is None:
+        return "", 0.0
+    for key in ("variable", "equals"):
+        when.need(key, WHEN)
+    made = when.text("variable"), when.number("equals")
+    when.finish()
+    return made
+
+
+def check_ledger(quirks: Sequence[Quirk], vocabulary: Vocabulary, where: str) -> None:
+    """That the vocabulary has every name that a ledger uses. Raises HarnessError (exit 2)."""
+    known = {name for v in vocabulary.variables for name in (v.name, v.id)}
+    for n, quirk in enumerate(quirks):
+        named = [("selectors", quirk.selectors)]
+        if quirk.signature is not None:
+            named.append(("signature.variables", quirk.signature.variables))
+        if isinstance(quirk.signature, Fallback):
+            named.append(("signature.given", quirk.signature.given))
+        elif quirk.signature is not None:
+            named.append(("signature.instead", quirk.signature.instead))
+            named.append(("signature.when.variable", (quirk.signature.when_variable,)))
+        if quirk.blame is not None and quirk.blame.when_variable:
+            named.append(("blame.when.variable", (quirk.blame.when_variable,)))
+        table = Table({}, where, f"quirks[{n}]")
+        for key, names in named:
+            if wrong := next((name for name in names if name not in known), None):
+                raise table.wrong(key, wrong, "variables of the vocabulary", nearest(wrong, known))
+        loop = quirk.signature.loop if isinstance(quirk.signature, Stale) else None
+        if loop is not None and loop not in vocabulary.loops:
+            expected = f"one of {', '.join(vocabulary.loops)}"
+            raise table.wrong("signature.loop", loop, expected, nearest(loop, vocabulary.loops))
 
 
 def blamed_quirk(

@@ -9,12 +9,15 @@ import shlex
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 from trace_parity.errors import Exit, HarnessError
 
 T = TypeVar("T")
+MOST = 1_000_000_000
+"""The largest count that a file may name: of iterations, components, digits."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -147,12 +150,23 @@ class Table:
             default = ""
         value = self.text(key, default)
         if value not in known:
-            raise self.wrong(key, value, "one of " + ", ".join(known), nearest(value, known))
+            expected = "one of " + ", ".join(known) if known else "none: the file names nothing to choose from"
+            raise self.wrong(key, value, expected, nearest(value, known))
         return value
 
     def number(self, key: str, default: float = 0.0) -> float:
-        """A number."""
-        return self._take(key, default, lambda v: float(v) if type(v) in (int, float) else None, "a number")
+        """A number, neither infinite nor NaN."""
+        return self._take(key, default, lambda v: float(v) if _is_number(v) else None, "a number")
+
+    def amount(self, key: str, default: float = 0.0) -> float:
+        """A number of 0 or more, not infinite."""
+        expected = "a number of 0 or more"
+        return self._take(key, default, lambda v: float(v) if _is_number(v) and v >= 0 else None, expected)
+
+    def day(self, key: str) -> date | None:
+        """A date without a time; None when it is missing."""
+        nothing: date | None = None
+        return self._take(key, nothing, lambda v: v if type(v) is date else None, "a day, as 2027-12-31")
 
     def whole(self, key: str, default: int = 0) -> int:
         """A whole number."""
@@ -244,11 +258,14 @@ def _allow_empty(table: Table, key: str) -> tuple[str, ...]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _whole(value: Any) -> int | None:
-    return value if type(value) is int and value > 0 else None
+    return value if type(value) is int and 0 < value <= MOST else None
 
 
 def _split(value: Any) -> tuple[str, ...] | None:

@@ -231,7 +231,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _vocabulary(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, list[str]]]:
     if not path.is_file():
         return (), {"run": ()}, {}
-    from trace_parity.pair.vocabulary import load_vocabulary
+    from trace_parity.pair.vocabulary_file import load_vocabulary
 
     vocabulary = load_vocabulary(path)
     listed: dict[str, list[str]] = {}

@@ -64,13 +64,14 @@ def program_options(pair: Pair, jobs: int, cluster: str) -> dict[str, str]:
     """The threads of each program, where one takes that option: what each of the cases at a time may use.
 
     Processors of this machine by `jobs` or by N of `local:N`; what slurm.toml says; 1 on a scheduler that runs already.
+    Raises HarnessError (exit 2) where `cluster` names none, or a file with a mistake.
     """
-    if not any("threads" in side.options for side in pair.programs.sides.values()):
-        return {}
-    if cluster.endswith(".toml"):
-        return {"threads": str(read_slurm(Path(cluster)).threads)}
     at_a_time = workers_of(cluster) if cluster else jobs
-    return {"threads": str(max(1, (os.cpu_count() or 1) // at_a_time) if at_a_time else 1)}
+    threads = max(1, (os.cpu_count() or 1) // at_a_time) if at_a_time else 1
+    if cluster.endswith(".toml"):
+        threads = read_slurm(Path(cluster)).threads
+    takes_threads = any("threads" in side.options for side in pair.programs.sides.values())
+    return {"threads": str(threads)} if takes_threads else {}
 
 
 def engine_of(

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.vocabulary import Vocabulary, build_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary_file import build_vocabulary
 from trace_parity.trace.infer import Observed, Seen, observe
 from trace_parity.trace.reader import read_trace
 from trace_parity.trace.table import TraceTable

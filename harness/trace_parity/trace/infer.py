@@ -16,7 +16,8 @@ from typing import Any
 
 from trace_parity.errors import HarnessError
 from trace_parity.pair.first_appearance import merged
-from trace_parity.pair.vocabulary import Vocabulary, build_vocabulary
+from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.pair.vocabulary_file import build_vocabulary
 from trace_parity.trace.log_file import lines_of
 from trace_parity.trace.number import NotANumberError, split_numbers
 from trace_parity.trace.prefix import find_trace, pieces, without_colour
