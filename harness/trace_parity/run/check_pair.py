@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from trace_parity.blame.checks import check_names
 from trace_parity.blame.of_pair import domain_of_pair
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import PROBES
+from trace_parity.pair.toml_table import nearest
 
 
 def report(pair: Pair) -> list[str]:
@@ -49,7 +51,15 @@ def _equations(pair: Pair) -> str:
     if domain is None:
         return 'equations   none: `blame` needs `equals` in the vocabulary, or equations = "equations.py:DOMAIN"'
     check_names(domain, pair.vocabulary)
-    made = {e.output for e in domain.equations}
+    made, ids = {e.output for e in domain.equations}, {e.id for e in domain.equations}
+    for quirk in pair.quirks:
+        for name in quirk.blame.equations if quirk.blame is not None else ():
+            if name not in ids:
+                what = f"quirks: {quirk.id}: blame.equations: found {name!r}"
+                where = str(pair.file("quirks"))
+                raise HarnessError(
+                    Exit.USAGE, what, where=where, expected="equations of the pair", hint=nearest(name, ids)
+                )
     free = [v.name for v in pair.vocabulary.variables if v.id not in made and v.name not in made]
     without = f"; taken as given: {', '.join(free[:8])}{' …' if len(free) > 8 else ''}" if free else ""
     return f"equations   {len(domain.equations)} for {len(made)} variables{without}"
