@@ -44,6 +44,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "one step": ONE_STEP,
     "one step, close": ONE_STEP | CLOSE,
     "no reflections": {"reflections": None, **MANY},
+    "few cells": {"Na": 1, "Nb": 8, "Nc": 4, **MANY},
+    "many cells along one axis": {"Na": 1, "Nb": 8, "Nc": 9, **MANY},
     "round": {"shape": "round", **MANY},
     "gauss": {"shape": "gauss", "polarized": False, **MANY},
     "tophat": {"shape": "tophat", "fudge": 0.01, **MANY},
@@ -81,7 +83,8 @@ def test_chosen_pixels_region_and_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert torch.equal(render(experiment(**MANY), pixels, engine="kernel"), whole[pixels[:, 0], pixels[:, 1]])
     part = render(experiment(roi=(2, 4, 1, 3), **MANY), engine="kernel")
     assert torch.equal(part[1:4, 2:5], whole[1:4, 2:5])
-    assert float(part.sum()) == float(part[1:4, 2:5].sum())
+    part[1:4, 2:5] = 0
+    assert not part.any()
 
 
 def test_a_sweep_of_cases_compiles_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:

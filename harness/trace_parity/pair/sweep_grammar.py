@@ -44,6 +44,7 @@ class Grammar:
     picks: str = ""  # pixels to pick off the images; empty for the usual ones
     places: tuple[Place, ...] = ()  # to trace, in place of picking
     timeout_s: int = 60  # for one run of a program
+    shuffle: bool = False  # draw the order of flags too
     files: tuple[InputFile, ...] = ()
 
     @cached_property
@@ -76,7 +77,8 @@ class Grammar:
         for n in range(count):
             rng = random.Random(f"{seed}/{n}")
             chosen = rng.sample(self.rules, rng.randint(1, min(self.most, len(self.rules))))
-            yield self._consistent(chosen, rng)
+            line = self._consistent(chosen, rng)
+            yield tuple(rng.sample(line, len(line))) if self.shuffle else line
 
     def _consistent(self, chosen: Sequence[FlagRule], rng: random.Random) -> Line:
         """The chosen flags, with those that they need, without those that an earlier one excludes."""
@@ -156,6 +158,7 @@ def load_grammar(path: Path, pair: Pair) -> Grammar:
             picks=table.text("picks"),
             places=places,
             timeout_s=table.count("timeout_s", 60),
+            shuffle=table.flag("shuffle"),
             files=input_files(table, pair.folder),
         )
         table.finish()

@@ -7,19 +7,32 @@
 #include "structure_factors.h"
 
 // The sum over slices of one sub-sample and source.
-template <int shape, int lookup>
+template <int shape, int lookup, bool few>
 INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
   V total = {};
   Values values;
   for (int64_t slice = 0; slice < m.slices; slice++) {
     V3 hkl = miller_indices(m.real_m + 9 * slice, q), hkl0 = nearest(hkl);
     if constexpr (lookup == NEAREST) look_up(g, hkl0, values);
-    V F = lattice_factor<shape>(m, c, hkl, hkl0);
+    FewCells F_latt;
+    if constexpr (few) F_latt = few_cells(c, hkl, hkl0);
+    else F_latt.root = lattice_factor<shape>(m, c, hkl, hkl0);
+    V F = F_latt.root;
     if constexpr (lookup == NO_TABLE) F *= *m.default_F;
     if constexpr (lookup == NEAREST) F *= values.F;
     if constexpr (lookup == INTERPOLATED) F *= interpolated(g, hkl, hkl0);
-    total = fma(F, F, total);
+    if constexpr (few) total = fma(F * F, F_latt.rest, total);
+    else total = fma(F, F, total);
   }
+  return total;
+}
+
+template <int shape, int lookup>
+INLINE V sum_of_steps(const Model& m, const Crystal& c, const Grid& g, V3 q) {
+  constexpr bool may_be_few = shape == SQUARE && !IS_DOUBLE;
+  V total;
+  if (may_be_few && c.has_few_cells) total = sum_of_slices<shape, lookup, may_be_few>(m, c, g, q);
+  else total = sum_of_slices<shape, lookup, false>(m, c, g, q);
   return m.dmin_m > 0 ? (is_resolved(m, q) ? total : V{}) : total;
 }
 
@@ -47,9 +60,11 @@ static void values(const Model& m, const int64_t* flat, int64_t first, int64_t c
           const bool is_first = layer + subS + subF == 0;
           for (int t = 0; t < size; t++)
             diffracted[t] = is_first ? first_rays[t].diffracted : ray_to(m, pixels[t], layer, subS, subF).diffracted;
-          for (int64_t source = 0; source < m.sources; source++)
+          for (int64_t number = 0; number < m.sources; number++) {
+            const Source source = source_at(m, number);
             for (int t = 0; t < size; t++)
-              I[t] += sum_of_slices<shape, lookup>(m, c, g, scattering_vector(m, diffracted[t], source));
+              I[t] += sum_of_steps<shape, lookup>(m, c, g, scattering_vector(source, diffracted[t]));
+          }
         }
     for (int t = 0; t < size; t++) {
       V value = I[t] * pixel_factor(m, pixel_factors(m, pixels[t], first_rays[t]));

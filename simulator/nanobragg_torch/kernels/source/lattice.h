@@ -13,8 +13,27 @@ constexpr Real NOTHING = IS_DOUBLE ? Real(1e-30) : Real(1e-10);
 struct Crystal {
   V Na, Nb, Nc, total, fudge;
   V a_star[9];
-  M is_real[3];  // is that count no whole number?
+  bool has_few_cells;  // see few_cells
+  V few[3][4], is_even[3];
 };
+
+// (sin N x / sin x)^2 is a polynomial in z = sin^2 x: the square of this one in z, times 1 - z where N is even.
+constexpr int MOST_FEW = 8;  // for more cells terms of opposite sign cost digits, and sines cost less
+constexpr float FEW[MOST_FEW + 1][4] = {{},           {1},           {2},           {3, -4},
+                                        {4, -8},      {5, -20, 16},  {6, -32, 32},  {7, -56, 112, -64},
+                                        {8, -80, 192, -128}};
+
+// In double precision the phase N pi h has to be rounded as in PyTorch, so that it must be there.
+INLINE void set_few_cells(const Model& m, Crystal& c) {
+  c.has_few_cells = !IS_DOUBLE && m.shape == SQUARE && !m.real_counts;
+  for (int axis = 0; axis < 3; axis++) c.has_few_cells &= m.cells[axis] >= 1 && m.cells[axis] <= MOST_FEW;
+  if (!c.has_few_cells) return;
+  for (int axis = 0; axis < 3; axis++) {
+    const int N = int(m.cells[axis]);
+    c.is_even[axis] = all(Real(N % 2 == 0));
+    for (int i = 0; i < 4; i++) c.few[axis][i] = all(Real(FEW[N][i]));
+  }
+}
 
 INLINE Crystal crystal(const Model& m) {
   Crystal c;
@@ -22,6 +41,7 @@ INLINE Crystal crystal(const Model& m) {
   c.total = all(m.cells[0] * m.cells[1] * m.cells[2]);
   c.fudge = all(*m.fudge);
   for (int i = 0; i < 9; i++) c.a_star[i] = all(m.reciprocal_A[i]);
+  set_few_cells(m, c);
   return c;
 }
 
@@ -48,8 +68,8 @@ INLINE Axis square_axis(V h, V h0, V N, bool is_real) {
     if (__builtin_expect(is_real, 0)) x = (h * PI - PI * half_turns(h * PI)) + NOTHING;
     V near = is_real ? x : beside(x, h0);
     V wide = x * N;
-    a.above = sine_near(beside(wide, half_turns(wide)));
-    a.below = sine_near(near);
+    a.above = short_sine_near(beside(wide, half_turns(wide)));
+    a.below = short_sine_near(near);
   } else {
     V rest = (h - h0) + NOTHING;
     V wide = rest * N;
@@ -57,6 +77,21 @@ INLINE Axis square_axis(V h, V h0, V N, bool is_real) {
     a.below = sine_of_pi(rest);
   }
   return a;
+}
+
+// F_latt^2 of a few cells, as the square of `root` times `rest`.
+struct FewCells {
+  V root, rest;
+};
+
+INLINE FewCells few_cells(const Crystal& c, V3 hkl, V3 hkl0) {
+  auto axis = [&](int i, V rest) {
+    V sine = sine_of_pi(rest), z = sine * sine;
+    V root = fma(fma(fma(c.few[i][3], z, c.few[i][2]), z, c.few[i][1]), z, c.few[i][0]);
+    return FewCells{root, fma(-c.is_even[i], z, all(Real(1.0)))};
+  };
+  FewCells a = axis(0, hkl.x - hkl0.x), b = axis(1, hkl.y - hkl0.y), l = axis(2, hkl.z - hkl0.z);
+  return {a.root * b.root * l.root, a.rest * b.rest * l.rest};
 }
 
 INLINE V sphere(V x) {  // 3 (sin x/x - cos x)/x^2

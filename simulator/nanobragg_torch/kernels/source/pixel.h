@@ -54,11 +54,24 @@ INLINE Ray ray_to(const Model& m, Pixels p, int64_t layer, int64_t subS, int64_t
   return r;
 }
 
+struct Source {
+  V3 incident;
+  V wavelength, reciprocal;
+};
+
+INLINE Source source_at(const Model& m, int64_t source) {
+  Real wavelength = m.wavelength_m[source];
+  return {all3(m.incident + 3 * source), all(wavelength), all(Real(1.0) / wavelength)};
+}
+
+INLINE V3 scattering_vector(const Source& s, V3 diffracted) {
+  V3 away = diffracted - s.incident;
+  return {quotient(away.x, s.wavelength, s.reciprocal), quotient(away.y, s.wavelength, s.reciprocal),
+          quotient(away.z, s.wavelength, s.reciprocal)};
+}
+
 INLINE V3 scattering_vector(const Model& m, V3 diffracted, int64_t source) {
-  V wavelength = all(m.wavelength_m[source]), reciprocal = all(Real(1.0) / m.wavelength_m[source]);
-  V3 away = diffracted - all3(m.incident + 3 * source);
-  return {quotient(away.x, wavelength, reciprocal), quotient(away.y, wavelength, reciprocal),
-          quotient(away.z, wavelength, reciprocal)};
+  return scattering_vector(source_at(m, source), diffracted);
 }
 
 INLINE M is_resolved(const Model& m, V3 q) {

@@ -42,15 +42,15 @@ INLINE M flat_index(const Grid& g, V3 hkl, const V (&low)[3], const V (&high)[3]
 
 // Values at the nearest points of a step. Slices often share them, so that they are only looked up where they differ.
 struct Values {
-  M at = all_int(std::numeric_limits<Int>::min());
+  V3 hkl0 = {all(std::numeric_limits<Real>::infinity()), V{}, V{}};
   V F;
 };
 
 INLINE void look_up(const Grid& g, V3 hkl0, Values& values) {
-  M at = flat_index(g, hkl0, g.low, g.high);
-  if (!any(at != values.at)) return;
-  values.at = at;
-  values.F = gather(g.F + g.origin, at);
+  M differs = ((M)hkl0.x ^ (M)values.hkl0.x) | ((M)hkl0.y ^ (M)values.hkl0.y) | ((M)hkl0.z ^ (M)values.hkl0.z);
+  if (!any_bit(differs)) return;
+  values.hkl0 = hkl0;
+  values.F = gather(g.F + g.origin, flat_index(g, hkl0, g.low, g.high));
 }
 
 // Weights of the nodes -1, 0, 1, 2 at x in [0, 1).
@@ -102,9 +102,10 @@ INLINE V sum_of_block(const Grid& g, const Block& b, const Real* at) {
   return total;
 }
 
+typedef Real Row __attribute__((vector_size(4 * sizeof(Real))));
+
 // Neighbouring pixels mostly share their block; where many differ, a pixel after the other by rows of four.
 INLINE V interpolated(const Grid& g, V3 hkl, V3 hkl0) {
-  typedef Real Row __attribute__((vector_size(4 * sizeof(Real))));
   Block b = block(g, hkl);
   M open = ~is_outside(g, hkl);
   V total = {};
@@ -112,7 +113,7 @@ INLINE V interpolated(const Grid& g, V3 hkl, V3 hkl0) {
     total = gather(g.F + g.origin, flat_index(g, hkl0, g.low, g.high));
   }
   const Real* F = g.F + g.origin;
-  for (int blocks = 0; blocks < W / 4 && any(open); blocks++) {
+  for (int blocks = 0; blocks < W / 8 && any(open); blocks++) {
     int lane = 0;
     while (!open[lane]) lane++;
     M same = open & (b.first == b.first[lane]);
@@ -120,17 +121,22 @@ INLINE V interpolated(const Grid& g, V3 hkl, V3 hkl0) {
     open &= ~same;
   }
   if (!any(open)) return total;
+  alignas(VECTOR_BYTES) Real weights[16][W];
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < 4; j++) store(weights[4 * i + j], b.h[i] * b.k[j]);
   for (int lane = 0; lane < W; lane++) {
     if (!open[lane]) continue;
-    Row sums = {}, weights = {b.l[0][lane], b.l[1][lane], b.l[2][lane], b.l[3][lane]};
+    Row even = {}, odd = {}, over_l = {b.l[0][lane], b.l[1][lane], b.l[2][lane], b.l[3][lane]};
+    const Real* at = F + b.first[lane];
     for (int i = 0; i < 4; i++)
-      for (int j = 0; j < 4; j++) {
-        Row row;
-        std::memcpy(&row, F + b.first[lane] + (i * g.nk + j) * g.nl, sizeof row);
-        sums += row * (b.h[i][lane] * b.k[j][lane]);
+      for (int j = 0; j < 4; j += 2) {
+        Row row, next;
+        std::memcpy(&row, at + (i * g.nk + j) * g.nl, sizeof row);
+        std::memcpy(&next, at + (i * g.nk + j + 1) * g.nl, sizeof next);
+        even += row * weights[4 * i + j][lane], odd += next * weights[4 * i + j + 1][lane];
       }
-    sums *= weights;
-    total[lane] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    over_l *= even + odd;
+    total[lane] = (over_l[0] + over_l[1]) + (over_l[2] + over_l[3]);
   }
   return total;
 }

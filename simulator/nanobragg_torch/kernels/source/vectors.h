@@ -107,6 +107,19 @@ INLINE bool any(M mask) {
 #endif
 }
 
+// Whether any bit is set.
+INLINE bool any_bit(M x) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  return _mm512_test_epi64_mask((__m512i)x, (__m512i)x) != 0;
+#elif defined(__AVX2__) && defined(__FMA__)
+  return !_mm256_testz_si256((__m256i)x, (__m256i)x);
+#else
+  Int found = 0;
+  for (int i = 0; i < W; i++) found |= x[i];
+  return found != 0;
+#endif
+}
+
 INLINE double sum(V x) {
   double total = 0.0;
   for (int i = 0; i < W; i++) total += double(x[i]);
