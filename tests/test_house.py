@@ -44,7 +44,7 @@ def test_the_command_line_starts_without_slow_libraries() -> None:
     imported = "import sys, json, trace_parity.cli.main, trace_parity.cli.run, trace_parity.cli.compare"
     code = f"{imported}; print(json.dumps(sorted(sys.modules)))"
     modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    assert not {"numpy", "pandas", "deepdiff", "matplotlib", "pyarrow", "torch", "jinja2"} & set(modules)
+    assert not {"numpy", "pandas", "deepdiff", "PIL", "pyarrow", "torch", "jinja2"} & set(modules)
 
 
 def test_the_port_starts_without_the_compiler_stack_and_the_extras() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trace_parity.compare.images import compare_images, read_image, write_previews
+from trace_parity.compare.images import compare_images, read_image
+from trace_parity.compare.previews import MARGIN, NOT_FINITE, SMALLEST, write_previews
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
 
@@ -98,10 +99,26 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(20, 30), (1701, 903)])
 def test_previews_show_single_bright_pixels(tmp_path: Path, shape: tuple[int, int]) -> None:
+    from PIL import Image
+
     c = np.zeros(shape, np.float32)
     c[5, 7] = 1000.0
-    names = write_previews(c, c * np.float32(1.1), tmp_path, [(5, 7)])
-    for name in names:
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    blank = write_previews(np.zeros(shape, np.float32), np.zeros(shape, np.float32), tmp_path, [])
+    names = write_previews(c, c * np.float32(1.1), tmp_path, [])
+    assert names == ["c.png", "py.png", "difference.png"]
+    factor, times = -(-max(shape) // 800), max(1, SMALLEST // max(shape))
+    at = (MARGIN + 7 // factor * times + times // 2, MARGIN + 5 // factor * times + times // 2)
+    shades = [Image.open(tmp_path / name).getpixel(at) for name in names]
+    assert max(shades[0]) < 5
+    assert shades[1] == (0, 0, 0)
+    assert shades[2] == (178, 24, 43)  # more in PY
+    blank = write_previews(np.zeros(shape, np.float32), np.zeros(shape, np.float32), tmp_path, [(5, 7)])
     assert len(blank) == 3
+
+
+def test_previews_of_images_without_finite_pixels(tmp_path: Path) -> None:
+    from PIL import Image
+
+    c = np.full((20, 30), np.nan, np.float32)
+    py = np.full((20, 30), np.inf, np.float32)
+    for name in write_previews(c, py, tmp_path, []):
+        assert Image.open(tmp_path / name).getpixel((MARGIN + 3, MARGIN + 3)) == NOT_FINITE

@@ -146,6 +146,18 @@ def test_drawn_and_grid_lines_keep_the_rules(tmp_path: Path) -> None:
         assert grammar.argv(line)[:2] == ("-cell", "1")
 
 
+def test_the_order_of_flags_is_drawn_where_the_grammar_says_so(tmp_path: Path) -> None:
+    folder = write_pair(tmp_path)
+    plain = find_pair(str(folder)).sweep()
+    text = (folder / "sweep.toml").read_text()
+    (folder / "sweep.toml").write_text(f"shuffle = true\n{text}")
+    shuffled = find_pair(str(folder)).sweep()
+    orders = [[part.name for part in line] for line in shuffled.drawn(5, 40)]
+    assert any(names != [r.name for r in shuffled.rules if r.name in names] for names in orders)
+    assert list(shuffled.drawn(5, 40)) == list(shuffled.drawn(5, 40))
+    assert [set(line) for line in shuffled.drawn(5, 40)] == [set(line) for line in plain.drawn(5, 40)]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_shrinking_leaves_the_flags_that_are_needed(seed: int, tmp_path: Path) -> None:
     grammar = grammar_in(tmp_path, RULES)

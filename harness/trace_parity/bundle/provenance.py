@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("trace-parity", "torch", "numpy", "pandas", "click", "rich", "deepdiff", "matplotlib")
+PACKAGES = ("trace-parity", "torch", "numpy", "pandas", "click", "rich", "deepdiff", "pillow")
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CC", "CFLAGS", "NO_COLOR", "CI", "LANG", "LC_ALL")
 
 

@@ -1,8 +1,7 @@
-"""Two float images: read, measured against each other, and made visible."""
+"""Two float images: read, and measured against each other."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,6 @@ from trace_parity.pair.vocabulary import ImageTolerance
 
 Image = npt.NDArray[np.floating[Any]]
 """(slow, fast); what is read is single precision."""
-
-PREVIEW_PIXELS = 800
-"""Longest side of a preview; larger images are pooled by their maximum, so that single-pixel spots stay visible."""
 
 
 @dataclass(frozen=True)
@@ -121,72 +117,3 @@ def _correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> floa
     if norm == 0.0:
         return 1.0 if np.array_equal(a, b) else float("nan")
     return float((x * y).sum() / norm)
-
-
-def write_previews(c: Image, py: Image, folder: Path, marks: list[tuple[int, int]]) -> list[str]:
-    """`c.png`, `py.png` on one logarithmic grey scale and `difference.png` (py - c), traced pixels circled."""
-    with _DRAWING:
-        return _draw_previews(c, py, folder, marks)
-
-
-_DRAWING = threading.Lock()
-"""matplotlib is not safe to draw with from two threads."""
-
-
-def _draw_previews(c: Image, py: Image, folder: Path, marks: list[tuple[int, int]]) -> list[str]:
-    import matplotlib as mpl  # slow to import, used here only
-
-    mpl.use("Agg")
-    from matplotlib.colors import LogNorm, SymLogNorm
-
-    pooled_c, factor = _pool(c.astype(np.float64))
-    pooled_py, _ = _pool(py.astype(np.float64))
-    difference = _pool_signed(py.astype(np.float64) - c.astype(np.float64), factor)
-    top = max(float(pooled_c.max()), float(pooled_py.max())) or 1.0
-    spots = LogNorm(vmin=top * 1e-7, vmax=top, clip=True)
-    largest = float(np.abs(difference).max())
-    signed = SymLogNorm(linthresh=largest * 1e-3 or 1.0, vmin=-(largest or 1.0), vmax=largest or 1.0)
-    circles = [(s / factor, f / factor) for s, f in marks]
-    _save(pooled_c, "C: photons per pixel", folder / "c.png", spots, "Greys", circles)
-    _save(pooled_py, "PY: photons per pixel", folder / "py.png", spots, "Greys", circles)
-    title = f"PY - C, largest {largest:.3g} photons" if largest else "PY - C: no pixel differs"
-    _save(difference, title, folder / "difference.png", signed, "RdBu_r", circles)
-    return ["c.png", "py.png", "difference.png"]
-
-
-def _save(
-    image: npt.NDArray[np.float64], title: str, path: Path, norm: Any, cmap: str, circles: list[tuple[float, float]]
-) -> None:
-    from matplotlib.figure import Figure
-
-    # Places by hand: to have them worked out costs more than all the drawing, and a gate draws hundreds.
-    figure = Figure(figsize=(6.2, 5.6), dpi=110)
-    axes = figure.add_axes((0.05, 0.06, 0.78, 0.87))
-    drawn = axes.imshow(np.ma.masked_invalid(image), norm=norm, cmap=cmap, interpolation="nearest")
-    for slow, fast in circles:
-        axes.plot(fast, slow, "o", mfc="none", mec="tab:orange", ms=12, mew=1.5)
-    axes.set_title(title, fontsize=10)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlabel("fast →", loc="left", fontsize=8)
-    axes.set_ylabel("← slow", loc="top", fontsize=8)
-    figure.colorbar(drawn, cax=figure.add_axes((0.85, 0.12, 0.03, 0.75))).minorticks_off()
-    figure.savefig(path, metadata={"Software": None})
-
-
-def _pool(image: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], int]:
-    factor = max(1, -(-max(image.shape) // PREVIEW_PIXELS))
-    return _blocks(image, factor).max(axis=(1, 3)), factor
-
-
-def _pool_signed(image: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
-    blocks = _blocks(image, factor)
-    high, low = blocks.max(axis=(1, 3)), blocks.min(axis=(1, 3))
-    picked: npt.NDArray[np.float64] = np.where(np.abs(high) >= np.abs(low), high, low)
-    return picked
-
-
-def _blocks(image: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
-    slow, fast = (-(-n // factor) * factor for n in image.shape)
-    padded = np.pad(image, ((0, slow - image.shape[0]), (0, fast - image.shape[1])), mode="edge")
-    return padded.reshape(slow // factor, factor, fast // factor, factor)

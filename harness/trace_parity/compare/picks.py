@@ -96,7 +96,8 @@ class _Pair:
 def _worst(pair: _Pair, pick: Pick) -> Reasons:
     import numpy as np
 
-    diff = np.abs(pair.c[pair.lit] - pair.py[pair.lit])
+    with np.errstate(invalid="ignore"):  # inf - inf
+        diff = np.abs(pair.c[pair.lit] - pair.py[pair.lit])
     diff = np.where(np.isfinite(diff), diff, np.inf)
     top = float(np.abs(pair.c[np.isfinite(pair.c)]).max(initial=0.0))
     allowed = np.maximum(pair.tolerance.rtol * np.abs(pair.c[pair.lit]), pair.tolerance.floor * top)

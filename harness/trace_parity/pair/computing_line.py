@@ -183,9 +183,10 @@ def _call(lines: list[str], function: str) -> int | None:
 def _field(files: Sequence[File], parts: list[str]) -> Place | None:
     """Where a field is assigned something computed: last on an object of the probe's name, else last of all."""
     found: dict[bool, Place] = {}
+    assigned = re.compile(rf"(\b\w*)?(->|\.|^\s*|[(,]\s*){re.escape(parts[-1])}{ASSIGNS}\s*(.*)")
     for path, lines in files:
         for n, text in enumerate(lines):
-            right = re.search(rf"(\b\w*)?(->|\.|^\s*|[(,]\s*){re.escape(parts[-1])}{ASSIGNS}\s*(.*)", text)
+            right = assigned.search(text) if parts[-1] in text else None
             if right is not None and not re.match(CONSTANT, right[4]) and not re.match(r"\s*(#|//|/?\*|if\b)", text):
                 found[right[1] == parts[-2]] = path, n
     return found.get(True) or found.get(False)
@@ -204,6 +205,8 @@ def _made(files: Sequence[File], field: str) -> Place | None:
 def _type_with(lines: list[str], field: str) -> str | None:
     """The struct, or the class, that declares a field in this file."""
     text = "\n".join(lines)
+    if field not in text:
+        return None
     for struct in re.finditer(r"typedef struct[^{;]*\{([^{}]*)\}\s*(\w+);", text):
         if re.search(rf"\b{re.escape(field)}\b", re.sub(r"/\*.*?\*/", "", struct[1], flags=re.DOTALL)):
             return struct[2]

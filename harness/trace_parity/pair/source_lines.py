@@ -123,7 +123,7 @@ def _search(
 def _score(lines: list[str], index: int, scope: str, name: str, scopes: frozenset[str]) -> int:
     """How much a line looks like the one that prints `name` of `scope`; 0 for not at all."""
     text = lines[index]
-    mentioned = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
+    mentioned = name in text and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
     if not mentioned and not _spelled_in_parts(text, name):
         return 0
     if re.search(rf"\(\W*{re.escape(scope)}\W+{re.escape(name)}\W+\d+\W*\)", text):

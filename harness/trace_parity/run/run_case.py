@@ -12,9 +12,10 @@ from typing import Any
 from trace_parity.bundle.bundle import bundle_folder, final_path
 from trace_parity.bundle.provenance import bundle_name, environment
 from trace_parity.compare.align import align
-from trace_parity.compare.images import ImageMetrics, compare_images, read_image, write_previews
+from trace_parity.compare.images import ImageMetrics, compare_images, read_image
 from trace_parity.compare.options import Options
 from trace_parity.compare.picks import pick_pixels
+from trace_parity.compare.previews import write_previews
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder
 from trace_parity.pair.case import Case, input_hashes, place_inputs, with_places, without_outputs
