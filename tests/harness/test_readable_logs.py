@@ -14,10 +14,12 @@ from trace_parity.compare.options import Options
 from trace_parity.errors import HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
+from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.result.compare import result_of
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 from trace_parity.trace.number import NotANumberError, parse_number, split_numbers
+from trace_parity.trace.pair_of_logs import with_outer_loop
 
 from tests.golden import SHARED, needs_shared
 from tests.harness.conftest import Cli
@@ -25,13 +27,15 @@ from tests.harness.conftest import Cli
 VOCABULARY = shipped().vocabulary
 
 
-def ends(folder: Path, c: str | bytes, py: str | bytes, **how: object) -> tuple[int, str, Result | None]:
+def ends(
+    folder: Path, c: str | bytes, py: str | bytes, vocabulary: Vocabulary = VOCABULARY, **how: object
+) -> tuple[int, str, Result | None]:
     """Exit code, headline or error, and the result of two logs."""
     paths = folder / "c.log", folder / "py.log"
     for path, text in zip(paths, (c, py), strict=True):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     try:
-        with compare_logs(paths, VOCABULARY, Contract(), Options(**how)) as found:  # type: ignore[arg-type]
+        with compare_logs(paths, vocabulary, Contract(), Options(**how)) as found:  # type: ignore[arg-type]
             result = result_of(found, CaseResult("t", "t"))
     except HarnessError as error:
         return int(error.code), str(error), None
@@ -171,6 +175,29 @@ def test_of_several_ranks_one_is_to_be_named(tmp_path: Path) -> None:
     assert ends(tmp_path, text, "TRACE_PY: F_latt 3\n", rank="2")[0] == 0
     assert ends(tmp_path, text, "TRACE_PY: F_latt 3\n", rank="1")[0] == 1
     assert ends(tmp_path, text, "TRACE_PY: F_latt 3\n", rank="9")[:2][0] == 6
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_ranks_are_compared_rank_by_rank(tmp_path: Path, order: int) -> None:
+    """By --rank-loop, or where the vocabulary has the loop; plain lines of one rank's own log may name it too."""
+    lines = [
+        f"[1,{r}]<stdout>:TRACE_C[spixel={p} fpixel=0]: I_pixel_final {r + p / 7!r}\n" for r in range(3) for p in (0, 1)
+    ]
+    c, py = "".join(lines), "".join(lines[::order]).replace("TRACE_C", "TRACE_PY")
+    ranked = with_outer_loop(shipped(), "rank").vocabulary
+    for rank_loop in ("rank", ""):
+        assert ends(tmp_path, c, py, ranked, rank_loop=rank_loop)[0] == 0
+        wrong = py.replace(repr(1 + 1 / 7), "1.5")
+        code, _, result = ends(tmp_path, c, wrong, ranked, rank_loop=rank_loop)
+        assert code == 1
+        assert result is not None
+        assert result.divergences[0].place == "rank=1 spixel=1 fpixel=0"
+        assert (
+            ends(tmp_path, c, "".join(lines[:-1]).replace("TRACE_C", "TRACE_PY"), ranked, rank_loop=rank_loop)[0] == 6
+        )
+    own = py.replace("[1,2]<stdout>:TRACE_PY[", "TRACE_PY[rank=2 ")
+    assert ends(tmp_path, c, own, ranked)[0] == 0
+    assert ends(tmp_path, c, py.replace("[1,0]<stdout>:TRACE_PY[", "[1,0]<stdout>:TRACE_PY[rank=2 "), ranked)[0] == 5
 
 
 @pytest.mark.parametrize(

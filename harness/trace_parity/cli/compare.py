@@ -60,6 +60,7 @@ class Words:
     shape: str | None
     sides: str | None
     rank: str | None
+    rank_loop: str
     columns: Path | None
     waive: tuple[str, ...]
     calibration: Path | None
@@ -93,6 +94,12 @@ class Words:
 )
 @click.option("--rank", metavar="N", help="Take the lines of one rank, from logs that several wrote into.")
 @click.option(
+    "--rank-loop",
+    metavar="LOOP",
+    default="",
+    help="Compare rank by rank: the rank in front of a line is the index of this loop, around all others.",
+)
+@click.option(
     "--columns",
     type=_PATH,
     metavar="PATH.parquet",
@@ -115,7 +122,7 @@ def compare(words: Words) -> None:
     from trace_parity.render.commands import ASKED
     from trace_parity.run.image_files import embedded, read_images, with_places_of_traces
     from trace_parity.run.source_lines import with_source_lines
-    from trace_parity.trace.pair_of_logs import pair_for_logs
+    from trace_parity.trace.pair_of_logs import pair_for_logs, with_outer_loop
 
     wanted, rules = parse_formats(words.formats), rules_of(words.rtol_words)
     if words.columns is not None and words.columns.suffix != ".parquet":
@@ -129,6 +136,8 @@ def compare(words: Words) -> None:
     pair, inferred = pair_for_logs(words.pair, *words.logs)
     if inferred:
         note(inferred)
+    if words.rank_loop:
+        pair = with_outer_loop(pair, words.rank_loop)
     check_ids(words.waive, pair.quirks)
     images = read_images(pair, words.c_image, words.py_image, words.shape, words.logs)
     options = Options(
@@ -137,6 +146,7 @@ def compare(words: Words) -> None:
         lenient=words.lenient,
         sides=_sides(words.sides),
         rank=words.rank,
+        rank_loop=words.rank_loop,
         blame_sites=words.blame_sites,
         waive=words.waive,
         calibration=calibration_for(

@@ -104,7 +104,15 @@ def open_source(path: Path, side: str, vocabulary: Vocabulary, options: Options)
     taken = side if options.sides is None else options.sides[SIDES.index(side)]
     if is_columns(path):
         return ColumnSource(path, side, taken, vocabulary)
-    return LogSource(path, side, taken, vocabulary, rank=options.rank, other_side=options.sides is None)
+    return LogSource(
+        path,
+        side,
+        taken,
+        vocabulary,
+        rank=options.rank,
+        rank_loop=options.rank_loop,
+        other_side=options.sides is None,
+    )
 
 
 def _compare(

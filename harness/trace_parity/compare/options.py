@@ -26,6 +26,7 @@ class Options:
     lenient: bool = False
     sides: tuple[str, str] | None = None  # whose lines are taken from each log
     rank: str | None = None  # one process's lines of several
+    rank_loop: str = ""  # the loop whose indices the ranks are
     piece: int = PIECE  # bytes of a log that are read at a time
     blame_sites: int = SITES  # of logs of more than `whole_numbers` that are held against the equations
     whole_numbers: int = WHOLE_NUMBERS

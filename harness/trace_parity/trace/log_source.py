@@ -37,10 +37,11 @@ class LogSource:
         vocabulary: Vocabulary,
         *,
         rank: str | None = None,
+        rank_loop: str = "",
         other_side: bool = True,
     ) -> None:
         self.path, self.side, self.taken, self.vocabulary = path, side, taken, vocabulary
-        self.how = Taken(rank, None if other_side else taken)
+        self.how = Taken(rank, None if other_side else taken, rank_loop=rank_loop)
         self._may_swap, self._swapped = other_side, False
         self.log = LogFile(path)
         self.size = max(1, self.log.size)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import shipped
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.toml_table import Table
@@ -26,3 +28,27 @@ def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
     if has_vocabulary:
         made.__dict__.update(quirks=(), focus=())
     return made, f"no pair's vocabulary fits the logs: loops and order are those of {logs[0].name}"
+
+
+def with_outer_loop(pair: Pair, loop: str) -> Pair:
+    """The pair with one loop more, around all others; unchanged where its vocabulary lists that loop.
+
+    Raises HarnessError (exit 2) for what is no name.
+    """
+    old = pair.vocabulary
+    if loop in old.loops:
+        return pair
+    if not re.fullmatch(r"[A-Za-z_]\w*", loop, re.ASCII):
+        raise HarnessError(
+            Exit.USAGE, f"no name: {loop!r}", where="--rank-loop", expected="the name of a loop, as rank"
+        )
+    scopes = {name: replace(scope, loops=(loop, *scope.loops)) for name, scope in old.scopes.items()}
+    made = replace(pair)
+    made.__dict__["vocabulary"] = replace(
+        old,
+        loops=(loop, *old.loops),
+        scopes=scopes,
+        variables=tuple(replace(v, scope=replace(v.scope, loops=(loop, *v.scope.loops))) for v in old.variables),
+        nests_inside=old.nests_inside + 1 if old.nests else 0,
+    )
+    return made

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Alias, Key, Variable, Vocabulary
-from trace_parity.trace.lines import BadLineError, ParsedLine, looks_cut, parse_line
+from trace_parity.trace.lines import BadLineError, ParsedLine, looks_cut, loop_index, parse_line
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.number import Parsed
 from trace_parity.trace.prefix import Prefixes, find_trace, pieces, without_colour
@@ -21,6 +21,8 @@ from trace_parity.trace.table import Number, RowId, TraceTable, Unreadable
 from trace_parity.trace.text_value import text_number, text_variable
 
 SIDES = ("C", "PY")
+RANK_LOOP = "rank"
+"""A vocabulary that lists a loop of this name has the ranks of processes as its indices."""
 ALIAS_RTOL = 1e-6
 """What two names for one quantity may differ by in one log: they are often printed with different digits."""
 
@@ -41,13 +43,15 @@ class Value(NamedTuple):
 class Taken:
     """Which lines of a log are taken, and as what.
 
-    `rank`: the one process whose lines are taken from a log of several. `sideless`: whose the lines `TRACE: ...` are,
+    `rank`: the one process whose lines are taken from a log of several. `rank_loop`: the loop of the vocabulary whose
+    index the rank in front of a line is. `sideless`: whose the lines `TRACE: ...` are,
     which do not say it; None leaves them out. `numbering`: of blocks that a log repeats without an index.
     """
 
     rank: str | None = None
     sideless: str | None = None
     numbering: Numbering | None = None
+    rank_loop: str = ""
 
 
 ALL = Taken()
@@ -59,6 +63,7 @@ class LineReader:
 
     def __init__(self, path: str, vocabulary: Vocabulary, how: Taken = ALL) -> None:
         self.path, self.vocabulary, self.rank, self.sideless = path, vocabulary, how.rank, how.sideless
+        self._rank_loop = how.rank_loop or (RANK_LOOP if RANK_LOOP in vocabulary.loops else "")
         self.sideless_lines = self.unsided = 0
         self._repeats = None if how.numbering is None else Counted(how.numbering)
         self.tables = {side: TraceTable(side, path) for side in SIDES}
@@ -91,6 +96,8 @@ class LineReader:
                     parsed = parse_line(text, self.vocabulary.loops, self.vocabulary.index_names)
                 if parsed is None:
                     continue
+                if found.rank is not None and self._rank_loop:
+                    self._index_by_rank(parsed, found.rank)
                 values = self._values(parsed, table)
             except BadLineError as error:
                 self.sideless_lines += found.sideless
@@ -106,6 +113,12 @@ class LineReader:
             if found.prefix:
                 prefixes.add(found.prefix)
             yield side, parsed, values
+
+    def _index_by_rank(self, parsed: ParsedLine, rank: str) -> None:
+        index = loop_index(rank)
+        if parsed.indices.setdefault(self._rank_loop, index) != index:
+            own = parsed.indices[self._rank_loop]
+            raise BadLineError(f"{self._rank_loop}={own} on a line of rank {index}")
 
     def _values(self, parsed: ParsedLine, table: TraceTable) -> list[Value]:
         key = parsed_key = self.vocabulary.key(parsed.indices)
@@ -138,14 +151,14 @@ class LineReader:
     def finish(self, side: str) -> None:
         """Report what preceded the lines of a side. Raises HarnessError (exit 2) for the lines of several ranks."""
         prefixes, table = self.prefixes[side], self.tables[side]
-        if len(prefixes.ranks) > 1 and self.rank is None:
+        if len(prefixes.ranks) > 1 and self.rank is None and not self._rank_loop:
             ranks = sorted(prefixes.ranks, key=lambda r: (len(r), r))
             raise HarnessError(
                 Exit.USAGE,
                 f"trace lines of {len(ranks)} ranks: {', '.join(ranks[:8])}{', ...' if len(ranks) > 8 else ''}",
                 where=self.path,
                 expected="one rank's",
-                hint=f"--rank {ranks[0]} takes the lines of one",
+                hint=f"--rank {ranks[0]} takes the lines of one, --rank-loop {RANK_LOOP} compares rank by rank",
             )
         notes = prefixes.notes()
         if prefixes.passed_over:
