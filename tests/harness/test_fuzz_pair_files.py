@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair import toml_table
 from trace_parity.pair.find import find_pair
 from trace_parity.run.check_pair import report
 
@@ -19,7 +18,7 @@ from tests.golden import ROOT
 
 PAIR = ROOT / "examples" / "pairs" / "lennard_jones"
 FILES = [path.relative_to(PAIR).as_posix() for path in sorted(PAIR.rglob("*.toml"))]
-WRONG = (7, math.nan, "zzz", [[]], {"a": 1})
+WRONG: tuple[object, ...] = (7, math.nan, "zzz", [[]], {"a": 1})
 FREE = ("against", "flags")
 """Tables whose keys are names that the user makes up; what refers to them is checked where it is used."""
 ELSEWHERE = {
@@ -77,9 +76,7 @@ def test_a_mistake_is_one_line_that_names_the_key(name: str, monkeypatch: pytest
     refused = 0
     for path in paths(data):
         for what, changed in changes(data, path):
-            monkeypatch.setattr(
-                toml_table.tomllib, "loads", lambda t, made=changed: copy.deepcopy(made) if t == text else real(t)
-            )
+            monkeypatch.setattr(tomllib, "loads", lambda t, made=changed: copy.deepcopy(made) if t == text else real(t))
             place = f"{name}: {path} {what}"
             error = read_all(PAIR)
             if error is not None:

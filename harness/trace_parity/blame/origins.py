@@ -1,7 +1,7 @@
 """Where a difference comes from that is larger downstream than its cause: inputs that differ within their tolerance.
 
-A wavelength in float32 is off by 3e-8, which no tolerance minds; an index of a thousand cells makes a pixel of that
-which differs. Used only where nothing else is the cause.
+An input in float32 is off by 3e-8, which no tolerance minds; what cancels or oscillates may make a number of that which
+differs. Used only where nothing else is the cause.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What one log would hold had a program had other values: a change sent through the equations, downstream of it.
 
 A place is made again from its changed inputs by the equation that made it. Where the program breaks that equation, its
-miss is kept: as a factor where it is one, else as a sum. Constants that an equation reads off the log (a pixel's size,
-Kahn's K) stay as they were.
+miss is kept: as a factor where it is one, else as a sum. Constants that an equation reads off the log (the size of
+a step, say) stay as they were.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options that a pair declares, such as --mat and --pixel of the shipped one, as options of a command."""
+"""Options that a pair declares, such as files of its own or --pixel, as options of a command."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ class ImageMetrics:
     pixels_differing: int
     pixels_beyond: int
     not_finite: int
+    unit: str = ""
 
     @property
     def warning(self) -> str:
@@ -107,6 +108,7 @@ def compare_images(c: Image, py: Image, tolerance: ImageTolerance, rtol: float |
         pixels_differing=int((diff > 0).sum()),
         pixels_beyond=int(((diff > allowed) | ~finite).sum()),
         not_finite=int((~finite).sum()),
+        unit=tolerance.unit,
     )
 
 

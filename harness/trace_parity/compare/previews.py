@@ -28,7 +28,7 @@ MARK = (255, 127, 14)
 MARGIN, BAR, LABELS = 24, 14, 70
 
 
-def write_previews(c: Image, py: Image, folder: Path, marks: Sequence[tuple[int, int]]) -> list[str]:
+def write_previews(c: Image, py: Image, folder: Path, marks: Sequence[tuple[int, int]], unit: str = "") -> list[str]:
     """`c.png`, `py.png` on one logarithmic grey scale and `difference.png` (py - c), traced pixels circled.
 
     Pixels that are not finite are yellow.
@@ -41,9 +41,9 @@ def write_previews(c: Image, py: Image, folder: Path, marks: Sequence[tuple[int,
     factor = _factor(c.shape)
     circles = [(slow / factor, fast / factor) for slow, fast in marks]
     titles = {
-        "c": "C: photons per pixel",
-        "py": "PY: photons per pixel",
-        "difference": f"PY - C, largest {largest:.3g} photons" if largest else "PY - C: no pixel differs",
+        "c": f"C: {unit} per pixel" if unit else "C",
+        "py": f"PY: {unit} per pixel" if unit else "PY",
+        "difference": f"PY - C, largest {largest:.3g} {unit}".rstrip() if largest else "PY - C: no pixel differs",
     }
     for name, image in pooled.items():
         signed = name == "difference"

@@ -1,6 +1,6 @@
 """A case: a command line that both programs run, its input files, the places to trace, and what must come of it.
 
-Shipped cases are TOML files in `traces/cases/`; a pasted command line makes a case of its own.
+A pair's cases are TOML files in its folder `cases/`; a pasted command line makes a case of its own.
 """
 
 from __future__ import annotations

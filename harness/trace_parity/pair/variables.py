@@ -121,6 +121,7 @@ class ImageTolerance:
     rtol: float
     floor: float
     reason: str
+    unit: str = ""
 
 
 IMAGE_TOLERANCE = ImageTolerance(1e-6, 1e-12, "the default")

@@ -157,7 +157,7 @@ def _tick_table(table: Table, variables: tuple[Variable, ...]) -> TickTable:
 
 def _image(table: Table) -> ImageTolerance:
     rtol, floor = table.amount("rtol", IMAGE_TOLERANCE.rtol), table.amount("floor", IMAGE_TOLERANCE.floor)
-    made = ImageTolerance(rtol, floor, table.text("reason", "as the vocabulary says"))
+    made = ImageTolerance(rtol, floor, table.text("reason", "as the vocabulary says"), table.text("unit"))
     table.finish()
     return made
 

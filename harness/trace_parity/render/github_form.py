@@ -14,7 +14,7 @@ MOST = 10
 
 
 def render(result: Result) -> str:
-    """A notice for parity, else errors: one per trace (pixel) that diverges, or one that says what is wrong."""
+    """A notice for parity, else errors: one per site that diverges, or one that says what is wrong."""
     if result.exit_code == 0:
         return f"::notice title={_property(f'trace parity: {result.case.id}')}::{_message(result.headline)}\n"
     title = f"trace {result.verdict}: {result.case.id}"
@@ -25,12 +25,12 @@ def render(result: Result) -> str:
     for d in firsts[1 : MOST if len(firsts) <= MOST else MOST - 1]:
         lines.append(_error(title, f"first at {d.name} ({d.place}); {_values(d)}", _location(result, d)))
     if len(firsts) > MOST:
-        lines.append(_error(title, f"{len(firsts) - MOST + 1} more pixels diverge; all are in result.json", ""))
+        lines.append(_error(title, f"{len(firsts) - MOST + 1} more sites diverge; all are in result.json", ""))
     return "".join(lines)
 
 
 def first_per_trace(result: Result) -> list[Divergence]:
-    """The first divergence of the whole run, then of each pixel (by the two outermost loops) that has one."""
+    """The first divergence of the whole run, then of each site (by the two outermost loops) that has one."""
     firsts: dict[tuple[tuple[str, int], ...], Divergence] = {}
     for d in result.divergences:
         loops = tuple(d.loops.items())

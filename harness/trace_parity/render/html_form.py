@@ -276,7 +276,7 @@ def ledger_rows(result: Result) -> list[LedgerRow]:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG and where it lies, in detector pixels (slow runs down, fast to the right)."""
+    """A PNG and where it lies, in pixels of the image (slow runs down, fast to the right)."""
 
     uri: str
     x: int

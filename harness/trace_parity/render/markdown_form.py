@@ -137,13 +137,14 @@ def _images(result: Result) -> list[str]:
     m = result.images
     if m is None:
         return []
+    unit = f" {escape(m.unit)}" if m.unit else ""
     rows = [
         ("shape (slow × fast)", f"{m.shape[0]} × {m.shape[1]}"),
         ("correlation", f"{m.correlation:.15g}"),
-        ("RMSE", f"{short(m.rmse)} photons"),
+        ("RMSE", f"{short(m.rmse)}{unit}"),
         (
             "largest difference",
-            f"{short(m.max_abs_diff)} photons at (slow {m.max_abs_at[0]}, fast {m.max_abs_at[1]}): "
+            f"{short(m.max_abs_diff)}{unit} at (slow {m.max_abs_at[0]}, fast {m.max_abs_at[1]}): "
             f"C {full(m.max_abs_c)}, PY {full(m.max_abs_py)}",
         ),
         ("largest relative difference (of pixels that are not faint)", short(m.max_rel_diff)),

@@ -1,4 +1,4 @@
-"""The image panel's pictures, made where a bundle is made or read: plain PNGs in the detector's own pixels.
+"""The image panel's pictures, made where a bundle is made or read: plain PNGs in the image's own pixels.
 
 An overview pooled by maximum, so that single-pixel spots stay visible, and around each marked pixel a patch at full
 resolution. Nothing but pixels is drawn: marks, axes and zoom are the page's.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OVERVIEW = 640
 """Longest side of an overview in picture elements."""
 PATCH = 96
-"""Side of a patch in detector pixels."""
+"""Side of a patch in pixels of the image."""
 MOST_PATCHES = 8
 DECADES = 7
 """How far below the brightest pixel the grey scale reaches."""

@@ -18,7 +18,7 @@ MOST_TICKS = 300
 
 @dataclass(frozen=True)
 class TickSeries:
-    """The ticks of one place: a pixel, source and domain, say."""
+    """The ticks of one place: a cell and a particle, say."""
 
     place: str
     plots: tuple[Plot, ...]

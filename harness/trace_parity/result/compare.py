@@ -155,7 +155,7 @@ def _examine(
     rest = [ABSENT] * (len(found.vocabulary.loops) - len(sites[0]) if sites else 0)
     at = ", ".join(found.vocabulary.describe((*site, *rest)) for site in sites[:3])
     more = f" and {len(sites) - 3} further places" if len(sites) > 3 else ""
-    note = f"the per-tick table is that of {at or 'no pixel'}{more}"
+    note = f"the per-tick table is that of {at or 'no place'}{more}"
     return dataclasses.replace(closer, examined=examined(len(sites), seen, found.comparison.divergent), note=note)
 
 

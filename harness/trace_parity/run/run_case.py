@@ -340,7 +340,7 @@ def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetric
     with run.stage("comparing the images"):
         marked = [(place[0], place[1]) for place in case.places if len(place) == 2]
         if run.keeps:
-            write_previews(*run.images, run.folder / "images", marked)
+            write_previews(*run.images, run.folder / "images", marked, run.pair.vocabulary.image.unit)
         return compare_images(*run.images, vocabulary.image, run.options.rtol)
 
 

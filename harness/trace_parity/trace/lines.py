@@ -5,12 +5,12 @@ Lists:   TRACE_PY: beam_vec [1.0, 0.0, 0.0]      TRACE_C: beam_vec = (1, 0, 0)  
 Older:   TRACE_C_PHI phi_tic=1 phi_deg=0.01 k_frac=-0.59               (pairs; loop names among them are indices)
          TRACE_C:fdet_after_rotz=0.99 -0.006 -0.0001                    (name=numbers)
          TRACE_C:angles_rad=rotx:0 roty:0    TRACE_C: angles_rad rotx:0 (parts of a name)
-         TRACE_C_TAP4: pixel 0 0 subpixel 0 0 source 0 h -7.9           (a named block: indices, then its values)
+         TRACE_C_TAP4: cell 0 0 part 0 0 source 0 h -7.9                (a named block: indices, then its values)
          TRACE_C_SOURCE2: F_cell 205    TRACE_PY_SOURCE 0: F_cell 205   (a block that is a tick of a loop)
          TRACE_PY_TRICUBIC: [0,0,0]=127.89                              (element of a named block)
          TRACE_PY_TRICUBIC_H_COORDS: [-8.0, -7.0]                       (list)
-         TRACE_C: detector_convention MOSFLM                            (text, compared as text)
-         TRACE_PY_TRICUBIC_GRID_START    TRACE_C: === pixel ===         (mark with nothing on it)
+         TRACE_C: convention MOSFLM                                     (text, compared as text)
+         TRACE_PY_TRICUBIC_GRID_START    TRACE_C: === cell ===          (mark with nothing on it)
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _TEXT = re.compile(r"[A-Za-z]\S*(?:\s+[A-Za-z]\S*)*\Z")
 Numbers = list[tuple[str, Parsed]]
 """Each number as it was printed and what it is."""
 Named = Mapping[str, tuple[str, ...]]
-"""Names of several indices at once (`pixel 0 0`), and the loops that they are of."""
+"""Names of several indices at once (`cell 0 0`), and the loops that they are of."""
 
 
 LARGEST_INDEX = 2**31 - 1

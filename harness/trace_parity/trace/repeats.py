@@ -1,6 +1,6 @@
 """Blocks that a log repeats without an index: the repeats are numbered by the loops that the vocabulary names for it.
 
-An oversampled run of an instrumented program prints the same names once per sub-pixel, and no index tells them apart.
+An oversampled run of an instrumented program prints the same names once per sub-sample, and no index tells them apart.
 Where all names that change are printed equally often, n to the power of the loops, the k-th one is that of
 the k-th iteration of these loops, outermost first.
 """

@@ -5,7 +5,7 @@ TRACE: V_cell = 24682.3, V_star = 4.05e-05           several
 TRACE:   V_star = a_star . (b_star x c_star) = 4e-5  what is printed of a formula is its value
 TRACE:   After conversion: a = [1, 2, 3]             after_conversion.a
 TRACE: V_cell 12.5                                   as behind a side
-TRACE: After wavelength correction:                  prose
+TRACE: After the correction:                  prose
 """
 
 from __future__ import annotations

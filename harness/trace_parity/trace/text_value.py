@@ -1,4 +1,4 @@
-"""Values that are words (`detector_convention MOSFLM`): compared as text, exactly.
+"""Values that are words (`convention MOSFLM`): compared as text, exactly.
 
 A text is carried as a number, 48 bits of its digest, so that whatever reads, joins and judges numbers does the same for
 it. Reports show the words.

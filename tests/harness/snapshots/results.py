@@ -92,6 +92,7 @@ def images(**changes: object) -> ImageMetrics:
         "pixels_differing": 0,
         "not_finite": 0,
         "pixels_beyond": 0,
+        "unit": "photons",
     }
     return ImageMetrics(**{**fields, **changes})  # type: ignore[arg-type]
 
