@@ -65,14 +65,14 @@ def neighbour(variable: str, key: Key, c: EvaluatedLog, py: EvaluatedLog) -> str
 
 def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLog) -> str:
     """That one side takes the nearest number of a table where the other interpolates; empty where both do alike."""
-    kinds = {side.name: _takes_nearest(equation, side) for side in (c, py)}
+    kinds = {side.name: takes_nearest(equation, side) for side in (c, py)}
     if kinds["C"] is None or kinds["PY"] is None or kinds["C"] == kinds["PY"]:
         return ""
     name, other = ("C", "PY") if kinds["C"] else ("PY", "C")
     return f"{name} takes the nearest value of the table where {other} interpolates: a setting differs"
 
 
-def _takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
+def takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
     """Whether a log shows one number per entry of the table, whatever the place between entries.
 
     Where no entry is looked up twice, numbers of few digits are taken as read; None where not even

@@ -8,15 +8,17 @@ a step, say) stay as they were.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from trace_parity.blame.between import takes_nearest
 from trace_parity.blame.equation import Equation, Evaluated, Form, Outcome, Values
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place
+from trace_parity.blame.vouched import Vouched
 from trace_parity.pair.dependencies import upstream
 from trace_parity.pair.vocabulary import ABSENT, Key
 
@@ -43,12 +45,15 @@ def propagate(
     put_in: Mapping[Place, Array],
     other: EvaluatedLog | None = None,
     meant: Mapping[Place, Array] | None = None,
+    suspects: Collection[str] = (),
 ) -> Changed:
     """What follows in the log of `side` from having `put_in` instead; numbers of tables are looked up in `other`.
 
+    What no equation makes is taken from `other` where all that feeds it is as there; not for `suspects`.
     `meant`: the values to use where only the print is wrong.
     """
     changed = Changed(dict(put_in), meant=meant or {})
+    vouched = Vouched(side, other, suspects) if other is not None else None
     place = _stepped(side)
     ticks: list[int | None] = [None]
     if place is not None:  # what is made in a step feeds the next: all equations, step by step
@@ -56,8 +61,26 @@ def propagate(
         ticks = [*sorted(seen - {ABSENT}), None]
     for tick in ticks:
         for equation in side.domain.equations:
+            if vouched is not None:
+                _fill(vouched, equation, changed, (place, tick))
             _one(side, other, equation, changed, (place, tick))
+        if vouched is not None:
+            _fill(vouched, None, changed, (place, tick))
     return changed
+
+
+def _fill(
+    vouched: Vouched, equation: Equation | None, changed: Changed, step: tuple[int | None, int | None]
+) -> None:
+    """What no equation makes again of the variables before an equation, as far as the other log tells."""
+    place, tick = step
+    waiting = vouched.before(equation, {p[0] for p in changed.values}, {p[0] for p in changed.unknown})
+    for variable, keys in waiting.items():
+        at = [k for k in keys if place is None or tick is None or k[place] == tick]
+        for where in dict.fromkeys([*((variable, k) for k in at), *(p for p in changed.unknown if p[0] == variable)]):
+            if where not in changed.values and (new := vouched.value(where, changed.values, changed.unknown)) is not None:
+                changed.values[where] = new
+                changed.unknown.discard(where)
 
 
 def _one(
@@ -70,14 +93,16 @@ def _one(
     """What one equation makes again, of one tick of a loop or (None) of all."""
     found = side.found[equation.id]
     names = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
+    place, tick = step
+    if equation.table:
+        keys = [key for key in side.view.keys(equation.output) if place is None or tick is None or key[place] == tick]
+        _look_up(side, other, equation, keys, changed)
+        return
     if equation.backward or not found.row or not found.outcomes or not _feeding(side, equation) & names:
         return
-    place, tick = step
     keys = list(found.row)
     here = [n for n, key in enumerate(keys) if place is None or tick is None or key[place] == tick]
-    if equation.table:
-        _look_up(side, other, equation, [keys[n] for n in here], changed)
-    elif place is None and (labels := _own_labels(side, equation)):
+    if place is None and (labels := _own_labels(side, equation)):
         _recur(side, equation, found, labels, changed)
     else:
         rows = [n for n in here if _is_due(equation, found, n, keys[n], changed)]
@@ -300,6 +325,7 @@ def _look_up(
         if place[0] == equation.output and (index := side.view.find(equation.table, place[1])) is not None:
             tables[0] = {**tables[0], _words(side, index): value}
     factor = _between(tables)
+    is_between = takes_nearest(equation, side) is False
     for key in keys:
         place = (equation.output, key)
         index = side.view.find(equation.table, key)
@@ -309,7 +335,9 @@ def _look_up(
             changed.unknown.add(place)
             continue
         words = tuple(float(v) for v in changed.values[index])
-        if words == _words(side, index):
+        if is_between:
+            changed.unknown.add(place)
+        elif words == _words(side, index):
             got = side.view.at(*place)
             assert got is not None
             changed.values[place] = changed.meant.get(place, got)

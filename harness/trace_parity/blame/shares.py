@@ -115,7 +115,7 @@ class Shares:
             alone = all(self._is_first(m) for m in part)
             put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
             meant = {p: v for p, v in self.meant[own.name].items() if p not in put_in}
-            changed = propagate(own, put_in, other, meant)
+            changed = propagate(own, put_in, other, meant, self.wrong | self.pair.printed)
             if put_in and self._reaches(ids, changed, own):
                 return self._moved(changed, own, other)
         return Effect()

@@ -110,6 +110,8 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     kind, hint = "unexplained", ""
     if equation is not None and obeyed:
         kind, hint = _inherited(equation, equations, key, pair, obeyed)
+    elif words := [w for e in equations if e.table for w in _entry(e, key, pair)]:
+        kind, hint = "inherited", f"from {', '.join(words)}"
     values = [s.view.at(variable.id, key) for s in pair.both]
     told = default_of(variable.id, values[0], values[1], pair.domain) or next(
         (text for e in equations if e.table and (text := nearest_or_interpolated(e, *pair.both))), ""
@@ -177,6 +179,12 @@ def differing_inputs(
             if differs is not None:
                 yield differs
         yield from _differing_sources(equation, key, pair)
+
+
+def _entry(equation: Equation, key: Key, pair: Sides) -> list[str]:
+    """Where in its table each side looks a number up, if these are two places."""
+    differs = _difference(Input(equation.table), equation.output, key, pair)
+    return [f"{differs[0]} ({differs[1]:.2g})"] if differs is not None else []
 
 
 def _named(equations: Iterable[Equation], key: Key, pair: Sides) -> list[str]:

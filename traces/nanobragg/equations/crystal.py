@@ -11,6 +11,7 @@ from trace_parity.pair.vocabulary import ABSENT, Key
 
 from .cells import product_over_cells
 from .common import simple
+from .shapes import LATTICE_OF_SHAPE
 from .ticks import evenly_spaced, on_a_circle, turned_together
 from .vector_math import (
     apply,
@@ -319,6 +320,7 @@ EQUATIONS: tuple[Equation, ...] = (
         fallback_for=("lattice",),
         relation=product_over_cells,
     ),
+    LATTICE_OF_SHAPE,
     Equation(
         "F_cell_of_reflection",
         "F_cell is one value per nearest reflection, without interpolation",
