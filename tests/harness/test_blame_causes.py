@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -295,7 +296,46 @@ def test_interpolation_that_one_side_leaves_out_is_seen() -> None:
 
 def test_a_value_of_the_neighbouring_tick_is_named() -> None:
     found = blame(Program("C").text(), Program("PY", {"mosaic_umat": swapped_domains}).text())
-    assert "off by one tick" in "".join(f.hint for f in found.findings if f.variable == "mosaic_umat")
+    hints = [f.hint for f in found.findings if f.variable == "mosaic_umat"]
+    assert hints == [f"PY has C's value of the {word} mos_tic: off by one tick" for word in ("next", "previous")]
+
+
+def of_iteration_before(loop: str) -> Fault:
+    """What the iteration before computed; the first keeps its own."""
+    seen: dict[tuple[tuple[str, int], ...], Any] = {}
+
+    def fault(v: Any, x: dict[str, Any]) -> Any:
+        keys = dict(x["keys"])
+        seen[tuple(keys.items())] = v
+        keys[loop] -= 1
+        return seen.get(tuple(keys.items()), v)
+
+    return fault
+
+
+NEIGHBOURS = [
+    ("pixel_pos_meters", "subF", "one sub-sample less on the fast axis"),
+    ("pixel_pos_meters", "subS", "one sub-sample less on the slow axis"),
+    ("diffracted_vec", "subF", "the value of the previous subF: off by one tick"),
+    ("R_distance_meters", "subS", "the value of the previous subS: off by one tick"),
+    ("lambda_meters", "source", "PY has C's value of the previous source: off by one tick"),
+    ("scattering_vec_m_inv", "source", "the value of the previous source: off by one tick"),
+    ("hkl_frac", "mos_tic", "the value of the previous mos_tic: off by one tick"),
+    ("F_latt", "phi_tic", "the value of the previous phi_tic: off by one tick"),
+]
+
+
+@pytest.mark.parametrize(("name", "loop", "hint"), NEIGHBOURS, ids=[f"{n} {loop}" for n, loop, _ in NEIGHBOURS])
+def test_a_value_of_the_iteration_before_is_named_in_any_loop(name: str, loop: str, hint: str) -> None:
+    assert hint in hint_of(name, of_iteration_before(loop))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-7])
+def test_one_factor_of_a_number_that_no_equation_makes_is_named_in_the_digits_that_it_has(noise: float) -> None:
+    far: Faults = {"F_cell": lambda v, x: v * 1.0002 * (1 + noise * math.sin(1e4 * x["hkl"][0]))}
+    found = blame(Program("C").text(), Program("PY", far).text())
+    hint = single_cause(found, "F_cell").hint
+    assert re.match(r"PY against C: too large by a factor of 1\.000(2|200|1999|2000) throughout$", hint), hint
 
 
 def swapped_domains(v: Any, x: dict[str, Any]) -> Any:

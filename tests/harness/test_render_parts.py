@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame
 from trace_parity.pair.find import find_pair, shipped
+from trace_parity.pair.pair import Pair
 from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder
 from trace_parity.render.graph import STATES, graph_svg, nodes_of
 from trace_parity.render.html_form import coded, render, sort_key
@@ -21,6 +22,7 @@ from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_cor
 from trace_parity.render.places import Places
 from trace_parity.render.svg import Plot, plot_svg
 from trace_parity.render.ticks import MOST_TICKS, loop_matters, tick_loop, tick_series
+from trace_parity.run.source_lines import source_lines
 
 from tests.golden import ROOT
 from tests.harness.snapshots.results import blame, images, result, variable, with_quirk
@@ -29,8 +31,12 @@ from tests.harness.snapshots.results import blame, images, result, variable, wit
 @cache
 def of_the_shipped_pair() -> dict[str, dict[str, SourceLine]]:
     """Found once: it reads all sources of both programs."""
-    names = [(v.scope.name, v.name) for v in shipped().vocabulary.variables]
-    return find_source_lines({"C": ROOT / "reference_c", "PY": ROOT / "simulator" / "nanobragg_torch"}, names)
+    return lines_of(shipped())
+
+
+def lines_of(pair: Pair) -> dict[str, dict[str, SourceLine]]:
+    """As reports get them: `lines` of the pair's programs count."""
+    return source_lines(pair.programs, [variable(v.name, v.scope.name) for v in pair.vocabulary.variables])
 
 
 def test_every_variable_is_found_in_the_shipped_sources() -> None:
@@ -56,14 +62,26 @@ COMPUTED = [
     ("run.distance_meters", "C", "d->distance_m = "),
     ("source.incident_vec", "C", "beam->sources[beam->count++] = (Source){scaled(-1.0, unit(position))"),
     ("run.b_star_A_inv", "C", "x->star_A_inv = "),
-    ("step.rot_c_angstroms", "C", "Cell cell_A = {scaled(1e10, cell_m->a)"),
-    ("step.phi_deg", "C", "double phi = m->phi0_rad"),
+    ("step.rot_c_angstroms", "C", "*cell = (Cell){rotate_umat("),
+    ("step.phi_deg", "C", "return m->phi0_rad + m->osc.step * phi_tic"),
+    ("step.phi_deg", "PY", "phi_rad = "),
+    ("run.N_cells", "C", "*N = "),
+    ("run.N_cells", "PY", "counts = ["),
+    ("mosaic.mosaic_umat", "C", "x->mosaic_umats[i] = random_umat("),
+    ("mosaic.mosaic_umat", "PY", "umats = umat_from_axis("),
+    ("run.sdet_vec", "C", "d->sdet_vector = tilt("),
+    ("subsample.sdet_vec", "PY", "pix0, *turned = tilt("),
+    ("run.Fclose_meters", "C", "d->Fclose_m = -dot("),
+    ("source.polar", "PY", "polar = _polar("),
+    ("pixel.fluence_photons_per_m2", "PY", "return units.tensor(b.flux_per_s"),
+    ("pixel.steps", "PY", "steps="),
+    ("pixel.I_before_scaling", "C", "px->I += F_cell"),
     ("step.hkl_rounded", "C", "Vec3 hkl0 = vec3(ceil("),
     ("pixel.r_e_sqr", "C", "#define R_E_SQR 7.94"),
     ("pixel.capture_fraction_final", "C", "px->capture_fraction = m->detector.thick_m"),
-    ("step.rot_a_angstroms", "PY", "real = crystal.use_rows("),
-    ("step.rot_b_star_A_inv", "PY", "reciprocal = crystal.use_rows("),
-    ("step.F_latt_b", "PY", "F_axes = ["),
+    ("step.rot_a_angstroms", "PY", "real, _ = dual(turned)"),
+    ("step.rot_b_star_A_inv", "PY", "reciprocal, volume = dual(real"),
+    ("step.F_latt_b", "PY", "F_latt, F_axes = lattice.lattice_factor("),
     ("step.I_running", "PY", "running = accumulate."),
     ("source.lambda_meters", "PY", "return Sources("),
     ("pixel.steps", "C", "m->steps = "),
@@ -87,17 +105,71 @@ IN_EXAMPLES = [
     ("shallow_water", "flow.slope_y", "double slope_x = h[i][j]", "slope_x, slope_y = h - h.roll"),
     ("shallow_water", "flow.u", "u_new[i][j] = u[i][j]", "u, v = ( u - o.dt"),
     ("shallow_water", "surface.h", "h[i][j] -= dt * depth", "h = h - o.dt"),
+    ("lennard_jones", "summary.e_pot", "if (!rebuild || fixed) e_pot = sum", "force, e_pot = forces("),
+    ("lennard_jones", "summary.e_kin", "double e_kin = kinetic(n)", "e_kin = 0.5"),
+    ("lennard_jones", "run.dt", "double dt = 0.005", "for flag, number in"),
+    ("shallow_water", "run.n", "int n = 8", "for flag, whole in"),
     ("shallow_water", "summary.volume", "for (int j = 0; j < n; j++) volume +=", "lines.append("),
 ]
 
 
 @pytest.mark.parametrize(("pair", "variable", "c", "py"), IN_EXAMPLES, ids=[v for _, v, _, _ in IN_EXAMPLES])
 def test_the_lines_of_the_example_pairs(pair: str, variable: str, c: str, py: str) -> None:
-    folder = ROOT / "examples" / "pairs" / pair
-    names = [(v.scope.name, v.name) for v in find_pair(str(folder)).vocabulary.variables]
-    found = find_source_lines({"C": folder / "c", "PY": folder / "py"}, names)[variable]
+    found = lines_of(find_pair(str(ROOT / "examples" / "pairs" / pair)))[variable]
     assert found["C"].text.startswith(c)
     assert found["PY"].text.startswith(py)
+
+
+PRINTS = re.compile(r"\b(PROBE\w*|probe|use|trace\.put|scalar|line|lines\.append|say)\(|TRACE_")
+COMPUTES = re.compile(r"[\w\])]\s*[-+*/]?=(?!=)|\breturn\b|#define|^for \w+, \w+ in \(")
+COMPUTED_IN_THE_CALL = {
+    "nanoBragg PY": "spindle_vec twotheta_axis distance_meters close_distance_meters Fbeam_meters Sbeam_meters "
+    "Fclose_meters Sclose_meters hkl_frac hkl_rounded r_e_sqr floatimage_accumulated",
+    "Lennard-Jones C": "e_total",
+    "Lennard-Jones PY": "rebuild e_total",
+    "shallow water PY": "volume",
+}
+"""Values that have no line of their own: the expression is an argument of the call that hands it to the trace."""
+
+
+@pytest.mark.parametrize("name", ["", "lennard_jones", "shallow_water"])
+@pytest.mark.parametrize("side", ["C", "PY"])
+def test_each_variable_has_a_line_that_computes_it(name: str, side: str) -> None:
+    pair = find_pair(str(ROOT / "examples" / "pairs" / name)) if name else shipped()
+    found = lines_of(pair)
+    in_call = COMPUTED_IN_THE_CALL.get(f"{pair.title} {side}", "").split()
+    wrong = []
+    for v in pair.vocabulary.variables:
+        text = found[v.id][side].text
+        is_printed = PRINTS.search(text) is not None
+        if v.name in in_call:
+            argument = re.search(r"[\"}]\s*,.*([-+*/(]|\bint\b).*\)|\{h\.sum", text)
+            is_printed = argument is None
+        elif not COMPUTES.search(text):
+            is_printed = True
+        if is_printed:
+            wrong.append(f"{v.id}: {text}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["", "lennard_jones", "shallow_water"])
+def test_the_lines_that_a_pair_names_are_in_its_sources(name: str) -> None:
+    pair = find_pair(str(ROOT / "examples" / "pairs" / name)) if name else shipped()
+    found = lines_of(pair)
+    for side, program in pair.programs.sides.items():
+        for variable_name, text in program.lines.items():
+            shown = [line[side].text for v, line in found.items() if v.rpartition(".")[2] == variable_name]
+            assert shown, variable_name
+            assert all(text in line for line in shown), (side, variable_name)
+
+
+def test_a_line_that_a_pair_names_and_that_is_gone_is_searched_as_before(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "a.c").write_text('double x = 2 * y;\nprintf("TRACE_C: x %.17g\\n", x);\n')
+    folders, names = {"C": tmp_path / "c"}, [("run", "x")]
+    told = {"C": {"x": "double x = 3"}}
+    assert find_source_lines(folders, names, told)["run.x"]["C"].line == 1
+    assert find_source_lines(folders, names, {"C": {"run.x": "printf"}})["run.x"]["C"].line == 2
 
 
 def test_a_package_that_is_not_there_has_no_lines() -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from trace_parity.blame.accused import Accused
+from trace_parity.blame.between import elsewhere
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
@@ -184,6 +185,8 @@ def _accusation(
     if other is not None and accused.is_output and (hint is None or hint.kind in VAGUE):
         hint = _from_the_other(accused, side, other) or hint
     text = hint.text if hint else ""
+    if other is not None and not text:
+        text = elsewhere(accused.variable, [o.key for o in accused.outcomes], side, other)
     if accused.manner == "probe":
         text = (hint.if_printed if hint else "") or ": ".join(["printed wrong, used right", *([text] if text else [])])
     quirk = _quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from trace_parity.trace.precision import significant_digits
 AS_READ = 9
 """Digits of a number read from a table; an interpolated one has COMPUTED or more."""
 COMPUTED = 12
+NOISE = 1e-6
+"""Numbers of one entry of a table that are apart by less, relatively, are one number."""
 ROUNDED = 1e-14
 """What a change of unit leaves of the last digits, relatively."""
 
@@ -48,19 +51,46 @@ def is_entered(value: Array) -> bool:
         return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())
 
 
-def neighbour(variable: str, key: Key, c: EvaluatedLog, py: EvaluatedLog) -> str:
-    """That PY has what C has at the tick before or after, of any loop; empty where it has not."""
-    a, b = c.view.at(variable, key), py.view.at(variable, key)
-    if a is None or b is None:
-        return ""
-    for place in reversed(range(len(key))):
-        for step, word in ((-1, "previous"), (1, "next")):
-            there = c.view.at(variable, same_but(key, place, key[place] + step)) if key[place] != ABSENT else None
-            if there is None or there.shape != b.shape or np.array_equal(there, a):
-                continue
-            if length(b - there) <= EXPLAINS * length(b):
-                return f"PY has C's value of the {word} {c.view.vocabulary.loops[place]}: off by one tick"
+MOST_TICKS = 16
+"""Ticks of one loop that are tried."""
+
+
+def elsewhere(variable: str, keys: Sequence[Key], own: EvaluatedLog, other: EvaluatedLog) -> str:
+    """That a log has at these places what the other one has at another tick of one loop; empty where it has not."""
+    vocabulary, known = own.view.vocabulary, other.view.keys(variable)
+    for place in reversed(range(len(vocabulary.loops))):
+        ticks = sorted({key[place] for key in known} - {ABSENT})
+        if len(ticks) < 2:
+            continue
+        name = vocabulary.loops[place]
+        moves: list[tuple[str, Callable[[int], int]]] = [
+            (f"of the previous {name}: off by one tick", lambda tick: tick - 1),
+            (f"of the next {name}: off by one tick", lambda tick: tick + 1),
+            *((f"of {name}={one}: stale", partial(_always, one)) for one in ticks[:MOST_TICKS]),
+        ]
+        for text, move in moves:
+            pairs = [(key, same_but(key, place, move(key[place]))) for key in keys if key[place] != ABSENT]
+            offered = [(key, there) for key, there in pairs if other.view.at(variable, there) is not None]
+            if offered and all(_has_of(variable, key, there, own, other) for key, there in offered):
+                return f"{own.name} has {other.name}'s value {text}"
     return ""
+
+
+def _always(tick: int, _: int) -> int:
+    return tick
+
+
+def _has_of(variable: str, key: Key, there: Key, own: EvaluatedLog, other: EvaluatedLog) -> bool:
+    """Whether `own` has at `key` what the other log has at `there`, and that is not what the other has at `key`."""
+    mine, theirs, right = own.view.at(variable, key), other.view.at(variable, there), other.view.at(variable, key)
+    if mine is None or theirs is None or mine.shape != theirs.shape or key == there or not np.any(theirs):
+        return False
+    return bool(length(mine - theirs) <= EXPLAINS * length(mine)) and not np.array_equal(theirs, np.asarray(right))
+
+
+def neighbour(variable: str, key: Key, c: EvaluatedLog, py: EvaluatedLog) -> str:
+    """That PY has what C has at another tick of one loop; empty where it has not."""
+    return elsewhere(variable, [key], py, c)
 
 
 def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLog) -> str:
@@ -78,6 +108,22 @@ def takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
     Where no entry is looked up twice, numbers of few digits are taken as read; None where not even
     these decide.
     """
+    name = f"how {equation.id} is looked up"
+    if name not in side.view.memo:
+        side.view.memo[name] = _looked_up(equation, side)
+    nearest: bool | None = side.view.memo[name][0]
+    return nearest
+
+
+def interpolates(equation: Equation, side: EvaluatedLog) -> bool:
+    """Whether a log has several numbers for one entry of the table."""
+    takes_nearest(equation, side)
+    several: bool = side.view.memo[f"how {equation.id} is looked up"][1]
+    return several
+
+
+def _looked_up(equation: Equation, side: EvaluatedLog) -> tuple[bool | None, bool]:
+    """What takes_nearest and interpolates say."""
     groups: dict[tuple[float, ...], set[float]] = {}
     met: dict[tuple[float, ...], set[tuple[float, ...]]] = {}
     between = side.view.vocabulary.named(equation.table.rpartition(".")[2])
@@ -90,14 +136,14 @@ def takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
             groups.setdefault(entry, set()).add(float(value[0]))
             exact = [side.view.at(*at) for name in feeding if (at := side.view.find(name, key)) is not None]
             met.setdefault(entry, set()).add(tuple(float(x) for v in exact if v is not None for x in v))
-    if any(len(values) > 1 for values in groups.values()):
-        return False
+    if any(max(values) - min(values) > NOISE * max(map(abs, values)) for values in groups.values()):
+        return False, True
     if any(len(places) > 1 for places in met.values()):
-        return True
+        return True, False
     digits = [_digits(value) for values in groups.values() for value in values]
     if digits and max(digits) <= AS_READ:
-        return True
-    return False if digits and min(digits) >= COMPUTED else None
+        return True, False
+    return (False if digits and min(digits) >= COMPUTED else None), False
 
 
 def _digits(value: float) -> int:

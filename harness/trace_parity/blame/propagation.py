@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from trace_parity.blame.between import takes_nearest
+from trace_parity.blame.between import interpolates
 from trace_parity.blame.equation import Equation, Evaluated, Form, Outcome, Values
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
@@ -69,16 +69,17 @@ def propagate(
     return changed
 
 
-def _fill(
-    vouched: Vouched, equation: Equation | None, changed: Changed, step: tuple[int | None, int | None]
-) -> None:
+def _fill(vouched: Vouched, equation: Equation | None, changed: Changed, step: tuple[int | None, int | None]) -> None:
     """What no equation makes again of the variables before an equation, as far as the other log tells."""
     place, tick = step
     waiting = vouched.before(equation, {p[0] for p in changed.values}, {p[0] for p in changed.unknown})
     for variable, keys in waiting.items():
         at = [k for k in keys if place is None or tick is None or k[place] == tick]
         for where in dict.fromkeys([*((variable, k) for k in at), *(p for p in changed.unknown if p[0] == variable)]):
-            if where not in changed.values and (new := vouched.value(where, changed.values, changed.unknown)) is not None:
+            if (
+                where not in changed.values
+                and (new := vouched.value(where, changed.values, changed.unknown)) is not None
+            ):
                 changed.values[where] = new
                 changed.unknown.discard(where)
 
@@ -325,7 +326,7 @@ def _look_up(
         if place[0] == equation.output and (index := side.view.find(equation.table, place[1])) is not None:
             tables[0] = {**tables[0], _words(side, index): value}
     factor = _between(tables)
-    is_between = takes_nearest(equation, side) is False
+    is_between = interpolates(equation, side)
     for key in keys:
         place = (equation.output, key)
         index = side.view.find(equation.table, key)

@@ -55,13 +55,28 @@ def shape(places: Sequence[Outcome]) -> Hint | None:
     blunt = 4 * max(o.permitted for o in places)
     if len(ratios) == 1 and (whole := _whole(ratios[0], blunt)):
         return Hint("scale", whole)
-    if len(ratios) > 1 and np.ptp(ratios) <= max(EXPLAINS * np.max(np.abs(ratios - 1)), blunt):
-        ratio = float(ratios[0])  # 0 where double precision has none so small
-        word = f"times {ratio:.9g}"
-        if ratio > 0:
-            word = f"too large by a factor of {ratio:.9g}" if ratio > 1 else f"too small by a factor of {1 / ratio:.9g}"
+    if len(ratios) > 1 and (word := _one_factor(ratios, blunt)):
         return Hint("scale", f"{word} throughout")
     return _offset(places)
+
+
+NEARLY = 1e-2
+"""By how much of what they differ from 1 ratios may be apart, three or more, for there to be about one factor."""
+
+
+def _one_factor(ratios: np.ndarray, blunt: float) -> str:
+    """The factor that all ratios have, in as many digits as they share; empty where they share none."""
+    middle, apart = float(np.median(ratios)), float(np.ptp(ratios))
+    off = float(np.max(np.abs(ratios - 1)))
+    is_exact = apart <= max(EXPLAINS * off, blunt)
+    if not is_exact and not (len(ratios) > 2 and 0 < apart <= NEARLY * min(off, abs(middle))):
+        return ""
+    if middle <= 0:  # 0 where double precision has none so small
+        return f"times {middle:.9g}"
+    number = middle if middle > 1 else 1 / middle
+    digits = 9 if is_exact else 1 + max(0, -int(np.floor(np.log10(apart / abs(middle)))))
+    spelled = f"{number:.{digits}g}"
+    return "" if spelled == "1" else f"too {'large' if middle > 1 else 'small'} by a factor of {spelled}"
 
 
 LARGEST = 1e6

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trace_parity.blame.equation import asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
@@ -150,6 +151,7 @@ class Shares:
         touched = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
         between = downstream(self.graph, ids) & ({self.final} | upstream(self.graph, [self.final]))
         held = {v for v in between if view.keys(v) and upstream(self.graph, [v]) & touched}
+        held = {v for v in held if v in touched or not _is_apart(v, changed, own)}
         made = {key for e in own.domain.equations if e.output == self.final for key in own.found[e.id].row}
         final = {(self.final, key) for key in self.keys}
         left = {place for place in final - changed.values.keys() if place in changed.unknown or place[1] not in made}
@@ -182,6 +184,17 @@ class Shares:
                 return None
             factors.append(float(max(c[0] / py[0], py[0] / c[0])))
         return max(factors, default=None)
+
+
+def _is_apart(variable: str, changed: Changed, own: EvaluatedLog) -> bool:
+    """Whether equations make a variable at all its places from what did not change, as a first value is."""
+    left = set(own.view.keys(variable))
+    for equation in asked(own.domain):
+        found = own.found[equation.id]
+        if equation.output == variable and equation.conditional is not True:
+            rows = ((key, n) for key, n in found.row.items() if key in left and found.outcomes[key].ok)
+            left -= {key for key, n in rows if not any(place in changed for place in found.feeding(n))}
+    return not left
 
 
 def _apart(a: Array | None, b: Array | None) -> float:

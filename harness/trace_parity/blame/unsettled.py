@@ -8,19 +8,30 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trace_parity.blame.accused import Cleared
-from trace_parity.blame.between import between_sides, default_of, nearest_or_interpolated, neighbour, throughout
+from trace_parity.blame.between import (
+    between_sides,
+    default_of,
+    nearest_or_interpolated,
+    neighbour,
+    takes_nearest,
+    throughout,
+)
 from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place
+from trace_parity.blame.shape import EXPLAINS
 from trace_parity.compare.judge import Judged
+from trace_parity.pair.dependencies import inputs as graph_of
 from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 
 EXPLAINED = 8
 """Places of one variable whose inputs are examined one by one; the others of the same kind are taken as these."""
 NOT_SEEN = "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
 NOT_MADE = "no equation makes it: a setting of the run, or data"
+AS_MUCH = 1e-2
+"""A value that no equation makes is inherited from inputs that differ, relatively, by at least this part of it."""
 NAMED_INPUTS = 4
 """How many differing inputs, or missing lines, a finding lists."""
 
@@ -85,7 +96,7 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
         values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
         if finding.hint in ("", NOT_SEEN, NOT_MADE):
-            keys = list(dict.fromkeys(judged.row.id.key for judged, _ in members))
+            keys = [key for name, key in differing if name == first.row.variable.id and (name, key) not in settled]
             values["hint"] = throughout(first.row.variable, keys, *pair.both) or finding.hint
         order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
         yield Placed(order, BlameFinding(**values), first.row.variable.id)
@@ -110,7 +121,7 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     kind, hint = "unexplained", ""
     if equation is not None and obeyed:
         kind, hint = _inherited(equation, equations, key, pair, obeyed)
-    elif words := [w for e in equations if e.table for w in _entry(e, key, pair)]:
+    elif words := _without_equation(judged, equations, pair):
         kind, hint = "inherited", f"from {', '.join(words)}"
     values = [s.view.at(variable.id, key) for s in pair.both]
     told = default_of(variable.id, values[0], values[1], pair.domain) or next(
@@ -181,10 +192,57 @@ def differing_inputs(
         yield from _differing_sources(equation, key, pair)
 
 
+def _without_equation(judged: Judged, equations: list[Equation], pair: Sides) -> list[str]:
+    """From what a value comes, with which no equation of one log alone can find fault; empty where that is not sure."""
+    key = judged.row.id.key
+    for equation in equations:
+        if equation.table and (words := _entry(equation, key, pair)):
+            return words
+        if equation.settled is not None and _has_one_constant(equation, key, pair):
+            return _named([equation], key, pair)
+    return _from_what_feeds(judged, equations, pair)
+
+
 def _entry(equation: Equation, key: Key, pair: Sides) -> list[str]:
-    """Where in its table each side looks a number up, if these are two places."""
-    differs = _difference(Input(equation.table), equation.output, key, pair)
-    return [f"{differs[0]} ({differs[1]:.2g})"] if differs is not None else []
+    """Where in its table each side looks a number up, if these are two places; if it interpolates, between which."""
+    names = [equation.table]
+    if all(takes_nearest(equation, side) is False for side in pair.both):
+        table = pair.vocabulary.named(equation.table.rpartition(".")[2])
+        names += [name for variable in table for name in variable.depends_on]
+    found = (_difference(Input(name), equation.output, key, pair) for name in names)
+    return [f"{differs[0]} ({differs[1]:.2g})" for differs in found if differs is not None]
+
+
+def _has_one_constant(equation: Equation, key: Key, pair: Sides) -> bool:
+    """Whether a constant that a form reads off C's values there makes PY's of PY's: each alone fits any constant."""
+    c, py = (side.found[equation.id] for side in pair.both)
+    if equation.settled is None or key not in c.row or key not in py.row:
+        return False
+    rows = [{label: array[[f.row[key]]] for label, array in f.values.items()} for f in (c, py)]
+    got = [f.outcomes[key].got for f in (c, py)]
+    forms = equation.forms(pair.c.view) if callable(equation.forms) else equation.forms
+    for form in forms:
+        function = equation.settled(pair.c.view, form.name, c.values, rows[0])
+        if function is None:
+            continue
+        with np.errstate(all="ignore"):
+            made = [np.broadcast_to(function(row), (1, len(g)))[0] for row, g in zip(rows, got, strict=True)]
+        if all(np.max(np.abs(m - g)) <= EXPLAINS * np.max(np.abs(g)) for m, g in zip(made, got, strict=True)):
+            return True
+    return False
+
+
+def _from_what_feeds(judged: Judged, equations: list[Equation], pair: Sides) -> list[str]:
+    """What feeds a value that no equation makes, where it differs by as much; empty where it does not."""
+    variable, key = judged.row.variable, judged.row.id.key
+    if not all(e.conditional is True for e in equations):
+        return []
+    found = []
+    for name in graph_of(pair.vocabulary).get(variable.id, ()):
+        differs = _difference(Input(name), variable.id, key, pair)
+        if differs is not None and differs[1] >= AS_MUCH * judged.rel_diff and differs[2] is not None:
+            found.append(f"{differs[0]} ({differs[1]:.2g})")
+    return [*found[:-1], f"{found[-1]}; no equation checks it"] if found else []
 
 
 def _named(equations: Iterable[Equation], key: Key, pair: Sides) -> list[str]:

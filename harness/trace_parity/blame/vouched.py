@@ -6,7 +6,7 @@ up, drawn or interpolated, and through an equation that lacks a setting, as long
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ class Vouched:
         theirs, own = self.other.view.at(variable, key), self.side.view.at(variable, key)
         if theirs is None or own is None or theirs.shape != own.shape:
             return None
-        feeding = list(self._feeding(variable, key))
+        feeding = self._feeding(variable, key)
         if not feeding or not all(self._is_theirs(one, values, unknown) for one in feeding):
             return None
         return theirs
@@ -91,25 +91,30 @@ class Vouched:
         words = map(parse_dependency, known.depends_on) if known is not None else ()
         return any(word is not None and word.back for word in words) or variable in self._graph().get(variable, ())
 
-    def _feeding(self, variable: str, key: Key) -> Iterator[Place]:
-        """The places of the inputs that both logs have; of one that they lack, what feeds that."""
-        waiting, seen = list(self._graph().get(variable, ())), set()
+    def _feeding(self, variable: str, key: Key) -> list[Place]:
+        """Where the inputs are, and of one that both logs lack what feeds it; none where only one log has some."""
+        waiting, seen, found = list(self._graph().get(variable, ())), set(), []
         while waiting:
             name = waiting.pop()
             if name in seen:
                 continue
             seen.add(name)
-            if self.side.view.keys(name) and self.other.view.keys(name):
-                for where in self._within(name, key):
-                    yield name, where
-            else:
+            own, theirs = (self._within(log, name, key) for log in (self.side, self.other))
+            if own != theirs:
+                return []
+            found += [(name, where) for where in own]
+            if not own:
                 waiting += self._graph().get(name, ())
+        return found
 
-    def _within(self, name: str, key: Key) -> list[Key]:
-        found = self.side.view.find(name, key)
-        if found is not None and found[0] == name:
-            return [found[1]]
-        keys = self.side.view.keys(name)
+    def _within(self, log: EvaluatedLog, name: str, key: Key) -> list[Key]:
+        """Where a variable is at a place, or at all iterations inside it."""
+        vocabulary = log.view.vocabulary
+        here = {loop for loop, index in zip(vocabulary.loops, key, strict=True) if index != ABSENT}
+        found = log.view.find(name, key)
+        if set(log.view.variables[name].scope.loops) <= here:
+            return [found[1]] if found is not None and found[0] == name else []
+        keys = log.view.keys(name)
         return [k for k in keys if all(a == b or ABSENT in (a, b) for a, b in zip(k, key, strict=True))]
 
     def _is_theirs(self, place: Place, values: dict[Place, Array], unknown: Collection[Place]) -> bool:
@@ -121,4 +126,6 @@ class Vouched:
         with np.errstate(invalid="ignore"):
             apart = np.abs(now - theirs)
             left = NEXT_TO * float(np.max(np.abs(own - theirs)))
-            return bool(((apart <= spread) | (apart <= left) | (now == theirs) | (np.isnan(now) & np.isnan(theirs))).all())
+            return bool(
+                ((apart <= spread) | (apart <= left) | (now == theirs) | (np.isnan(now) & np.isnan(theirs))).all()
+            )

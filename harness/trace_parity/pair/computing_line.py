@@ -68,7 +68,7 @@ def _followed(files: Sequence[File], place: Place) -> Place:
     for _ in range(STEPS):
         lines = _lines(files, place[0])
         handed = re.search(HANDED_ON, lines[place[1]])
-        if handed is None or lines[place[1]].lstrip().startswith("for "):
+        if handed is None or lines[place[1]].lstrip().startswith(("for ", "if ")):
             break
         parts = [part for part in re.split(r"->|\.", re.sub(r"\[[^\]]*\]", "", handed[1])) if part]
         while len(parts) > 1 and parts[-1] in "abcmxyz":
@@ -136,7 +136,7 @@ def _above(lines: list[str], index: int, parts: list[str]) -> _Above:
     left = r"[\s\w,.>\[\]*-]*?(?<![\w.>\"'])"
     filled: int | None = None
     for n in range(index - 1, max(-1, index - REACH), -1):
-        text = re.sub(r"^\s*for \([^()]*\)(?=.*=)", "", lines[n])
+        text = re.sub(r"^\s*(for|if) \([^()]*\)(?=\s*\w.*[^=!<>]=[^=])", "", lines[n])
         if starts := re.match(r"(?:async )?(?:def|class) (\w+)|\}", text):
             return _Above(filled, function=starts[1] or "")
         if starts := re.match(r"[A-Za-z_][\w \t*]*?\b(\w+)\([^;]*$", text):  # a C function begins

@@ -70,6 +70,7 @@ class Program:
     gradcheck: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()
     variants: tuple[Variant, ...] = ()  # builds that change rounding only
+    lines: Mapping[str, str] = field(default_factory=dict)  # `scope.name` or name to text of the line that computes it
     worker: str = ""  # MODULE:FUNCTION that the commands run, which a process that serves many cases calls; empty: none
 
     @property
@@ -143,6 +144,7 @@ def read_program(name: str, table: Table, folder: Path, is_probed: bool = False)
         gradcheck=_template(table, "gradcheck"),
         unread=tuple(_unread(entry) for entry in table.tables("unread")),
         variants=read_variants(table, _template, "source" in table),
+        lines=table.strings("lines"),
         worker=table.text("worker"),
     )
     table.finish()

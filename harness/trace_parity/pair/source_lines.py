@@ -1,7 +1,8 @@
 """Where each program computes a variable: file, line and text, found from the line that prints it.
 
 Best effort: it reads source as text and knows no language. From the line that prints a value the assignment is looked
-for that computes it; where none is found, the printing line is given. A name that is found nowhere is left out.
+for that computes it; where none is found, the printing line is given. A name that is found nowhere is left out. What
+text cannot show, a pair says itself: `lines` of its programs name text of the line.
 """
 
 from __future__ import annotations
@@ -36,9 +37,15 @@ class SourceLine:
 
 
 def find_source_lines(
-    folders: Mapping[str, Path], variables: Iterable[tuple[str, str]]
+    folders: Mapping[str, Path],
+    variables: Iterable[tuple[str, str]],
+    told: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, dict[str, SourceLine]]:
-    """`{"scope.name": {side: line}}` for (scope, name) pairs; `folders` hold each side's sources."""
+    """`{"scope.name": {side: line}}` for (scope, name) pairs; `folders` hold each side's sources.
+
+    `told`: of each side text by `scope.name` or name. The first line that has it is shown; where none has, it is as if
+    nothing were said.
+    """
     wanted = list(variables)
     scopes = frozenset(scope for scope, _ in wanted)
     found: dict[str, dict[str, SourceLine]] = {}
@@ -46,7 +53,21 @@ def find_source_lines(
         files = list(_files(folder))
         for variable, line in _search(files, wanted, scopes):
             found.setdefault(variable, {})[side] = _computes(files, variable, line)
+        for variable, line in _told(files, wanted, (told or {}).get(side, {})):
+            found.setdefault(variable, {})[side] = line
     return found
+
+
+def _told(
+    files: list[tuple[str, list[str]]], wanted: list[tuple[str, str]], texts: Mapping[str, str]
+) -> Iterator[tuple[str, SourceLine]]:
+    """The lines whose text a pair gives itself."""
+    for scope, name in wanted:
+        text = texts.get(f"{scope}.{name}", texts.get(name, ""))
+        places = ((path, lines, n) for path, lines in files for n, line in enumerate(lines) if text and text in line)
+        if (place := next(places, None)) is not None:
+            path, lines, n = place
+            yield f"{scope}.{name}", SourceLine(path, n + 1, _whole(lines, n))
 
 
 def with_context(folders: Mapping[str, Path], found: Mapping[str, SourceLine]) -> dict[str, SourceLine]:
@@ -80,11 +101,15 @@ def _computes(files: list[tuple[str, list[str]]], variable: str, printed: Source
     if place is None:
         return printed
     path, index = place
-    lines = next(lines for name, lines in files if name == path)
+    return SourceLine(path, index + 1, _whole(next(lines for name, lines in files if name == path), index))
+
+
+def _whole(lines: list[str], index: int) -> str:
+    """A line with the next one where it ends in the middle."""
     text = lines[index].strip()
     if text.endswith(("=", "= (", "(")) and index + 1 < len(lines):
         text = f"{text} {lines[index + 1].strip()}"
-    return SourceLine(path, index + 1, text[:LONGEST])
+    return text[:LONGEST]
 
 
 def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:

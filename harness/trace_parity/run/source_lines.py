@@ -31,7 +31,8 @@ class Scoped(Protocol):
 
 def source_lines(programs: Programs, variables: Iterable[Scoped]) -> dict[str, dict[str, SourceLine]]:
     """By `scope.name`, then side: see find_source_lines. Variables that are found nowhere are left out."""
-    return _found(_folders(programs), tuple((v.scope, v.name) for v in variables))
+    told = tuple((name, tuple(side.lines.items())) for name, side in programs.sides.items())
+    return _found(_folders(programs), tuple((v.scope, v.name) for v in variables), told)
 
 
 def sources_of(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
@@ -52,10 +53,12 @@ def _folders(programs: Programs) -> tuple[tuple[str, Path], ...]:
 
 @lru_cache(maxsize=8)
 def _found(
-    folders: tuple[tuple[str, Path], ...], variables: tuple[tuple[str, str], ...]
+    folders: tuple[tuple[str, Path], ...],
+    variables: tuple[tuple[str, str], ...],
+    told: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
 ) -> dict[str, dict[str, SourceLine]]:
     """A gate's cases have the same variables: the sources are searched once."""
-    return find_source_lines(dict(folders), list(variables))
+    return find_source_lines(dict(folders), list(variables), {name: dict(lines) for name, lines in told})
 
 
 def with_source_lines(result: Result, pair: Pair) -> Result:

@@ -173,7 +173,7 @@ EQUATIONS: tuple[Equation, ...] = (
         "6",
         "source.incident_vec",
         (Input("run.beam_vec"),),
-        (Form("unchanged", lambda x: x["beam_vec"]),),
+        (Form("unchanged", lambda x: x["beam_vec"]), Form("unit vector", lambda x: unit(x["beam_vec"]))),
         conditional=True,
         needs_also=_first_source,
     ),

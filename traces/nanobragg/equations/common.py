@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from trace_parity.blame.equation import Equation, Form, Input, Pick, Values
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.vocabulary import Key
 
-from .vector_math import unit
+from .vector_math import norm, unit
+
+TURNED = ("fdet_vec", "sdet_vec", "odet_vec")
+"""What the 2θ arm turns; about an axis that is no unit vector it changes lengths too."""
+UNIT = 1e-12
+
+
+def _axis_is_no_unit(x: Values, got: Array) -> np.ndarray:
+    return np.asarray(np.abs(norm(x["twotheta_axis"]) - 1)[:, 0] > UNIT)
 
 
 def of_unit_length(variable: str, section: str, fallback: tuple[str, ...] = ()) -> Equation:
@@ -20,8 +29,9 @@ def of_unit_length(variable: str, section: str, fallback: tuple[str, ...] = ()) 
         f"|{name}| = 1",
         section,
         variable,
-        (Input(variable, "v"),),
+        (Input(variable, "v"), *((Input("run.twotheta_axis", default=np.nan),) if name in TURNED else ())),
         (Form("unit vector", lambda x: unit(x["v"])),),
+        conditional=_axis_is_no_unit if name in TURNED else False,
         fallback_for=fallback,
     )
 

@@ -12,7 +12,9 @@ from .common import first_of_pixel, of_unit_length, simple
 from .vector_math import cross, dot, norm, unit
 
 CURVED = 1e-12
-"""How close |P| must be to the detector's distance, relatively, for the detector to be taken as curved."""
+"""How close |P| must be, relatively, to the distance along the beam for the detector to be taken as curved."""
+ALIKE = 1e-9
+"""Sizes of a pixel that are apart by less, relatively, are one size."""
 MISPLACED = 1e-9
 """Positions that contradict each other by more than this tell no pixel size: the fault is theirs, not omega's."""
 UNIT_VECTORS = ("beam_vec", "polar_vec", "spindle_vec", "fdet_vec", "sdet_vec", "odet_vec")
@@ -92,9 +94,14 @@ def _omega_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Cal
 
 
 def pixel_size(view: LogView, x: Values) -> Array:
-    """The pixel edge in metres that the positions of this log show; the median over all places."""
+    """The pixel edge in metres that the positions of this log show: what most places agree on, else their median."""
     g, d = _in_pixels(view, x)
-    return np.median(dot(d, g) / dot(g, g)) * np.ones_like(g[:, :1])
+    shown = np.sort((dot(d, g) / dot(g, g))[:, 0])
+    near = [np.searchsorted(shown, shown * (1 + off), side) for off, side in ((-ALIKE, "left"), (ALIKE, "right"))]
+    best = int(np.argmax(near[1] - near[0]))
+    agreed = shown[near[0][best] : near[1][best]]
+    size = np.median(agreed if len(agreed) > 1 else shown)
+    return size * np.ones_like(g[:, :1])
 
 
 def _flat(view: LogView, off: Offset = CENTRE) -> Form:
@@ -107,11 +114,15 @@ def _flat(view: LogView, off: Offset = CENTRE) -> Form:
     return Form("flat detector", position)
 
 
+def _radius(x: Values) -> Array:
+    """Of a curved detector: the distance along the beam."""
+    return np.where(np.isnan(x["distance"]), x["close_distance_meters"], x["distance"])
+
+
 def _position_forms(view: LogView) -> tuple[Form, ...]:
     def curved(x: Values) -> Array:
-        p = x["pixel_pos_meters"]
-        close = np.abs(norm(p) - x["close_distance_meters"]) <= CURVED * x["close_distance_meters"]
-        return np.where(close, p * x["close_distance_meters"] / norm(p), np.nan)
+        p, radius = x["pixel_pos_meters"], _radius(x)
+        return np.where(np.abs(norm(p) - radius) <= CURVED * radius, p * radius / norm(p), np.nan)
 
     return _flat(view), Form("curved detector", curved)
 
@@ -137,6 +148,7 @@ def off_the_centre(view: LogView) -> tuple[Form, ...]:
 _POSITION = (
     *map(Input, "pixel_pos_meters pix0_vector_meters fdet_vec sdet_vec close_distance_meters".split()),
     Input("odet_vec", default=np.nan),
+    Input("run.distance_meters", "distance", default=np.nan),
 )
 
 PIXEL_POSITION = Equation(
@@ -183,9 +195,9 @@ def _omega_forms(view: LogView) -> tuple[Form, ...]:
         return _solid_angle(x, size)
 
     def curved(x: Values) -> Array:
-        r, close = x["R_distance_meters"], x["close_distance_meters"]
-        edge = np.sqrt(np.median(x["omega_pixel_sr"] * r**3 / close))
-        return np.where(np.abs(r - close) <= CURVED * close, _solid_angle(x, edge), np.nan)
+        r, radius = x["R_distance_meters"], _radius(x)
+        edge = np.sqrt(np.median(x["omega_pixel_sr"] * r**3 / x["close_distance_meters"]))
+        return np.where(np.abs(r - radius) <= CURVED * radius, _solid_angle(x, edge), np.nan)
 
     return (
         Form("pixel area", fresh),

@@ -7,6 +7,7 @@ older logs print them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
@@ -54,13 +55,20 @@ def shown_flags(view: LogView) -> list[Factors]:
     cached: list[Factors] | None = view.memo.get("flags")
     if cached is None:
         names = {_named(f): f for f in possible}
-        outcomes = evaluate(RUNNING, view).outcomes.values()
+        outcomes = evaluate(replace(RUNNING, one_form=False), view).outcomes.values()
         obeyed = [{name.partition(_WITH_WATER)[0] for name in o.forms} for o in outcomes]
         counts = {name: sum(name in each for each in obeyed) for name in names}
         most = max(counts.values(), default=0)
-        cached = [names[max(counts, key=lambda n: counts[n])]] if most else possible
+        shown = [names[name] for name, count in counts.items() if count == most]
+        cached = [min(shown, key=lambda factors: _broken_with(factors, view))] if most else possible
         view.memo["flags"] = cached
     return cached
+
+
+def _broken_with(factors: Factors, view: LogView) -> int:
+    """At how many places the pixel's sum and value are not what these flags make of them: one step alone tells none."""
+    asked = replace(SUM, forms=(_sum_times(factors),)), replace(VALUE, forms=(_value_without(factors),))
+    return sum(not outcome.ok for equation in asked for outcome in evaluate(equation, view).outcomes.values())
 
 
 def _previous_step(view: LogView, key: Key) -> Key | None:
@@ -148,17 +156,31 @@ def _last_of_pixel(variable: str) -> Pick:
     return pick
 
 
+def _sum_times(factors: Factors) -> Form:
+    def value(x: Values) -> Array:
+        last = x["last"]
+        for factor in sorted(factors):
+            last = last * x[factor]
+        return last
+
+    return Form(_named(factors), value)
+
+
 def _sum_forms(view: LogView) -> tuple[Form, ...]:
-    def total(factors: Factors) -> Form:
-        def value(x: Values) -> Array:
-            last = x["last"]
-            for factor in sorted(factors):
-                last = last * x[factor]
-            return last
+    return tuple(_sum_times(factors) for factors in shown_flags(view))
 
-        return Form(_named(factors), value)
 
-    return tuple(total(factors) for factors in shown_flags(view))
+SUM = Equation(
+    "sum",
+    "I_before_scaling = I_running of the last step (times what -oversample_ flags name)",
+    "8",
+    "pixel.I_before_scaling",
+    (
+        Input("step.I_running", "last", _last_of_pixel("step.I_running")),
+        *(Input(name, pick=_last_of_pixel("step.I_running"), default=np.nan) for name in FLAGGED),
+    ),
+    _sum_forms,
+)
 
 
 def _first_of_last_layer(view: LogView, key: Key) -> Key | None:
@@ -192,18 +214,19 @@ def _needs_steps(view: LogView, key: Key) -> str:
     return "" if any(view.keys(v) for v in COUNT_FROM) else "lines of the loops that are counted"
 
 
+def _value_without(factors: Factors) -> Form:
+    def value(x: Values) -> Array:
+        total = x["r_e_sqr"] * x["fluence_photons_per_m2"] * x["I_before_scaling"] / x["steps"]
+        for factor, final in FINAL.items():
+            if factor not in factors:
+                total = total * x[final]
+        return total
+
+    return Form("all factors" if not factors else "without " + ", ".join(sorted(factors)), value)
+
+
 def _final_forms(view: LogView) -> tuple[Form, ...]:
-    def scaled(product: Factors) -> Form:
-        def value(x: Values) -> Array:
-            total = x["r_e_sqr"] * x["fluence_photons_per_m2"] * x["I_before_scaling"] / x["steps"]
-            for factor, final in FINAL.items():
-                if factor not in product:
-                    total = total * x[final]
-            return total
-
-        return Form("all factors" if not product else "without " + ", ".join(sorted(product)), value)
-
-    return tuple(scaled(factors) for factors in shown_flags(view))
+    return tuple(_value_without(factors) for factors in shown_flags(view))
 
 
 def _left_out() -> tuple[Form, ...]:
@@ -245,19 +268,26 @@ def _chosen(variable: str, output: str, text: str, first: Pick, last: Pick) -> E
     )
 
 
+VALUE = Equation(
+    "pixel_value",
+    "I_pixel_final = r_e²·fluence·I_before_scaling/steps · capture · polar · omega",
+    "8",
+    "pixel.I_pixel_final",
+    tuple(
+        map(
+            Input,
+            "r_e_sqr fluence_photons_per_m2 I_before_scaling steps capture_fraction_final polar_final "
+            "omega_pixel_final".split(),
+        )
+    ),
+    _final_forms,
+    variants=_left_out(),
+)
+
+
 EQUATIONS: tuple[Equation, ...] = (
     RUNNING,
-    Equation(
-        "sum",
-        "I_before_scaling = I_running of the last step (times what -oversample_ flags name)",
-        "8",
-        "pixel.I_before_scaling",
-        (
-            Input("step.I_running", "last", _last_of_pixel("step.I_running")),
-            *(Input(name, pick=_last_of_pixel("step.I_running"), default=np.nan) for name in FLAGGED),
-        ),
-        _sum_forms,
-    ),
+    SUM,
     Equation(
         "sum_of_steps",
         "I_before_scaling = Σ F_cell²·F_latt² over all steps",
@@ -318,21 +348,7 @@ EQUATIONS: tuple[Equation, ...] = (
         first_of_pixel("subsample.omega_pixel_sr"),
         _last_of_pixel("subsample.omega_pixel_sr"),
     ),
-    Equation(
-        "pixel_value",
-        "I_pixel_final = r_e²·fluence·I_before_scaling/steps · capture · polar · omega",
-        "8",
-        "pixel.I_pixel_final",
-        tuple(
-            map(
-                Input,
-                "r_e_sqr fluence_photons_per_m2 I_before_scaling steps capture_fraction_final polar_final "
-                "omega_pixel_final".split(),
-            )
-        ),
-        _final_forms,
-        variants=_left_out(),
-    ),
+    VALUE,
     Equation(
         "stored",
         "floatimage_accumulated = float32(I_pixel_final)",

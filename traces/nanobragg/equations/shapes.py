@@ -108,7 +108,7 @@ def _of_tophat(x: Values) -> list[Array]:
     reach, inside = _reach(x), x["F_latt"] > 0
     most = np.min(TOPHAT / reach[inside], initial=np.inf)
     least = np.max(TOPHAT / reach[~inside], initial=0)
-    middle = np.sqrt(least * most) if 0 < least and most < np.inf else least * 2 if least else most / 2
+    middle = np.sqrt(least * most) if least > 0 and most < np.inf else least * 2 if least else most / 2
     return [np.array([middle])] * len(reach)
 
 
