@@ -107,8 +107,8 @@ IN_EXAMPLES = [
     ("shallow_water", "surface.h", "h[i][j] -= dt * depth", "h = h - o.dt"),
     ("lennard_jones", "summary.e_pot", "if (!rebuild || fixed) e_pot = sum", "force, e_pot = forces("),
     ("lennard_jones", "summary.e_kin", "double e_kin = kinetic(n)", "e_kin = 0.5"),
-    ("lennard_jones", "run.dt", "double dt = 0.005", "for flag, number in"),
-    ("shallow_water", "run.n", "int n = 8", "for flag, whole in"),
+    ("lennard_jones", "run.dt", "double dt = 0.005", "parser.add_argument(flag, type=float"),
+    ("shallow_water", "run.n", "int n = 8", "parser.add_argument(flag, type=int"),
     ("shallow_water", "summary.volume", "for (int j = 0; j < n; j++) volume +=", "lines.append("),
 ]
 
@@ -121,7 +121,7 @@ def test_the_lines_of_the_example_pairs(pair: str, variable: str, c: str, py: st
 
 
 PRINTS = re.compile(r"\b(PROBE\w*|probe|use|trace\.put|scalar|line|lines\.append|say)\(|TRACE_")
-COMPUTES = re.compile(r"[\w\])]\s*[-+*/]?=(?!=)|\breturn\b|#define|^for \w+, \w+ in \(")
+COMPUTES = re.compile(r"[\w\])]\s*[-+*/]?=(?!=)|\breturn\b|#define|add_argument\(")
 COMPUTED_IN_THE_CALL = {
     "nanoBragg PY": "spindle_vec twotheta_axis distance_meters close_distance_meters Fbeam_meters Sbeam_meters "
     "Fclose_meters Sclose_meters hkl_frac hkl_rounded r_e_sqr floatimage_accumulated",

@@ -97,9 +97,9 @@ def pixel_size(view: LogView, x: Values) -> Array:
     """The pixel edge in metres that the positions of this log show: what most places agree on, else their median."""
     g, d = _in_pixels(view, x)
     shown = np.sort((dot(d, g) / dot(g, g))[:, 0])
-    near = [np.searchsorted(shown, shown * (1 + off), side) for off, side in ((-ALIKE, "left"), (ALIKE, "right"))]
-    best = int(np.argmax(near[1] - near[0]))
-    agreed = shown[near[0][best] : near[1][best]]
+    first, last = np.searchsorted(shown, shown * (1 - ALIKE)), np.searchsorted(shown, shown * (1 + ALIKE), "right")
+    best = int(np.argmax(last - first))
+    agreed = shown[first[best] : last[best]]
     size = np.median(agreed if len(agreed) > 1 else shown)
     return size * np.ones_like(g[:, :1])
 

@@ -31,7 +31,8 @@ Shape = Callable[[Values, np.longdouble], Array]
 
 
 def _whole(x: Values) -> Array:
-    return np.prod(x["N_cells"], axis=1, keepdims=True)
+    cells: Array = np.prod(x["N_cells"], axis=1, keepdims=True)
+    return cells
 
 
 def _off(x: Values) -> Array:
@@ -58,7 +59,8 @@ def _reach(x: Values) -> Array:
 
 
 def _gauss(x: Values, fudge: np.longdouble) -> Array:
-    return _whole(x) * np.exp(-_reach(x) / GAUSS * fudge)
+    factor: Array = _whole(x) * np.exp(-_reach(x) / GAUSS * fudge)
+    return factor
 
 
 def _tophat(x: Values, fudge: np.longdouble) -> Array:
@@ -67,7 +69,9 @@ def _tophat(x: Values, fudge: np.longdouble) -> Array:
 
 def _square(x: Values, fudge: np.longdouble) -> Array:
     cells = np.maximum(x["N_cells"], 1)
-    return np.prod(np.where(cells > 1, sincg(x["hkl_frac"], cells, x["hkl_frac"]), 1), axis=1, keepdims=True)
+    along = np.where(cells > 1, sincg(x["hkl_frac"], cells, x["hkl_frac"]), 1)
+    product: Array = np.prod(along, axis=1, keepdims=True)
+    return product
 
 
 # The fudge that each step shows.
