@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
+import site
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -69,10 +72,12 @@ def _program(pair: Pair, program: Program) -> dict[str, Any]:
     """Digests of a program's executable files and of its sources (None where none is known), and its version."""
     folder = build_folder(program)
     sources = [program.source_folder] if program.source_folder is not None else _packages(program)
-    executables = [*_executables(program), *probe_files(pair, program)]
+    executables = [*_from_path(program), *_executables(program), *probe_files(pair, program)]
     files = [*executables, *(f for source in sources if source is not None for f in source_files(source))]
+    imported = imported_files(_import_roots(program))
+    is_known = imported is not None and (executables or sources)
     return {
-        "sha256": _digest(files) if executables or sources else None,
+        "sha256": _digest([*files, *(imported or ())]) if is_known else None,
         "executables": [path.name for path in executables],
         "sources": [digest_of(source) for source in sources if source is not None],
         "version": _version(program, folder),
@@ -114,6 +119,61 @@ def _packages(program: Program) -> list[Path]:
     return []
 
 
+def _from_path(program: Program) -> list[Path]:
+    """The programs that commands find on PATH, but those that run others."""
+    first = {command[0] for command in (program.trace, program.render, program.config, program.together) if command}
+    found = [shutil.which(word) for word in sorted(first) if "{" not in word and not STARTERS.match(Path(word).name)]
+    return [Path(name) for name in found if name is not None]
+
+
+STARTERS = re.compile(r"(|ba|da|z|k)sh$|env$|python[\d.]*$|perl$|nice$|time(out)?$|mpi(run|exec)$|srun$")
+"""What names nothing of a program by itself."""
+
+
+def _import_roots(program: Program) -> list[Path]:
+    """The folders that a Python program imports from, other than the standard library and installed packages.
+
+    These are the folder of its script or its working folder, those of PYTHONPATH, and those of editable installs.
+    """
+    words = [word for command in (program.trace, program.render, program.together) for word in command]
+    if "{python}" not in words and not any(Path(word).name.startswith("python") for word in words):
+        return []
+    cwd, names = _working_folder(program), places(program)
+    filled = [word.replace("{source}", names["source"]).replace("{pair}", names["pair"]) for word in words]
+    roots = [(cwd / word).parent for word in filled if word.endswith(".py") and (cwd / word).is_file()]
+    roots += [cwd] if "-m" in words else []
+    listed = (program.env.get("PYTHONPATH", ""), os.environ.get("PYTHONPATH", ""))
+    roots += [cwd / entry for paths in listed for entry in paths.split(os.pathsep) if entry]
+    for packages in map(Path, site.getsitepackages()):
+        for links in sorted(packages.glob("*.pth")):
+            roots += [packages / line for line in links.read_text(errors="replace").splitlines() if line[:1] in "/.~"]
+    return list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
+
+
+def imported_files(roots: Sequence[Path]) -> list[Path] | None:
+    """The Python modules below these folders, ignored by git or not; None where they are too many to be read."""
+    found: dict[Path, None] = {}
+    seen = 0
+    for root in roots:
+        for folder, folders, names in os.walk(root):
+            here = Path(folder)
+            folders[:] = [
+                name
+                for name in sorted(folders)
+                if name not in NO_MODULES and not (here / name / "pyvenv.cfg").is_file()
+            ]
+            seen += len(names)
+            if seen > MOST_FILES:
+                return None
+            found.update((here / name, None) for name in sorted(names) if name.endswith((".py", ".so", ".pyd")))
+    return list(found)
+
+
+NO_MODULES = {"__pycache__", "site-packages", "node_modules", "reports", ".git", ".mypy_cache", ".ruff_cache"}
+MOST_FILES = 50_000
+"""Files below the folders of a program's modules up to which they are read to see what has changed."""
+
+
 def _files(folder: Path, out: Path | None) -> list[Path]:
     """All files of a pair's folder but bundles: a script of it may run any of them."""
     return [
@@ -127,7 +187,7 @@ def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as stream:
-            digest.update(path.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
+            digest.update(os.fsencode(path) + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
