@@ -70,6 +70,25 @@ def test_every_command_takes_what_the_logs_tell(trace_diff: Cli, tmp_path: Path)
     assert "there are no equations" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("c", "py", "code"),
+    [
+        ("Rx [1 0 0; 0 1 0; 0 0 1]", "Rx [1 0 0; 0 1 0; 0 0 1.5]", 1),
+        ("Rx [1 0 0; 0 1 0; 0 0 1]", "Rx [1 0 0; 0 1 0; 0 0 1]", 0),
+        ("angles_rad rotx:0 roty:0", "angles_rad rotx:0 roty:0.1", 1),
+        ("convention MOSFLM", "convention MOSFLM", 0),
+        ("convention MOSFLM", "convention XDS", 1),
+        ("x = [1, 2, 3] |x| = 3.7", "x = [1, 2, 3] |x| = 3.7", 0),
+        ("x = [1, 2, 3] |x| = 3.7", "x = [1, 2, 3] |x| = 3.8", 1),
+    ],
+)
+def test_a_log_of_one_line_in_no_loop(c: str, py: str, code: int, trace_diff: Cli, tmp_path: Path) -> None:
+    """Text is compared as text, and a name has the size of its own numbers, not of what follows them."""
+    (tmp_path / "c.log").write_text(f"TRACE_C: {c}\n")
+    (tmp_path / "py.log").write_text(f"TRACE_PY: {py}\n")
+    assert trace_diff("compare", "c.log", "py.log").returncode == code
+
+
 def test_sites_go_as_deep_as_the_focus() -> None:
     nanobragg, atoms = shipped().vocabulary, find_pair(str(ROOT / "examples" / "pairs" / "lennard_jones")).vocabulary
     assert (nanobragg.focus, nanobragg.site_depth) == (("spixel", "fpixel"), 2)

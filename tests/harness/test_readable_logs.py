@@ -177,6 +177,16 @@ def test_of_several_ranks_one_is_to_be_named(tmp_path: Path) -> None:
     assert ends(tmp_path, text, "TRACE_PY: F_latt 3\n", rank="9")[:2][0] == 6
 
 
+def test_whole_numbers_beyond_a_double_are_within_a_tolerance_or_not(tmp_path: Path) -> None:
+    """Those of a quantity that is no count: the difference is never taken for none."""
+    c, py = (
+        f"TRACE_{side}[spixel=1 fpixel=2]: I_pixel_final 900719925474099{n}\n" for side, n in (("C", 3), ("PY", 2))
+    )
+    code, headline, _ = ends(tmp_path, c, py)
+    assert (code, "tolerance of 2.2e-16" in headline) == (0, True)
+    assert ends(tmp_path, c, py, rtol=0.0)[0] == 1
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_ranks_are_compared_rank_by_rank(tmp_path: Path, order: int) -> None:
     """By --rank-loop, or where the vocabulary has the loop; plain lines of one rank's own log may name it too."""

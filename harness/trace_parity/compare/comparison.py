@@ -281,7 +281,7 @@ class Comparison:
         scale = self.scales.of(window, run, of_number, np.maximum(np.abs(c), np.abs(py)), table)
         judged = judge_numbers(c, py, of_number, scale, whole, table)
         if far is not None:
-            _apart(judged, far[chosen] & table.whole[of_number], c)
+            _apart(judged, far[chosen], table.whole[of_number], c)
         Look(self, window, judged, numbers).tally(of_number)
 
     def _keep_equal(self, window: Window, variable: npt.NDArray[np.int32]) -> None:
@@ -321,11 +321,17 @@ def _exactly_different(window: Window, numbers: Chosen) -> npt.NDArray[np.bool_]
     return made
 
 
-def _apart(judged: Differences, far: npt.NDArray[np.bool_], c: npt.NDArray[np.float64]) -> None:
-    """Whole numbers that round to one double differ by less than the distance to its neighbours."""
+def _apart(
+    judged: Differences, far: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_], c: npt.NDArray[np.float64]
+) -> None:
+    """Whole numbers that differ although one double is nearest to both: they are apart by less than its neighbours.
+
+    Those of a variable that has a tolerance for numbers agree within it.
+    """
     if far.any():
-        judged.status[far] = DIVERGENT
-        judged.absolute[far] = 1.0
-        judged.relative[far] = 1.0 / np.abs(c[far])
-        judged.allowed[far] = 0.0
-        judged.needed[far] = np.inf
+        size = np.abs(c[far])
+        judged.absolute[far] = np.where(whole[far], 1.0, np.spacing(size))
+        judged.relative[far] = judged.absolute[far] / size
+        judged.allowed[far] = np.where(whole[far], 0.0, judged.allowed[far])
+        judged.status[far] = np.where(judged.absolute[far] > judged.allowed[far], DIVERGENT, MATCH)
+        judged.needed[far] = np.where(whole[far], np.inf, judged.relative[far])

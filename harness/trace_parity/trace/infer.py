@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from trace_parity.pair.first_appearance import merged
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.pair.vocabulary_file import build_vocabulary
 from trace_parity.trace.log_file import lines_of
-from trace_parity.trace.number import NotANumberError, split_numbers
+from trace_parity.trace.number import NotANumberError, parse_number, split_numbers
 from trace_parity.trace.prefix import find_trace, pieces, without_colour
 
 _LINE = re.compile(r"TRACE(?:_(?:C|PY))?(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
@@ -137,10 +137,20 @@ def _lines(path: Path) -> Iterator[tuple[str, str, tuple[tuple[str, int], ...], 
 
 
 def _words(text: str) -> list[str]:
+    """The numbers that a name's value begins with; none for text, or where further names follow at once."""
     try:
-        return split_numbers(text)
+        words = split_numbers(text.partition(" |")[0])
     except NotANumberError:
-        return text.split()
+        words = text.split()
+    return list(takewhile(_is_number, words))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        parse_number(word)
+    except NotANumberError:
+        return False
+    return True
 
 
 class _Log:
@@ -162,6 +172,8 @@ class _Log:
                 self.loop_orders.append(list(loops))
             for loop, index in indices:
                 self.sizes[loop] = max(self.sizes.get(loop, 0), index + 1)
+            if not words:  # text, or another form: such a name is not listed
+                continue
             seen = self.names.get(key)
             if seen is None:
                 seen = self.names[key] = Seen(name, loops, closing=indices in opened, sides={side})

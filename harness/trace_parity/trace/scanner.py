@@ -268,7 +268,7 @@ class _Compiled:
         }
         # Only the first part of each is ever touched, and NumPy's own memory would be had in pages of 2 MB.
         for name, (size, kind) in sizes.items():
-            self._arrays[name] = np.frombuffer(mmap(-1, size * np.dtype(kind).itemsize), kind)
+            self._arrays[name] = np.frombuffer(mmap(-1, max(1, size) * np.dtype(kind).itemsize), kind, size)
         self._found = native.Found(*(array.ctypes.data for array in self._arrays.values()))
         if not self.texts:
             self._found.texts = None
