@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 
 from tests.golden import COMMITTED
+from tests.harness import in_process
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +60,21 @@ def compare_texts(vocabulary: Vocabulary) -> Callable[..., Result]:
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shipped_port_stays_loaded() -> Iterator[None]:
+    with in_process.shipped_port_stays_loaded():
+        yield
+
+
 @pytest.fixture
 def trace_diff(tmp_path: Path) -> Cli:
-    """Run the command in a folder of its own."""
+    """Run the command in a folder of its own; with options of subprocess.run, in a process of its own."""
 
     def run(*words: object, cwd: Path | None = None, **kwargs: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "trace_parity", *map(str, words)]
+        given = [str(word) for word in words]
+        if not kwargs:
+            return in_process.call(given, cwd or tmp_path)
+        command = [sys.executable, "-m", "trace_parity", *given]
         return subprocess.run(command, capture_output=True, text=True, cwd=cwd or tmp_path, check=False, **kwargs)  # type: ignore[call-overload]
 
     return run
