@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from trace_parity.pair.find import shipped
 from trace_parity.run.launch import build_program
 
 from tests.golden_inputs import write_inputs
+from tests.in_process import ports_are_forked
 
 pytest_plugins = ["pytester"]
 # A shell that starts the tests in the background ignores SIGINT for them, and every program started here would too.
@@ -26,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ports_are_forked() -> Iterator[None]:
+    with ports_are_forked():
+        yield
 
 
 @pytest.fixture(scope="session")

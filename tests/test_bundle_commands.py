@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -18,15 +15,11 @@ from trace_parity.pair.case import Case, InputFile, parse_case
 from trace_parity.pair.case_file import case_toml
 from trace_parity.pair.find import shipped
 
+from tests.in_process import call
+
 QUICK = ["--no-images", "--no-preflight"]
 EXPECTED = {"run": 1, "inject": 0, "judge": 1, "blame": 1, "table": 0, "bundle": 0}
 """Exit codes: the run diverges by a quirk, and agrees with C's values of the rotated vectors."""
-
-
-def trace_diff(words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "trace_parity", *words]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (given / "few.hkl").write_text("".join(f"{h} {k} {l} 100\n" for h in (0, 1) for k in (0, 1) for l in (0, 1)))
     words = "-lambda 0.97 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -osc 0.1 -phisteps 3 -default_F 100".split()
     argv = ["-mat", "given/A.mat", "-hkl", str(given / "few.hkl"), *words]
-    done = trace_diff(["run", "--pixel", "9", "9", "--against", "unfixed", *QUICK, "--", "nanoBragg", *argv], folder)
+    done = call(["run", "--pixel", "9", "9", "--against", "unfixed", *QUICK, "--", "nanoBragg", *argv], folder)
     assert done.returncode == 1, done.stderr
     shutil.rmtree(given)
     (found,) = find_bundles(folder / "reports")
@@ -59,7 +52,7 @@ def test_each_command_of_the_page_works_in_the_folder(bundle: Path) -> None:
     assert {shlex.split(c)[1] for c in commands} == set(EXPECTED)
     for command in dict.fromkeys(commands):
         program, *words = shlex.split(command)
-        done = trace_diff(words, bundle)
+        done = call(words, bundle)
         assert program == "trace-diff"
         expected = 0 if "fixed" in words else EXPECTED[words[0]]
         assert done.returncode == expected, f"{command}: {done.stdout[-300:]} {done.stderr[-600:]}"
@@ -96,6 +89,6 @@ def test_a_case_as_a_file_and_back() -> None:
 def test_a_case_file_reads_nothing_outside_its_folder(path: str, tmp_path: Path) -> None:
     text = f'id = "x"\ntitle = "x"\nargv = ["-mat", "A.mat"]\npixels = [[1, 2]]\n[files."A.mat"]\npath = "{path}"\n'
     (tmp_path / "case.toml").write_text(text)
-    done = trace_diff(["run", "case.toml"], tmp_path)
+    done = call(["run", "case.toml"], tmp_path)
     assert done.returncode == 2
     assert "case.toml:6: files.A.mat.path" in done.stderr

@@ -16,6 +16,7 @@ from trace_parity.bundle.bundle import find_bundles, verify
 
 from tests import tolerances as tol
 from tests.golden import COMMITTED, SHARED, SUPERVISOR, needs_shared, parse_trace, trace_faults
+from tests.in_process import call
 
 GOLDEN_LOG = COMMITTED / "supervisor_trace_685_1039.log"
 LEAKY_LOG = COMMITTED / "supervisor_trace_685_1039__phi_carryover.log"
@@ -24,8 +25,7 @@ STEP = [f"spixel=685 fpixel=1039 thick_tic=0 subS=0 subF=0 source=0 phi_tic={i} 
 
 
 def trace_diff(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trace_parity", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return call([str(word) for word in words], cwd)
 
 
 def bundle_of(done: subprocess.CompletedProcess[str], folder: Path) -> Path:

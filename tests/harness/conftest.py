@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 from trace_parity.trace import read_trace_lines
 
+from tests import in_process
 from tests.golden import COMMITTED
-from tests.harness import in_process
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +58,6 @@ def compare_texts(vocabulary: Vocabulary) -> Callable[..., Result]:
 
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _shipped_port_stays_loaded() -> Iterator[None]:
-    with in_process.shipped_port_stays_loaded():
-        yield
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +17,8 @@ from trace_parity.pair.dependencies import downstream, inputs, upstream
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.run.counterfactual import Counterfactual, bisect
 
+from tests.in_process import call
+
 MATRIX = "0.0081 0.0073 -0.0041\n-0.0085 0.0091 0.0020\n0.0061 0.0009 0.0095\n"
 WORDS = """-mat A.mat -lambda 1 -N 5 -distance 100 -detpixels 64 -pixel 0.4 -default_F 100 -phi 0 -osc 2 -phisteps 3
 -spindle_axis 0.6 0.8 0""".split()
@@ -25,8 +26,7 @@ ROTATED = ["rot_a_angstroms", "rot_b_angstroms", "rot_c_angstroms"]
 
 
 def trace_diff(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trace_parity", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return call([str(word) for word in words], cwd)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,17 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.golden import ROOT
+from tests.in_process import shell
 
 PAIRS = ROOT / "examples" / "pairs"
 HOW_TO = ROOT / "docs" / "how-to" / "your-own-pair.md"
-PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": PATH}
-    return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import fnmatch
 import gzip
 import json
 import math
-import os
 import random
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from trace_parity.run.calibrate import _text_of
 from trace_parity.run.perturb import has_reals, perturb_text, perturb_words
 from trace_parity.trace import read_trace
 
+from tests import in_process
 from tests.golden import ROOT
 
 MAKE_C = "make -s -C c && c/build/lj -n 10 -steps 4 -fix -trace c.log"
@@ -36,9 +35,7 @@ LJ = ROOT / "examples" / "pairs" / "lennard_jones"
 
 
 def shell(command: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(cache)}
-    return subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return in_process.shell(command, folder, XDG_CACHE_HOME=str(cache))
 
 
 @pytest.fixture(scope="module")
