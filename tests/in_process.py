@@ -90,7 +90,7 @@ def _warnings_printed() -> Iterator[None]:
         warnings.simplefilter("default")
         for category in QUIET:
             warnings.simplefilter("ignore", category)
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         yield
 
 

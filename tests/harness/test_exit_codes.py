@@ -1,4 +1,4 @@
-"""Every exit code, reached through the installed command. `compare` runs no program, so 3 is that of `run`."""
+"""Every exit code, those of `compare` through the installed command too. It runs no program, so 3 is that of `run`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from tests.harness.conftest import as_py
+from tests.in_process import call
 
 SMALL = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100".split()
-HERE = Path(sys.executable).parent
+INSTALLED = Path(sys.executable).with_name("trace-diff")
 
 
 def trace_diff(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([HERE / "trace-diff", *words], cwd=folder, capture_output=True, text=True, check=False)
+    return call(words, folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,26 @@ def test_compare(folder: Path, code: int, words: str, says: str) -> None:
     assert done.returncode == code, done.stdout + done.stderr
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "py.log"),
+        (1, "other.log"),
+        (2, "py.log --rtol zzz*:1e-9"),
+        (4, "short.log"),
+        (5, "none.log"),
+        (6, "lacks.log"),
+        (7, "py.log --waive phi-carryover"),
+    ],
+)
+def test_the_installed_command(folder: Path, code: int, words: str) -> None:
+    command = [INSTALLED, "compare", "c.log", *words.split()]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    within = trace_diff(folder, "compare", "c.log", *words.split())
+    assert done.returncode == code
+    assert (done.stdout, done.stderr) == (within.stdout, within.stderr)
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,8 @@ def test_a_line_without_end_is_not_held(tmp_path: Path) -> None:
 def test_stream_is_taken_with_a_notice(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:
     (tmp_path / "c.log").write_text(supervisor_log)
     (tmp_path / "py.log").write_text(as_py(supervisor_log).replace("F_cell 190.27", "F_cell 191.27"))
-    forms = [trace_diff("compare", "c.log", "py.log", *way, "--format", "json") for way in (["--stream"], [])]
+    words, env = ("compare", "c.log", "py.log", "--format", "json"), dict(os.environ)
+    forms = [trace_diff(*words, *way, env=env) for way in (["--stream"], [])]
     assert [done.returncode for done in forms] == [1, 1]
     assert forms[0].stdout == forms[1].stdout
     assert "do nothing any more" in forms[0].stderr
@@ -280,7 +281,7 @@ def test_without_a_compiler_the_same_is_found(trace_diff: Cli, tmp_path: Path, s
     (tmp_path / "py.log").write_text(as_py(supervisor_log).replace("F_cell 190.27", "F_cell 191.27"))
     bare = {**os.environ, "CC": "no-such-compiler", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     with_it, without = (
-        trace_diff("compare", "c.log", "py.log", "--format", "json", **more) for more in ({}, {"env": bare})
+        trace_diff("compare", "c.log", "py.log", "--format", "json", env=env) for env in (dict(os.environ), bare)
     )
     assert with_it.stdout == without.stdout
     assert (with_it.returncode, without.returncode) == (1, 1)
