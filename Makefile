@@ -9,7 +9,7 @@ CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 
-.PHONY: parity test test-slow test-all lint format reference fuzz benchmark clean help
+.PHONY: parity test test-slow test-all test-lowest lint format reference fuzz benchmark clean help
 
 help:  ## Say what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -25,6 +25,9 @@ test-slow: $(INSTALLED) reference  ## Run the tests of tests/slow.txt.
 
 test-all: $(INSTALLED) reference  ## Run all tests.
 	$(PYTEST)
+
+test-lowest:  ## Run the fast tests with the lowest versions of all dependencies, in a virtual environment of their own.
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
 
 lint: $(INSTALLED)  ## Run the linters.
 	$(BIN)/ruff check .

@@ -5,9 +5,10 @@ Loaded by entry point into every pytest run, so it imports the harness only when
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
@@ -114,18 +115,20 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
 
     `c` and `py` are logs: a Path, or a string. A string with a newline, or an empty one, is the text of a log; one
     without is a path, and it is an error if there is no such file. `assert_parity(result)` takes a Result of
-    trace_parity.compare, run or load_bundle in place of two logs. `case` names a case whose contract must hold. `pair`
-    is a folder or the name of a pair, by default that of --parity-pair. Returns the Result.
+    trace_parity.compare, run or load_bundle in place of two logs, `assert_parity(folder)` a bundle. `case` names a case
+    whose contract must hold. `pair` is a folder or the name of a pair, by default that of --parity-pair. Returns the
+    Result.
     """
 
     def check(
-        c: str | Path | Result,
-        py: str | Path | None = None,
+        c: str | os.PathLike[str] | Result,
+        py: str | os.PathLike[str] | None = None,
         *,
         rtol: float | None = None,
         case: str | None = None,
         pair: str | None = None,
     ) -> Result:
+        from trace_parity.api import load_bundle
         from trace_parity.compare.align import align
         from trace_parity.compare.options import Options
         from trace_parity.errors import HarnessError
@@ -134,13 +137,17 @@ def assert_parity(request: pytest.FixtureRequest) -> AssertParity:
         from trace_parity.result.compare import compare
         from trace_parity.result.result import CaseResult, Result
 
-        if isinstance(c, Result):
-            if py is not None or rtol is not None or case is not None or pair is not None:
-                pytest.fail("assert_parity: a Result takes no further arguments: it is judged already", pytrace=False)
-            return _passed(c)
-        if py is None or isinstance(py, Result):
-            pytest.fail("assert_parity: expected two logs (paths or texts), or one Result", pytrace=False)
         try:
+            if py is None and _is_folder(c):
+                c = load_bundle(c)
+            if isinstance(c, Result):
+                if not (py is None and rtol is None and case is None and pair is None):
+                    what = "assert_parity: a Result takes no further arguments: it is judged already"
+                    pytest.fail(what, pytrace=False)
+                return _passed(c)
+            if py is None or isinstance(py, Result):
+                what = "assert_parity: expected two logs (paths or texts), one Result, or one bundle"
+                pytest.fail(what, pytrace=False)
             of_pair = find_pair(pair or request.config.getoption("--parity-pair"))
             vocabulary = of_pair.vocabulary
             tables = [_table(log, side, vocabulary) for log, side in ((c, "C"), (py, "PY"))]
@@ -191,17 +198,29 @@ def assert_replay() -> Callable[..., Any]:
     return check
 
 
-def _table(log: str | Path, side: str, vocabulary: Any) -> Any:
+def _is_folder(log: object) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(log, str | os.PathLike) and "\n" not in os.fspath(log) and Path(log).is_dir()
+
+
+def _table(log: str | os.PathLike[str], side: str, vocabulary: Any) -> Any:
     from trace_parity.errors import Exit, HarnessError
     from trace_parity.trace import read_trace, read_trace_lines
 
-    if isinstance(log, Path):
-        return read_trace(log, side, vocabulary)
-    if log and "\n" not in log:  # a path: no trace line goes without its newline
+    expected = "a path, or the text of a log with its newlines"
+    if not isinstance(log, str | os.PathLike):
+        raise HarnessError(Exit.USAGE, f"found {type(log).__name__}", where=f"assert_parity: {side}", expected=expected)
+    if not isinstance(log, str) or (log and "\n" not in log):  # a path: no trace line goes without its newline
+        where = os.fspath(log)[:200]
+        if _is_folder(log):
+            hint = "a bundle is passed alone: assert_parity(bundle)"
+            raise HarnessError(Exit.USAGE, "is a folder", where=where, expected="a log", hint=hint)
         if not Path(log).is_file():
-            expected = "a path, or the text of a log with its newlines"
-            raise HarnessError(Exit.UNREADABLE, "no such file", where=log[:200], expected=expected)
+            hint = "a text ends with a newline" if where.startswith("TRACE_") else ""
+            raise HarnessError(Exit.UNREADABLE, "no such file", where=where, expected=expected, hint=hint)
         return read_trace(Path(log), side, vocabulary)
+    if Path(name := log.strip()).name and "\n" not in name and len(name) < 256 and Path(name).is_file():
+        hint = "without its newline it is a path"
+        raise HarnessError(Exit.UNREADABLE, "a text without a trace line", where=name, expected=expected, hint=hint)
     table = read_trace_lines(log.splitlines(keepends=True), side, f"<{side}>", vocabulary)
     if table.unreadable:
         raise HarnessError(Exit.UNREADABLE, str(table.unreadable[0]), where=f"<{side}>")

@@ -92,7 +92,7 @@ def test_compare(folder: Path, code: int, words: str, says: str) -> None:
     ],
 )
 def test_the_installed_command(folder: Path, code: int, words: str) -> None:
-    command = [INSTALLED, "compare", "c.log", *words.split()]
+    command = [str(INSTALLED), "compare", "c.log", *words.split()]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     within = trace_diff(folder, "compare", "c.log", *words.split())
     assert done.returncode == code

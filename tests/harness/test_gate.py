@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from trace_parity.result.outcome import Outcome
 from trace_parity.run import gate as gate_module
 from trace_parity.run.gate import run_gate, worst
 
+from tests.golden import ROOT
 from tests.harness.conftest import Cli
 
 SMALL = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100"
@@ -146,9 +148,13 @@ def test_the_plugin_collects_a_matrix(pytester: pytest.Pytester) -> None:
 
 def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log: str) -> None:
     (pytester.path / "c.log").write_text(supervisor_log)
+    (sample,) = (ROOT / "reports" / "sample" / "supervisor").iterdir()
+    shutil.copytree(sample, pytester.path / "reports" / "sample")
     pytester.makepyfile(
         """
         import pathlib
+
+        import pytest
 
         C = pathlib.Path("c.log")
 
@@ -160,11 +166,35 @@ def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log:
             result = assert_parity(str(C), str(tmp_path / "py.log"))
             assert assert_parity(result) is result
 
-        def test_no_such_path(assert_parity):
-            assert_parity("c.log", "py.log")
+        def test_bundle(assert_parity):
+            import trace_parity
 
-        def test_one_log(assert_parity):
-            assert_parity(C)
+            bundle = "reports/sample"
+            result = trace_parity.load_bundle(bundle)
+            for given in (bundle, pathlib.Path(bundle), result):
+                with pytest.raises(pytest.fail.Exception, match="rot_a_angstroms"):  # it holds a divergence
+                    assert_parity(given)
+
+        @pytest.mark.parametrize(
+            ("given", "says"),
+            [
+                ((C,), "expected two logs"),
+                (("c.log", "py.log"), "py.log: no such file; expected a path, or the text of a log"),
+                ((C, pathlib.Path("py.log")), "py.log: no such file"),
+                ((C, "TRACE_PY: steps 10"), "no such file.*a text ends with a newline"),
+                ((C, "c.log\\n"), "c.log: a text without a trace line.*without its newline it is a path"),
+                ((C, "reports"), "reports: is a folder.*a bundle is passed alone"),
+                (("reports",), "reports: no result.json; expected the folder of a bundle"),
+                (("nowhere",), "expected two logs"),
+                ((C, b"TRACE_PY: steps 10"), "found bytes"),
+                ((C, {"steps": 10}), "found dict"),
+                ((C, ""), "in C only"),
+                ((C, "\\n"), "in C only"),
+            ],
+        )
+        def test_unmistakable(assert_parity, given, says):
+            with pytest.raises(pytest.fail.Exception, match=says):
+                assert_parity(*given)
 
         def test_empty(assert_parity):
             assert_parity("", "")
@@ -180,6 +210,5 @@ def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log:
         """
     )
     result = pytester.runpytest_subprocess("-q")
-    result.assert_outcomes(passed=2, failed=6)
-    result.stdout.fnmatch_lines(["*py.log: no such file; expected a path, or the text of a log*"])
+    result.assert_outcomes(passed=15, failed=4)
     result.stdout.fnmatch_lines(["*first divergence: F_cell*"])

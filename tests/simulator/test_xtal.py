@@ -294,10 +294,10 @@ class TestCommandLine:
         hkl, _ = listed(reflections)
         assert d_A(hkl, CELLS["P 21 21 21"]).min() < finest
         beyond = experiment.replace(reflections=read_reflections(folder / "a.pdb", d_min_A=0.4 * finest)[0])
-        # What the wider list adds no pixel sees.
+        # What the wider list adds no pixel sees. exp of NumPy 1.26 rounds a number by its place in the array.
         for interpolate in (False, True):
             images = [render(e.replace(interpolate=interpolate, default_F=1e5)) for e in (experiment, beyond)]
-            assert torch.equal(*images)
+            assert torch.allclose(images[0], images[1], rtol=4 * np.finfo(np.float64).eps, atol=0)
 
     def test_a_long_sum_tells_its_progress(
         self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
