@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from nanobragg_torch.io.text import as_float, read_text
 from nanobragg_torch.settings import Reflections
 
 _LARGEST_GRID = 200_000_000
+_PIECE = 1 << 18  # characters
 
 
 def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
@@ -93,17 +96,28 @@ def write_hkl(path: Path, reflections: Reflections, flag: str = "-hkl") -> None:
 
 
 def _rows(text: str) -> np.ndarray:
-    words = text.split()
-    numbers: list[float] = []
-    try:
-        numbers = list(map(float, words))
-    except ValueError:
-        for word in words:
-            number = as_float(word)
-            if number is None:
-                break
-            numbers.append(number)
-    usable = len(numbers) - len(numbers) % 4
-    rows = np.array(numbers[:usable], dtype=np.float64).reshape(-1, 4)
+    pieces = []
+    for words in _pieces(text):
+        try:
+            numbers = np.array(list(map(float, words)))
+        except ValueError:
+            parsed = (as_float(word) for word in words)
+            numbers = np.array(list(takewhile(lambda number: number is not None, parsed)), dtype=float)
+        pieces.append(numbers)
+        if len(numbers) < len(words):
+            break
+    numbers = np.concatenate(pieces) if pieces else np.empty(0)
+    rows = numbers[: len(numbers) - len(numbers) % 4].reshape(-1, 4)
     good = np.isfinite(rows).all(1) & (np.abs(rows[:, :3]) < 1e6).all(1)
     return rows if good.all() else rows[: int(np.argmin(good))]
+
+
+def _pieces(text: str) -> Iterator[list[str]]:
+    """The words of a text, some at a time: all at once take twenty times the memory of the text."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        while end < len(text) and not text[end].isspace():
+            end += 1
+        yield text[start:end].split()
+        start = end
