@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,9 +104,58 @@ def test_a_scheduler_that_runs_already(tmp_path: Path, trace_diff: Cli) -> None:
     assert "no Dask scheduler answers" in done.stderr
 
 
+def test_a_client_that_is_killed_goes_on_where_it_was(tmp_path: Path, trace_diff: Cli) -> None:
+    write_pair(tmp_path)
+    (tmp_path / "matrix.toml").write_text(MORE + MATRIX)
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    state = tmp_path / "out" / "gate.json"
+    with distributed.LocalCluster(**settings, protocol="tcp") as cluster:
+        words = ("gate", "--pair", ".", "--cluster", cluster.scheduler_address, "--out", "out")
+        client = subprocess.Popen(
+            [sys.executable, "-m", "trace_parity", *words],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "harness")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + 120
+        while not state.exists() or len(json.loads(state.read_text())) < 2:
+            assert client.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        client.kill()
+        client.wait()
+        before = json.loads(state.read_text())
+        resumed = trace_diff(*words, "--resume")
+    after = json.loads(state.read_text())
+    pair = find_pair(str(tmp_path))
+    undisturbed = run_gate(pair, pair.matrix(), Options(out=tmp_path / "b"), 2)
+    assert 2 <= len(before) < len(undisturbed)
+    kept = [o for o in before if o["exit_code"] != Exit.PROGRAM_FAILED]  # a program that failed runs again
+    assert kept
+    assert all(outcome in after for outcome in kept)
+    plain = {o["case"]: (o["exit_code"], o["compared"]) for o in after}
+    assert plain == {o.case: (o.exit_code, o.compared) for o in undisturbed}
+    assert resumed.returncode == max(o.exit_code for o in undisturbed)
+
+
+def test_a_sweep_on_a_scheduler_that_runs_already(tmp_path: Path, trace_diff: Cli) -> None:
+    write_pair(tmp_path)
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    words = ("sweep", "--pair", ".", "--random", "8", "--seed", "3")
+    with distributed.LocalCluster(**settings, protocol="tcp") as cluster:
+        there = trace_diff(*words, "--cluster", cluster.scheduler_address, "--out", "there")
+    here = trace_diff(*words, "--out", "here")
+    assert there.returncode == here.returncode == 1, there.stderr
+    a, b = (json.loads((tmp_path / name / "sweep.json").read_text()) for name in ("there", "here"))
+    for finding in (f for found in (a, b) for group in found["groups"] for f in group["findings"]):
+        finding["bundle"] = finding["bundle"].rpartition("/")[0]  # the rest is the time
+    assert a["groups"]
+    assert a == b
+
+
 def test_a_worker_with_other_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
-    import json
 
     from trace_parity.run.cluster import Site, _at
     from trace_parity.run.prepared import prepare

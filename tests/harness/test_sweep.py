@@ -105,6 +105,13 @@ def test_one_program_that_fails_is_a_divergence(tmp_path: Path) -> None:
     assert (finding.flags, finding.shown.first, result.exit_code) == (("-crash",), "only the port fails", 3)
 
 
+def test_where_neither_program_has_a_number_nothing_is_compared(tmp_path: Path) -> None:
+    grammar = grammar_in(tmp_path)
+    lines = [grammar.read(["-scale", "nan"]), grammar.read(["-n", "2"])]
+    result = run_sweep(Sweep(find_pair(str(tmp_path)), grammar, Options(out=tmp_path / "out")), lines)
+    assert (result.kinds, result.exit_code) == ({"same": 1, "differs": 0, "refused": 0, "empty": 1}, 0)
+
+
 def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     grammar = grammar_in(tmp_path, "timeout_s = 1\n" + SWEEP)
     source = tmp_path / "py" / "port.py"

@@ -173,3 +173,20 @@ def _parent(pid: int) -> int:
 def test_the_server_is_of_the_standard_library_alone() -> None:
     text = (ROOT / "harness" / "trace_parity" / "run" / "fork_server.py").read_text()
     assert "trace_parity" not in re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
+
+
+def test_the_import_of_the_shipped_port_does_not_initialise_cuda() -> None:
+    worker = shipped().programs.sides["PY"].worker
+    program = f"import importlib, torch; importlib.import_module({worker.partition(':')[0]!r}); "
+    program += "print(torch.cuda.is_initialized(), torch.backends.cuda.is_built())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "False"
+
+
+def test_a_forked_child_sees_what_a_new_process_sees_of_cuda() -> None:
+    program = "import torch; print(torch.cuda.is_available())"
+    plain = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    script = "import os, sys, importlib; importlib.import_module('nanobragg_torch.cli')\n"
+    script += "if not os.fork():\n import torch\n print(torch.cuda.is_available(), flush=True)\n os._exit(0)\nos.wait()"
+    forked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert forked == plain

@@ -6,10 +6,12 @@ import ctypes
 import json
 import logging
 import math
+import os
 import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -323,6 +325,32 @@ def test_a_damaged_library_is_built_again(tmp_path: Path, monkeypatch: pytest.Mo
     build.libraries([kind])
     assert built == [kind] * 3
     assert build.cache_folder().stat().st_mode & 0o077 == 0
+
+
+def test_libraries_that_nobody_uses_are_removed(tmp_path: Path) -> None:
+    def made(name: str, days_ago: float) -> list[Path]:
+        files = [tmp_path / f"{name}{suffix}" for suffix in (".so", ".sha256", ".failed")]
+        for file in files:
+            file.touch()
+            os.utime(file, (time.time() - 86400 * days_ago,) * 2)
+        return files
+
+    old, recent = made("forward-float64-0123", 31), made("forward-float64-4567", 29)
+    current, other = made("backward-float32-89ab", 40), made("lock", 40)
+    note = tmp_path / "forward-float32-0123.failed"
+    note.touch()
+    os.utime(note, (0, 0))
+    build._remove_unused(tmp_path, {current[0]})
+    assert not any(file.exists() for file in (*old, note))
+    assert all(file.exists() for file in (*recent, *current, *other))
+
+
+def test_a_library_that_is_used_is_marked() -> None:
+    kinds: list[build.Kind] = [("forward", "float64")]
+    (file,) = build.libraries(kinds)
+    os.utime(file, (0, 0))
+    build.libraries(kinds)
+    assert file.stat().st_mtime > time.time() - 60
 
 
 def test_a_failure_is_remembered_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -33,6 +34,8 @@ def shown(result: Result) -> Shown:
     if code == Exit.NOTHING_TO_COMPARE and not result.compared:
         return Shown(EMPTY, int(code), headline=result.headline)
     first = result.first_divergence
+    if first is not None and math.isnan(first.c_value) and math.isnan(first.py_value):
+        return Shown(EMPTY, int(code), headline=f"{first.variable} is no number in either program")
     return Shown(
         DIFFERS,
         int(code),

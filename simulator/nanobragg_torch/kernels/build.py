@@ -3,7 +3,8 @@
 There are four: forward and backward, in double and in single precision. Each serves every experiment. A library is
 kept under a name that changes with its source and the processor's instructions. It is written next to its final name
 and renamed, verified by size and checksum before it is loaded, and loaded once by a process of its own first, so that
-a library that crashes does not take the user's program with it. A failure is remembered for a day.
+a library that crashes does not take the user's program with it. A failure is remembered for a day. Each use marks a
+library's files; when another is built, those that no program has used for a month are removed.
 docs/adr/0009-kernels.md
 """
 
@@ -35,6 +36,7 @@ _FLAGS = (
 )
 _REAL = {"float64": "double", "float32": "float"}
 _REMEMBERED_S = 24 * 3600.0
+_UNUSED_S = 30 * 24 * 3600.0
 _LOG = logging.getLogger("nanobragg_torch")
 
 
@@ -51,6 +53,10 @@ def libraries(kinds: Sequence[Kind]) -> list[Path]:
             missing = {kind: file for kind, file in files.items() if not _is_intact(file)}
             if missing:
                 _build(missing)
+                _remove_unused(folder, set(files.values()))
+    for file in files.values():
+        with contextlib.suppress(OSError):  # of another user's, or read-only: then nobody removes it either
+            os.utime(file)
     return list(files.values())
 
 
@@ -72,6 +78,18 @@ def _private_folder() -> Path:
     except OSError as error:
         raise KernelError(f"the cache cannot be written: {error}") from None
     return folder
+
+
+def _remove_unused(folder: Path, kept: set[Path]) -> None:
+    """Libraries of other versions that no program has used for a month. One that is loaded stays where it is loaded."""
+    oldest = time.time() - _UNUSED_S
+    for file in folder.glob("*-*-*.*"):
+        library = file.with_suffix(".so")
+        with contextlib.suppress(OSError):
+            used = library if library.exists() else file
+            if library not in kept and used.stat().st_mtime < oldest:
+                for suffix in (".sha256", ".failed", ".so"):  # the library last: its time is that of all
+                    library.with_suffix(suffix).unlink(missing_ok=True)
 
 
 @functools.cache
