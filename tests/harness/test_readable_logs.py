@@ -168,6 +168,20 @@ def test_a_compressed_log_that_was_cut_off_is_unreadable(tmp_path: Path) -> None
     assert (code, "cut off" in said) == (5, True)
 
 
+@pytest.mark.parametrize("line", [b"TRACE_%s: st\xe9ps 1\n", b"TRACE_%s: convention caf\xe9\n"])
+def test_bytes_that_are_no_text_stay_apart(tmp_path: Path, line: bytes) -> None:
+    """Two names, or texts, in an old encoding are not one because neither can be decoded."""
+    c, py = line % b"C", line.replace(b"\xe9", b"\xe8") % b"PY"
+    assert ends(tmp_path, c, line % b"PY")[0] == 0
+    assert ends(tmp_path, c, py)[0] == (6 if b"steps" in line.replace(b"\xe9", b"e") else 1)
+
+
+def test_lines_may_end_in_a_carriage_return_alone(tmp_path: Path) -> None:
+    c = "TRACE_C: steps 1\rTRACE_C: seed 2\r"
+    assert ends(tmp_path, c, "TRACE_PY: steps 1\nTRACE_PY: seed 2\n")[0] == 0
+    assert ends(tmp_path, c, "TRACE_PY: steps 1\nTRACE_PY: seed 3\n")[0] == 1
+
+
 def test_of_several_ranks_one_is_to_be_named(tmp_path: Path) -> None:
     text = "".join(f"[1,{r}]<stdout>:TRACE_C: F_latt {r + 1}\n" for r in range(4))
     code, said, _ = ends(tmp_path, text, "TRACE_PY: F_latt 3\n")

@@ -127,11 +127,14 @@ class LogFile:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a log, with their ends, as UTF-8 text. Raises HarnessError (exit 5) for what is not a log."""
+    """The lines of a log, with their ends, as text; bytes that are no UTF-8 stay apart as \\xNN.
+
+    Raises HarnessError (exit 5) for what is no log.
+    """
     log = LogFile(path)
     try:
         with log.guard():
-            yield from io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+            yield from io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="backslashreplace", newline="\n")
     finally:
         log.close()
 
@@ -157,7 +160,7 @@ class _Recoded(io.RawIOBase):
     """UTF-16 as UTF-8."""
 
     def __init__(self, stream: Any, encoding: str) -> None:
-        self._stream, self._decoder = stream, codecs.getincrementaldecoder(encoding)("replace")
+        self._stream, self._decoder = stream, codecs.getincrementaldecoder(encoding)("backslashreplace")
         self._left = b""
 
     def readable(self) -> bool:

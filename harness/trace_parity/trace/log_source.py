@@ -109,7 +109,9 @@ class LogSource:
             reader = LineReader(str(self.path), self.vocabulary, self.how)
             for number, raw in enumerate(self.log.buffered(), start=1):
                 if b"TRACE" in raw:
-                    for side, parsed, values in reader.read(raw.decode("utf-8", "replace").rstrip("\n"), number):
+                    for side, parsed, values in reader.read(
+                        raw.decode("utf-8", "backslashreplace").rstrip("\n"), number
+                    ):
                         if side == self.taken:
                             for place, value in _by_name(parsed, values, self.vocabulary):
                                 found.add(place, value)
@@ -125,7 +127,7 @@ class LogSource:
         words: dict[int, list[str]] = {}
         for offset, raw in lines.items():
             reader = LineReader(str(self.path), self.vocabulary, self.how)
-            text = raw.decode("utf-8", "replace").rstrip("\n")
+            text = raw.decode("utf-8", "backslashreplace").rstrip("\n")
             words[offset] = [
                 value.text for of, _, values in reader.read(text, 0) if of == self.taken for value in values
             ]
@@ -134,13 +136,13 @@ class LogSource:
     def lines(self, places: Collection[tuple[int, int, int]]) -> dict[tuple[int, int, int], str]:
         """See Source."""
         lines = self.log.lines_at(sorted({offset for _, offset, _ in places}))
-        return {place: lines[place[1]].decode("utf-8", "replace").rstrip("\r\n") for place in places}
+        return {place: lines[place[1]].decode("utf-8", "backslashreplace").rstrip("\r\n") for place in places}
 
     def in_memory(self, sites: Collection[tuple[int, ...]] | None) -> TraceTable:
         """See Source."""
         if sites is None or self.how.numbering is not None:  # numbered logs are small
             with self.log.guard():
-                lines = io.TextIOWrapper(self.log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+                lines = io.TextIOWrapper(self.log.buffered(), encoding="utf-8", errors="backslashreplace", newline="\n")
                 return self._table(lines)
         return self._of_sites(set(sites))
 
@@ -170,7 +172,7 @@ class LogSource:
         finally:
             scanner.close()
         lines = self.log.lines_at(sorted(wanted))
-        return self._table([raw.decode("utf-8", "replace") for _, raw in sorted(lines.items())])
+        return self._table([raw.decode("utf-8", "backslashreplace") for _, raw in sorted(lines.items())])
 
     def nothing(self) -> str:
         """See Source."""

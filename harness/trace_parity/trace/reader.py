@@ -183,10 +183,10 @@ def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool =
     log = LogFile(path)
     try:
         with log.guard():
-            lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+            lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="backslashreplace", newline="\n")
             table, reader = _read(lines, side, str(path), vocabulary, ALL)
             if reader.unsided and (whose := side_of_others(reader, str(path))):
-                lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="replace", newline="\n")
+                lines = io.TextIOWrapper(log.buffered(), encoding="utf-8", errors="backslashreplace", newline="\n")
                 table, _ = _read(lines, side, str(path), vocabulary, Taken(sideless=whose))
     finally:
         log.close()
@@ -253,7 +253,7 @@ def _read(
         wanted.side = side
         wanted.notes["side"] = f"the log holds only lines of the other side; they are taken as {side}"
     wanted.lines = count
-    wanted.unterminated = bool(count) and not raw.endswith("\n") and looks_cut(raw.rstrip("\r"))
+    wanted.unterminated = bool(count) and not raw.endswith(("\n", "\r")) and looks_cut(raw.rstrip("\r"))
     return wanted, reader
 
 

@@ -98,7 +98,8 @@ class Scanner:
                 self._ended = True
                 if self._fill:
                     last = bytes(self._buffer[self._buffer.rfind(b"\n", 0, self._fill) + 1 : self._fill])
-                    self.table.unterminated = looks_cut(last.decode("utf-8", "replace"))
+                    ended = last.endswith(b"\r")  # by old ends of lines
+                    self.table.unterminated = not ended and looks_cut(last.decode("utf-8", "backslashreplace"))
                     self._buffer[self._fill : self._fill + 1] = b"\n"
                     self._fill += 1
                 return self._fill
@@ -113,7 +114,7 @@ class Scanner:
             return []
         rows, words = RowList(self.loops), list[str]()
         for line, offset, length in piece.slow:
-            text = self._buffer[offset : offset + length].decode("utf-8", "replace")
+            text = self._buffer[offset : offset + length].decode("utf-8", "backslashreplace")
             number = self.lines + line
             pos = 0
             for side, parsed, values in self.reader.read(text, number):
