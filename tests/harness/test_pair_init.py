@@ -11,8 +11,10 @@ import pytest
 import trace_parity as tp
 from trace_parity.pair.vocabulary_file import load_vocabulary
 
+from tests.golden import SHARED
 from tests.harness.test_order import EVALUATED, md_log
 
+LEGACY = SHARED / "legacy_logs"
 Cli = Callable[..., CompletedProcess[str]]
 
 
@@ -45,6 +47,45 @@ def test_init_writes_what_the_logs_tell(trace_diff: Cli, logs: Path) -> None:
     assert "6 variables in 6 scopes, loops step i j; nests nest1, nest2, nest3 inside step" in checked.stdout
     assert "programs    none: `compare` and `blame` work on logs" in checked.stdout
     assert trace_diff("compare", "c.log", "py.log", "--pair", "mine").returncode == 0
+
+
+BLOCKS = """TRACE_{s}: mass 2.5
+TRACE_{s}_TICK tick=0 angle=0.5 length=1.25
+TRACE_{s}_TICK tick=1 angle=0.75 length={l}
+TRACE_{s}_TICK tick=2 angle=1.0 length=3.25
+TRACE_{s}_LIMITS lowest=3 highest=4.5
+TRACE_{s}_TICK tick=one angle=1.0
+"""
+
+
+def test_init_of_blocks_whose_lines_begin_with_an_index(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text(BLOCKS.format(s="C", l=2.25).replace("tick=one", "tick=3"))
+    (tmp_path / "py.log").write_text(BLOCKS.format(s="PY", l=2.5))
+    done = trace_diff("pair", "init", "c.log", "py.log", "--out", "mine")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "py.log: 1 lines are left out, first line 6: no form of a trace line fits: TRACE_PY_TICK tick=one"
+        in done.stderr
+    )
+    made = load_vocabulary(tmp_path / "mine" / "vocabulary.toml")
+    assert {v.name: v.scope.loops for v in made.variables} == {"mass": (), "angle": ("tick",), "length": ("tick",)}
+    (tmp_path / "py.log").write_text(BLOCKS.format(s="PY", l=2.5).replace("tick=one", "tick=3"))
+    done = trace_diff("compare", "c.log", "py.log", "--pair", "mine")
+    assert done.returncode == 1, done.stderr
+    assert "first at length" in done.stdout
+    assert "tick=1" in done.stdout
+
+
+@pytest.mark.skipif(not LEGACY.is_dir(), reason="the older logs ../shared/legacy_logs are not here")
+@pytest.mark.parametrize(
+    "other", ["fix_20251008T231211Z_trace_py_scaling", "fix_20251008T231211Z_trace_py_scaling_per_phi"]
+)
+def test_init_of_the_older_logs(other: str, trace_diff: Cli) -> None:
+    c, py = LEGACY / "20251008T212459Z_spec_baseline_c_trace_scaling.log", LEGACY / f"fix_20251008T231211Z_{other}.log"
+    assert trace_diff("pair", "init", c, py, "--out", "mine").returncode == 0
+    assert trace_diff("pair", "check", "mine").returncode == 0
+    assert trace_diff("compare", c, py, "--pair", "mine").returncode == 1
+    assert trace_diff("compare", c, py).returncode == 1  # by the installed pair's vocabulary
 
 
 def test_init_replaces_nothing_unasked(trace_diff: Cli, logs: Path) -> None:

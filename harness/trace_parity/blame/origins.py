@@ -38,7 +38,7 @@ def origins(placed: Iterable[Placed], differing: Collection[Place], pair: Sides)
         equations = [e for e in asked(pair.domain) if e.output == variable]
         feeding = [d[2][0] for d in differing_inputs(equations, key, pair) if d[2] is not None]
         feeding += _differing_parts(equations, key, pair)
-        if not feeding and variable not in known and place not in differing:
+        if not feeding and variable not in known and place not in differing and _is_in_both(place, pair):
             found.setdefault(variable, []).append(place)
         waiting += [one for one in dict.fromkeys(feeding) if one not in seen]
         seen |= set(feeding)
@@ -57,6 +57,12 @@ def _differing_parts(equations: Iterable[Equation], key: Key, pair: Sides) -> It
                 spread = sum(s.view.uncertainty(place[0], v) for s, v in zip(pair.both, (a, b), strict=True))
                 if (np.abs(a - b) > spread).any():
                     yield place
+
+
+def _is_in_both(place: Place, pair: Sides) -> bool:
+    """Whether both logs have the value there: one may have it in fewer loops, or not all of its components."""
+    c, py = (side.view.at(*place) for side in pair.both)
+    return c is not None and py is not None and c.shape == py.shape
 
 
 def _placed(places: list[Place], pair: Sides) -> Placed:

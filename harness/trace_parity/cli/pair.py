@@ -34,7 +34,8 @@ def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
     from trace_parity.pair.pair import FILE_NAME
     from trace_parity.trace.draft import draft
 
-    texts = dict(zip(("vocabulary.toml", FILE_NAME), draft(c_log, py_log, out.resolve().name), strict=True))
+    vocabulary, made, notes = draft(c_log, py_log, out.resolve().name)
+    texts = {"vocabulary.toml": vocabulary, FILE_NAME: made}
     for name in texts:
         if (out / name).exists() and not force:
             raise HarnessError(Exit.USAGE, "is there already", where=str(out / name), hint="--force replaces it")
@@ -46,6 +47,8 @@ def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
         raise HarnessError(Exit.USAGE, error.strerror or str(error), where=str(out), expected="a folder") from error
     for name in texts:
         click.echo(str(out / name))
+    for text in notes:
+        note(text)
     note(f"next: trace-diff pair check {out}")
 
 

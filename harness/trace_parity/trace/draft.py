@@ -16,8 +16,11 @@ SAME_VALUES = 2
 """Distinct values that two names must share before one is taken for the other under another name."""
 
 
-def draft(c: Path, py: Path, title: str) -> tuple[str, str]:
-    """The texts of vocabulary.toml and pair.toml. Raises HarnessError: exit 5 unreadable, 6 when a log has no trace."""
+def draft(c: Path, py: Path, title: str) -> tuple[str, str, list[str]]:
+    """The texts of vocabulary.toml and pair.toml, and a note per log on its lines that cannot be read.
+
+    Raises HarnessError: exit 5 unreadable, 6 when a log has no trace.
+    """
     for path in (c, py):
         if not path.is_file():
             raise HarnessError(Exit.UNREADABLE, "no such file", where=str(path))
@@ -27,8 +30,11 @@ def draft(c: Path, py: Path, title: str) -> tuple[str, str]:
             Exit.NOTHING_TO_COMPARE, "no trace line", where=f"{c} and {py}", expected="TRACE_C[loop=0]: name 1.5"
         )
     vocabulary = build_vocabulary(seen.tables(title), "the logs")
-    renamed = _renamed(read_trace(c, "C", vocabulary), read_trace(py, "PY", vocabulary), vocabulary)
-    return _vocabulary(seen, title, renamed), _pair(title)
+    tables = [read_trace(path, side, vocabulary, lenient=True) for path, side in ((c, "C"), (py, "PY"))]
+    notes = [
+        f"{t.path}: {t.unreadable_lines} lines are left out, first {t.unreadable[0]}" for t in tables if t.unreadable
+    ]
+    return _vocabulary(seen, title, _renamed(tables[0], tables[1], vocabulary)), _pair(title), notes
 
 
 def _renamed(c: TraceTable, py: TraceTable, vocabulary: Vocabulary) -> dict[str, str]:

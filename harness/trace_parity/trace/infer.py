@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from pathlib import Path
@@ -18,6 +19,7 @@ from trace_parity.errors import HarnessError
 from trace_parity.pair.first_appearance import merged
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.pair.vocabulary_file import build_vocabulary
+from trace_parity.trace.lines import BadLineError, parse_line
 from trace_parity.trace.log_file import lines_of
 from trace_parity.trace.number import NotANumberError, parse_number, split_numbers
 from trace_parity.trace.prefix import find_trace, pieces, without_colour
@@ -25,6 +27,7 @@ from trace_parity.trace.prefix import find_trace, pieces, without_colour
 _LINE = re.compile(r"TRACE(?:_(?:C|PY))?(?:\[([^\]]*)\])?: *([A-Za-z_][\w.]*)[ =:]+(.*)$")
 _INDEX = re.compile(r"([A-Za-z_]\w*)=(\d+)")
 _BARE = re.compile(r"TRACE_(?:C|PY)[\[:_][^\r\x1bT]*\r?\n", re.ASCII)  # with nothing before it, nor in it
+_BLOCK = re.compile(r"TRACE_(?:C|PY)_[A-Za-z]\w*:? +([A-Za-z_]\w*)=(\d+) ")
 _WHOLE = re.compile(r"[-+]?\d+$")
 STRUCTURE_LINES = 300_000
 """Trace lines of a log from which its nests are read; names are taken from all lines."""
@@ -128,12 +131,23 @@ def _trace_lines(path: Path) -> Iterator[str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, tuple[tuple[str, int], ...], list[str]]]:
-    """(side, name, loop indices, words) of every plain trace line; other lines tell nothing of loops."""
+    """(side, name, loop indices, words) of every plain trace line, and of blocks whose lines begin with an index."""
+    blocks: dict[str, list[str]] = {}  # by what is taken for their loop
+    counts: dict[str, set[str]] = {}
     for line in _trace_lines(path):
         match = _LINE.match(line)
         if match is not None:
             indices = tuple((loop, int(index)) for loop, index in _INDEX.findall(match[1] or ""))
             yield "C" if line.startswith("TRACE_C") else "PY", match[2], indices, _words(match[3])
+        elif (block := _BLOCK.match(line)) is not None and len(blocks.setdefault(block[1], [])) < STRUCTURE_LINES:
+            blocks[block[1]].append(line)
+            counts.setdefault(block[1], set()).add(block[2])
+    loops = tuple(loop for loop, indices in counts.items() if len(indices) > 1)
+    for line in (line for loop in loops for line in blocks[loop]):
+        with suppress(BadLineError):
+            if (parsed := parse_line(line, loops)) is not None:
+                for name, numbers in parsed.values:
+                    yield parsed.side, name, tuple(parsed.indices.items()), [text for text, _ in numbers]
 
 
 def _words(text: str) -> list[str]:
