@@ -1,4 +1,4 @@
-"""Equations of a user's pair: their names are checked, a helper holds one against a log, and the tutorial runs."""
+"""Equations of a user's pair: their names are checked, and a helper holds one against a log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from trace_parity.run.check_pair import report
 from tests.golden import ROOT
 from tests.harness.test_blame_faults import Program, read
 
-TUTORIAL = (ROOT / "docs" / "how-to" / "equations.md").read_text(encoding="utf-8")
 RADIUS = Equation(
     "radius",
     "R² is the square of R",
@@ -28,14 +27,6 @@ RADIUS = Equation(
     (Input("pixel_pos_meters"),),
     (Form("as written", lambda x: ((x["pixel_pos_meters"] ** 2).sum(axis=1, keepdims=True)) ** 0.5),),
 )
-
-
-def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "vocabulary.toml").write_text(re.findall(r"^```toml\n(.*?)^```", TUTORIAL, re.M | re.S)[0])
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", TUTORIAL, re.M | re.S)
-    assert len(blocks) == 3
-    exec(compile("\n".join(blocks), "equations.md", "exec"), {})
 
 
 def test_an_equation_is_held_against_a_log() -> None:

@@ -1,25 +1,21 @@
-"""The story that the older logs tell, and the worked example in the docs, command by command."""
+"""The story that the older logs tell."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.golden import ROOT, SHARED
+from tests.golden import SHARED
 from tests.harness.conftest import Cli
 
 LOGS = SHARED / "legacy_logs"
 C = LOGS / "20251008T212459Z_spec_baseline_c_trace_scaling.log"
 PY = LOGS / "fix_20251008T231211Z_trace_py_scaling.log"
 TICKS = LOGS / "fix_20251008T231211Z_trace_py_scaling_per_phi.log"
-DOC = ROOT / "docs" / "legacy-logs.md"
 
 needs_logs = pytest.mark.skipif(not LOGS.is_dir(), reason="the older logs ../shared/legacy_logs are not here")
 pytestmark = needs_logs
@@ -98,27 +94,3 @@ def test_no_one_else_is_accused(pair: Findings) -> None:
         ("PY", "polar_final"),
         ("PY", "floatimage_accumulated"),
     }
-
-
-def examples() -> list[tuple[str, list[str]]]:
-    """Commands of the worked example with the lines that must come, in that order."""
-    found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"^```console\n(.*?)^```", DOC.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            elif line not in ("…", ""):
-                found[-1][1].append(line)
-    return found
-
-
-@pytest.mark.parametrize(("command", "lines"), examples(), ids=[str(n) for n in range(len(examples()))])
-def test_the_worked_example(command: str, lines: list[str]) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode in (0, 1), done.stderr
-    printed = iter(done.stdout.splitlines())
-    for line in lines:
-        assert line in printed, f"{line!r} does not come\n{done.stdout}"

@@ -15,7 +15,6 @@ from tests.golden import ROOT
 from tests.in_process import shell
 
 PAIRS = ROOT / "examples" / "pairs"
-HOW_TO = ROOT / "docs" / "how-to" / "your-own-pair.md"
 
 
 @pytest.fixture
@@ -87,30 +86,3 @@ def test_the_known_quirk_is_named(copied: Path) -> None:
     result = json.loads(done.stdout)
     assert [q["id"] for q in result["quirks"]] == ["stale-potential"]
     assert result["first_divergence"]["quirk"] == "stale-potential"
-
-
-def test_your_own_pair_in_an_hour(tmp_path: Path) -> None:
-    """Every block of the how-to, in its order, in a folder that holds the two programs only."""
-    for part in ("c", "py"):
-        shutil.copytree(PAIRS / "lennard_jones" / part, tmp_path / part, ignore=shutil.ignore_patterns("build"))
-    ran = 0
-    for kind, block in re.findall(r"^```(sh|toml|python)\n(.*?)^```", HOW_TO.read_text(), re.MULTILINE | re.DOTALL):
-        if kind == "toml":
-            name = re.match(r"# file: (.*)\n", block)
-            assert name is not None
-            (tmp_path / name[1]).parent.mkdir(exist_ok=True)
-            (tmp_path / name[1]).write_text(block[name.end() :])
-        elif kind == "python":
-            done = subprocess.run(
-                [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            ran += 1
-        else:
-            for line in block.splitlines():
-                command, _, code = line.partition("   # exit ")
-                done = shell(command, tmp_path)
-                assert done.returncode == int(code or 0), f"{line}\n{done.stdout}\n{done.stderr}"
-                ran += 1
-    assert ran > 15
-    assert "stale-potential" in (tmp_path / "report.html").read_text()

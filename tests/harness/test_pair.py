@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import subprocess
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +13,6 @@ from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import find_pair, nearest_folder, shipped
 from trace_parity.pair.programs import PLACEHOLDERS, Program
-from trace_parity.run.launch import build_program
 
 from tests.golden import ROOT
 from tests.harness.conftest import Cli
@@ -199,31 +197,6 @@ def test_a_pair_that_extends_keeps_what_it_does_not_replace(tmp_path: Path) -> N
     assert (programs.sides["C"].title, programs.sides["C"].trace_from) == ("my C", "stdout")
     assert programs.sides["PY"] == theirs.sides["PY"]
     assert (programs.input_flags, programs.focus_words) == (theirs.input_flags, theirs.focus_words)
-
-
-HOW_TO = ROOT / "docs" / "how-to" / "your-own-nanobragg.md"
-
-
-def test_your_own_nanobragg(trace_diff: Cli, tmp_path: Path) -> None:
-    """Every block of the how-to, in its order. The program prints its trace to standard output and takes no -fix."""
-    built = build_program(shipped().programs.sides["C"]) / "nanoBragg-trace"
-    script = f'#!/bin/sh\\nexec {built} -fix all "$$@"\\n'
-    (tmp_path / "Makefile").write_text(f"nanoBragg:\n\tprintf '{script}' > $@\n\tchmod +x $@\n")
-    (tmp_path / "port.py").write_text("from nanobragg_torch.cli import main\n\nmain()\n")
-    ran = 0
-    for kind, block in re.findall(r"^```(sh|toml)\n(.*?)^```", HOW_TO.read_text(), re.MULTILINE | re.DOTALL):
-        if kind == "toml":
-            name = re.match(r"# file: (.*)\n", block)
-            assert name is not None
-            (tmp_path / name[1]).write_text(block[name.end() :])
-            continue
-        for line in block.splitlines():
-            done = trace_diff(*shlex.split(line)[1:])
-            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-            ran += 1
-    assert ran == 6
-    kept = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
-    assert [(entry["case"], entry["verdict"]) for entry in kept] == [("cubic", "parity")]
 
 
 def test_every_key_is_in_the_docs() -> None:

@@ -1,4 +1,4 @@
-"""`trace-diff probe c|py`: the command, its file, and the examples of docs/how-to/probes.md."""
+"""`trace-diff probe c|py`: the command and its file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from tests.golden import ROOT
 from tests.harness.probe_case import PROGRAMS
 
 ORIGINAL = ROOT / "traces" / "nanobragg" / "original_probes.toml"
-GUIDE = ROOT / "docs" / "how-to" / "probes.md"
 
 
 def call(*words: str) -> Result:
@@ -151,40 +149,6 @@ def test_the_original_s_probes_cover_the_vocabulary() -> None:
     spec = find_probes(None, ORIGINAL).spec("c")
     wanted = [(v.name, v.scope.loops) for v in shipped().vocabulary.variables]
     assert sorted((v.name, v.loops) for v in spec.variables) == sorted(wanted)
-
-
-def test_the_guide_s_example(pair: Path) -> None:
-    text = GUIDE.read_text()
-    first = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
-    Path("probes.toml").unlink()
-    Path("pair.toml").write_text(first)
-    blocks = {
-        kind: re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        for kind in ("toml", "console", "python")
-    }
-    loops, replay = (next(b for b in blocks["toml"] if b.startswith(start)) for start in ("[c.probe.loops]", "[replay"))
-    Path("pair.toml").write_text(first + replay)
-    lines = [line[2:] for block in blocks["console"] for line in block.splitlines()]
-    assert len(lines) >= 9
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for line in lines:
-        done = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    for block in blocks["python"]:
-        if block.startswith("# test_"):
-            test = Path(block.splitlines()[0].removeprefix("# "))
-            test.write_text(block)
-            command = [sys.executable, "-m", "pytest", "-q", str(test)]
-            done = subprocess.run(
-                command, env={**environment, "PYTHONPATH": ""}, capture_output=True, text=True, check=False
-            )
-            assert "1 passed" in done.stdout, done.stdout
-        else:
-            with_log = {**environment, "TRACE_PROBE_FILE": "hand.log"}
-            subprocess.run([sys.executable, "-c", block], env=with_log, check=True)
-    assert Path("hand.log").read_text().splitlines() == [f"TRACE_PY[step={s}]: dr 0 1 -1 0" for s in (0, 1)]
-    Path("pair.toml").write_text(first + loops)
-    assert len(find_probes(Path(), None).spec("c").rules) == 3
 
 
 def test_the_original_gives_the_golden_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -325,30 +325,6 @@ def test_the_docs_have_the_limits_of_the_table() -> None:
         assert f"| `{name}` | {limit.value:g} |" in text
 
 
-def test_every_command_of_the_page_runs(measured: Path, tmp_path: Path) -> None:
-    shutil.copytree(measured / "lj", tmp_path / "lj", ignore=shutil.ignore_patterns("calibrations", "*.log"))
-    text = (ROOT / "docs" / "how-to" / "rounding.md").read_text()
-    lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) for line in block.splitlines()]
-    assert len(lines) > 5
-    for line in lines:
-        command, _, note = line.partition("   # exit ")
-        done = shell(command, tmp_path / "lj", measured / "cache")
-        assert done.returncode == int(note or 0), f"{line}\n{done.stdout}{done.stderr}"
-
-
-def test_the_toml_of_the_page_is_read(measured: Path, tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "how-to" / "rounding.md").read_text()
-    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
-    shutil.copytree(measured / "lj", tmp_path / "lj")
-    path = tmp_path / "lj" / "pair.toml"
-    own = re.sub(r"^(?:variants = \[.*?^\]|arguments = .*?)$", "", path.read_text(), flags=re.M | re.S)
-    head, py = own.split("[programs.PY]")
-    path.write_text(f"{head}{block}[programs.PY]{py}")
-    program = find_pair(str(tmp_path / "lj")).programs
-    assert [v.name for v in program.sides["C"].variants] == ["fma", "clang", "float32"]
-    assert program.perturb_files == ("-restart",)
-
-
 def test_files_that_are_no_text_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "packed.gz").write_bytes(gzip.compress(b"1 2 3 190.27\n"))
     (tmp_path / "list.txt").write_text("1 2 3 190.27\n")
