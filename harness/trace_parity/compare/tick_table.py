@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.toml_table import nearest
-from trace_parity.pair.vocabulary import ABSENT, Column, Key, TickTable, Vocabulary
+from trace_parity.pair.vocabulary import ABSENT, Column, Key, TickTable, Variable, Vocabulary
 from trace_parity.trace.table import TraceTable
 
 if TYPE_CHECKING:
@@ -60,6 +60,39 @@ def tick_rows(c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: Tick
     wanted = {column.of.id for column in (table.shared, *table.columns) if column is not None}
     keys = {row.key for side in (c, py) for row in side.rows if row.variable in wanted and row.key[place] != ABSENT}
     return [_row(key, c, py, vocabulary, table) for key in sorted(keys)]
+
+
+def ticks_around(
+    c: TraceTable, py: TraceTable, vocabulary: Vocabulary, variable: Variable, key: Key
+) -> tuple[TickTable, list[TickRow]] | None:
+    """The table of one variable through one place, along the innermost loop around it that has several iterations.
+
+    For a vocabulary that names no table. None where no loop has several.
+    """
+    for place in reversed(range(len(key))):
+        if key[place] == ABSENT:
+            continue
+        outside = (*key[:place], *key[place + 1 :])
+        keys = {
+            row.key
+            for side in (c, py)
+            for row in side.rows
+            if row.variable == variable.id and (*row.key[:place], *row.key[place + 1 :]) == outside
+        }
+        if len(keys) > 1:
+            loop = vocabulary.loops[place]
+            sizes = {
+                row.component for side in (c, py) for row in side.rows if (row.key, row.variable) == (key, variable.id)
+            }
+            names = [variable.name] if sizes == {0} else [f"{variable.name}[{i}]" for i in sorted(sizes)]
+            columns = tuple(Column(name, variable, i) for name, i in zip(names, sorted(sizes), strict=True))
+            table = TickTable(loop, None, columns, name="ticks", title=f"Per {loop}, at the first divergence")
+            return table, [_row(k, c, py, vocabulary, table) for k in sorted(keys)[:MOST_TICKS]]
+    return None
+
+
+MOST_TICKS = 2000
+"""Rows around one place; of a longer loop the first ones."""
 
 
 def _row(key: Key, c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable) -> TickRow:

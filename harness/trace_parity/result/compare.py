@@ -15,10 +15,10 @@ from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
 from trace_parity.compare.options import DEFAULTS, Options
 from trace_parity.compare.sites import Examined, choose_sites, examined
-from trace_parity.compare.tick_table import TickRow, tick_rows
+from trace_parity.compare.tick_table import TickRow, tick_rows, ticks_around
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.pair.vocabulary import ABSENT, TickTable, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers
 from trace_parity.result.result import (
@@ -56,6 +56,7 @@ class _Closer:
 
     quirks: tuple[QuirkFinding, ...] = ()
     blame: Blame | None = None
+    table: TickTable | None = None
     ticks: tuple[TickRow, ...] = ()
     examined: Examined | None = None
     note: str = ""
@@ -101,7 +102,7 @@ def result_of(
     }
     if notes := [*found.notes, *([closer.note] if closer.note else [])]:
         logs["C"] = dataclasses.replace(logs["C"], notes={**logs["C"].notes, "comparison": "; ".join(notes)})
-    table = found.vocabulary.tick_table if closer.ticks else None
+    table = closer.table if closer.ticks else None
     rounding = None
     if options.calibration is not None:
         from trace_parity.result.explained import explained_by_rounding
@@ -169,7 +170,17 @@ def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Clo
         known = {f.quirk.id for f in findings}
         named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)
-    return _Closer(findings, blame, tuple(tick_rows(alignment.c, alignment.py, alignment.vocabulary)))
+    return _Closer(findings, blame, *_ticks(alignment, judgement))
+
+
+def _ticks(alignment: Alignment, judgement: Judgement) -> tuple[TickTable | None, tuple[TickRow, ...]]:
+    """The vocabulary's table; of one that has none, the loop of the first divergence."""
+    c, py, vocabulary = alignment.c, alignment.py, alignment.vocabulary
+    if vocabulary.tick_table is not None:
+        return vocabulary.tick_table, tuple(tick_rows(c, py, vocabulary))
+    first = judgement.first
+    found = ticks_around(c, py, vocabulary, first.row.variable, first.row.id.key) if first is not None else None
+    return (found[0], tuple(found[1])) if found is not None else (None, ())
 
 
 def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | None) -> Verdict:

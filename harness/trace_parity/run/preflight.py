@@ -56,7 +56,7 @@ def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
     """Ask both programs at the same time; their settings go to `folder`. Raises HarnessError as `run_program` does."""
     pool = ThreadPoolExecutor(max_workers=len(launches))
     try:
-        asked = [pool.submit(_ask, launch, folder) for launch in launches]
+        asked = [pool.submit(read_settings, launch, folder) for launch in launches]
         (c, py), ran = zip(*(answer.result() for answer in asked), strict=True)
     except Exception:
         raise
@@ -68,7 +68,8 @@ def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
     return Preflight(differing_settings(c, py), c, ran)
 
 
-def _ask(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
+def read_settings(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
+    """Run one program for its settings; they go to `folder`. Raises HarnessError (exit 3)."""
     output = folder / "logs" / f"{launch.side.name.lower()}_config"
     ran = run_program(launch.command, launch.cwd, output, launch.title, env=launch.side.env, start=launch.start)
     text = ran.stdout.read_text(encoding="utf-8", errors="replace")

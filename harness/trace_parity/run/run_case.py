@@ -35,7 +35,7 @@ from trace_parity.run.launch import (
     run_program,
 )
 from trace_parity.run.options import RunOutcome, check_against, check_templates
-from trace_parity.run.preflight import Launch, preflight
+from trace_parity.run.preflight import Launch, preflight, read_settings
 from trace_parity.run.prepared import Prepared, prepare
 from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
 from trace_parity.run.source_lines import sources_of
@@ -125,12 +125,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
         _render_images(run)
         case = _pick(run, case, vocabulary)
     rendering = options.render_images and run.programs.can_render and run.images is None
-    rendered = {}
-    for name, side in run.programs.sides.items():
-        if rendering and options.together and side.together:
-            rendered[name] = _run_side(run, side, "run")
-        else:
-            _run_side(run, side, "trace")
+    rendered = _trace(run, together=rendering and options.together)
     if rendering:
         _render_images(run, rendered)
     images = _compare_images(run, case, vocabulary)
@@ -160,6 +155,32 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
         for name, line in probed.sources(names).items():
             sources[name] = {**sources.get(name, {}), letter: line}
     return replace(result, precision=(*precision, *result.precision), sources=sources)
+
+
+def _trace(run: Run, *, together: bool) -> dict[str, Ran]:
+    """Trace with both programs; returns the runs that rendered too. A place that does not exist is exit 2."""
+    rendered = {}
+    try:
+        for name, side in run.programs.sides.items():
+            if together and side.together:
+                rendered[name] = _run_side(run, side, "run")
+            else:
+                _run_side(run, side, "trace")
+    except HarnessError as error:
+        c = run.programs.sides["C"]
+        if error.code == Exit.PROGRAM_FAILED and not run.options.preflight and c.config and run.case.places:
+            _check_places(run, _settings_of(run, c))
+        raise
+    return rendered
+
+
+def _settings_of(run: Run, side: Program) -> Mapping[str, Any]:
+    """The settings of one program for a message about a failed run; none where it does not print them."""
+    launch = Launch(side, _command(run, side, side.config), _run_folder(run, side, "config"), run.start_of(side))
+    try:
+        return read_settings(launch, run.folder)[0]
+    except HarnessError:
+        return {}
 
 
 def _case_result(run: Run, case: Case) -> CaseResult:
