@@ -11,7 +11,7 @@ from trace_parity.run.launch import build_program
 from tests.golden_inputs import write_inputs
 from tests.in_process import ports_are_forked
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.harness.browser"]
 # A shell that starts the tests in the background ignores SIGINT for them, and every program started here would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -163,7 +163,7 @@ def test_two_bundles_are_compared(
     parity: tuple[subprocess.CompletedProcess[str], Path], unfixed: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:
     same = trace_diff("bundle", "diff", parity[1], parity[1], cwd=parity[1])
-    assert (same.returncode, same.stdout) == (0, "no difference\n")
+    assert (same.returncode, same.stdout) == (0, "SAME  no difference\n")
     done = trace_diff("bundle", "diff", parity[1], unfixed[1], cwd=parity[1])
     assert done.returncode == 1
     assert "settings.against: 'fixed' -> 'unfixed'" in done.stdout

@@ -157,7 +157,7 @@ def test_the_example_pairs_run_from_an_installed_wheel(installed: Path, tmp_path
     (bundle / "report.html").unlink()
     trace_diff(tmp_path, "report", "render", str(bundle))
     assert (bundle / "report.html").is_file()
-    assert "1 cases: 1 in parity, 0 not" in trace_diff(pair, "gate", "--only", case)  # from inside, without --pair
+    assert "1 case: 1 in parity, 0 not" in trace_diff(pair, "gate", "--only", case)  # from inside, without --pair
     assert "no one: all of" in trace_diff(pair, "blame", *logs)
 
 

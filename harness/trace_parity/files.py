@@ -152,3 +152,9 @@ def _temporary() -> Path:
     except FileNotFoundError as error:
         what = "no folder for temporary files can be written"
         raise HarnessError(Exit.FILE_SYSTEM, what, hint="TMPDIR names another folder") from error
+
+
+def bundle_hint(folder: Path) -> str:
+    """For a folder that is not a bundle: where the bundles below it are listed; empty where there are none."""
+    below = any(True for depth in ("*", "*/*") for _ in folder.glob(f"{depth}/result.json"))
+    return f"`trace-diff bundle list {folder}` lists the bundles below it" if below else ""

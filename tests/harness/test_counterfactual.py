@@ -52,7 +52,8 @@ def leaky(folder: Path) -> Path:
 def test_with_c_s_rotated_vectors_everything_after_agrees(leaky: Path, folder: Path) -> None:
     done = trace_diff("inject", leaky, *ROTATED, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("AGREES  with C's rot_a_angstroms, rot_b_angstroms, rot_c_angstroms everything after")
+    names = "rot_a_angstroms, rot_b_angstroms, rot_c_angstroms"
+    assert done.stdout.splitlines()[-1] == f"AGREES  with C's {names} everything after agrees"
     assert verify(leaky) == []
 
 
@@ -72,7 +73,9 @@ def test_with_one_of_them_it_does_not(leaky: Path, folder: Path) -> None:
 def test_f_cell_is_not_to_blame(leaky: Path, folder: Path) -> None:
     done = trace_diff("inject", leaky, "F_cell", cwd=folder)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith("STILL DIVERGES  with C's F_cell")
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("STILL DIVERGES  with C's F_cell")
+    assert len(lines) < 24
     assert "still     pixel.I_before_scaling: 1 of 1 numbers (without C's values: 1)" in done.stdout
     assert "elsewhere step.F_latt: " in done.stdout
 
@@ -109,14 +112,14 @@ def test_faults_in_two_places_are_both_isolated(leaky: Path, folder: Path, tmp_p
     done = trace_diff("inject", bundle, "--bisect", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "ISOLATED  4 faults; with C's values of them everything agrees"
-    assert [line.split(":")[0].strip() for line in lines[1:5]] == [*ROTATED, "fluence_photons_per_m2"]
+    assert lines[-1] == "ISOLATED  4 faults; with C's values of them everything agrees"
+    assert [line.split(":")[0].strip() for line in lines[:4]] == [*ROTATED, "fluence_photons_per_m2"]
 
 
 def test_nothing_to_isolate_where_all_agrees(folder: Path) -> None:
     bundle = run(folder, "fixed")
     done = trace_diff("inject", bundle, "--bisect", cwd=folder)
-    assert (done.returncode, done.stdout.splitlines()[0]) == (
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
         0,
         "AGREES  nothing diverges, there is no fault to isolate",
     )

@@ -128,7 +128,7 @@ pixels = [[8, 8]]
 @pytest.mark.parametrize(
     ("code", "words", "says"),
     [
-        (0, "", "1 cases: 1 in parity"),
+        (0, "", "1 case: 1 in parity"),
         (1, "--rtol 0", "divergence"),
         (2, "--waive nothing", "no quirk 'nothing'"),
         (7, "--waive phi-carryover", "shows in no case"),

@@ -1,153 +1,16 @@
-"""The report in a real browser: headless Chromium, spoken to over its own pipe (DevTools protocol)."""
+"""The report in a real browser: what a reader sees and does."""
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from trace_parity.bundle.report_index import render_index
-from trace_parity.render.html_form import render
-from trace_parity.render.pictures import pictures
 
-from tests.harness.snapshots.results import HOSTILE, RESULTS, variable
-from tests.harness.test_report_index import entry
+from tests.harness.browser import CHROMIUM, PAGES, Browser, choose, rows
+from tests.harness.snapshots.results import HOSTILE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
-
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --remote-debugging-pipe --hide-scrollbars --no-proxy-server""".split()
-
-
-class Browser:
-    """One page. Commands go in and answers come out as JSON ended by a zero byte, on file descriptors 3 and 4."""
-
-    def __init__(self, profile: Path) -> None:
-        read, theirs_out = os.pipe()
-        theirs_in, write = os.pipe()
-        command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        wrapper = ["bash", "-c", 'i=$1 o=$2; shift 2; exec "$@" 3<&"$i" 4>&"$o"', "-", str(theirs_in), str(theirs_out)]
-        self.process = subprocess.Popen(
-            [*wrapper, *command], pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self.write, self.read, self.buffer, self.count = write, read, b"", 0
-        self.events: list[dict[str, Any]] = []
-        self.session: str | None = None
-        targets = self.send("Target.getTargets")["targetInfos"]
-        target = next(t["targetId"] for t in targets if t["type"] == "page")
-        self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.send(f"{domain}.enable")
-
-    def close(self) -> None:
-        os.close(self.write)
-        os.close(self.read)
-        self.process.terminate()
-        self.process.wait(10)
-
-    def receive(self) -> dict[str, Any]:
-        while b"\0" not in self.buffer:
-            chunk = os.read(self.read, 1 << 20)
-            assert chunk, "the browser is gone"
-            self.buffer += chunk
-        message, _, self.buffer = self.buffer.partition(b"\0")
-        found: dict[str, Any] = json.loads(message)
-        return found
-
-    def send(self, method: str, **params: Any) -> dict[str, Any]:
-        self.count += 1
-        message: dict[str, Any] = {"id": self.count, "method": method, "params": params}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self.receive()
-            if answer.get("id") == self.count:
-                assert "error" not in answer, answer
-                result: dict[str, Any] = answer["result"]
-                return result
-            self.events.append(answer)
-
-    def open(self, path: Path, width: int = 1280, scheme: str = "light", script: bool = True) -> None:
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.send("Emulation.setScriptExecutionDisabled", value=not script)
-        self.events.clear()
-        self.send("Page.navigate", url=path.as_uri())
-        while not any(e["method"] == "Page.loadEventFired" for e in self.events):
-            self.events.append(self.receive())
-
-    def run(self, expression: str) -> Any:
-        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
-
-    def point(self, selector: str, kind: str = "mouseMoved", dx: float = 0.0) -> None:
-        box = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
-            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
-        )
-        pressed: dict[str, Any] = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
-        self.send("Input.dispatchMouseEvent", type=kind, x=box[0] + dx, y=box[1], **pressed)
-
-    def click(self, selector: str) -> None:
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.point(selector, kind)
-
-    def complaints(self) -> list[str]:
-        """Console messages, exceptions, refused policies and every network request."""
-        self.run("1")
-        said = [json.dumps(e["params"]) for e in self.events if e["method"] in _COMPLAINTS]
-        asked = [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]
-        return said + [url[:80] for url in asked if not url.startswith(("data:", "file:"))]
-
-
-_COMPLAINTS = {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    started = Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("pages")
-    image = np.arange(80.0).reshape(8, 10)
-    embedded = {
-        "commands.txt": b"# command line of this run\ntrace-diff run toy\n",
-        **pictures(image, image * 1.01, [(0, 0)]),
-    }
-    texts = {name: render(make(), embedded) for name, make in RESULTS.items()}
-    many = tuple(
-        variable(
-            f"v{i}", "abc"[i // 100], **({"divergent": 4, "worst_rel": i / 1e3, "worst_abs": 1.0} if i % 2 else {})
-        )
-        for i in range(300)
-    )
-    texts["many"] = render(replace(RESULTS["quirk"](), variables=many), embedded)
-    texts["bare"] = render(RESULTS["quirk"]())
-    runs = [entry(case, day, rtol) for case in ("one", HOSTILE) for day, rtol in ((1, 1e-12), (2, 0.5), (3, 0.0))]
-    texts["index"] = render_index(runs)
-    for name, text in texts.items():
-        (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    return {name: folder / f"{name}.html" for name in texts}
-
 
 NEXT = "trace-diff run case.toml --against fixed --out ../.."
 OVERLAPS = """(() => {
@@ -169,8 +32,6 @@ OVERLAPS = """(() => {
   if (root.scrollWidth > limit) found.push(`the page is ${root.scrollWidth} wide`);
   return found;
 })()"""
-
-PAGES = ["parity", "quirk", "waived", "one_sided", "hostile", "bare", "many", "index"]
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -211,21 +72,6 @@ def test_the_scale_of_the_images(browser: Browser, pages: dict[str, Path]) -> No
     assert browser.run(shown) == [True, False]
     browser.click("#scale-linear")
     assert browser.run(shown) == [False, True]
-
-
-def rows(browser: Browser, table: str = "#variables table") -> list[str]:
-    found: list[str] = browser.run(
-        f"[...document.querySelectorAll('{table} tbody tr')].filter(row => !row.hidden)"
-        ".map(row => row.cells[1].querySelector('code').textContent)"
-    )
-    return found
-
-
-def choose(browser: Browser, name: str, value: str) -> None:
-    browser.run(
-        f"(e => {{ e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input', {{bubbles: true}}));"
-        f" e.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector('form [name={name}]'))"
-    )
 
 
 def test_sorting(browser: Browser, pages: dict[str, Path]) -> None:
@@ -353,29 +199,6 @@ def test_the_traced_pixels_are_marked(browser: Browser, pages: dict[str, Path]) 
     assert browser.run(loaded)
 
 
-def test_the_page_can_be_used_from_the_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["quirk"])
-
-    def press(key: str, code: int, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
-            extra = {"text": text} if text and kind == "keyDown" else {}
-            browser.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **extra)
-
-    reached = []
-    for _ in range(120):
-        press("Tab", 9)
-        reached.append(
-            browser.run("(e => `${e.tagName}.${e.className.baseVal ?? e.className}`)(document.activeElement)")
-        )
-    assert reached[0] == "A.skip"
-    for element in ("BUTTON.sort", "SELECT.", "INPUT.", "DIV.scroll", "svg.view", "BUTTON.copy"):
-        assert element in reached, element
-    assert rows(browser, "#numbers-table") == ["rot_a[1]", "I_final", "rot_a"]
-    browser.run("document.querySelector('#numbers-table th:nth-child(2) button').focus()")
-    press("Enter", 13, "\r")
-    assert rows(browser, "#numbers-table") == ["I_final", "rot_a", "rot_a[1]"]
-
-
 def test_waivers_and_why_pixels_were_picked(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["waived"])
     states = browser.run("[...document.querySelectorAll('#ledger-table .tag')].map(e => e.textContent)")
@@ -415,45 +238,6 @@ def test_all_is_there_without_a_script(browser: Browser, pages: dict[str, Path])
     assert "Filter" not in shown
 
 
-FAINT = r"""(() => {
-  const rgb = (colour) => (colour.match(/[\d.]+/g) || []).map(Number);
-  const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-  const luminance = (colour) => {
-    const [r, g, b] = rgb(colour).map(linear);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const colour = getComputedStyle(e).backgroundColor;
-      if (rgb(colour)[3] !== 0) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const chosen = ".word, .soft, dt, .chip, .value, td, th, a, .key-c, .key-py, .key-d";
-  return [...document.querySelectorAll(chosen)].filter((e) => e.closest("svg") === null).map((e) => {
-    const pair = [luminance(getComputedStyle(e).color), luminance(behind(e))].sort((x, y) => y - x);
-    return [(pair[0] + 0.05) / (pair[1] + 0.05), e.className || e.tagName];
-  }).filter(([ratio]) => ratio < 4.5);
-})()"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_background(browser: Browser, pages: dict[str, Path], scheme: str) -> None:
-    browser.open(pages["quirk"], scheme=scheme)
-    assert browser.run(FAINT) == []
-
-
-def test_print_shows_all_and_no_controls(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["quirk"])
-    browser.send("Emulation.setEmulatedMedia", media="print")
-    try:
-        controls = "[...document.querySelectorAll('nav, .controls, .copy')]"
-        assert browser.run(f"{controls}.filter(e => e.getBoundingClientRect().height).length") == 0
-        assert len(browser.send("Page.printToPDF")["data"]) > 10_000
-    finally:
-        browser.send("Emulation.setEmulatedMedia", media="")
-
-
 def test_the_index_sorts_and_filters(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["index"])
     assert browser.run("document.querySelectorAll('#runs-table tbody tr').length") == 6
@@ -462,35 +246,19 @@ def test_the_index_sorts_and_filters(browser: Browser, pages: dict[str, Path]) -
     assert browser.run("document.querySelectorAll('svg.spark').length") == 2
 
 
-MISNAMED = r"""[...document.querySelectorAll("a[aria-label], button[aria-label], summary[aria-label]")].filter((e) => {
-  const squeeze = (text) => text.replace(/\s+/g, " ").trim().toLowerCase();
-  const own = [...e.childNodes].filter((n) => n.nodeName !== "title").map((n) => n.textContent).join("");
-  return own && !squeeze(e.getAttribute("aria-label")).includes(squeeze(own));
-}).map((e) => `${e.getAttribute("aria-label")} | ${e.textContent}`)"""
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_what_one_sees_is_what_a_screen_reader_calls_it(browser: Browser, pages: dict[str, Path], name: str) -> None:
-    """WCAG 2.5.3, and nothing that scrolls is without a name or out of reach of the keyboard."""
-    browser.open(pages[name], 400)
-    assert browser.run(MISNAMED) == []
-    unnamed = """[...document.querySelectorAll(".scroll, pre")].filter(e => e.tabIndex < 0 ||
-        (e.classList.contains("scroll") && !(e.getAttribute("role") === "region" && e.getAttribute("aria-label"))))
-        .map(e => e.outerHTML.slice(0, 80))"""
-    assert browser.run(unnamed) == []
-    levels = browser.run("[...document.querySelectorAll('h1, h2, h3')].map(e => Number(e.tagName[1]))")
-    assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
-
-
-def test_the_page_on_paper_has_everything(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["many"])
-    browser.send("Emulation.setEmulatedMedia", media="print")
-    try:
-        browser.run("dispatchEvent(new Event('beforeprint'))")
-        assert browser.run("[...document.querySelectorAll('details')].every(d => d.open)")
-        boxes = "[...document.querySelectorAll('.scroll, .tall, .excerpt')]"
-        assert browser.run(f"{boxes}.filter(e => e.scrollHeight > e.clientHeight + 1).length") == 0
-        assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
-    finally:
-        browser.send("Emulation.setEmulatedMedia", media="")
+def test_a_long_index_is_shown_page_by_page(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["long_index"], 1440)
+    shown = "[...document.querySelectorAll('#runs-table tbody tr')].filter(row => !row.hidden).length"
+    more = "document.querySelector('#runs .more').textContent"
+    assert (browser.run(shown), browser.run(more)) == (100, "Show 100 more of 1900")
+    browser.click("#runs .more")
+    assert (browser.run(shown), browser.run(more)) == (200, "Show 100 more of 1800")
+    choose(browser, "text", "r0007")
+    assert browser.run("document.querySelector('form output').textContent") == "1 of 2000"
+    assert browser.run(shown) == 1
+    assert browser.run("document.querySelector('#runs .more').hidden")
+    choose(browser, "text", "")
+    browser.click("#runs-table th:nth-child(1) button")
+    assert browser.run(shown) == 200
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert browser.run(shown) == 2000

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError, cannot_write
-from trace_parity.files import owned_folder, parse_json, read_regular, sweep, write_whole
+from trace_parity.files import bundle_hint, owned_folder, parse_json, read_regular, sweep, write_whole
 
 MANIFEST = "manifest-sha256.txt"
 PARTIAL = ".partial-"
@@ -113,7 +113,11 @@ def _read_manifest(folder: Path) -> list[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise HarnessError(
-            Exit.UNREADABLE, error.strerror or str(error), where=str(path), expected="a bundle"
+            Exit.UNREADABLE,
+            error.strerror or str(error),
+            where=str(path),
+            expected="a bundle",
+            hint=bundle_hint(folder),
         ) from error
     except UnicodeDecodeError as error:
         raise HarnessError(Exit.UNREADABLE, "not a manifest: no text", where=str(path)) from error
@@ -209,5 +213,7 @@ def load_result(folder: Path) -> dict[str, Any]:
             raise ValueError("not the result of a comparison")
     except (OSError, ValueError, AttributeError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a bundle") from error
+        raise HarnessError(
+            Exit.UNREADABLE, what, where=str(path), expected="a bundle", hint=bundle_hint(folder)
+        ) from error
     return data

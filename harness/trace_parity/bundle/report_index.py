@@ -21,6 +21,8 @@ from trace_parity.result.result_json import read_result
 INDEX = "index.html"
 MOST_RUNS = 40
 """Points of a sparkline."""
+PAGE_ROWS = 100
+"""Rows of a table that are shown at first, and that each further click adds."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def render_index(found: list[Entry]) -> str:
         "index.html.j2",
         title="trace-diff: reports",
         data={},
+        page_rows=PAGE_ROWS,
         trends=trends(found),
         newest_first=sorted(found, key=lambda e: (e.name, e.case), reverse=True),
     )

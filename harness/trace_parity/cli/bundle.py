@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from trace_parity.errors import Exit
-from trace_parity.printable import visible
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import plural, visible
 
 
 @click.group()
@@ -25,8 +25,9 @@ def verify(folder: Path) -> None:
     for fault in faults:
         click.echo(visible(fault))
     if faults:
+        click.echo(f"CHANGED  {visible(str(folder))}: {plural(len(faults), 'file')} not as written")
         raise SystemExit(int(Exit.UNREADABLE))
-    click.echo(f"{folder}: every file is as it was written")
+    click.echo(f"UNCHANGED  {visible(str(folder))}: every file is as it was written")
 
 
 @bundle.command()
@@ -40,8 +41,9 @@ def diff(a: Path, b: Path) -> None:
     for d in found:
         click.echo(f"{d.place}: {d.a!r} -> {d.b!r}")
     if found:
+        click.echo(f"DIFFERENT  {plural(len(found), 'difference')}")
         raise SystemExit(int(Exit.DIVERGENCE))
-    click.echo("no difference")
+    click.echo("SAME  no difference")
 
 
 @bundle.command("list")
@@ -50,6 +52,10 @@ def list_bundles(root: Path) -> None:
     """List the bundles under ROOT (default: reports), oldest first."""
     from trace_parity.bundle.bundle import find_bundles
 
+    if not root.is_dir() and root != Path("reports"):
+        raise HarnessError(
+            Exit.UNREADABLE, "no such folder", where=str(root), expected="a folder with bundles below it"
+        )
     found = find_bundles(root)
     if not found:
         click.echo(f"no bundles under {root}", err=True)
@@ -61,8 +67,9 @@ def list_bundles(root: Path) -> None:
 @bundle.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def show(folder: Path) -> None:
-    """Print a bundle's summary."""
+    """Print a bundle's summary; the last line is its verdict."""
     from trace_parity.bundle.bundle import load_result
 
-    load_result(folder)  # says clearly when this is not a bundle
+    result = load_result(folder)  # says clearly when this is not a bundle
     click.echo((folder / "summary.md").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\n{str(result['verdict']).upper()}  {visible(str(result['headline']))}")

@@ -72,7 +72,11 @@ def _usage(error: click.ClickException, words: Sequence[str]) -> str:
     command = " ".join(["trace-diff", *(word for word in words[:1] if not word.startswith("-"))])
     name = context.command_path if context is not None else command
     what = " ".join(error.format_message().split()).rstrip(".")
-    return f"{name}: {what[:1].lower()}{what[1:]} (hint: {name} --help)"
+    hint = f"{name} --help"
+    if context is not None and "unexpected extra argument" in what:
+        takes = " ".join(context.command.collect_usage_pieces(context)[1:]) or "no arguments"
+        hint = f"it takes {takes}; a name with spaces needs quotes"
+    return f"{name}: {what[:1].lower()}{what[1:]} (hint: {hint})"
 
 
 def _internal(error: BaseException, words: Sequence[str]) -> str:

@@ -95,42 +95,50 @@ def _text(found: Injection | Bisection) -> str:
 def _injection(found: Injection) -> list[str]:
     names = ", ".join(found.names)
     if not found.agrees:
-        verdict = f"STILL DIVERGES  with C's {names} not everything after agrees"
+        verdict = f"STILL DIVERGES  with C's {names} some of what comes after still differs"
     elif found.cured:
         verdict = f"AGREES  with C's {names} everything after agrees"
     else:
         verdict = f"AGREES  everything after {names} agrees, but it did so without C's values"
-    lines = [verdict, f"  after     {', '.join(_last(i) for i in found.after)}"]
+    lines = [f"  after     {', '.join(_last(i) for i in found.after)}"]
     if found.cured:
         lines.append(f"  cured     {', '.join(_last(i) for i in found.cured)}")
-    for title, after in (("still", True), ("elsewhere", False)):
-        rows = [v for v in found.variables if v.after is after and v.now]
-        for row in rows:
-            counts = f"{row.now} of {row.compared} numbers"
-            lines.append(f"  {title:9} {row.variable}: {counts} (without C's values: {row.before})")
-    lines.append(f"  reruns    {found.reruns}")
-    return lines
+    differing = [(v, "still" if v.after else "elsewhere") for v in found.variables if v.now]
+    differing.sort(key=lambda row: not row[0].after)
+    for row, title in differing[:MOST_LINES]:
+        counts = f"{row.now} of {row.compared} numbers"
+        lines.append(f"  {title:9} {row.variable}: {counts} (without C's values: {row.before})")
+    return [*lines, *_more(len(differing)), f"  reruns    {found.reruns}", verdict]
+
+
+MOST_LINES = 16
+"""So that all fits on a screen of 24 lines."""
+
+
+def _more(count: int) -> list[str]:
+    return [f"  … and {count - MOST_LINES} more; --format json lists all"] if count > MOST_LINES else []
 
 
 def _bisection(found: Bisection) -> list[str]:
     count = len(found.faults)
     if not found.agrees:
-        head = f"NOT ISOLATED  {len(found.left)} variables diverge all the same: {', '.join(found.left)}"
+        head = f"NOT ISOLATED  {len(found.left)} variables diverge nevertheless: {', '.join(found.left[:4])}"
+        head += f" and {len(found.left) - 4} more" if len(found.left) > 4 else ""
     elif not count:
         head = "AGREES  nothing diverges, there is no fault to isolate"
     else:
         many = count > 1
         head = f"ISOLATED  {count} fault{'s' * many}; with C's values of {'them' if many else 'it'} everything agrees"
-    lines = [head]
-    for fault in found.faults:
+    lines = []
+    for fault in found.faults[:MOST_LINES]:
         others = [_last(i) for i in fault.needed_for if i != fault.variable]
         more = f"; without C's values of it {', '.join(others)} diverge too" if others else ""
         lines.append(f"  {_last(fault.variable)}: its inputs agree and it does not{more}")
+    lines += _more(count)
     if found.stubborn:
         names = ", ".join(_last(i) for i in found.stubborn)
         lines.append(f"  {names}: differ even with C's values put in; the port changes them after that")
-    lines.append(f"  reruns    {found.reruns}")
-    return lines
+    return [*lines, f"  reruns    {found.reruns}", head]
 
 
 def _last(variable: str) -> str:

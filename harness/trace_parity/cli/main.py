@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
         near = difflib.get_close_matches(word, COMMANDS, 1)
         files = word.endswith((".log", ".txt", ".gz")) or "/" in word
         hint = "trace-diff compare C.log PY.log compares two logs" if files else "trace-diff --help lists the commands"
-        hint = f"did you mean {near[0]}?" if near else hint
+        hint = _INSTEAD.get(word) or (f"did you mean {near[0]}?" if near else hint)
         raise HarnessError(Exit.USAGE, f"no command {word!r}", hint=hint)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,6 +92,15 @@ def trace_diff() -> None:
     Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
     6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 a file system that refuses.
     """
+
+
+_INSTEAD = {
+    "help": "trace-diff --help, or trace-diff COMMAND --help",
+    "version": "trace-diff --version",
+    "diff": "trace-diff compare C.log PY.log compares two logs, trace-diff report diff A B two bundles",
+    "show": "trace-diff bundle show BUNDLE",
+    "list": "trace-diff cases list, trace-diff bundle list",
+}
 
 
 def _terminate(signum: int, frame: object) -> None:

@@ -34,6 +34,8 @@ def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
     from trace_parity.pair.pair import FILE_NAME
     from trace_parity.trace.draft import draft
 
+    if c_log.resolve() == py_log.resolve():
+        raise HarnessError(Exit.USAGE, "the same log twice", where=str(c_log), expected="C.log PY.log")
     vocabulary, made, notes = draft(c_log, py_log, out.resolve().name)
     texts = {"vocabulary.toml": vocabulary, FILE_NAME: made}
     for name in texts:

@@ -71,6 +71,10 @@ def _print(
     if c_log is not None and py_log is not None and not logs:  # the options of earlier versions
         logs = c_log, py_log
     if len(logs) == 1:
+        if not logs[0].is_dir():
+            raise HarnessError(
+                Exit.USAGE, "one log", where=str(logs[0]), expected="C.log PY.log, or the folder of a bundle"
+            )
         logs = logs[0] / "traces" / "c.log", logs[0] / "traces" / "py.log"
     if len(logs) != 2:
         raise HarnessError(Exit.USAGE, f"{len(logs)} logs", expected="C.log PY.log, or the folder of a bundle")

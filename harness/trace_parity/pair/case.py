@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,10 +85,17 @@ def load_case(name: str, pair: Pair) -> Case:
             f"no case {name!r}",
             where=pair.where,
             expected="one of " + ", ".join(cases) if cases else "a case file, since the pair has no cases",
-            hint=nearest(name, cases)
-            or "`trace-diff cases list` shows them; a path that ends in .toml is read as a case file",
+            hint=_case_hint(name, cases),
         )
     return cases[name]
+
+
+def _case_hint(name: str, cases: Iterable[str]) -> str:
+    if name.endswith((".log", ".log.gz")):
+        return "trace-diff compare C.log PY.log compares two logs"
+    return (
+        nearest(name, cases) or "`trace-diff cases list` shows them; a path that ends in .toml is read as a case file"
+    )
 
 
 def parse_case(text: str, where: str, pair: Pair) -> Case:

@@ -67,6 +67,10 @@ def _named(name: str, folder: Path) -> Pair:
         return load_pair(path, _named)
     if path.name == FILE_NAME and path.is_file():
         return load_pair(path.parent, _named)
+    if path.is_dir() and name not in {entry.name for entry in _installed()}:
+        raise HarnessError(
+            Exit.USAGE, f"no {FILE_NAME} in it", where=name, expected="the folder of a pair, or the name of one"
+        )
     return _loaded(installed_folder(name))
 
 

@@ -101,6 +101,8 @@ def with_rules(vocabulary: Vocabulary, rules: Sequence[Rule]) -> Vocabulary:
 def _nearest(names: str, vocabulary: Vocabulary) -> str:
     """The variable that was probably meant."""
     known = sorted({variable.name for variable in vocabulary.variables})
+    if "," in names:
+        return "rules are separated by spaces"
     near = difflib.get_close_matches(names.strip("*?[]"), known, 1, 0.4)
     return f"did you mean {near[0]}?" if near else "a tolerance that nothing is held to is a mistake"
 

@@ -78,8 +78,9 @@ def located(text: str, where: str) -> Iterator[None]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint with the known name that is most like `name`; empty when none is."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""
+    lower = {word.lower(): word for word in known}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    return f"did you mean {lower[close[0]]!r}?" if close else ""
 
 
 class Table:

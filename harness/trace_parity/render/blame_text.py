@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
 from trace_parity.blame.headline import cause_line, explains, percent
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render.numbers import short
 
 HEADING = "Who breaks its own equation"
@@ -25,7 +25,7 @@ def headline(blame: Blame) -> str:
         return f"no one: all of {asked} hold{_unevaluated(blame)}"
     sides = dict.fromkeys(f.side for f in broken)
     counts = ", ".join(f"{side} {sum(1 for f in broken if f.side == side)}" for side in sides)
-    return f"{len(broken)} equations broken ({counts}) of {asked}{_unevaluated(blame)}"
+    return f"{plural(len(broken), 'equation')} broken ({counts}) of {asked}{_unevaluated(blame)}"
 
 
 def _unevaluated(blame: Blame) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render.junit_form import clean, document
 from trace_parity.render.markdown_form import escape
 from trace_parity.render.numbers import short
@@ -32,7 +32,7 @@ def gate_table(outcomes: Sequence[Outcome]) -> str:
 def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> str:
     """The last lines: what to look at next, and how many cases are in parity."""
     passed = sum(o.exit_code == 0 for o in outcomes)
-    counts = f"{len(outcomes)} cases: {passed} in parity, {len(outcomes) - passed} not"
+    counts = f"{plural(len(outcomes), 'case')}: {passed} in parity, {len(outcomes) - passed} not"
     failed = [o for o in outcomes if o.exit_code]
     if not exit_code:
         return f"PARITY  gate: {counts}\n"

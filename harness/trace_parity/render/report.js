@@ -20,6 +20,7 @@
     const compare = kind === "num" ? numeric : textual;
     rows.sort((a, b) => sign * compare(a, b) || number(a.cells[0]) - number(b.cells[0]));
     body.append(...rows);
+    pages.get(table)();
     all("th[data-sort]", table).forEach((th) => th.setAttribute("aria-sort", th.cellIndex === column ? direction : "none"));
   }
 
@@ -31,6 +32,7 @@
     const better = (a, b) => (number(b.cells[column]) > number(a.cells[column])) - (number(b.cells[column]) < number(a.cells[column]));
     rows.sort((a, b) => agrees(a) - agrees(b) || better(a, b) || number(a.cells[0]) - number(b.cells[0]));
     body.append(...rows);
+    pages.get(table)();
     all("th[data-sort]", table).forEach((th) => th.setAttribute("aria-sort", th.cellIndex === column ? "descending" : "none"));
   }
 
@@ -53,6 +55,34 @@
     });
   });
 
+  // Long tables: some rows at first and more on request; all of them on paper and without a script.
+  function paged(table) {
+    const step = Number(table.dataset.page || 0);
+    let limit = step || Infinity;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "more";
+    const apply = () => {
+      let shown = 0, left = 0;
+      all("tr", table.tBodies[0]).forEach((row) => {
+        const fits = row.dataset.out === undefined;
+        row.hidden = !fits || shown >= limit;
+        shown += fits && !row.hidden ? 1 : 0;
+        left += fits && row.hidden ? 1 : 0;
+      });
+      button.hidden = !left;
+      button.textContent = `Show ${Math.min(step, left)} more of ${left}`;
+    };
+    if (step) {
+      button.addEventListener("click", () => { limit += step; apply(); });
+      table.closest(".scroll").after(button);
+      addEventListener("beforeprint", () => { limit = Infinity; apply(); });
+    }
+    return apply;
+  }
+  const pages = new Map(all("table.sortable").map((table) => [table, paged(table)]));
+  pages.forEach((apply, table) => { if (table.dataset.page) apply(); });
+
   all("form.controls").forEach((form) => {
     const target = document.getElementById(form.dataset.for);
     const tables = target.tagName === "TABLE" ? [target] : all("table.sortable", target);
@@ -67,9 +97,12 @@
         all("tr", table.tBodies[0]).forEach((row) => {
           const content = `${row.dataset.group || ""} ${row.textContent}`.toLowerCase();
           const fits = !wanted || row.dataset.status === wanted || (wanted === "bad" && row.dataset.status !== "match");
-          row.hidden = !(fits && words.every((word) => content.includes(word)));
-          here += row.hidden ? 0 : 1;
+          if (fits && words.every((word) => content.includes(word))) {
+            delete row.dataset.out;
+            here += 1;
+          } else row.dataset.out = "";
         });
+        pages.get(table)();
         shown += here;
         count += table.tBodies[0].rows.length;
         const group = table.closest("details.group");

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.files import parse_json, read_regular
+from trace_parity.files import bundle_hint, parse_json, read_regular
 from trace_parity.plain import from_plain
 from trace_parity.result.result import SCHEMA, Result
 
@@ -17,7 +17,9 @@ def read_result(path: Path) -> Result:
         return result_from_json(read_regular(path), str(path))
     except (OSError, UnicodeDecodeError) as error:
         what = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a result.json") from error
+        raise HarnessError(
+            Exit.UNREADABLE, what, where=str(path), expected="a bundle", hint=bundle_hint(path.parent)
+        ) from error
 
 
 def result_from_json(text: str, where: str = "result.json") -> Result:
