@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from trace_parity.cli.main import COMMANDS, trace_diff
 from trace_parity.pair.find import find_pair, shipped
-from trace_parity.pair.vocabulary import load_vocabulary
+from trace_parity.pair.vocabulary_file import load_vocabulary
 from trace_parity.probe.probes_file import find_probes
 from trace_parity.run.launch import build_program
 from trace_parity.run.slurm import read_slurm

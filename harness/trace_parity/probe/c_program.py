@@ -153,8 +153,8 @@ def record(built: Built, identity: Identity | None) -> str:
 def _check_functions(sources: Sequence[Instrumented], spec: ProbeSpec) -> None:
     known = {name for source in sources for name in source.functions}
     if not known:
-        names = ", ".join(source.path.as_posix() for source in sources)
-        raise HarnessError(Exit.USAGE, "no C function is defined there", where=names, expected="the program's C source")
+        where = ", ".join(source.path.as_posix() for source in sources)
+        raise HarnessError(Exit.USAGE, "no C function is defined there", where=where, expected="the program's C source")
     for variable in spec.variables:
         names = (variable.trigger.argument,) if variable.trigger.kind == "enter" else variable.functions
         if missing := [name for name in names if not any(k == name or k.endswith(f"::{name}") for k in known)]:
