@@ -135,7 +135,7 @@ SOUND = {
     "gauss, fudge": f"{BASE} -gauss_xtal -fudge 0.7 -misset 5 6 7",
     "tophat": f"{BASE} -tophat_spots -phi 10 -osc 1 -phisteps 2 -water 10",
     "curved and tilted": f"{BASE} -curved_det -detector_roty 3.6 -detector_rotz -5 -oversample 2",
-    "a 2θ axis that is no unit vector": f"{BASE} -twotheta_axis 0.2 0.4 -1.2 -twotheta 7",
+    "a 2θ axis that is not a unit vector": f"{BASE} -twotheta_axis 0.2 0.4 -1.2 -twotheta 7",
     "one step with its factor in the sum": f"{BASE} -point_pixel -oversample_omega -phisteps 1 -osc 1",
 }
 

@@ -192,7 +192,7 @@ def test_of_several_ranks_one_is_to_be_named(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_beyond_a_double_are_within_a_tolerance_or_not(tmp_path: Path) -> None:
-    """Those of a quantity that is no count: the difference is never taken for none."""
+    """Those of a quantity other than a count: the difference is never taken for none."""
     c, py = (
         f"TRACE_{side}[spixel=1 fpixel=2]: I_pixel_final 900719925474099{n}\n" for side, n in (("C", 3), ("PY", 2))
     )

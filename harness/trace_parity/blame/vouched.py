@@ -32,7 +32,7 @@ class Vouched:
     suspects: Collection[str]
 
     def value(self, place: Place, values: dict[Place, Array], unknown: Collection[Place]) -> Array | None:
-        """What stands at a place once `values` are put in; None where the other log does not tell."""
+        """The value at a place once `values` are put in; None where the other log does not decide."""
         variable, key = place
         if variable in self.suspects or self._looks_back(variable):
             return None

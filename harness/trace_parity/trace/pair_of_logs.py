@@ -33,7 +33,7 @@ def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
 def with_outer_loop(pair: Pair, loop: str) -> Pair:
     """The pair with one loop more, around all others; unchanged where its vocabulary lists that loop.
 
-    Raises HarnessError (exit 2) for what is no name.
+    Raises HarnessError (exit 2) for an unknown name.
     """
     old = pair.vocabulary
     if loop in old.loops:

@@ -22,7 +22,7 @@ typedef struct {
 /* Per variable. */
 typedef struct {
     const double *limit;    /* relative difference under which two numbers surely agree */
-    const double *own;      /* the absolute part that is the variable's own, where another is asked for */
+    const double *own;      /* the absolute part that is the variable's own, where another is set */
     const double *floor;    /* that part of the larger number that an absolute tolerance has at least */
     const double *absolute; /* what it has at least in itself */
     const double *needed, *relative; /* of the worst number so far; needed is infinite where that one diverges */

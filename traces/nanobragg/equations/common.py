@@ -13,7 +13,7 @@ from trace_parity.pair.vocabulary import Key
 from .vector_math import norm, unit
 
 TURNED = ("fdet_vec", "sdet_vec", "odet_vec")
-"""What the 2θ arm turns; about an axis that is no unit vector it changes lengths too."""
+"""What the 2θ arm turns; about an axis that is not a unit vector it changes lengths too."""
 UNIT = 1e-12
 
 

@@ -1,6 +1,6 @@
 """The lattice factor of crystals that are not square: model.md, section 7.
 
-The shape and the parameter fudge stand in no log. Of the shapes the one is taken that most steps obey; fudge is 1, or
+The shape and the parameter fudge are in no log. Of the shapes the one is taken that most steps obey; fudge is 1, or
 what the steps show: where two steps or more agree on it, or as a number of few digits, as someone enters it.
 """
 
