@@ -45,7 +45,7 @@ def test_verify_finds_what_changed(bundle: Path, trace_diff: Cli) -> None:
     ]
     done = trace_diff("bundle", "verify", bundle)
     assert done.returncode == 5
-    assert done.stdout.count("\n") == 3
+    assert done.stdout.splitlines()[-1] == f"CHANGED  {bundle}: 3 files not as written"
 
 
 @pytest.mark.parametrize("text", ["", "abc  summary.md\n", f"{'0' * 64}  ../other\n", f"{'0' * 64}  /etc/passwd\n"])
@@ -140,9 +140,10 @@ def test_only_regular_files_each_listed_once(bundle: Path, tmp_path: Path, trace
 def test_list_and_show(bundle: Path, trace_diff: Cli) -> None:
     done = trace_diff("bundle", "list", bundle.parent.parent)
     assert done.stdout.split("\t")[:4] == ["case", bundle.name, "parity", "0 divergent"]
-    assert trace_diff("bundle", "show", bundle).stdout == "# fine\n"
+    assert trace_diff("bundle", "show", bundle).stdout == "# fine\n\nPARITY  all agree\n"
     assert trace_diff("bundle", "show", bundle.parent).returncode == 5
-    assert "no bundles" in trace_diff("bundle", "list", "nowhere").stderr
+    assert "no bundles" in trace_diff("bundle", "list", bundle).stderr
+    assert trace_diff("bundle", "list", "nowhere").returncode == 5
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_json_and_back(name: str) -> None:
         (lambda d: {}, "not the result of a comparison"),
         (lambda d: {**d, "schema": 99}, "schema 99"),
         (lambda d: {k: v for k, v in d.items() if k != "coverage"}, "no field"),
-        (lambda d: {**d, "variables": 3}, "int"),
+        (lambda d: {**d, "variables": 3}, "expected list, got 3"),
         (lambda d: {**d, "compared": "many"}, "expected int"),
         (lambda d: {**d, "case": []}, "expected an object"),
     ],
