@@ -18,7 +18,6 @@ import io
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -26,9 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trace_parity.cli.main import main
-
 from tests.golden import ROOT
+from tests.in_process import call
 
 FENCE = re.compile(r"( *)(`{3,})(.*)")
 TAG = re.compile(r" *<!-- test: (.*) -->")
@@ -115,12 +113,12 @@ class Reader:
         words = shlex.split(line.replace('"$BUNDLE"', shlex.quote(self.bundle)), comments=True)
         alone = not SHELL.search(line.replace('"$BUNDLE"', ""))
         if self.in_process and alone and words[0] == "trace-diff":
-            code, out, err = called(words[1:])
+            done = call(words[1:], self.folder)
         else:
             done = subprocess.run(
                 ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
             )
-            code, out, err = done.returncode, done.stdout, done.stderr
+        code, out, err = done.returncode, done.stdout, done.stderr
         if found := re.search(r"^bundle: (.*)$", err, re.MULTILINE):
             self.bundle = found[1]
         return code, out, err
@@ -182,20 +180,6 @@ class Reader:
         command = [sys.executable, "-c", block.text]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{block.where}\n{done.stderr}"
-
-
-def called(words: list[str]) -> tuple[int, str, str]:
-    """`trace-diff` in this process: exit code, standard output, standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main(words)
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-    return code, out.getvalue(), err.getvalue()
 
 
 def assert_printed(printed: str, expected: list[str], where: str) -> None:

@@ -8,6 +8,7 @@ import tomllib
 from tests.golden import ROOT
 
 BUILT_FOR_TESTS = {"mypy", "ruff", "hatchling", "pytest", "pytest-xdist", "hypothesis", "jsonschema", "pandas-stubs"}
+BUILT_FOR_TESTS |= {"axe-core-python"}
 """Tools, whose lower bounds nobody's environment depends on."""
 
 

@@ -43,7 +43,7 @@ def find_source_lines(
 ) -> dict[str, dict[str, SourceLine]]:
     """`{"scope.name": {side: line}}` for (scope, name) pairs; `folders` hold each side's sources.
 
-    `told`: of each side text by `scope.name` or name. The first line that has it is shown; where none has, it is ignored.
+    `told`: of each side text by `scope.name` or name. The first line that has it is shown, if any has.
     """
     wanted = list(variables)
     scopes = frozenset(scope for scope, _ in wanted)
