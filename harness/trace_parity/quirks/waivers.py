@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from trace_parity.blame.findings import Blame, BlameFinding
@@ -70,6 +70,18 @@ class Waived:
         return bool(self.seen) and not self.left
 
 
+def with_unchecked(waived: Waived, seen: Mapping[str, int]) -> Waived:
+    """`waived`, where `seen` says at how many places each quirk shows, checked or not.
+
+    A waiver whose quirk shows there and in no finding of the equations is not stale: it explains nothing.
+    """
+    waivers = tuple(
+        replace(w, state="unchecked", matched=seen[w.id]) if w.state in ("stale", "unused") and w.id in seen else w
+        for w in waived.waivers
+    )
+    return Waived(waivers, (*waived.left, *(w.why for w in waivers if w.state == "unchecked")))
+
+
 def check_ids(ids: Iterable[str], quirks: Sequence[Quirk]) -> None:
     """Raises HarnessError (exit 2) for an id that no quirk has, or whose quirk no comparison can show."""
     known = sorted(quirk.id for quirk in quirks)
@@ -98,7 +110,6 @@ def apply_waivers(
     vocabulary_order: Sequence[str],
     today: date,
     *,
-    seen: Mapping[str, int] | None = None,
     examined: Examined | None = None,
     may_be_unused: bool = False,
 ) -> Waived:
@@ -106,8 +117,8 @@ def apply_waivers(
 
     A divergence is explained when the side that breaks its equation shows a waived quirk no larger than the ledger
     says, or when it is inherited. `vocabulary_order` lists variables in order of evaluation: what is inherited before
-    the first waived variable has another cause. What was not examined (`examined`) is not explained. `seen`: at how
-    many places quirks show, checked or not. `may_be_unused`: a quirk that does not show is not a failure.
+    the first waived variable has another cause. What was not examined (`examined`) is not explained.
+    `may_be_unused`: a quirk that does not show is not a failure.
     """
     check_ids(ids, quirks)
     known = {quirk.id: quirk for quirk in quirks}
@@ -123,10 +134,7 @@ def apply_waivers(
     ]
     if examined is not None:
         left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-sites N examines more)")
-    waivers = [
-        _waiver(known[i], findings, explained, today, (seen or {}).get(i, 0), may_be_unused) for i in dict.fromkeys(ids)
-    ]
-    left += [w.why for w in waivers if w.state == "unchecked"]
+    waivers = [_waiver(known[i], findings, explained, today, may_be_unused) for i in dict.fromkeys(ids)]
     return Waived(tuple(waivers), tuple(dict.fromkeys(left)))
 
 
@@ -139,13 +147,10 @@ def _waiver(
     findings: Sequence[BlameFinding],
     explained: Sequence[BlameFinding],
     today: date,
-    seen: int,
     may_be_unused: bool,
 ) -> Waiver:
     shown = [f for f in findings if f.quirk == quirk.id]
-    if not shown and seen:
-        state = "unchecked"
-    elif not shown:
+    if not shown:
         state = "unused" if may_be_unused else "stale"
     elif not any(f in explained for f in shown):
         state = "exceeded"
@@ -154,7 +159,7 @@ def _waiver(
     return Waiver(
         id=quirk.id,
         state=state,
-        matched=sum(f.count for f in shown) if shown else seen,
+        matched=sum(f.count for f in shown),
         largest=max((f.residual for f in shown), default=None),
         allowed=quirk.largest,
         owner=quirk.owner,

@@ -20,7 +20,7 @@ from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, TickTable, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
-from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers
+from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers, with_unchecked
 from trace_parity.result.result import (
     KEPT_DIVERGENCES,
     SCHEMA,
@@ -204,10 +204,10 @@ def _waive(
         closer.blame,
         [variable.name for variable in vocabulary.variables],
         options.today or datetime.now(UTC).date(),
-        seen={finding.quirk.id: finding.places for finding in closer.quirks},
         examined=closer.examined,
         may_be_unused=options.waive_unused,
     )
+    waived = with_unchecked(waived, {finding.quirk.id: finding.places for finding in closer.quirks})
     if images is not None and (unseen := images_differ(images)):
         waived = dataclasses.replace(waived, left=(*waived.left, unseen))
     return waived
