@@ -199,6 +199,15 @@ def test_a_slurm_file_that_is_none_is_one_line(text: str, says: str, tmp_path: P
     assert str(caught.value).startswith(f"{path}:")
 
 
+@pytest.mark.parametrize("words", [["gate"], ["sweep", "--random", "1"]])
+def test_a_bad_file_is_one_line_before_anything_is_run(words: list[str], tmp_path: Path, trace_diff: Cli) -> None:
+    (tmp_path / "bad.toml").write_text('workers = "two"\n')
+    pair = ROOT / "examples" / "pairs" / "lennard_jones"  # whose programs take no --threads
+    done = trace_diff(*words, "--cluster", "bad.toml", "--pair", pair, "--out", "out")
+    assert (done.returncode, done.stderr.count("\n"), (tmp_path / "out").exists()) == (2, 1, False)
+    assert "bad.toml:1: workers: found 'two'; expected a whole number" in done.stderr
+
+
 def test_a_job_of_slurm_is_one_worker_for_one_case(tmp_path: Path) -> None:
     jobqueue = pytest.importorskip("dask_jobqueue", reason="the extra `cluster` is not installed")
     path = tmp_path / "slurm.toml"

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trace_parity.cli.common import cluster_option, gathered, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import gathered
+from trace_parity.cli.many_cases import ManyCases, many_cases_options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
 if TYPE_CHECKING:
-    from trace_parity.pair.pair import Pair
     from trace_parity.pair.sweep_grammar import Grammar, Line
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(ManyCases):
     """The options of the command."""
 
-    pair: Pair
     grammar: Path | None
     count: int | None
     seed: int
     grid: str | None
     listed: Path | None
-    jobs: int
-    cluster: str
-    out: Path
-    against: str
-    rtol_words: tuple[str, ...]
-    waive: tuple[str, ...]
-    no_images: bool
-    resume: bool
 
 
 @click.command(
@@ -58,23 +47,14 @@ class Words:
 @click.option(
     "--list", "listed", type=click.Path(path_type=Path), metavar="FILE", help="The command lines of a file, one a line."
 )
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default=True, help="Lines at a time."
+@many_cases_options(
+    "Lines",
+    "reports/sweep",
+    "sweep.html, sweep.json, cases and bundles",
+    waive="Let this known quirk pass.",
+    no_images="Trace only; needs a grammar that names places.",
+    resume="Take over the tries of an earlier sweep of the same pair and programs.",
 )
-@cluster_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports/sweep"),
-    show_default=True,
-    help="Folder for sweep.html, sweep.json, cases and bundles.",
-)
-@click.option("--against", default="", metavar="VARIANT", help="Variant of the programs. [default: the pair's first]")
-@rtol_option
-@click.option("--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass. Repeatable.")
-@click.option("--no-images", is_flag=True, help="Trace only; needs a grammar that names places.")
-@click.option("--resume", is_flag=True, help="Take over the tries of an earlier sweep of the same pair and programs.")
-@pair_option
 @gathered(Words)
 def sweep(words: Words) -> None:
     """Run many command lines through both programs and shrink each that differs to the fewest flags.
@@ -84,29 +64,13 @@ def sweep(words: Words) -> None:
     trace-diff sweep --grid oversample,detpixels
     trace-diff sweep --list LINES.txt
     """
-    from trace_parity.compare.options import Options
-    from trace_parity.pair.tolerances import global_rtol, with_rules
-    from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.sweep_report import sweep_json, sweep_page, sweep_table
-    from trace_parity.run.cluster import program_options
     from trace_parity.run.sweep import STATE, Sweep, run_sweep
 
     pair, out = words.pair, words.out
-    check_ids(words.waive, pair.quirks)
-    rules = rules_of(words.rtol_words)
-    with_rules(pair.vocabulary, rules)  # an error before anything is run
+    options = words.options()
     grammar = pair.sweep(words.grammar)
     lines = _lines(words, grammar)
-    options = Options(
-        against=words.against,
-        out=out,
-        render_images=not words.no_images,
-        rtol=global_rtol(rules),
-        rules=rules,
-        waive=words.waive,
-        program_options=program_options(pair, words.jobs, words.cluster),
-        asked_as=("trace-diff", *sys.argv[1:]),
-    )
 
     def tell(text: str) -> None:
         click.echo(text, err=True)
@@ -115,8 +79,7 @@ def sweep(words: Words) -> None:
         result = run_sweep(Sweep(pair, grammar, options, words.jobs, words.cluster, words.resume, tell), lines)
     except BaseException as error:
         if (out / STATE).is_file():  # else nothing was tried
-            again = shlex.join(["trace-diff", *sys.argv[1:], *([] if words.resume else ["--resume"])])
-            error.add_note(f"what was tried is kept in {out}; to go on: {again}")
+            words.note_kept(error, "what was tried is")
         raise
     write_whole(out / "sweep.json", sweep_json(result))
     write_whole(out / "sweep.html", sweep_page(result))

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from trace_parity.compare.join import Window
 from trace_parity.compare.tally import Kept, Place, VariableTally
 from trace_parity.compare.tolerance_table import MATCH, Differences
-from trace_parity.pair.vocabulary import Key
 from trace_parity.trace.rows import Rows
 
 if TYPE_CHECKING:
@@ -148,11 +147,6 @@ class Look:
         fresh = [(at, self.kept(i)) for (at, i), _ in zip(merged, range(KEPT_ROWS), strict=False)]
         if fresh:
             found.kept = sorted([*found.kept, *fresh], key=lambda row: row[0])[:KEPT_ROWS]
-
-
-def key_of(row: npt.NDArray[np.int32]) -> Key:
-    """Loop indices as a tuple."""
-    return tuple(row.tolist())
 
 
 def component_at(rows: Rows, row: int, at: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from trace_parity.pair.vocabulary import Key
 
@@ -79,15 +79,3 @@ class SideTally:
     last: tuple[Place, Place | None] | None = None
     last_mismatched: bool = False
     first_key: Key | None = None  # of the rows in a place
-
-
-class Arrays(NamedTuple):
-    """Columns of the numbers of a window that are looked at one by one."""
-
-    variable: Any
-    key: Any
-    component: Any
-    c: Any
-    py: Any
-    c_row: Any
-    py_row: Any
