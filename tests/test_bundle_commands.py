@@ -73,13 +73,15 @@ def test_the_case_file_names_the_inputs_that_the_bundle_keeps(bundle: Path) -> N
 def test_a_case_as_a_file_and_back() -> None:
     argv = ("-N", "5", "-title", 'two "words" \\ \x7fé', "-beam_vector", "-1", "0", "0")
     files = (InputFile("a.txt", text="1\n2\t\n"), InputFile("b.txt", command=("cat", "a b")))
-    case = Case("x", "ü title", argv, ((1, 2), (3, 4)), "why", files, ("rot_a",), {"phi_tic": 3}, {"fixed": "parity"})
+    case = Case(
+        "x", "ü title", argv, ((1, 2), (3, 4)), "why", files, ("rot_a_angstroms",), {"phi_tic": 3}, {"fixed": "parity"}
+    )
     text = case_toml(case)
     back = parse_case(text, "x.toml", shipped())
     assert (back.argv, back.places, back.title, back.description) == (argv, case.places, "ü title", "why")
     assert [(f.name, f.text, f.command) for f in back.files] == [(f.name, f.text, f.command) for f in files]
     assert (back.variables, dict(back.ticks), dict(back.expectation)) == (
-        ("rot_a",),
+        ("rot_a_angstroms",),
         {"phi_tic": 3},
         {"fixed": "parity"},
     )

@@ -35,7 +35,7 @@ def shown(result: Result) -> Shown:
         return Shown(EMPTY, int(code), headline=result.headline)
     first = result.first_divergence
     if first is not None and math.isnan(first.c_value) and math.isnan(first.py_value):
-        return Shown(EMPTY, int(code), headline=f"{first.variable} is no number in either program")
+        return Shown(EMPTY, int(code), headline=f"{first.variable} is not a number in either program")
     return Shown(
         DIFFERS,
         int(code),

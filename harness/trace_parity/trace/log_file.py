@@ -127,9 +127,9 @@ class LogFile:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a log, with their ends, as text; bytes that are no UTF-8 stay apart as \\xNN.
+    """The lines of a log, with their ends, as text; bytes that are not UTF-8 stay apart as \\xNN.
 
-    Raises HarnessError (exit 5) for what is no log.
+    Raises HarnessError (exit 5) for what is not a log.
     """
     log = LogFile(path)
     try:
