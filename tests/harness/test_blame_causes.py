@@ -52,6 +52,30 @@ def test_vectors_printed_in_metres_under_a_name_in_angstroms_are_accused_and_not
     assert kinds["rot_a_star_A_inv"] == kinds["hkl_frac"] == "inherited"
 
 
+UNITS = [
+    ("R_distance_meters", 1e3, "printed in mm, used in m"),
+    ("R_distance_meters", 1e6, "printed in µm, used in m"),
+    ("pixel_pos_meters", 1e9, "printed in nm, used in m"),
+    ("lambda_meters", 1e10, "printed in Å, used in m"),
+    ("scattering_vec_m_inv", 1e-10, "printed in 1/Å, used in 1/m"),
+    ("V_actual_A3", 1e-3, "too small by a factor of 1000: Å³ for nm³ or nm³ for Å³"),
+]
+
+
+@pytest.mark.parametrize(("name", "factor", "hint"), UNITS, ids=[f"{n} {f:g}" for n, f, _ in UNITS])
+def test_a_value_that_is_printed_in_another_unit(name: str, factor: float, hint: str) -> None:
+    c = Program("C").text()
+    found = blame(c, printed(as_py(c), name, lambda v: v * factor))
+    assert hints(found) == {name: hint}
+
+
+def test_lengths_of_a_cell_in_nanometres() -> None:
+    c = Program("C").text()
+    assert hints(blame(c, printed(as_py(c), ROT, lambda v: v / 10))) == dict.fromkeys(
+        ROT.split(), "printed in nm, used in Å"
+    )
+
+
 def test_factors_that_are_printed_wrong_are_accused_and_not_the_sum_that_agrees() -> None:
     c = without(Program("C").text(), "I_running")
     py = without(Program("PY", {"lambda_meters": lambda v, x: v * (1 + 5e-8)}).text(), "I_running")

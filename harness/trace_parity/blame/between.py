@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from trace_parity.blame.changes import angle, length, rearranged, single
+from trace_parity.blame.changes import angle, length, rearranged, single, smells
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.hints import Suspect, hint_for
@@ -151,7 +151,7 @@ def _digits(value: float) -> int:
     return significant_digits(mantissa.replace(".", "").rstrip("0"))
 
 
-def between_sides(c: Array | None, py: Array | None, domain: Domain) -> str:
+def between_sides(c: Array | None, py: Array | None, domain: Domain, unit: str = "") -> str:
     """For a number that no equation computes: how PY's relates to C's, or empty."""
     if (
         c is None
@@ -164,7 +164,7 @@ def between_sides(c: Array | None, py: Array | None, domain: Domain) -> str:
     close = EXPLAINS * max(float(length(py)), float(length(c)))
     if length(py + c) <= close:
         return "PY = -C: the sign of one side is wrong"
-    for factor, smell in domain.unit_factors:
+    for factor, smell in smells(domain, unit):
         for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
             if length(py - c * power) <= EXPLAINS * float(length(py)):
                 return f"PY = {word} · C: {smell}"

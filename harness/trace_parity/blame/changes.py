@@ -40,6 +40,15 @@ def units(smell: str, is_larger: bool, unit: str) -> str:
     return f"printed in {per}{printed}, used in {per}{used}"
 
 
+def smells(domain: Domain, unit: str) -> list[tuple[float, str]]:
+    """The unit factors that a variable may be off by, those of its own `unit` first, each factor once."""
+    fitting = [pair for pair in domain.unit_factors if unit not in ("", "1") and units(pair[1], True, unit)]
+    known = {factor for factor, _ in fitting}
+    return [*fitting, *(pair for pair in domain.unit_factors if pair[0] not in known and pair[0] not in RARE)]
+
+
+RARE = (10.0,)
+"""Factors that a number without a unit is as easily off by for another reason."""
 _SPELLINGS = {"m2": "m²", "m3": "m³", "Å2": "Å²", "Å3": "Å³", "deg": "degrees", "rad": "radians"}
 _SPELLED = re.compile(r"\b(m2|m3|Å2|Å3|deg|rad)\b")
 
@@ -76,7 +85,7 @@ def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
     """What an input of that name may have been changed to."""
     yield Hint("input", f"fits without {label}"), lambda v: v * 0
     yield Hint("sign", f"fits with {label} of the opposite sign"), np.negative
-    for factor, smell in domain.unit_factors:
+    for factor, smell in smells(domain, ""):
         for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
             yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
     for hint, change in rearranged():

@@ -22,6 +22,7 @@ from trace_parity.blame.changes import (
     rearranged,
     scaled,
     single,
+    smells,
     units,
 )
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Outcome, same_but
@@ -223,7 +224,7 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
     yield Hint("sign", "the sign is wrong"), changed(np.negative)
     variable = suspect.view.variables.get(suspect.equation.output)
     unit, size = (variable.unit, variable.size) if variable is not None else ("", 1)
-    for factor, smell in suspect.domain.unit_factors:
+    for factor, smell in smells(suspect.domain, unit):
         for power in (factor, 1 / factor):
             word = f"too large by a factor of {power:.6g}" if power > 1 else f"too small by a factor of {1 / power:.6g}"
             yield (
@@ -238,7 +239,7 @@ def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
         for component in range(3 if size == 3 else 0):
             yield Hint("index", f"component {'xyz'[component]} {text}"), changed(partial(one_based, step, component))
     for component in range(3 if size == 3 else 0):
-        for factor, smell in suspect.domain.unit_factors:
+        for factor, smell in smells(suspect.domain, unit):
             for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
                 text = f"component {'xyz'[component]} times {word}: {smell}"
                 yield Hint("scale", text), changed(partial(scaled, component, power))

@@ -73,7 +73,7 @@ def _placed(places: list[Place], pair: Sides) -> Placed:
     assert c is not None
     assert py is not None
     size = float(np.sqrt(np.sum(np.maximum(c * c, py * py)))) or 1.0
-    hint = between_sides(c, py, pair.domain)
+    hint = between_sides(c, py, pair.domain, variable.unit)
     finding = BlameFinding(
         kind="unexplained",
         side="both",

@@ -132,7 +132,7 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     if kind == "unexplained" and not told:
         hint = neighbour(variable.id, key, *pair.both) or hint
     if hint in ("", NOT_SEEN):
-        hint = between_sides(values[0], values[1], pair.domain) or hint
+        hint = between_sides(values[0], values[1], pair.domain, variable.unit) or hint
     if not hint and not equations:
         hint = NOT_MADE
     return BlameFinding(
