@@ -97,7 +97,8 @@ def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale) -> str:
             for key in c.vectors:
                 tick = c.carried_from(key)
                 holds = all(t.value(key, condition) == signature.when_equals for t in (alignment.c, alignment.py))
-                if holds and tick is not None and tick == py.carried_from(key) and len(c.vectors) > 2:
+                differ = len(c.vectors) > 2 or c.vectors.get(key) != py.vectors.get(key)
+                if holds and tick is not None and tick == py.carried_from(key) and differ:
                     at = f"{signature.loop}={key[place]}"
                     seen = f"{name} at {at} is that of {signature.loop}={tick}"
                     return f"both sides show quirk {quirk.id} ({seen}){_constant(c, py, name, signature.loop)}"
