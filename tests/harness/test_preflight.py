@@ -64,7 +64,9 @@ def test_a_setting_explains_the_numbers_behind_it(run_with: Runner) -> None:
     result = run_with((*CONFIG, *words), words).result
     assert result.num_divergent > 5
     assert result.settings[0] == "setting distance_mm differs: C 100, PY 99.0"
-    assert result.headline.startswith(f"{result.settings[0]} (and {len(result.settings) - 1} more); first at ")
+    explained = "pix0_vector_meters explains the whole difference of I_pixel_final (factor 1.02)"
+    more = f"(and {len(result.settings) - 1} more); {explained}; first at pix0_vector_meters[0]"
+    assert result.headline.startswith(f"{result.settings[0]} {more}")
 
 
 def test_parity_keeps_both_settings(run_with: Runner) -> None:

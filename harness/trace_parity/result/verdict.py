@@ -43,7 +43,10 @@ class Verdict:
         return self._now(Exit.DIVERGENCE, "divergence", headline)
 
     def with_cause(self, blame: Blame) -> Verdict:
-        """What explains most of the final difference comes before what differs first; a known quirk says it already."""
+        """What explains most of the final difference comes before what differs first.
+
+        Where these are the same the share is given of what no side is accused of: a setting, a table.
+        """
         cause, printed = cause_of(blame), printed_sentence(blame)
         if self.code == Exit.DIVERGENCE and printed:
             words = [*([cause_sentence(blame)] if cause is not None else []), printed, self.headline]
@@ -52,7 +55,8 @@ class Verdict:
             return self._now(self.code, self.name, f"{'; '.join(blame.notes)}; {self.headline}")
         names = (cause.variable, *cause.together) if cause is not None else ()
         same = self.headline.startswith(tuple(f"first at {name}{after}" for name in names for after in ("[", " (")))
-        if self.code != Exit.DIVERGENCE or cause is None or (same and ": known quirk" in self.headline):
+        is_said = ": known quirk" in self.headline or (cause is not None and cause.kind != "unexplained")
+        if self.code != Exit.DIVERGENCE or cause is None or (same and is_said):
             return self
         return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
 
