@@ -73,6 +73,15 @@ def test_what_no_program_imports_does_not_change_it(folder: Path) -> None:
     assert key(folder) == before
 
 
+def test_installed_packages_count_by_their_versions(folder: Path) -> None:
+    before = key(folder)
+    (folder / "lib/some.dist-info").mkdir()  # as a .pth file of a virtual environment may name the packages of another
+    assert key(folder) != before
+    before = key(folder)
+    (folder / "lib/far.py").write_text("M = 2\n")
+    assert key(folder) == before
+
+
 def test_nothing_is_kept_where_there_are_too_many_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_FILES", 2)
     assert key(folder) == ""

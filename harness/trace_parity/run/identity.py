@@ -147,7 +147,8 @@ def _import_roots(program: Program) -> list[Path]:
     for packages in map(Path, site.getsitepackages()):
         for links in sorted(packages.glob("*.pth")):
             roots += [packages / line for line in links.read_text(errors="replace").splitlines() if line[:1] in "/.~"]
-    return list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
+    own = dict.fromkeys(root.resolve() for root in roots if root.is_dir())
+    return [root for root in own if root.name not in NO_MODULES and next(root.glob("*.dist-info"), None) is None]
 
 
 def imported_files(roots: Sequence[Path]) -> list[Path] | None:
