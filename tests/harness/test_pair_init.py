@@ -81,7 +81,7 @@ def test_init_of_blocks_whose_lines_begin_with_an_index(trace_diff: Cli, tmp_pat
     "other", ["fix_20251008T231211Z_trace_py_scaling", "fix_20251008T231211Z_trace_py_scaling_per_phi"]
 )
 def test_init_of_the_older_logs(other: str, trace_diff: Cli) -> None:
-    c, py = LEGACY / "20251008T212459Z_spec_baseline_c_trace_scaling.log", LEGACY / f"fix_20251008T231211Z_{other}.log"
+    c, py = LEGACY / "20251008T212459Z_spec_baseline_c_trace_scaling.log", LEGACY / f"{other}.log"
     assert trace_diff("pair", "init", c, py, "--out", "mine").returncode == 0
     assert trace_diff("pair", "check", "mine").returncode == 0
     assert trace_diff("compare", c, py, "--pair", "mine").returncode == 1
@@ -97,8 +97,10 @@ def test_init_replaces_nothing_unasked(trace_diff: Cli, logs: Path) -> None:
 
 
 def test_init_of_no_trace_is_said(trace_diff: Cli, tmp_path: Path) -> None:
-    (tmp_path / "empty.log").write_text("nothing here\n")
-    assert trace_diff("pair", "init", "empty.log", "empty.log").returncode == 6
+    for name in ("empty.log", "other.log"):
+        (tmp_path / name).write_text("nothing here\n")
+    assert trace_diff("pair", "init", "empty.log", "other.log").returncode == 6
+    assert trace_diff("pair", "init", "empty.log", "empty.log").returncode == 2  # one log, twice
     assert trace_diff("pair", "init", "none.log", "empty.log").returncode == 5
 
 
