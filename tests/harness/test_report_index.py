@@ -10,6 +10,7 @@ import pytest
 from trace_parity.bundle.bundle import verify, write_manifest
 from trace_parity.bundle.report_index import Entry, entries, newest_report, open_page, render_index, trends
 from trace_parity.errors import HarnessError
+from trace_parity.pair.find import find_pair
 from trace_parity.render import renderer
 from trace_parity.render.html_form import render
 from trace_parity.result.result import Result, to_json
@@ -17,6 +18,9 @@ from trace_parity.result.result_json import read_result, result_from_json
 
 from tests.harness.conftest import Cli
 from tests.harness.snapshots.results import RESULTS, result, with_quirk
+
+LENNARD_JONES = Path(__file__).parents[2] / "examples/pairs/lennard_jones"
+LJ_TITLE = find_pair(str(LENNARD_JONES)).title
 
 
 def entry(case: str, day: int, needed_rtol: float) -> Entry:
@@ -145,6 +149,24 @@ def test_the_index_of_nothing(trace_diff: Cli, tmp_path: Path) -> None:
     done = trace_diff("report", "index", tmp_path / "none")
     assert done.returncode == 2
     assert "No such file" in done.stderr
+
+
+def test_one_pair_of_several(trace_diff: Cli, reports: Path) -> None:
+    of_lj, of_nanobragg = reports / "toy" / "20261101T101112Z-abc", reports / "toy" / "20261102T101112Z-abd"
+    for folder, title in ((of_lj, LJ_TITLE), (of_nanobragg, "another")):
+        (folder / "git.json").write_text(json.dumps({"pair": {"title": title}}))
+        write_manifest(folder)
+    assert trace_diff("report", "index", reports).stderr.startswith("3 bundles")
+    assert trace_diff("report", "index", reports, "--pair", LENNARD_JONES).stderr.startswith("1 bundle\n")
+    assert len(trends(entries(reports))) == 3  # one case of two pairs makes two trends
+    done = trace_diff("report", "open", reports, "--pair", LENNARD_JONES)
+    assert Path(done.stdout.strip()).parent == of_lj
+    assert trace_diff("report", "render", of_lj, "--pair", LENNARD_JONES, "--out", "-").returncode == 0
+    for command in (("render", of_nanobragg), ("open", of_nanobragg), ("diff", of_lj, of_nanobragg)):
+        done = trace_diff("report", *command, "--pair", LENNARD_JONES)
+        assert (done.returncode, "a bundle of the pair 'another'" in done.stderr) == (2, True)
+    done = trace_diff("report", "index", reports, "--pair", "nowhere")
+    assert (done.returncode, "no pair 'nowhere'" in done.stderr) == (2, True)
 
 
 def test_a_trend_shows_zero_and_infinity() -> None:

@@ -162,7 +162,8 @@ class BundleInfo:
     needed_rtol: float  # not a number where the result does not have it
     against: str
     waived: tuple[str, ...]
-    setting: str  # equal for runs of one case that can be compared: same reference, places and options
+    setting: str  # equal for runs of one case that can be compared: same pair, reference, places and options
+    pair: str  # the title of the pair; empty in bundles of older versions
 
     @property
     def ended(self) -> str:
@@ -170,8 +171,11 @@ class BundleInfo:
         return f"{self.verdict}, waived: {', '.join(self.waived)}" if self.waived else self.verdict
 
 
-def find_bundles(root: Path) -> list[BundleInfo]:
-    """The whole bundles under `root`, oldest first. Half-written ones have no manifest or a hidden name."""
+def find_bundles(root: Path, pair: str = "") -> list[BundleInfo]:
+    """The whole bundles under `root`, of the pair with this title or of all, oldest first.
+
+    Half-written ones have no manifest or a hidden name.
+    """
     found = []
     for manifest in root.glob(f"*/*/{MANIFEST}"):
         folder = manifest.parent
@@ -181,7 +185,15 @@ def find_bundles(root: Path) -> list[BundleInfo]:
             found.append(_info(folder, load_result(folder)))
         except HarnessError:
             continue
-    return sorted(found, key=lambda b: (b.name, b.case))
+    return sorted((b for b in found if pair in ("", b.pair)), key=lambda b: (b.name, b.case))
+
+
+def pair_of(folder: Path) -> str:
+    """The title of the pair that a bundle was made with; empty where git.json does not have it."""
+    try:
+        return str(parse_json(read_regular(folder / "git.json"))["pair"]["title"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
 
 
 def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
@@ -189,6 +201,7 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
     case = case if isinstance(case, dict) else {}
     against = str(case.get("against", ""))
     waivers = result.get("waivers") or ()
+    pair = pair_of(folder)
     return BundleInfo(
         folder,
         folder.parent.name,
@@ -200,7 +213,8 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
         math.nan if needed is None else float(needed),
         against,
         tuple(str(w.get("id")) for w in waivers if w.get("state") in ("used", "expired")),
-        repr((against, case.get("places", case.get("pixels")), case.get("options"))),
+        repr((pair, against, case.get("places", case.get("pixels")), case.get("options"))),
+        pair,
     )
 
 

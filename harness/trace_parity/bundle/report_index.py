@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from trace_parity.bundle.bundle import MANIFEST, find_bundles, verify, write_manifest
+from trace_parity.bundle.bundle import MANIFEST, find_bundles, pair_of, verify, write_manifest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 from trace_parity.render.html_form import page
@@ -69,10 +69,13 @@ class CaseTrend:
         return self.entries[-1]
 
 
-def entries(root: Path) -> list[Entry]:
-    """The bundles under `root`, oldest first. A bundle whose result has no exit code or tolerance shows as unknown."""
+def entries(root: Path, pair: str = "") -> list[Entry]:
+    """The bundles under `root`, of one pair or of all, oldest first.
+
+    A bundle whose result has no exit code or tolerance shows as unknown.
+    """
     found = []
-    for info in find_bundles(root):
+    for info in find_bundles(root, pair):
         where = info.path.relative_to(root).as_posix()
         page_name = "report.html" if (info.path / "report.html").is_file() else ""
         found.append(
@@ -94,7 +97,7 @@ def entries(root: Path) -> list[Entry]:
 
 
 def trends(found: list[Entry]) -> list[CaseTrend]:
-    """The entries by case, reference, places and options: runs that differ in these make no line together."""
+    """The entries by case, pair, reference, places and options: runs that differ in these make no line together."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in found:
         groups.setdefault((entry.case, entry.setting), []).append(entry)
@@ -122,9 +125,9 @@ def render_index(found: list[Entry]) -> str:
     )
 
 
-def write_index(root: Path) -> tuple[Path, int]:
+def write_index(root: Path, pair: str = "") -> tuple[Path, int]:
     """Write `root/index.html`; returns its path and how many bundles it lists. Raises HarnessError (exit 2)."""
-    found = entries(root)
+    found = entries(root, pair)
     target = root / INDEX
     text = render_index(found)
     write_whole(target, text)
@@ -157,15 +160,26 @@ def replace_report(folder: Path) -> Path:
     return target
 
 
-def newest_report(place: Path) -> Path:
-    """The page to open for a bundle, or of the newest bundle under a folder. Raises HarnessError (exit 5)."""
+def require_pair(folder: Path, pair: str) -> None:
+    """Refuse a bundle of another pair (exit 2); any bundle will do for no pair, and one that names none."""
+    found = pair_of(folder)
+    if pair and found and found != pair:
+        raise HarnessError(
+            Exit.USAGE, f"a bundle of the pair {found!r}", where=str(folder), expected=f"one of {pair!r}"
+        )
+
+
+def newest_report(place: Path, pair: str = "") -> Path:
+    """The page to open for a bundle, or of the newest bundle under a folder. Raises HarnessError (exit 2 or 5)."""
     if (place / MANIFEST).is_file():
+        require_pair(place, pair)
         folder = place
     else:
-        found = find_bundles(place)
+        found = find_bundles(place, pair)
         if not found:
+            what = f"no bundle of the pair {pair!r}" if pair else "no bundle"
             raise HarnessError(
-                Exit.UNREADABLE, "no bundle", where=str(place), hint="trace-diff run CASE leaves one under reports/"
+                Exit.UNREADABLE, what, where=str(place), hint="trace-diff run CASE leaves one under reports/"
             )
         folder = found[-1].path
     report = folder / "report.html"

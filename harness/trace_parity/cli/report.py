@@ -7,6 +7,22 @@ from pathlib import Path
 import click
 
 
+def _title(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    from trace_parity.pair.find import find_pair
+
+    return find_pair(value).title
+
+
+_pair = click.option(
+    "--pair",
+    metavar="DIR|NAME",
+    callback=_title,
+    help="Take bundles of this pair only: a folder with a pair.toml, or the name of an installed one. [default: all]",
+)
+
+
 @click.group()
 def report() -> None:
     """Render, index, compare and open the reports of bundles."""
@@ -19,14 +35,16 @@ def report() -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the page here (- for standard output) and leave the bundle alone.",
 )
-def render(bundle: Path, out: Path | None) -> None:
+@_pair
+def render(bundle: Path, out: Path | None, pair: str) -> None:
     """Make report.html of BUNDLE again from its result.json.
 
     Without --out the page takes its place in the bundle and in the manifest, provided that no other file was changed.
     """
-    from trace_parity.bundle.report_index import render_bundle, replace_report
+    from trace_parity.bundle.report_index import render_bundle, replace_report, require_pair
     from trace_parity.files import write_whole
 
+    require_pair(bundle, pair)
     if out is None:
         click.echo(replace_report(bundle))
         return
@@ -40,11 +58,12 @@ def render(bundle: Path, out: Path | None) -> None:
 
 @report.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path("reports"))
-def index(root: Path) -> None:
+@_pair
+def index(root: Path, pair: str) -> None:
     """Write ROOT/index.html (default: reports): all bundles by case and time, with the trend of each case."""
     from trace_parity.bundle.report_index import write_index
 
-    path, count = write_index(root)
+    path, count = write_index(root, pair)
     click.echo(f"{count} bundle{'s' if count != 1 else ''}", err=True)
     click.echo(path)
 
@@ -57,12 +76,16 @@ def index(root: Path) -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the page here (- for standard output, in place of the text).",
 )
-def diff(a: Path, b: Path, out: Path | None) -> None:
+@_pair
+def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
     """Put two bundles side by side: what got better from A to B, what got worse, what was set differently."""
     from trace_parity.bundle import report_diff
+    from trace_parity.bundle.report_index import require_pair
     from trace_parity.errors import Exit
     from trace_parity.files import write_whole
 
+    for bundle in (a, b):
+        require_pair(bundle, pair)
     found = report_diff.compare_bundles(a, b)
     if out is not None and str(out) != "-":
         write_whole(out, report_diff.html(found))
@@ -72,7 +95,8 @@ def diff(a: Path, b: Path, out: Path | None) -> None:
 
 @report.command("open")
 @click.argument("place", type=click.Path(path_type=Path), default=Path("reports"), metavar="[BUNDLE|ROOT]")
-def open_newest(place: Path) -> None:
+@_pair
+def open_newest(place: Path, pair: str) -> None:
     """Open the report of a bundle, or of the newest under a folder (default: reports), in the browser.
 
     The path is printed in any case; where there is no display it is only printed.
@@ -83,7 +107,7 @@ def open_newest(place: Path) -> None:
 
     from trace_parity.bundle.report_index import newest_report, open_page
 
-    path = newest_report(place)
+    path = newest_report(place, pair)
     click.echo(path)
     if not open_page(path, os.environ, sys.platform, webbrowser.open):
         click.echo("no browser was started: there is no display", err=True)
