@@ -53,7 +53,7 @@ def test_agrees_where_all_inputs_are_known() -> None:
     done = call("pair_force", "C.log")
     assert done.exit_code == 0, done.output
     assert "2 places, 6 numbers, 0 differ" in done.output
-    assert "1 places left out" in done.output
+    assert "1 place left out" in done.output
 
 
 def test_a_wrong_function_is_named_with_its_place(folder: Path) -> None:

@@ -201,6 +201,13 @@ def test_whole_numbers_beyond_a_double_are_within_a_tolerance_or_not(tmp_path: P
     assert ends(tmp_path, c, py, rtol=0.0)[0] == 1
 
 
+def test_a_rank_that_no_line_can_have_is_a_mistake(tmp_path: Path) -> None:
+    plain = "TRACE_PY: F_latt 3\n"
+    code, said, _ = ends(tmp_path, plain.replace("PY", "C"), plain, rank="0")
+    assert (code, "no line of the two logs names a rank" in said) == (2, True)
+    assert ends(tmp_path, "[rank0]: TRACE_C: F_latt 3\n", plain, rank="0")[0] == 0
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_ranks_are_compared_rank_by_rank(tmp_path: Path, order: int) -> None:
     """By --rank-loop, or where the vocabulary has the loop; plain lines of one rank's own log may name it too."""

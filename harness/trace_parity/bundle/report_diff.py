@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.bundle.diff import Difference, diff_bundles
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render.html_form import page
 from trace_parity.render.numbers import short
 from trace_parity.render.places import Places
@@ -164,7 +164,7 @@ def _state(v: VariableResult | None) -> str:
     if v.divergent:
         return f"{v.divergent} of {v.compared} differ, worst {short(v.worst_rel)} relative"
     if v.status == "missing":
-        return f"on one side only at {v.c_only + v.py_only} places"
+        return f"on one side only at {plural(v.c_only + v.py_only, 'place')}"
     return f"{v.compared} agree"
 
 

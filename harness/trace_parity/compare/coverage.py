@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from trace_parity.compare.comparison import Comparison
 from trace_parity.pair.vocabulary import Variable
+from trace_parity.printable import plural
 from trace_parity.trace.reader import SIDES
 from trace_parity.trace.table import TraceTable
 
@@ -97,8 +98,8 @@ def _one_sided(found: Comparison) -> Iterator[str]:
             first = tally.first_only[side]
             assert first is not None
             where = found.vocabulary.describe(first[1])
-            places = tally.places[side]
-            yield f"{variable.name}: in {present} only at {places} places, missing in {absent}, first at {where}"
+            places = plural(tally.places[side], "place")
+            yield f"{variable.name}: in {present} only at {places}, missing in {absent}, first at {where}"
 
 
 def _of_wrong_size(found: Comparison, tables: Sequence[TraceTable]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from trace_parity.compare.windows import (
     block_depth,
     read_abreast,
 )
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.first_appearance import with_places
 from trace_parity.pair.vocabulary import Variable, Vocabulary
@@ -156,6 +157,8 @@ def _compare(
     if windows.most_waiting > MANY_WAITING:
         notes.append(f"the logs are in different orders: {windows.most_waiting} numbers waited at once")
     tables = (sources[0].table, sources[1].table)
+    if options.rank is not None and not any(isinstance(source, LogSource) and source.has_ranks for source in sources):
+        raise HarnessError(Exit.USAGE, f"--rank {options.rank}: no line of the two logs names a rank")
     _refuse_contradictions(comparison.contradictions, sources, names, repeats.hint)
     for table in tables:
         if table.unreadable and not options.lenient:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import plural
 from trace_parity.probe.probes_file import ProbesFile
 from trace_parity.probe.recorder import _numbers as numbers_of
 from trace_parity.trace.lines import BadLineError, parse_line
@@ -182,9 +183,10 @@ def _say(place: Iterable[tuple[str, int]]) -> str:
 
 def describe(result: Replayed, wanted: Replay) -> str:
     """The result in a few lines: how much agrees, the first difference, the worst of each output."""
-    lines = [f"{wanted.call}: {result.places} places, {result.compared} numbers, {len(result.differences)} differ"]
+    places, numbers = plural(result.places, "place"), plural(result.compared, "number")
+    lines = [f"{wanted.call}: {places}, {numbers}, {len(result.differences)} differ"]
     if result.without_inputs:
-        lines.append(f"{result.without_inputs} places left out: the log lacks an input there")
+        lines.append(f"{plural(result.without_inputs, 'place')} left out: the log lacks an input there")
     if result.differences:
         d = result.differences[0]
         lines.append(f"first: {d.output}[{d.component}] at {_say(d.place)}: C {d.c:.17g}, port {d.py:.17g}")

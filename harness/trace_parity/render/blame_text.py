@@ -16,7 +16,7 @@ SHOWN = 20
 
 def headline(blame: Blame) -> str:
     """One line: how many faults, on which side, and how many equations were evaluated."""
-    asked = f"{blame.equations_checked} equations at {blame.instances_checked} places"
+    asked = f"{plural(blame.equations_checked, 'equation')} at {plural(blame.instances_checked, 'place')}"
     if not blame.equations_checked:
         lacking = f"; they lack {_lacking(blame)[1]}" if _lacking(blame)[0] else ""
         return f"no equation could be evaluated: the logs hold no output together with its inputs{lacking}"

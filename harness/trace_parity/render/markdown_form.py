@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from trace_parity.compare.tick_table import write_ticks
-from trace_parity.printable import visible, visible_lines
+from trace_parity.printable import plural, visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import markdown
@@ -87,11 +87,17 @@ def _quirks(result: Result) -> list[str]:
     for q in result.quirks:
         said = "This is quirk {}: {}" if q.first_is_it else "Quirk {} shows: {}"
         parts.append("## " + said.format(escape(q.id), escape(q.title)))
-        parts.append(
-            f"{escape(q.explanation)}\n\nSeen at {q.places} places, first: {escape(q.evidence)}. {q.downstream} "
-            f"further divergent numbers are computed from these. To compare without it: {escape(q.remedy)}."
-        )
+        seen = f"Seen at {plural(q.places, 'place')}, first: {escape(q.evidence)}."
+        remedy = f"To compare without it: {escape(q.remedy)}."
+        parts.append(f"{escape(q.explanation)}\n\n{seen} {_downstream(q.downstream)}{remedy}")
     return parts
+
+
+def _downstream(count: int) -> str:
+    if not count:
+        return ""
+    numbers = "number is" if count == 1 else "numbers are"
+    return f"{count:,} further divergent {numbers} computed from these. "
 
 
 def _waivers(result: Result) -> list[str]:

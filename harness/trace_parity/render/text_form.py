@@ -13,7 +13,7 @@ from typing import Literal
 
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.pair.source_lines import SourceLine
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import folded, harmless_lines, head_lines, headline, say
 from trace_parity.render.next_step import next_step, who
@@ -79,8 +79,9 @@ _LABEL = re.compile(r" *(?:[\w:.-]+(?: code)?  +)?")
 def waiver_lines(result: Result) -> list[str]:
     """A line per waiver: its state, how often and how large its quirk shows, who answers for it and until when."""
     return [
-        f"waiver {w.id}: {w.state}; shows at {w.matched} places, largest {short(w.largest)} of {short(w.allowed)} "
-        f"allowed; {w.owner}; {f'until {w.expires}' if w.expires else 'does not expire'}; {w.reference}"
+        f"waiver {w.id}: {w.state}; shows at {plural(w.matched, 'place')}, largest {short(w.largest)} of "
+        f"{short(w.allowed)} allowed; {w.owner}; {f'until {w.expires}' if w.expires else 'does not expire'}; "
+        f"{w.reference}"
         for w in result.waivers
     ]
 

@@ -174,6 +174,11 @@ class LogSource:
         lines = self.log.lines_at(sorted(wanted))
         return self._table([raw.decode("utf-8", "backslashreplace") for _, raw in sorted(lines.items())])
 
+    @property
+    def has_ranks(self) -> bool:
+        """Whether a rank precedes a line of the taken side."""
+        return bool(self.scanner.reader.prefixes[self.taken].ranks)
+
     def nothing(self) -> str:
         """See Source."""
         table = self.table
