@@ -27,7 +27,7 @@ def test_the_version_and_the_help(trace_diff: Cli) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_fits_a_terminal(name: str) -> None:
     done = CliRunner().invoke(trace_diff_command, [name, "-h"], prog_name="trace-diff")
-    assert done.exit_code == 0
+    assert done.exit_code == 0, done.output
     assert done.output.startswith(f"Usage: trace-diff {name}")
     assert max(map(len, done.output.splitlines())) <= 80
 

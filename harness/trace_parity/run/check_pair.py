@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from trace_parity.blame.checks import check_names
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
@@ -73,6 +75,7 @@ def _programs(pair: Pair) -> list[str]:
         ]
     lines = []
     for name, side in pair.programs.sides.items():
+        _check_lines(pair, name, side.lines)
         can = [what for what in ("build", "render", "config", "inject", "together") if getattr(side, what)]
         how = f"traces to {side.trace_from}"
         if side.trace_from == PROBES and pair.probes is not None:
@@ -81,3 +84,19 @@ def _programs(pair: Pair) -> list[str]:
     if not all(side.render for side in pair.programs.sides.values()):
         lines.append("images      none: both programs need `render` for an array to be compared")
     return lines
+
+
+def _check_lines(pair: Pair, program: str, lines: Iterable[str]) -> None:
+    """That `lines` of a program names variables of the vocabulary, by name or by scope and name."""
+    if pair.file("vocabulary") is None:
+        return
+    known = [name for v in pair.vocabulary.variables for name in (v.name, f"{v.scope}.{v.name}")]
+    for name in lines:
+        if name not in known:
+            raise HarnessError(
+                Exit.USAGE,
+                f"programs.{program}.lines.{name}: no such variable",
+                where=pair.where,
+                expected="variables of the vocabulary",
+                hint=nearest(name, known),
+            )
