@@ -97,3 +97,12 @@ def test_sites_go_as_deep_as_the_focus() -> None:
     assert depths == [2, 1, 2, 3]
     assert block_depth(nanobragg) == 2
     assert block_depth(atoms) == 1  # forces and both kicks run through the atoms of one step in turn
+
+
+@pytest.mark.parametrize("last", ["TRACE_PY[i=1", "TRACE_PY[i=1]: x", "TRACE_PY[i=1]:", "TRACE_PY[i=1: x 2\n"])
+def test_a_log_that_is_cut_off_is_not_taken_for_an_older_form(last: str, trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text("TRACE_C[i=0]: x 1\nTRACE_C[i=1]: x 2\n")
+    (tmp_path / "py.log").write_text(f"TRACE_PY[i=0]: x 1\n{last}")
+    done = trace_diff("compare", "c.log", "py.log")
+    why = "no form of a trace line fits" if last.endswith("\n") else "the log was cut off in this line"
+    assert (done.returncode, f"trace-diff: py.log:2: {why}" in done.stderr) == (5, True), done.stderr

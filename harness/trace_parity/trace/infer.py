@@ -303,12 +303,12 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
     """Whether a vocabulary that the user did not choose may be used for these logs.
 
     It has to know a name of them, and the loops of most lines: a few others are for the reader to refuse. Logs of older
-    forms, such that hold no plain trace line, and pipes, which are read once, say nothing against it.
+    forms, where fewer than half of the trace lines are plain, and pipes, which are read once, say nothing against it.
     """
     known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
     names: set[str] = set()
     strangers: dict[str, bool] = {}  # whether brackets name a loop that the vocabulary lacks
-    strange = lines = 0
+    strange = lines = plain = other = 0
     for path in logs:
         if not path.is_file():
             return True
@@ -317,8 +317,10 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
                 if line.startswith("TRACE:"):  # an older form, without a side
                     continue
                 match = _LINE.match(line)
-                if match is None:
-                    return True
+                if match is None:  # an older form, or a line that was cut off
+                    other += 1
+                    continue
+                plain += 1
                 brackets = match[1] or ""
                 if brackets not in strangers:
                     strangers[brackets] = any(loop not in vocabulary.loops for loop, _ in _INDEX.findall(brackets))
@@ -327,4 +329,4 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
                 names.add(match[2])
         except HarnessError:  # columns, or what reading it will say
             return True
-    return 2 * strange <= lines and (not names or bool(names & known))
+    return other > plain or (2 * strange <= lines and (not names or bool(names & known)))

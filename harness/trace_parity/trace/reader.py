@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Alias, Key, Variable, Vocabulary
+from trace_parity.printable import plural
 from trace_parity.trace.lines import BadLineError, ParsedLine, looks_cut, loop_index, parse_line
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.number import Parsed
@@ -212,16 +213,21 @@ def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {
     return sides[0] if sides else ""
 
 
+MEND = "mend the print, or --lenient to see what the rest of the log says (never a pass)"
+
+
 def unreadable_lines(table: TraceTable) -> HarnessError:
     """The error for a log with lines that cannot be read."""
     first, more = table.unreadable[0], table.unreadable_lines - 1
-    also = f" (and {more} more such lines)" if more else ""
+    also = f" (and {plural(more, 'more such line')})" if more else ""
+    is_cut = table.unterminated and first.line == table.lines
+    why = "the log was cut off in this line, which has no newline" if is_cut else first.why
     return HarnessError(
         Exit.UNREADABLE,
-        f"{first.why}: {first.text[:120]!r}{also}",
+        f"{why}: {first.text[:120]!r}{also}",
         where=f"{table.path}:{first.line}",
         expected="TRACE_C[key=int ...]: name number ...",
-        hint=first.hint or "mend the print, or --lenient to see what the rest of the log says (never a pass)",
+        hint="write the whole log" if is_cut else first.hint or MEND,
     )
 
 
