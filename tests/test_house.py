@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from trace_parity.pair.find import shipped
 
+from tests.conftest import SLOW
 from tests.golden import ROOT
 
 
@@ -162,6 +163,14 @@ def test_no_function_has_more_than_seven_parameters() -> None:
                     if count > 7:
                         found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {count}")
     assert not found
+
+
+def test_each_slow_test_is_there() -> None:
+    """A line of slow.txt whose test was renamed would put it among the fast ones."""
+    for line in SLOW:
+        module, _, name = line.partition("::")
+        assert (ROOT / module).is_file(), line
+        assert f"def {name.partition('[')[0]}" in (ROOT / module).read_text(encoding="utf-8"), line
 
 
 def test_the_version_is_the_same_everywhere() -> None:
