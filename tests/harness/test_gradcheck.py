@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from trace_parity.cli.gradcheck import gradcheck
+from trace_parity.cli.main import trace_diff as trace_diff_command
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import find_pair
 from trace_parity.run import gradcheck as port
@@ -31,7 +31,9 @@ def with_answer(tmp_path: Path, rows: list[dict[str, object]], *words: str) -> R
     program = tmp_path / "port.py"
     listed = json.dumps({"cases": ["still"], "parameters": ["misset"]})
     program.write_text(f"import sys\nprint({listed!r} if '--list' in sys.argv else {json.dumps({'rows': rows})!r})\n")
-    return CliRunner().invoke(gradcheck, ["--pair", str(pair_of(program)), "--case", "still", *words])
+    return CliRunner().invoke(
+        trace_diff_command, ["gradcheck", "--pair", str(pair_of(program)), "--case", "still", *words]
+    )
 
 
 def pair_of(program: Path) -> Path:

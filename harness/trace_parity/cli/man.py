@@ -26,7 +26,7 @@ def man() -> None:
 
 def page(root: click.Group) -> Iterator[str]:
     """The lines of the page in roff."""
-    context = click.Context(root, info_name="trace-diff")
+    context = click.Context(root, info_name="trace-diff", **root.context_settings)
     yield f'.TH TRACE\\-DIFF 1 "" "trace\\-parity {__version__}" "User Commands"'
     yield from (".SH NAME", "trace\\-diff \\- " + _roff(_paragraphs(root.help or "")[0].rstrip(".")))
     yield from (".SH SYNOPSIS", ".B trace\\-diff", "COMMAND [ARGUMENTS]")
