@@ -89,13 +89,48 @@ static bool open_failed(OutputFile *out, const char *flag, const char *path, Err
     return false;
 }
 
+/* The descriptor that /dev/stdout, /dev/fd/3 and the like name; -1 for any other path. */
+static int named_descriptor(const char *path)
+{
+    int number, length = 0;
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    if ((sscanf(path, "/dev/fd/%9d%n", &number, &length) == 1 && !path[length]) ||
+        (sscanf(path, "/proc/self/fd/%9d%n", &number, &length) == 1 && !path[length]))
+        return number;
+    return -1;
+}
+
+/* An open file is written to as it is: renamed over, its reader would never see the output. */
+static bool open_descriptor(OutputFile *out, const char *flag, const char *path, int number, Error *err)
+{
+    out->target = strdup(path);
+    int copy = out->target ? dup(number) : -1;
+    if (copy < 0)
+        return open_failed(out, flag, path, err);
+    if (!(out->stream = fdopen(copy, "wb"))) {
+        close(copy);
+        return open_failed(out, flag, path, err);
+    }
+    fflush(stdout);
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* lines of the two streams stay whole */
+    setvbuf(out->stream, NULL, _IOLBF, BUFSIZ);
+    return true;
+}
+
 bool output_open(OutputFile *out, const char *flag, const char *path, Error *err)
 {
     static const char SUFFIX[] = ".tmpXXXXXX";
-    struct stat info;
+    struct stat info, own;
     bool exists = stat(path, &info) == 0;
+    bool dangles = !exists && lstat(path, &own) == 0 && S_ISLNK(own.st_mode);
     *out = (OutputFile){NULL, NULL, NULL};
-    if (exists && !S_ISREG(info.st_mode)) {
+    int number = named_descriptor(path);
+    if (number >= 0)
+        return open_descriptor(out, flag, path, number, err);
+    if (dangles || (exists && !S_ISREG(info.st_mode))) {
         out->target = strdup(path);
         out->stream = out->target ? fopen(path, "wb") : NULL;
         return out->stream ? true : open_failed(out, flag, path, err);

@@ -31,6 +31,7 @@ pair = { loops = ["step", "i", "j"], nest = "forces" }
 atom = { loops = ["step", "i"], nest = "forces", closing = true }
 kick2 = { loops = ["step", "i"], nest = "kick2" }
 summary = { loops = ["step"], closing = true }
+whole = { loops = [], closing = true }
 [variables]
 dt = { scope = "run" }
 pos = { scope = "kick", size = 3 }
@@ -38,6 +39,7 @@ dr = { scope = "pair", size = 3 }
 force = { scope = "atom", size = 3 }
 vel = { scope = "kick2", size = 3 }
 energy = { scope = "summary" }
+mean = { scope = "whole" }
 """
 ATOMS = 6
 
@@ -47,7 +49,7 @@ def md_log(side: str, wrong: Sequence[str] = ()) -> str:
     lines = []
 
     def say(place: str, name: str, *values: float) -> None:
-        off = 0.5 if f"{place} {name}" in wrong else 0.0
+        off = 0.5 if f"{place or 'the whole run'} {name}" in wrong else 0.0
         lines.append(f"TRACE_{side}{f'[{place}]' if place else ''}: {name} {' '.join(repr(v + off) for v in values)}")
 
     say("", "dt", 0.005)
@@ -62,12 +64,13 @@ def md_log(side: str, wrong: Sequence[str] = ()) -> str:
         for i in range(ATOMS):
             say(f"step={step} i={i}", "vel", 0.75 * i, 0.5, 0.25)
         say(f"step={step}", "energy", 3.5 + step)
+    say("", "mean", 5.5)
     return "\n".join(lines) + "\n"
 
 
 EVALUATED = [
     "step=2 i=5 vel", "step=2 energy", "step=3 i=5 pos", "step=3 i=0 j=5 dr", "step=3 i=0 force", "step=3 i=1 j=0 dr",
-    "step=3 i=5 force", "step=3 i=0 vel", "step=3 energy",
+    "step=3 i=5 force", "step=3 i=0 vel", "step=3 energy", "the whole run mean",
 ]  # fmt: skip
 """Places in the order in which a program comes to them."""
 
@@ -123,7 +126,7 @@ def test_loops_around_nests_may_be_named() -> None:
             'dt = { scope = "run" }',
             'dt = { scope = "rum" }',
             "variables.dt.scope: found 'rum';"
-            " expected one of run, kick, pair, atom, kick2, summary (hint: did you mean 'run'?)",
+            " expected one of run, kick, pair, atom, kick2, summary, whole (hint: did you mean 'run'?)",
         ),
         ('dt = { scope = "run" }', "dt = { size = 1 }", "variables.dt.scope: missing; expected one of run, kick"),
         ("size = 3 }\ndr", 'size = "3" }\ndr', "variables.pos.size: found '3'; expected a whole number"),

@@ -186,6 +186,16 @@ def test_a_bundle_says_where_pair_and_programs_come_from(trace_diff: Cli, tmp_pa
     assert {"version", "sha256", "commit"} <= set(said["harness"])
 
 
+def test_a_command_line_that_a_program_would_not_get_is_refused(trace_diff: Cli, tmp_path: Path) -> None:
+    programs = '[programs.C]\ntrace = "sh c.sh {args}"\n[programs.PY]\ntrace = "sh py.sh"\n'
+    pair = write_pair(tmp_path / "mine", programs)
+    for side in ("C", "PY"):
+        (pair / f"{side.lower()}.sh").write_text(f"echo TRACE_{side}: n ${{1:-1}}\n")
+    done = trace_diff("run", "--pair", pair, "--out", tmp_path / "out", "--", "1")
+    assert (done.returncode, "would be dropped; expected {args} in the command" in done.stderr) == (2, True)
+    assert "programs.PY.trace" in done.stderr
+
+
 def test_a_pair_that_extends_keeps_what_it_does_not_replace(tmp_path: Path) -> None:
     toml = 'extends = "nanobragg"\n[programs.C]\ntitle = "my C"\ntrace = "sh c.sh {args}"\n'
     pair = find_pair(str(write_pair(tmp_path / "mine", toml)))
@@ -197,6 +207,10 @@ def test_a_pair_that_extends_keeps_what_it_does_not_replace(tmp_path: Path) -> N
     assert (programs.sides["C"].title, programs.sides["C"].trace_from) == ("my C", "stdout")
     assert programs.sides["PY"] == theirs.sides["PY"]
     assert (programs.input_flags, programs.focus_words) == (theirs.input_flags, theirs.focus_words)
+    generated = [f for entry in pair.matrix().cases for f in entry.files if f.command]
+    assert generated
+    for file in generated:  # the generators of inherited cases lie in the folder that the pair extends
+        assert file.pair == shipped().folder
 
 
 def test_every_key_is_in_the_docs() -> None:

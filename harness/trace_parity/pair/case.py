@@ -111,7 +111,7 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
             argv=table.arguments("argv"),
             places=focus_of(table, pair),
             description=str(table.text("description")).strip(),
-            files=input_files(table, pair.folder),
+            files=input_files(table, pair.folders),
             variables=coverage.words("variables") if coverage else (),
             ticks=coverage.whole_numbers("ticks") if coverage else {},
             expectation=table.strings("expectation"),
@@ -167,19 +167,25 @@ def focus_of(table: Table, pair: Pair) -> tuple[Place, ...]:
     return places
 
 
-def input_files(table: Table, pair: Path = Path()) -> tuple[InputFile, ...]:
-    """The entries of the [files] table. Raises HarnessError (exit 2)."""
-    return tuple(_input_file(name, entry, pair) for name, entry in table.named_tables("files").items())
+def input_files(table: Table, folders: Sequence[Path] = (Path(),)) -> tuple[InputFile, ...]:
+    """The entries of the [files] table; `folders` are that of the pair and those of the pairs that it extends.
+
+    {pair} in a command is the first of them that has what the command names in it. Raises HarnessError (exit 2).
+    """
+    return tuple(_input_file(name, entry, folders) for name, entry in table.named_tables("files").items())
 
 
-def _input_file(name: str, entry: Table, pair: Path) -> InputFile:
+def _input_file(name: str, entry: Table, folders: Sequence[Path]) -> InputFile:
     if Path(name).name != name:
         raise entry.wrong("", name, "a plain file name")
     path = entry.text("path")
     if path and (Path(path).is_absolute() or ".." in Path(path).parts):
         raise entry.wrong("path", path, "a file in the folder of the case file or below it")
     text = entry.text("text") if "text" in entry else None
-    file = InputFile(name, text, entry.command("command"), pair, path, Path(entry.where).parent)
+    command = entry.command("command")
+    inside = [found[1] for word in command if (found := re.search(r"\{pair\}/(.+)", word))]
+    pair = next((f for f in folders if all((f / named).exists() for named in inside)), folders[0])
+    file = InputFile(name, text, command, pair, path, Path(entry.where).parent)
     if (file.text is not None) + bool(file.command) + bool(file.path) != 1:
         raise entry.wrong("", dict(entry.data), "either text, command or path")
     entry.finish()

@@ -30,7 +30,7 @@ def load_matrix(path: Path, pair: Pair) -> Matrix:
     with located(text, name):
         table = Table(parse_toml(text, name), name)
         table.need("cases", "[[cases]] tables: a gate without a case would pass everything")
-        files, defaults = input_files(table, pair.folder), table.strings("defaults")
+        files, defaults = input_files(table, pair.folders), table.strings("defaults")
         entries = list(table.tables("cases"))
         cases = tuple(_case(entry, defaults, files, pair) for entry in entries)
         table.finish()

@@ -64,6 +64,11 @@ class Pair:
         return self.folder.name
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Its folder, then those of the pairs that it extends."""
+        return (self.folder, *(self.base.folders if self.base is not None else ()))
+
+    @property
     def where(self) -> str:
         """The file, for messages."""
         return self.table.where

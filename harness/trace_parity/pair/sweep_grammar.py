@@ -159,7 +159,7 @@ def load_grammar(path: Path, pair: Pair) -> Grammar:
             places=places,
             timeout_s=table.count("timeout_s", 60),
             shuffle=table.flag("shuffle"),
-            files=input_files(table, pair.folder),
+            files=input_files(table, pair.folders),
         )
         table.finish()
         _check_names(grammar, table)

@@ -142,7 +142,7 @@ class Vocabulary:
         the nest comes before the index of its loop. What closes a loop comes after all that is inside it.
         """
         depth = max((i + 1 for i, index in enumerate(key) if index != ABSENT), default=0)
-        after = float("inf") if variable.scope.closing and depth else ABSENT
+        after = float("inf") if variable.scope.closing else ABSENT
         indices: tuple[float, ...] = (*key[:depth], *(after for _ in key[depth:]))
         if self.nests:
             around, nest = self.nests_inside, variable.scope.nest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,16 @@ def check_against(programs: Programs, against: str) -> str:
     return against or next(iter(known), "")
 
 
-def check_templates(programs: Programs, options: Options) -> None:
-    """HarnessError (exit 2) for an option of the programs that no command would pass on."""
+def check_templates(programs: Programs, argv: Sequence[str], options: Options) -> None:
+    """HarnessError (exit 2) for a command line, or an option of the programs, that a command would not pass on."""
+    for side in programs.sides.values():
+        if argv and not any("{args}" in word for word in side.trace):
+            raise HarnessError(
+                Exit.USAGE,
+                f"the command line {shlex.join(argv)[:60]!r} would be dropped",
+                where=f"programs.{side.name}.trace",
+                expected="{args} in the command",
+            )
     for name in options.program_options:
         takes = [side for side in programs.sides.values() if name in side.options]
         if not takes:

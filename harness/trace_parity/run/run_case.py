@@ -101,7 +101,7 @@ def side_fails(pair: Pair, case: Case, options: Options, prepared: Prepared, sid
 
 def _checked(pair: Pair, case: Case, options: Options) -> tuple[Options, Vocabulary]:
     options = replace(options, against=check_against(pair.programs, options.against))
-    check_templates(pair.programs, options)
+    check_templates(pair.programs, case.argv, options)
     check_readable(pair.programs, case.argv)
     return options, with_rules(pair.vocabulary, options.rules)
 

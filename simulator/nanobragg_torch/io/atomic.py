@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,12 @@ def write_bytes(path: Path, data: bytes, flag: str) -> None:
     """Write `data` to `path`; ExperimentError names the flag and the file. An interrupt leaves no half file."""
     temporary: Path | None = None
     try:
+        if (number := _descriptor(path)) is not None:
+            sys.stdout.flush()
+            with os.fdopen(os.dup(number), "wb") as stream:
+                stream.write(data)
+            return
+        path = path.resolve()  # a link is followed, not replaced
         if path.exists() and not path.is_file():  # /dev/null and the like cannot be renamed over
             path.write_bytes(data)
             return
@@ -32,3 +40,11 @@ def write_bytes(path: Path, data: bytes, flag: str) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def _descriptor(path: Path) -> int | None:
+    """The open file that /dev/stdout, /dev/fd/3 and the like name: to be written to, never renamed over."""
+    if found := re.fullmatch(r"/dev/std(out|err)", str(path)):
+        return 1 if found[1] == "out" else 2
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
+    return int(found[1]) if found else None
