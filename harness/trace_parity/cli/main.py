@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import gc
@@ -126,7 +127,8 @@ _RULE = re.compile(r"[\w*?\[\]!]+:(?:(?:abs|ulp|rtol)=)?[-+.\deE]+")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: one exit code per way to end, a few lines on standard error at most."""
     signal.signal(signal.SIGTERM, _terminate)
-    gc.set_threshold(50_000)  # a command makes few cycles: looking for them took a twentieth of the time
+    gc.set_threshold(200_000)  # a command makes few cycles: looking for them took a twentieth of the time
+    atexit.register(gc.freeze)  # and nothing is left to look for at the end
     _open_streams()
     words = sys.argv[1:] if argv is None else argv
     try:

@@ -150,10 +150,12 @@ class Comparison:
             self._last(side, own, window)
 
     def _count_iterations(self, own: Rows) -> None:
-        for loop in range(own.table.shape[1]):
-            if loop in self.repeated:
-                continue
-            column = own.table[:, loop]
+        loops = [loop for loop in range(own.table.shape[1]) if loop not in self.repeated]
+        columns = own.table[:, loops]
+        known = np.array([self.first_iteration.get(loop, ABSENT) for loop in loops], np.int32)
+        if ((columns == known) | (columns == ABSENT)).all():
+            return
+        for loop, column in zip(loops, columns.T, strict=True):
             high = int(column.max())
             if high == ABSENT:
                 continue

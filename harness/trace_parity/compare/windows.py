@@ -279,8 +279,8 @@ def read_abreast(
                 fresh = [sources[0].read(amount), beside.result()]
             else:
                 fresh = [sources[side].read(amount) for side in chosen]
-            for side, rows in zip(chosen, fresh, strict=True):
-                windows.put(side, rows)
+            for side in chosen:
+                windows.put(side, fresh.pop(0))  # held by nothing else: they are copied into the window
             windows.compare([source.ended for source in sources])
             amount = piece
             progress(100 * sum(source.position for source in sources) // whole)

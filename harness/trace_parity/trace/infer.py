@@ -309,8 +309,9 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
     names: set[str] = set()
     strangers: dict[str, bool] = {}  # whether brackets name a loop that the vocabulary lacks
     strange = lines = plain = other = 0
-    for path in logs:
-        if not path.is_file():
+    for n, path in enumerate(logs):
+        to_come = SAMPLE_LINES * (len(logs) - n)
+        if not path.is_file() or (names & known and 2 * strange + to_come <= lines):  # whatever the others hold
             return True
         try:
             for line in islice(_trace_lines(path), SAMPLE_LINES):

@@ -18,7 +18,7 @@ from trace_parity.user_cache import cache_folder, is_sound, keep
 
 _SOURCES = ("scan.h", "number.c", "scan.c", "settle.c")
 # No contraction to fused multiply-add: the same arithmetic as Python's, to the last bit.
-_FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
+_FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared")
 WITHOUT = "TRACE_PARITY_NO_COMPILER"
 """Environment variable that keeps the compiled part out, for tests and for machines where it misbehaves."""
 
