@@ -57,12 +57,19 @@ def gate(words: Words) -> None:
     loaded = pair.matrix(words.matrix)
     known = [case.id for case in loaded.cases]
     for name in words.only:
+        if name not in known and any(case.id == name for case in pair.cases()):
+            raise HarnessError(
+                Exit.USAGE,
+                f"{name!r} is a case of the pair, not of the matrix",
+                where=loaded.name,
+                hint=f"trace-diff run {name}",
+            )
         if name not in known:
             raise HarnessError(
                 Exit.USAGE,
                 f"no case {name!r} in the matrix",
                 where=loaded.name,
-                hint=nearest(name, known) or "`trace-diff cases list` shows them",
+                hint=nearest(name, known, 0.65) or "`trace-diff cases list` shows them",
             )
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
     seen = 0

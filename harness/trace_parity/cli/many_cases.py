@@ -41,8 +41,11 @@ class ManyCases:
         from trace_parity.pair.tolerances import global_rtol, with_rules
         from trace_parity.quirks.waivers import check_ids
         from trace_parity.run.cluster import program_options
+        from trace_parity.run.options import check_against
 
         check_ids(self.waive, self.pair.quirks)
+        if self.against:
+            check_against(self.pair.programs, self.against)
         rules = rules_of(self.rtol_words)
         with_rules(self.pair.vocabulary, rules)
         return Options(

@@ -57,6 +57,7 @@ class Pair:
     title: str
     table: Table
     base: Pair | None = None
+    from_logs: bool = False  # its vocabulary is made from two logs
 
     @property
     def name(self) -> str:

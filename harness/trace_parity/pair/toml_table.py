@@ -76,10 +76,10 @@ def located(text: str, where: str) -> Iterator[None]:
         raise
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint with the known name that is most like `name`; empty when none is."""
+def nearest(name: str, known: Iterable[str], least: float = 0.5) -> str:
+    """A hint with the known name that is most like `name`; empty when none is by at least `least`, 1 for the same."""
     lower = {word.lower(): word for word in known}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=least)
     return f"did you mean {lower[close[0]]!r}?" if close else ""
 
 

@@ -36,7 +36,8 @@ def _command(result: Result, commands: Commands, step: str) -> str:
         return ""
     can_run = commands.again.startswith("trace-diff run ")
     quirk = next((q for q in result.quirks if q.first_is_it), None)
-    if quirk is not None and not result.settings and (option := option_in(quirk.remedy)) and can_run:
+    option = option_in(quirk.remedy) if quirk is not None and not result.settings else None
+    if option is not None and can_run and option[0].removeprefix("--") not in result.lacks:
         return with_option(commands.again, *option)
     if result.exit_code == Exit.DIVERGENCE and not result.settings:
         inject = next((c for _, c in commands.usable if c.startswith("trace-diff inject ")), "")

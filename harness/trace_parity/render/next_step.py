@@ -5,7 +5,8 @@ from __future__ import annotations
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import cause_of, explains
 from trace_parity.errors import Exit
-from trace_parity.result.result import Result
+from trace_parity.render.commands import option_in
+from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, Result
 
 SIDES = ("C", "PY")
 
@@ -56,6 +57,8 @@ def next_step(result: Result) -> str:
         )
     if result.exit_code == Exit.SHAPE_MISMATCH:
         return "make both programs print the same number of values"
+    if empty := [side for side, log in result.logs.items() if not log.numbers]:
+        return f"make {'both programs' if len(empty) > 1 else f'the {empty[0]} program'} print trace lines with numbers"
     return "make both programs print what is listed as missing"
 
 
@@ -65,15 +68,21 @@ def _after_divergence(result: Result) -> str:
     known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
     if known is not None:
         by_waiver = known.largest is not None  # a waiver explains what blame names the quirk for
-        return f"{known.remedy}, or pass --waive {known.id}" if by_waiver else known.remedy
+        option = option_in(known.remedy)
+        works = option is None or option[0] != f"--{AGAINST}" or AGAINST not in result.lacks
+        return ", or ".join([*([known.remedy] if works else []), *([f"pass --waive {known.id}"] if by_waiver else [])])
     blame, first = result.blame, result.first_divergence
     cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
     if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":
-        return f"trace-diff explain {first.variable}" if first is not None else ""
+        return _explain(first.variable, result) if first is not None else ""
     names = " ".join(dict.fromkeys([cause.variable, *cause.together]))
     line = result.sources.get(f"{cause.scope}.{cause.variable}", {}).get(cause.side)
     if line is not None:
         return f"correct {line.path}:{line.line}"
-    if result.bundle and cause.side == "PY":
+    if result.bundle and cause.side == "PY" and INJECT not in result.lacks:
         return f"trace-diff inject {result.bundle} {names}"
-    return f"trace-diff explain {cause.variable}"
+    return _explain(cause.variable, result)
+
+
+def _explain(variable: str, result: Result) -> str:
+    return f"trace-diff explain {variable}" if EXPLAIN not in result.lacks else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,12 +17,16 @@ from trace_parity.compare.judge import Judged, Judgement, VariableSummary, defau
 from trace_parity.compare.options import DEFAULTS, Options
 from trace_parity.compare.sites import Examined, choose_sites, examined
 from trace_parity.compare.tick_table import TickRow, tick_rows, ticks_around
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, TickTable, Vocabulary
 from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
 from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers, with_unchecked
 from trace_parity.result.result import (
+    AGAINST,
+    EXPLAIN,
+    INJECT,
     KEPT_DIVERGENCES,
     SCHEMA,
     CaseResult,
@@ -127,6 +132,7 @@ def result_of(
         logs=logs,
         per_tick=closer.ticks,
         images=images,
+        lacks=_lacks(pair, first) if pair is not None and verdict.code == Exit.DIVERGENCE else (),
         blame=closer.blame,
         settings=settings,
         waivers=waivers,
@@ -138,6 +144,16 @@ def result_of(
         precision=default_rule(s.variable for s in summaries),
         rounding=rounding,
     )
+
+
+def _lacks(pair: Pair, first: Divergence | None) -> tuple[str, ...]:
+    """What a next step must not name: what neither this pair nor its programs can do."""
+    explained = not pair.from_logs and (first is None or bool(pair.vocabulary.named(first.variable)))
+    can_inject = has_variants = False
+    with suppress(HarnessError):  # a comparison needs no programs
+        can_inject, has_variants = bool(pair.programs.sides["PY"].inject), bool(pair.programs.against)
+    can = {EXPLAIN: explained, INJECT: can_inject, AGAINST: has_variants}
+    return tuple(name for name, works in can.items() if not works)
 
 
 def _examine(

@@ -139,6 +139,10 @@ class CaseResult:
     picked: tuple[str, ...] = ()  # why each place was picked; empty where the case names them
 
 
+EXPLAIN, INJECT, AGAINST = "explain", "inject", "against"
+"""What a next step may name and not every pair can do: `explain`, `inject`, variants of the programs."""
+
+
 @dataclass(frozen=True)
 class Result:
     """The whole finding."""
@@ -183,6 +187,8 @@ class Result:
     """What the pair calls that table in a report."""
     rounding: Rounding | None = field(default=None, metadata={"plain": "where set"})
     """What rounding explains, where the case is calibrated; not in result.json where it is not."""
+    lacks: tuple[str, ...] = field(default=(), metadata={"plain": "where set"})
+    """Of EXPLAIN, INJECT and AGAINST, what the pair cannot do; not in result.json where it can do all."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 

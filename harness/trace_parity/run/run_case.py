@@ -338,7 +338,7 @@ def _render_images(run: Run, rendered: Mapping[str, Ran] | None = None) -> None:
         name: done[name] if name in done else _run_side(run, side, "render")
         for name, side in run.programs.sides.items()
     }
-    shapes = {n: run.programs.find_shape(r.stdout.read_text("utf-8", "replace")) for n, r in ran.items()}
+    shapes = {n: _printed_shape(run, r) for n, r in ran.items()}
     said = {shape for shape in shapes.values() if shape is not None}
     if len(said) > 1:
         raise HarnessError(Exit.SHAPE_MISMATCH, f"the programs rendered different sizes (slow, fast): {shapes}")
@@ -352,6 +352,12 @@ def _render_images(run: Run, rendered: Mapping[str, Ran] | None = None) -> None:
     shape = said.pop()
     c, py = (read_image(run.folder / f"images/{name}.bin", shape) for name in ("c", "py"))
     run.images = (c, py)
+
+
+def _printed_shape(run: Run, ran: Ran) -> tuple[int, int] | None:
+    """The image's size that a program printed, on standard output or else on standard error."""
+    printed = (stream.read_text("utf-8", "replace") for stream in (ran.stdout, ran.stderr))
+    return next((shape for text in printed if (shape := run.programs.find_shape(text)) is not None), None)
 
 
 def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetrics | None:

@@ -23,7 +23,11 @@ def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
     is_default = pair.folder == shipped().folder
     if has_vocabulary and not (is_default and not fits(pair.vocabulary, *logs)):
         return pair, ""
-    made = replace(pair) if not has_vocabulary else Pair(pair.folder, "two logs", Table({}, str(logs[0])))
+    made = (
+        replace(pair, from_logs=True)
+        if not has_vocabulary
+        else Pair(pair.folder, "two logs", Table({}, str(logs[0])), from_logs=True)
+    )
     made.__dict__["vocabulary"] = replace(infer_vocabulary(logs[0], logs[-1]), focus=made.focus)
     if has_vocabulary:
         made.__dict__.update(quirks=(), focus=())
