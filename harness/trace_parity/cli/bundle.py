@@ -69,7 +69,13 @@ def list_bundles(root: Path) -> None:
 def show(folder: Path) -> None:
     """Print a bundle's summary; the last line is its verdict."""
     from trace_parity.bundle.bundle import load_result
+    from trace_parity.render.places import Places
+    from trace_parity.result.result_json import read_result
 
     result = load_result(folder)  # says clearly when this is not a bundle
+    try:
+        headline = Places(read_result(folder / "result.json")).sentence(str(result["headline"]))
+    except HarnessError:  # of another schema: what it says, as it says it
+        headline = str(result["headline"])
     click.echo((folder / "summary.md").read_text(encoding="utf-8"), nl=False)
-    click.echo(f"\n{str(result['verdict']).upper()}  {visible(str(result['headline']))}")
+    click.echo(f"\n{str(result['verdict']).upper()}  {visible(headline)}")

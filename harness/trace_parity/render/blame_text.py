@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
 from trace_parity.blame.headline import cause_line, explains, percent
@@ -119,10 +120,10 @@ def harmless_lines(blame: Blame, findings: list[BlameFinding]) -> list[str]:
     return lines
 
 
-def markdown(blame: Blame, escape: Callable[[str], str]) -> list[str]:
-    """The section of summary.md."""
+def markdown(blame: Blame, escape: Callable[[str], str], place: Callable[[str], str]) -> list[str]:
+    """The section of summary.md; `place` shortens the name of a place."""
     parts = [f"## {HEADING}", *(escape(line.removeprefix(f"{HEADING}: ")) for line in head_lines(blame))]
-    rows = [_row(finding, escape) for finding in blame.findings[:SHOWN]]
+    rows = [_row(replace(finding, place=place(finding.place)), escape) for finding in blame.findings[:SHOWN]]
     if rows:
         head = ["| variable | kind | side | places | first | equation | residual | rounding | hint |"]
         parts.append("\n".join([*head, "|---|---|---|---:|---|---|---:|---:|---|", *rows]))

@@ -12,6 +12,7 @@ from trace_parity.quirks.waivers import Waiver
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import markdown
 from trace_parity.render.numbers import full, short, ulps
+from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult
 
 
@@ -19,13 +20,13 @@ def render(result: Result) -> str:
     """Verdict, first divergence, quirks, the pair's table of ticks, per-variable table, image metrics, command line."""
     parts = [
         f"# {escape(result.case.title)}: {result.verdict}",
-        f"**{escape(result.headline)}** (exit code {result.exit_code})",
+        f"**{escape(Places(result).sentence(result.headline))}** (exit code {result.exit_code})",
         *_settings(result),
         *_first(result),
         *(rounding_lines.markdown(result.rounding, escape) if result.rounding is not None else []),
         *_quirks(result),
         *_waivers(result),
-        *(markdown(result.blame, escape) if result.blame is not None else []),
+        *(markdown(result.blame, escape, Places(result).short) if result.blame is not None else []),
         *_problems(result),
         *_precision(result),
         *_images(result),
@@ -70,8 +71,8 @@ def _first(result: Result) -> list[str]:
     if d is None:
         return []
     rows = [
-        ("place", code(d.place)),
-        ("what it is", f"{escape(d.description)}, in {escape(d.unit) or 'no unit'}"),
+        ("place", code(Places(result).short(d.place))),
+        ("what it is", f"{escape(d.description) or 'no description'}, in {escape(d.unit) or 'no unit'}"),
         ("C", f"{code(d.c_text)} (line {d.c_line})"),
         ("PY", f"{code(d.py_text)} (line {d.py_line})"),
         ("difference", f"{short(d.abs_diff)} absolute, {short(d.rel_diff)} relative, {ulps(d.ulp_diff)} ULP"),
@@ -175,10 +176,10 @@ def _ticks(result: Result) -> list[str]:
 def _variables(result: Result) -> list[str]:
     head = ["| variable | scope | compared | divergent | worst relative | worst absolute | ULP | where | |"]
     head.append("|---|---|---:|---:|---:|---:|---:|---|---|")
-    return ["## Variables", "\n".join([*head, *(_row(v) for v in result.variables)])]
+    return ["## Variables", "\n".join([*head, *(_row(v, Places(result)) for v in result.variables)])]
 
 
-def _row(v: VariableResult) -> str:
+def _row(v: VariableResult, places: Places) -> str:
     cells = [
         code(v.name),
         escape(v.scope),
@@ -187,7 +188,7 @@ def _row(v: VariableResult) -> str:
         short(v.worst_rel),
         short(v.worst_abs),
         ulps(v.worst_ulp),
-        escape(v.worst_at) if v.worst_abs else "",
+        escape(places.short(v.worst_at)) if v.worst_abs else "",
         v.status,
     ]
     return "| " + " | ".join(cells) + " |"

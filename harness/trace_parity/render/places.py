@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from trace_parity.result.result import Result
@@ -21,10 +22,11 @@ class Places:
         return " ".join(w for w in words if w.partition("=")[0] in self.loops) or place
 
     def sentence(self, text: str) -> str:
-        """A sentence with the place in brackets, as a headline has it, shortened in the same way."""
-        head, bracket, rest = text.partition(" (")
-        place, end, tail = rest.partition(")")
-        return f"{head} ({self.short(place)}){tail}" if bracket and end and "=" in place else text
+        """A sentence with places in brackets, as a headline has them, shortened in the same way."""
+        return _BRACKETS.sub(lambda found: f" ({self.short(found[1])})", text)
+
+
+_BRACKETS = re.compile(r" \(([\w.]+=-?\d+(?: [\w.]+=-?\d+)*)\)")
 
 
 def _telling(result: Result) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import folded, harmless_lines, head_lines, headline, say
 from trace_parity.render.next_step import next_step, who
 from trace_parity.render.numbers import short, ulps
+from trace_parity.render.places import Places
 from trace_parity.result.result import QuirkResult, Result
 
 Detail = Literal["verdict", "screen", "full"]
@@ -89,7 +90,7 @@ def waiver_lines(result: Result) -> list[str]:
 def _head(result: Result) -> list[str]:
     first = result.first_divergence
     title = result.case.title if result.case.title == result.case.id else f"{result.case.id}: {result.case.title}"
-    return [title, *([f"place: {first.place}"] if first is not None else [])]
+    return [title, *([f"place: {Places(result).short(first.place)}"] if first is not None else [])]
 
 
 def _first(result: Result, detail: Detail) -> list[str]:
@@ -129,9 +130,10 @@ def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:
 def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
     """Which equations are broken: each finding in full, or a line or two per cause and one for what inherits it."""
     here = result.first_divergence.place if result.first_divergence is not None else ""
+    short_place = Places(result).short
     shown, harmless = folded(blame)
     if detail == "full":
-        blocks = [say(f, blame.final, place=_changed(f.place, here)) for f in shown]
+        blocks = [say(f, blame.final, place=_changed(short_place(f.place), here)) for f in shown]
         lines = [f"  {line}" for block in blocks[: _MOST[detail]] for line in block]
         if len(blocks) > _MOST[detail]:
             lines.append(f"  … and {len(blocks) - _MOST[detail]} more (all in result.json)")
@@ -143,7 +145,7 @@ def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
     causes = _grouped([f for f in shown if f.is_cause])
     lines = [f"equations: {headline(blame)}", *(f"  {line}" for line in blame.notes)]
     for group in causes[: _MOST[detail]]:
-        lines += [f"  {line}" for line in _cause(group, _changed(group[0].place, here))]
+        lines += [f"  {line}" for line in _cause(group, _changed(short_place(group[0].place), here))]
     if len(causes) > _MOST[detail]:
         lines.append(f"  … and {len(causes) - _MOST[detail]} more; -v shows them")
     inherited = list(dict.fromkeys(f.variable for f in shown if f.kind == "inherited"))
@@ -242,7 +244,8 @@ def _verdict(result: Result, detail: Detail) -> list[str]:
 def _headline(result: Result) -> str:
     """The headline without the place, which the header has."""
     first = result.first_divergence
-    return result.headline.replace(f" ({first.place})", "", 1) if first is not None else result.headline
+    shown = result.headline.replace(f" ({first.place})", "", 1) if first is not None else result.headline
+    return Places(result).sentence(shown)
 
 
 def _cut(lines: Sequence[str], most: int) -> list[str]:
