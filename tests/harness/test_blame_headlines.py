@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from trace_parity.blame.findings import Blame
 
 from tests.harness.test_blame_causes import NEARLY, ROT, SET_UP, OneTick, compared, in_float32, ticks_of_k, without
 from tests.harness.test_blame_culprits import as_py, printed
-from tests.harness.test_blame_faults import STAR, Faults, Program
+from tests.harness.test_blame_faults import STAR, Faults, Program, unit
 
 STEP = "spixel=20 fpixel=31 thick_tic=0 subS=0 subF=0 source=0 phi_tic=0 mos_tic=0"
 DEFAULT = 125932015286227086360700780544.0
@@ -93,4 +94,78 @@ def test_a_label_of_half_a_pixel() -> None:
     assert headline(Program("C").text(), py) == (
         "pixel_pos_meters of PY is printed wrong, used right: half a pixel: half a sub-sample less on both axes; "
         "first at pixel_pos_meters[0] (spixel=20 fpixel=31 thick_tic=0 subS=0 subF=0)"
+    )
+
+
+class TwoTicks(Program):
+    phi = (0.0, 0.5, 2)
+    domains = 1
+
+
+def blame_of(c: str, py: str) -> Blame:
+    found = compared(c, py).blame
+    assert found is not None
+    return found
+
+
+def vector(name: str) -> np.ndarray:
+    line = next(line for line in Program("C").text().splitlines() if f": {name} " in line)
+    return np.array([float(word) for word in line.split()[2:]])
+
+
+def test_a_vector_along_the_spindle_is_no_evidence_of_a_quirk() -> None:
+    along = unit(vector("c_angstroms"))
+    still: Faults = {"spindle_vec": lambda v, x: along, "rot_c_angstroms": lambda v, x: x["U"] @ x["v"]}
+    leak: Faults = {"rot_a_angstroms": lambda v, x: x["at"](x["v"], 0.5)}
+    found = blame_of(TwoTicks("C", {**still, **leak}).text(), TwoTicks("PY", still).text())
+    assert found.notes == ()
+    assert {(f.side, f.variable) for f in found.findings if f.quirk} == {("C", "rot_a_angstroms")}
+
+
+class FourTicks(TwoTicks):
+    phi = (0.0, 0.5, 4)
+
+
+def test_rounding_is_not_what_comes_from_upstream_beside_a_quirk_of_both() -> None:
+    leak: Faults = {
+        "rot_a_angstroms": lambda v, x: x["at"](x["v"], x["last_phi"]) if x["keys"]["phi_tic"] == 0 else v,
+    }
+    port: Faults = {
+        "a_angstroms": lambda v, x: v * (1 + 4e-16),
+        "b_star_A_inv": lambda v, x: v * (1 + 1.25e-4),
+    }
+    result = compared(FourTicks("C", leak).text(), FourTicks("PY", {**leak, **port}).text())
+    assert result.blame is not None
+    assert result.blame.notes == (
+        "both sides show quirk phi-carryover (rot_a_angstroms at phi_tic=0 is that of phi_tic=3)",
+    )
+    assert "upstream" not in result.headline
+    assert "first at b_star_A_inv[0]" in result.headline
+
+
+def test_a_wrong_sign_comes_before_another_axis_that_is_the_opposite() -> None:
+    opposite: Faults = {"twotheta_axis": lambda v, x: -vector("odet_vec")}
+    c, py = (OneTick(side, opposite).text() for side in ("C", "PY"))
+    found = blame_of(c, printed(py, "odet_vec", np.negative))
+    assert {f.hint for f in found.findings if f.is_cause} == {"printed wrong, used right: the sign is wrong"}
+
+
+class Unsampled(OneTick):
+    pixels = ((20, 31), (70, 12))
+    oversample = 1
+    sources = 1
+
+
+def test_positions_that_are_printed_in_millimetres() -> None:
+    py = printed(Unsampled("PY").text(), "pixel_pos_meters", lambda v: v * 1e3)
+    assert headline(Unsampled("C").text(), py).startswith("pixel_pos_meters of PY is printed in mm, used in m; ")
+
+
+def test_an_omega_that_is_off_by_much_more_than_float32_is_not_in_single_precision() -> None:
+    found = blame_of(
+        Unsampled("C").text(),
+        Unsampled("PY", {"omega_pixel_sr": lambda v, x: x["no_obliquity"]}).text(),
+    )
+    assert not any(
+        "float32" in f.hint or "throughout" in f.hint for f in found.findings if f.variable == "omega_pixel_sr"
     )

@@ -26,7 +26,7 @@ from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.torch_rounding import with_rounding_hints
 from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
-from trace_parity.compare.carried import of_both
+from trace_parity.compare.carried import Known, of_both
 from trace_parity.compare.judge import Judged, Judgement
 from trace_parity.pair.quirk_ledger import blamed_quirk
 from trace_parity.pair.vocabulary import Key, Vocabulary
@@ -81,7 +81,20 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
     found = _blame(placed, [c, py], Shares(pair))
     inherited = {p.variable for p in placed if p.finding.kind == "inherited"}
     settings = settings_of(pair, inherited, accused_of)
-    return replace(with_rounding_hints(found), notes=of_both(alignment, domain.quirks), settings=settings)
+    known = Known(differing.keys(), lambda variable, key: _is_obeyed(variable, key, (c, py)))
+    notes = of_both(alignment, domain.quirks, known)
+    return replace(with_rounding_hints(found), notes=notes, settings=settings)
+
+
+def _is_obeyed(variable: str, key: Key, sides: Sequence[EvaluatedLog]) -> bool:
+    """Whether a value is what one of its equations says, in any of the logs."""
+    outcomes = [
+        side.found[e.id].outcomes.get(key)
+        for side in sides
+        for e in side.domain.equations
+        if e.output == variable and not e.backward
+    ]
+    return any(outcome is not None and outcome.ok for outcome in outcomes)
 
 
 def _without_settled(guilty: dict[str, dict[str, list[Outcome]]], domain: Domain) -> None:
@@ -184,6 +197,9 @@ def _accusation(
         hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
     if other is not None and accused.is_output and (hint is None or hint.kind in VAGUE):
         hint = _from_the_other(accused, side, other) or hint
+    elif other is not None and accused.is_output and hint is not None and hint.kind == "scale" and not hint.if_printed:
+        whole = _from_the_other(accused, side, other)  # of a constant that is read off the log only an input is left
+        hint = whole if whole is not None and whole.if_printed else hint
     text = hint.text if hint else ""
     if other is not None and not text:
         text = elsewhere(accused.variable, [o.key for o in accused.outcomes], side, other)

@@ -81,6 +81,12 @@ def rearranged() -> Iterator[tuple[Hint, Change]]:
     yield Hint("transposed", "the matrix is transposed"), partial(_take, (0, 3, 6, 1, 4, 7, 2, 5, 8), (1,) * 9)
 
 
+def signs() -> Iterator[tuple[Hint, Change]]:
+    """All or some components with the wrong sign."""
+    yield Hint("sign", "the sign is wrong"), np.negative
+    yield from ((hint, change) for hint, change in rearranged() if hint.kind == "sign")
+
+
 def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
     """What an input of that name may have been changed to."""
     yield Hint("input", f"fits without {label}"), lambda v: v * 0

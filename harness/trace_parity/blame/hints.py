@@ -21,6 +21,7 @@ from trace_parity.blame.changes import (
     one_based,
     rearranged,
     scaled,
+    signs,
     single,
     smells,
     units,
@@ -36,6 +37,10 @@ OTHER = 1.0137
 """A factor that no mistake has."""
 PLACES = 3
 """Broken places that a hypothesis must explain: the first, the last and the worst."""
+SINGLE = 1e-5
+"""Inputs in float32 miss by less than this, relatively. With a constant read off the log they would fit more."""
+MUCH = 10
+"""A form that misses by so many times more is not the one meant, if only a shape speaks for it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def hint_for(suspect: Suspect) -> Hint | None:
             for hint, guess in _hypotheses(one):
                 if _explains_all(hint, places, [guess(outcome) for outcome in places]):
                     return hint
-        for one, places in tried:
+        most = MUCH * max(o.residual for o in tried[0][1])
+        for one, places in (pair for pair in tried if max(o.residual for o in pair[1]) <= most):
             if hint_of_shape := never_updated(one.broken) or shape(places):
                 return hint_of_shape
         return single_arithmetic(tried[0][1], suspect.view.digits)
@@ -136,6 +142,8 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     for form in forms:
         yield Hint("variant", form.name), partial(_row, suspect, form)
     yield Hint("zero", "zero, which it is not: never set"), lambda o: np.zeros_like(o.expected)
+    for hint, change in signs():  # before copies: another axis is easily the opposite of this one
+        yield hint, partial(_of_expected, change)
     yield from _copies(suspect)
     yield from _other_ticks(suspect)
     yield from _changed_output(suspect)
@@ -217,11 +225,14 @@ def _copies(suspect: Suspect) -> Iterator[Hypothesis]:
             yield Hint("copy", text), partial(value, variable.id)
 
 
+def _of_expected(change: Change, outcome: Outcome) -> Array | None:
+    return change(outcome.expected)
+
+
 def _changed_output(suspect: Suspect) -> Iterator[Hypothesis]:
     def changed(change: Change) -> Guess:
-        return lambda o: change(o.expected)
+        return partial(_of_expected, change)
 
-    yield Hint("sign", "the sign is wrong"), changed(np.negative)
     variable = suspect.view.variables.get(suspect.equation.output)
     unit, size = (variable.unit, variable.size) if variable is not None else ("", 1)
     for factor, smell in smells(suspect.domain, unit):
@@ -339,7 +350,7 @@ def _changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
 
     def in_single(o: Outcome) -> Array | None:
         n = suspect.found.row.get(o.key)
-        if n is None:
+        if n is None or o.residual > SINGLE:
             return None
         one = {name: single(v[n : n + 1]) if name in labels else v[n : n + 1] for name, v in values.items()}
         value: Array = forms[o.key].function(one)[0]

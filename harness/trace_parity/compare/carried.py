@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ EVEN = 0.05
 
 NEAREST = 4
 """Ticks from which the value of another one is predicted."""
+MOVES = 1e-9
+"""A value that changes by less over the ticks, relatively, is the same at all of them but for rounding."""
 PREDICTS = 1e-3
 """Where the ticks predict a value worse than this, relatively, they say nothing of it."""
 
@@ -54,6 +57,12 @@ class Ticks:
         same = [tick for tick, value in others.items() if value == own]
         return max(same) if own is not None and same and (len(others) == 1 or len(same) < len(others)) else None
 
+    def moves(self) -> bool:
+        """Whether the value changes over three ticks or more, by more than rounding."""
+        values = np.array(list(self.vectors.values()), dtype=np.float64)
+        size = float(np.max(np.abs(values), initial=0))
+        return len(values) > 2 and bool(np.max(np.ptp(values, axis=0), initial=0) > MOVES * size)
+
     def is_predicted(self, key: Key, at: Callable[[Key], float], rtol: float) -> bool:
         """Whether the value at `key` continues those of the nearest ticks, `at` being the quantity that they go by.
 
@@ -78,16 +87,28 @@ class Ticks:
         return ((k, v) for k, v in self.vectors.items() if (k[: self.place], k[self.place + 1 :]) == rest)
 
 
-def of_both(alignment: Alignment, quirks: tuple[Quirk, ...]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Known:
+    """What is known of the values of both logs apart from their ticks.
+
+    `differing`: where the sides differ beyond the tolerance. `obeyed`: whether a log has the value there that an
+    equation makes, which then shows no quirk, whatever the other ticks have.
+    """
+
+    differing: Collection[tuple[str, Key]]
+    obeyed: Callable[[str, Key], bool]
+
+
+def of_both(alignment: Alignment, quirks: tuple[Quirk, ...], known: Known) -> tuple[str, ...]:
     """A sentence per quirk that both logs show at the same tick, with what differs all the same."""
     notes = []
     for quirk in quirks:
-        if isinstance(quirk.signature, Stale) and (note := _of_both(alignment, quirk, quirk.signature)):
+        if isinstance(quirk.signature, Stale) and (note := _of_both(alignment, quirk, quirk.signature, known)):
             notes.append(note)
     return tuple(notes)
 
 
-def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale) -> str:
+def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale, known: Known) -> str:
     vocabulary = alignment.vocabulary
     place = vocabulary.loops.index(signature.loop)
     condition = next((v.id for v in vocabulary.named(signature.when_variable)), "")
@@ -97,19 +118,25 @@ def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale) -> str:
             for key in c.vectors:
                 tick = c.carried_from(key)
                 holds = all(t.value(key, condition) == signature.when_equals for t in (alignment.c, alignment.py))
-                differ = len(c.vectors) > 2 or c.vectors.get(key) != py.vectors.get(key)
-                if holds and tick is not None and tick == py.carried_from(key) and differ:
+                tells = c.moves() or (variable.id, key) in known.differing
+                same = holds and tick is not None and tick == py.carried_from(key)
+                if same and tells and not known.obeyed(variable.id, key):
                     at = f"{signature.loop}={key[place]}"
                     seen = f"{name} at {at} is that of {signature.loop}={tick}"
-                    return f"both sides show quirk {quirk.id} ({seen}){_constant(c, py, name, signature.loop)}"
+                    apart = _constant(c, py, variable.id, signature.loop, known)
+                    return f"both sides show quirk {quirk.id} ({seen}){apart}"
     return ""
 
 
-def _constant(c: Ticks, py: Ticks, name: str, loop: str) -> str:
+UPSTREAM = "that comes from upstream"
+"""The end of a note that says what differs."""
+
+
+def _constant(c: Ticks, py: Ticks, variable: str, loop: str, known: Known) -> str:
     """That the sides differ by the same at every tick, which no carried value explains."""
-    shared = [(c.vectors[k], py.vectors[k]) for k in c.vectors if k in py.vectors]
-    apart = [max(abs(a - b) for a, b in zip(*pair, strict=False)) for pair in shared]
-    if not apart or not min(apart) > 0:
+    keys = [k for k in c.vectors if k in py.vectors]
+    if not keys or any((variable, k) not in known.differing for k in keys):
         return ""
+    apart = [max(abs(a - b) for a, b in zip(c.vectors[k], py.vectors[k], strict=False)) for k in keys]
     by = f"by the same {max(apart):.2g} " if max(apart) - min(apart) <= EVEN * max(apart) else ""
-    return f"; {name} differs {by}at all {len(apart)} ticks of {loop}: that comes from upstream"
+    return f"; {variable.rpartition('.')[2]} differs {by}at all {len(apart)} ticks of {loop}: {UPSTREAM}"

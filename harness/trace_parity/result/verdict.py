@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import cause_of, cause_sentence, printed_sentence
+from trace_parity.compare.carried import UPSTREAM
 from trace_parity.compare.coverage import Coverage, cut_off
 from trace_parity.compare.found import Found
 from trace_parity.compare.images import ImageMetrics
@@ -45,14 +46,17 @@ class Verdict:
     def with_cause(self, blame: Blame) -> Verdict:
         """What explains most of the final difference comes before what differs first.
 
-        Where these are the same the share is given of what no side is accused of: a setting, a table.
+        Where these are the same the share is given of what no side is accused of: a setting, a table. A quirk of both
+        sides comes last where it says nothing of what differs.
         """
         cause, printed = cause_of(blame), printed_sentence(blame)
         if self.code == Exit.DIVERGENCE and printed:
             words = [*([cause_sentence(blame)] if cause is not None else []), printed, self.headline]
             return self._now(self.code, self.name, "; ".join(words))
         if self.code == Exit.DIVERGENCE and blame.notes and cause is None:
-            return self._now(self.code, self.name, f"{'; '.join(blame.notes)}; {self.headline}")
+            ahead = [note for note in blame.notes if note.endswith(UPSTREAM)]
+            after = [note for note in blame.notes if note not in ahead]
+            return self._now(self.code, self.name, "; ".join([*ahead, self.headline, *after]))
         names = (cause.variable, *cause.together) if cause is not None else ()
         same = self.headline.startswith(tuple(f"first at {name}{after}" for name in names for after in ("[", " (")))
         is_said = ": known quirk" in self.headline or (cause is not None and cause.kind != "unexplained")
