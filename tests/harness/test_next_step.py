@@ -62,3 +62,20 @@ def test_a_step_that_the_pair_lacks_is_not_named() -> None:
                 screen = first_screen(without, commands)
                 assert words not in f"{next_step(without)} {screen.next} {screen.command}"
     assert seen == set(steps)
+
+
+@pytest.mark.parametrize(
+    ("extends", "says"),
+    [(".", "extends: found '.'; expected another pair"), ("nanobrag", "extends: no pair 'nanobrag'")],
+)
+def test_a_pair_that_extends_no_other(extends: str, says: str, trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "pair.toml").write_text(f'extends = "{extends}"\n')
+    done = trace_diff("explain", "x")
+    assert (done.returncode, f"pair.toml: {says}" in done.stderr) == (2, True), done.stderr
+
+
+def test_one_number_that_no_tolerance_passes(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text("TRACE_C: x 1\n")
+    (tmp_path / "py.log").write_text("TRACE_PY: x nan\n")
+    text = trace_diff("compare", "c.log", "py.log").stdout
+    assert "compared 1 number of 1 variable: 0 agree, 1 diverge; no relative tolerance would pass" in text, text

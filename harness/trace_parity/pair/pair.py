@@ -288,7 +288,14 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
         )
     table = Table(read_toml(path), str(path))
     extends = table.text("extends")
-    base = find(extends, folder) if extends else None
+    if extends and (folder / extends).resolve() in (folder.resolve(), path.resolve()):
+        raise table.wrong("extends", extends, "another pair: a pair cannot extend itself")
+    try:
+        base = find(extends, folder) if extends else None
+    except HarnessError as error:
+        if error.where == "--pair":  # no pair of that name
+            error.where, error.what = str(path), f"extends: {error.what}"
+        raise
     pair = Pair(folder.resolve(), table.text("title", base.title if base else folder.resolve().name), table, base)
     table.taken += PROBE_KEYS
     if any(key in table for key in PROBE_KEYS):

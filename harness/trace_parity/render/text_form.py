@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
+from math import isfinite
 from typing import Literal
 
 from trace_parity.blame.findings import Blame, BlameFinding
@@ -204,10 +205,13 @@ def _counts(result: Result, detail: Detail) -> list[str]:
     one_sided = f"; only in C {c.c_only}, only in PY {c.py_only}" if c.c_only or c.py_only or detail == "full" else ""
     bad = c.c_unreadable + c.py_unreadable
     unreadable = f", unreadable lines {c.c_unreadable} + {c.py_unreadable}" if bad or detail == "full" else ""
+    variables = plural(len([v for v in result.variables if v.compared]), "variable")
+    needed = result.needed_rtol
+    passes = f"rtol {short(needed)} passes" if isfinite(needed) else "no relative tolerance would pass"
     lines = [
-        f"compared {c.compared} numbers of {len([v for v in result.variables if v.compared])} variables: "
+        f"compared {plural(c.compared, 'number')} of {variables}: "
         f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge{one_sided}{unreadable}; "
-        f"rtol {short(result.needed_rtol)} passes"
+        f"{passes}"
     ]
     lines += list(result.precision)
     if result.examined is not None:
