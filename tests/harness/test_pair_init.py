@@ -40,6 +40,7 @@ def test_init_writes_what_the_logs_tell(trace_diff: Cli, logs: Path) -> None:
         "force": (("step", "i"), "nest2", True, 3),
         "vel": (("step", "i"), "nest3", False, 3),
         "energy": (("step",), "", True, 1),
+        "mean": ((), "", True, 1),
     }
     assert made.aliases["velocity"].of == "vel"
     checked = trace_diff("pair", "check", "mine")
