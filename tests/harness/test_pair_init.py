@@ -45,7 +45,7 @@ def test_init_writes_what_the_logs_tell(trace_diff: Cli, logs: Path) -> None:
     assert made.aliases["velocity"].of == "vel"
     checked = trace_diff("pair", "check", "mine")
     assert checked.returncode == 0, checked.stderr
-    assert "6 variables in 6 scopes, loops step i j; nests nest1, nest2, nest3 inside step" in checked.stdout
+    assert "7 variables in 7 scopes, loops step i j; nests nest1, nest2, nest3 inside step" in checked.stdout
     assert "programs    none: `compare` and `blame` work on logs" in checked.stdout
     assert trace_diff("compare", "c.log", "py.log", "--pair", "mine").returncode == 0
 
@@ -124,6 +124,7 @@ def test_two_scripts_are_a_pair(trace_diff: Cli, tmp_path: Path) -> None:
     assert len(text.splitlines()) == 5
     (tmp_path / "pair.toml").write_text(text)
     done = trace_diff("run", "--", "-any", "1")
+    assert "neither program gets the command line" in done.stderr
     assert done.returncode == 1, done.stderr
     assert "place: k=0\n" in done.stdout
     assert "first at alpha; 3 of 6 numbers differ" in done.stdout

@@ -16,6 +16,7 @@ from trace_parity.cli.common import (
     emit,
     gathered,
     in_tree_option,
+    note,
     output_options,
     pair_option,
     parse_formats,
@@ -102,7 +103,7 @@ def run(words: Words) -> None:
     from trace_parity.compare.picks import parse_picks
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
-    from trace_parity.run.options import with_options
+    from trace_parity.run.options import takes_command_line, with_options
     from trace_parity.run.run_case import run_case
 
     wanted = parse_formats(words.formats)
@@ -110,6 +111,8 @@ def run(words: Words) -> None:
     check_ids(words.waive, words.pair.quirks)
     case, picks = _what_to_run(words)
     case = with_options(case, words.pair, pair_values(click.get_current_context()))
+    if case.argv and not any(takes_command_line(side) for side in words.pair.programs.sides.values()):
+        note("neither program gets the command line: their commands in pair.toml lack {args}")
     programs = {"device": words.device, "dtype": words.dtype, "threads": words.threads}
     options = Options(
         against=words.against,

@@ -11,7 +11,7 @@ from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case, with_flag_value
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.programs import Programs
+from trace_parity.pair.programs import Program, Programs
 from trace_parity.pair.toml_table import nearest
 from trace_parity.result.result import Result
 
@@ -46,10 +46,16 @@ def check_against(programs: Programs, against: str) -> str:
     return against or next(iter(known), "")
 
 
+def takes_command_line(program: Program) -> bool:
+    """Whether the command that traces passes the case's command line on."""
+    return any("{args}" in word for word in program.trace)
+
+
 def check_templates(programs: Programs, argv: Sequence[str], options: Options) -> None:
-    """HarnessError (exit 2) for a command line, or an option of the programs, that a command would not pass on."""
-    for side in programs.sides.values():
-        if argv and not any("{args}" in word for word in side.trace):
+    """HarnessError (exit 2) for a command line that one program only would get, or for an option that is dropped."""
+    deaf = [side for side in programs.sides.values() if not takes_command_line(side)]
+    for side in deaf:
+        if argv and len(deaf) < len(programs.sides):
             raise HarnessError(
                 Exit.USAGE,
                 f"the command line {shlex.join(argv)[:60]!r} would be dropped",
