@@ -110,6 +110,16 @@ def test_a_mistake_ends_the_command_with_2(trace_diff: Cli, tmp_path: Path) -> N
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_file_or_a_case_that_is_not_there_is_named_where_it_is_written(trace_diff: Cli, tmp_path: Path) -> None:
+    folder = write_pair(tmp_path / "mine", "equations = 'none.py:DOMAIN'\n" + FIVE_LINES)
+    done = trace_diff("pair", "check", folder)
+    assert (done.returncode, "pair.toml: equations: found 'none.py:DOMAIN'" in done.stderr) == (2, True)
+    (folder / "pair.toml").write_text(FIVE_LINES)
+    (folder / "matrix.toml").write_text("[[cases]]\ncase = 'smal'\n")
+    done = trace_diff("pair", "check", folder)
+    assert (done.returncode, "matrix.toml:2: cases[0].case: found 'smal'" in done.stderr) == (2, True)
+
+
 def test_the_nearest_pair_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outer = write_pair(tmp_path / "outer")
     inner = write_pair(outer / "inner")

@@ -33,11 +33,16 @@ def _imported(pair: Pair) -> Domain:
     """The Domain that pair.toml names: `equations.py:DOMAIN`, or `equations:DOMAIN` for a package."""
     place = pair.table.text("equations")
     name, _, attribute = place.partition(":")
+    if name.endswith(".py") and not (pair.folder / name).is_file():
+        raise pair.table.wrong("equations", place, f"FILE.py:NAME, a file in {pair.folder}")
     try:
         found = getattr(import_from(pair.folder, name.removesuffix(".py")), attribute or "DOMAIN")
     except Exception as error:  # whatever a user's module raises
         raise HarnessError(
-            Exit.USAGE, f"equations: {place!r} cannot be imported: {error!r}", where=pair.where, expected="FILE.py:NAME"
+            Exit.USAGE,
+            f"equations: {place!r} cannot be imported: {type(error).__name__}: {error}",
+            where=pair.where,
+            expected="FILE.py:NAME",
         ) from error
     if not isinstance(found, Domain):
         raise HarnessError(
