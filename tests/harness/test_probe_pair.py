@@ -159,7 +159,7 @@ def test_output_that_probes_change_fails_the_run(write: Write) -> None:
 def test_a_program_with_its_own_trace_is_not_probed(write: Write) -> None:
     own = """
 [programs.PY]
-trace = "sh -c 'echo TRACE_PY[k=0]: square 7 > {trace}'"
+trace = "sh -c 'echo TRACE_PY[k=0]: square 7 > {trace}' sh {args}"
 """
     write(probes=PROBES + own)
     done = call("run", "--format", "json", "--", "1")
