@@ -59,7 +59,9 @@ class Ticks:
 
     def moves(self) -> bool:
         """Whether the value changes over three ticks or more, by more than rounding."""
-        values = np.array(list(self.vectors.values()), dtype=np.float64)
+        found = list(self.vectors.values())
+        values = np.array([v for v in found if len(v) == len(found[0])], dtype=np.float64)
+        values = values[np.isfinite(values).all(axis=-1)] if values.size else values
         size = float(np.max(np.abs(values), initial=0))
         return len(values) > 2 and bool(np.max(np.ptp(values, axis=0), initial=0) > MOVES * size)
 
