@@ -45,11 +45,13 @@ def load_matrix(path: Path, pair: Pair) -> Matrix:
 def _case(entry: Table, defaults: Mapping[str, str], files: tuple[InputFile, ...], pair: Pair) -> Case:
     if "case" in entry:
         name = entry.text("case")
-        known = [case.id for case in pair.cases()]
-        if not name.endswith(".toml") and name not in known:
-            raise entry.wrong("case", name, f"one of {', '.join(known) or 'the case files'}", nearest(name, known))
         entry.finish()
-        return load_case(name, pair)
+        if name.endswith(".toml"):
+            return load_case(name, pair)
+        cases = {case.id: case for case in pair.cases()}
+        if name not in cases:
+            raise entry.wrong("case", name, f"one of {', '.join(cases) or 'the case files'}", nearest(name, cases))
+        return cases[name]
     for key, expected in (("id", "letters, digits, _ . -"), ("argv", "a command line")):
         entry.need(key, expected)
     identity, template = case_id(entry), entry.string("argv")

@@ -54,14 +54,13 @@ def takes_command_line(program: Program) -> bool:
 def check_templates(programs: Programs, argv: Sequence[str], options: Options) -> None:
     """HarnessError (exit 2) for a command line that one program only would get, or for an option that is dropped."""
     deaf = [side for side in programs.sides.values() if not takes_command_line(side)]
-    for side in deaf:
-        if argv and len(deaf) < len(programs.sides):
-            raise HarnessError(
-                Exit.USAGE,
-                f"the command line {shlex.join(argv)[:60]!r} would be dropped",
-                where=f"programs.{side.name}.trace",
-                expected="{args} in the command",
-            )
+    if argv and len(deaf) == 1:
+        raise HarnessError(
+            Exit.USAGE,
+            f"the command line {shlex.join(argv)[:60]!r} would be dropped",
+            where=f"programs.{deaf[0].name}.trace",
+            expected="{args} in the command",
+        )
     for name in options.program_options:
         takes = [side for side in programs.sides.values() if name in side.options]
         if not takes:
