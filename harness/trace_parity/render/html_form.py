@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import percent
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
 from trace_parity.render.commands import commands_of
 from trace_parity.render.first_screen import first_screen
@@ -129,7 +129,9 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
-    environment.filters.update(full=full, short=short, ulps=ulps, key=sort_key, percent=percent, coded=coded)
+    environment.filters.update(
+        plural=plural, full=full, short=short, ulps=ulps, key=sort_key, percent=percent, coded=coded
+    )
     return environment
 
 

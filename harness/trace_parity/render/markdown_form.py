@@ -89,16 +89,10 @@ def _quirks(result: Result) -> list[str]:
         said = "This is quirk {}: {}" if q.first_is_it else "Quirk {} shows: {}"
         parts.append("## " + said.format(escape(q.id), escape(q.title)))
         seen = f"Seen at {plural(q.places, 'place')}, first: {escape(q.evidence)}."
+        further = f"{q.further}. " if q.further else ""
         remedy = f"To compare without it: {escape(q.remedy)}."
-        parts.append(f"{escape(q.explanation)}\n\n{seen} {_downstream(q.downstream)}{remedy}")
+        parts.append(f"{escape(q.explanation)}\n\n{seen} {further}{remedy}")
     return parts
-
-
-def _downstream(count: int) -> str:
-    if not count:
-        return ""
-    numbers = "number is" if count == 1 else "numbers are"
-    return f"{count:,} further divergent {numbers} computed from these. "
 
 
 def _waivers(result: Result) -> list[str]:

@@ -111,6 +111,12 @@ class QuirkResult:
     expires: str = ""  # of a waiver
     reference: str = ""
 
+    @property
+    def further(self) -> str:
+        """How many other numbers come from those that show it, as a clause; empty where none does."""
+        numbers = "number is" if self.downstream == 1 else "numbers are"
+        return f"{self.downstream:,} further divergent {numbers} computed from these" if self.downstream else ""
+
 
 @dataclass(frozen=True)
 class LogResult:
