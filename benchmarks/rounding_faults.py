@@ -25,7 +25,7 @@ from typing import Any
 from trace_parity.compare.align import align
 from trace_parity.compare.options import Options
 from trace_parity.compare.rounding import LIMITS
-from trace_parity.errors import HarnessError
+from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.calibration import Calibration
 from trace_parity.pair.case import Case, place_inputs
 from trace_parity.pair.contract import Contract
@@ -181,7 +181,7 @@ def faulty_simulator(fault: Fault, size: float, log: Path, found: Sound, work: P
     focus = [word for p in case.places for word in ("-trace_pixel", *map(str, p))]
     with planted(fault, size), contextlib.redirect_stdout(io.StringIO()):
         if simulate([*focus, "-trace_file", str(log), *named]):
-            raise HarnessError(3, f"{fault.name}: the simulator failed")  # type: ignore[arg-type]
+            raise HarnessError(Exit.PROGRAM_FAILED, f"{fault.name}: the simulator failed")
 
 
 def first_seen(found: Sound, log: Path) -> tuple[str, str]:

@@ -147,11 +147,10 @@ def join(c: Rows, py: Rows, variables: int) -> Window:
     if a.several or b.several:
         several = distinct(np.concatenate([_repeated(a.code), _repeated(b.code)]))
         same &= ~among(a.code[both_a], several)
-    lonely_rows = ([only_a], [only_b])
     if same.all():
         pairs = Pairs(both_a, both_b, ra.start[both_a], rb.start[both_b], ra.count[both_a], len(both_a))
-        lonely = tuple(_whole_rows(side.rows, rows[0]) for side, rows in zip(sides, lonely_rows, strict=True))
-        return Window(sides, packed, pairs, lonely, [], contradictions)  # type: ignore[arg-type]
+        lonely = (_whole_rows(ra, only_a), _whole_rows(rb, only_b))
+        return Window(sides, packed, pairs, lonely, [], contradictions)
     odd = distinct(a.code[both_a[~same]])
     number_pairs, number_lonely, mismatches = _number_by_number(a, b, odd)
     whole_a, whole_b = both_a[same], both_b[same]

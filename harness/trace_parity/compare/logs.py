@@ -169,9 +169,18 @@ def _compare(
         c, py = (source.in_memory(sites) for source in sources)
         return align(c, py, vocabulary)
 
-    read_as = tuple((s.taken, s.how) if isinstance(s, LogSource) else None for s in sources)
+    read_as = [(s.taken, s.how) if isinstance(s, LogSource) else None for s in sources]
     nothing = tuple("" if side.numbers else s.nothing() for side, s in zip(comparison.sides, sources, strict=True))
-    return Found(comparison, tables, row_of, last_differs, read, (nothing[0], nothing[1]), tuple(notes), read_as)  # type: ignore[arg-type]
+    return Found(
+        comparison,
+        tables,
+        row_of,
+        last_differs,
+        read,
+        (nothing[0], nothing[1]),
+        tuple(notes),
+        (read_as[0], read_as[1]),
+    )
 
 
 class _Repeats:
