@@ -22,7 +22,7 @@ WRONG: tuple[object, ...] = (7, math.nan, "zzz", [[]], {"a": 1})
 FREE = ("against", "flags")
 """Tables whose keys are names that the user makes up; what refers to them is checked where it is used."""
 ELSEWHERE = {
-    "id": "no case",
+    "id": "cases[0].case",
     "nests": "scopes.drift.nest",
     "scopes": "scope",
     "variables": "loop_sizes",

@@ -60,7 +60,7 @@ MATRICES = {
     ENTRY + ENTRY: "6: cases[1].id: found 'a'; expected an id that no other case",
     ENTRY.replace("-N 5", "{bass}") + '[defaults]\nbase = "x"\n': "did you mean 'base'?",
     ENTRY + 'tittle = "x"\n': "5: cases[0].tittle: unknown key; expected one of",
-    '[[cases]]\ncase = "superviser"\n': "no case 'superviser'",
+    '[[cases]]\ncase = "superviser"\n': "2: cases[0].case: found 'superviser'; expected one of supervisor (hint",
 }
 LEDGERS = {
     "": "1: quirks: missing; expected one [[quirks]] table per quirk",
