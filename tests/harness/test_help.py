@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -40,28 +38,6 @@ def test_a_completion_script_is_valid(trace_diff: Cli, shell: str, tmp_path: Pat
     if program := shutil.which(shell):
         (tmp_path / "script").write_text(done.stdout)
         assert subprocess.run([program, "-n", str(tmp_path / "script")], check=False).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [("trace-diff co", "compare"), ("trace-diff run --aga", "--against"), ("trace-diff run --m", "--mat")],
-)
-def test_what_bash_completes(words: str, found: str, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split()) - 1),
-        "_TRACE_DIFF_COMPLETE": "bash_complete",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "trace_parity"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert f"plain,{found}" in done.stdout.splitlines(), done.stderr
 
 
 def test_the_manual_page_has_every_command_and_is_good_roff(trace_diff: Cli, tmp_path: Path) -> None:

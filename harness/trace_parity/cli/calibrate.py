@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option, stages
 from trace_parity.errors import HarnessError
 from trace_parity.files import make_folder
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Exit codes: 0 measured, 2 usage, 3 a program failed, 5 unreadable, 6 no trace lines.")
-@click.argument("case")
+@click.argument("case", shell_complete=candidates.all_cases)
 @click.option(
     "--samples",
     type=click.IntRange(min=0),
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Runs with the real numbers of the inputs moved by one unit in the last place.",
 )
-@click.option("--against", default="", metavar="VARIANT", help="Variant of the programs, as for `trace-diff run`.")
+@click.option(
+    "--against",
+    default="",
+    metavar="VARIANT",
+    shell_complete=candidates.against,
+    help="Variant of the programs, as for `trace-diff run`.",
+)
 @click.option("--fresh", is_flag=True, help="Run everything anew; by default runs that are kept are not repeated.")
 @click.option(
     "--out",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import pair_option
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def list_all(pair: Pair) -> None:
 
 
 @cases.command()
-@click.argument("name", metavar="CASE")
+@click.argument("name", metavar="CASE", shell_complete=candidates.cases)
 @pair_option
 def show(name: str, pair: Pair) -> None:
     """Print a case: its command line, places, files and what it asks for."""

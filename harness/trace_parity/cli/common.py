@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 from trace_parity.printable import visible
@@ -116,6 +117,7 @@ def output_options(command: F) -> F:
             "formats",
             multiple=True,
             metavar="FORMAT[:PATH]",
+            shell_complete=candidates.formats,
             help=f"Output form, repeatable: {', '.join(FORMATS)}. Without a path to standard output. [default: text]",
         ),
     ):
@@ -154,11 +156,16 @@ pair_option = click.option(
     "--pair",
     metavar="DIR|NAME",
     callback=_found_pair,
+    shell_complete=candidates.pairs,
     help="The pair: a folder with a pair.toml, or the name of an installed one. [default: the nearest pair.toml "
     "upwards from here, else the installed pair]",
 )
 waive_option = click.option(
-    "--waive", multiple=True, metavar="QUIRK", help="Let this known quirk pass, while it shows. Repeatable."
+    "--waive",
+    multiple=True,
+    metavar="QUIRK",
+    shell_complete=candidates.quirks,
+    help="Let this known quirk pass, while it shows. Repeatable.",
 )
 calibration_option = click.option(
     "--calibration",

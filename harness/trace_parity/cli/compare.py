@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import (
     blame_sites_option,
     calibration_for,
@@ -78,7 +79,12 @@ class Words:
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("c_log", metavar="C.log", type=_PATH)
 @click.argument("py_log", metavar="PY.log", type=_PATH)
-@click.option("--case", "case_name", help="Ask for what this case asks for (variables, places, ticks).")
+@click.option(
+    "--case",
+    "case_name",
+    shell_complete=candidates.cases,
+    help="Ask for what this case asks for (variables, places, ticks).",
+)
 @click.option("--c-image", type=_PATH, metavar="PATH", help="C's float image: float32, little-endian, no header.")
 @click.option("--py-image", type=_PATH, metavar="PATH", help="PY's float image; both are compared too.")
 @click.option(

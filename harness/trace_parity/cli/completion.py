@@ -14,7 +14,8 @@ HOW = {
 @click.command()
 @click.argument("shell", metavar="SHELL", type=click.Choice(list(HOW)))
 def completion(shell: str) -> None:
-    """Print the completion script for a shell.
+    """Print the completion script for a shell: commands, options, and the names of cases, variables, loops, quirks and
+    pairs.
 
     \b
     bash: eval "$(trace-diff completion bash)"     in ~/.bashrc
@@ -23,8 +24,8 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from trace_parity.cli.main import trace_diff
+    from trace_parity.cli.main import COMPLETING, trace_diff
 
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(trace_diff, {}, "trace-diff", "_TRACE_DIFF_COMPLETE").source())
+    click.echo(found(trace_diff, {}, "trace-diff", COMPLETING).source())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import folded, pair_option
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Exit codes: 0 known, 2 no such variable or pair.")
-@click.argument("variable", metavar="VARIABLE")
+@click.argument("variable", metavar="VARIABLE", shell_complete=candidates.variables)
 @pair_option
 def explain(pair: Pair, variable: str) -> None:
     """Print what a variable is: unit, loops, equation, what it depends on, source lines of both programs, tolerance.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import pair_option
 from trace_parity.errors import Exit, HarnessError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=candidates.exports)
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @pair_option
 def export(table: str | None, bundle: Path | None, pair: Pair) -> None:

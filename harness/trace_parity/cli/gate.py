@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import gathered
 from trace_parity.cli.many_cases import ManyCases, many_cases_options
 from trace_parity.errors import Exit, HarnessError
@@ -25,7 +26,13 @@ class Words(ManyCases):
 
 @click.command(epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume.")
 @click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the shipped one]")
-@click.option("--only", multiple=True, metavar="ID", help="Run this case of the matrix, repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="ID",
+    shell_complete=candidates.matrix_cases,
+    help="Run this case of the matrix, repeatable.",
+)
 @click.option(
     "--preflight",
     is_flag=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import gathered, pair_option, rtol_option, rules_of
 from trace_parity.cli.pair_options import PairCommand, pair_values
 from trace_parity.errors import Exit, HarnessError
@@ -36,7 +37,7 @@ class Words:
     "5 unreadable, 6 nothing was compared that comes after.",
 )
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=candidates.variables)
 @click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
 @click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
 @rtol_option

@@ -43,6 +43,8 @@ COMMANDS = {
     "completion": "print the completion script of bash, zsh or fish",
     "man": "print the manual page",
 }
+COMPLETING = "_TRACE_DIFF_COMPLETE"
+"""The variable by which the script of a shell asks for completions."""
 MODULES = {"phi": "table"}
 """Commands that are in the module of another."""
 
@@ -137,6 +139,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BaseException as error:
         code, lines = ending(error, words)
         _silence(sys.stdout)
+        if COMPLETING in os.environ:
+            code, lines = 0, []  # a shell would print them into the line that is being typed
         for line in lines:
             with contextlib.suppress(OSError):
                 click.echo(line, err=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import cluster_option, pair_option, rtol_option, rules_of
 
 if TYPE_CHECKING:
@@ -85,10 +86,20 @@ def many_cases_options(each: str, out: str, holds: str, *, waive: str, no_images
             help=f"Folder for {holds}.",
         ),
         click.option(
-            "--against", default="", metavar="VARIANT", help="Variant of the programs. [default: the pair's first]"
+            "--against",
+            default="",
+            metavar="VARIANT",
+            shell_complete=candidates.against,
+            help="Variant of the programs. [default: the pair's first]",
         ),
         rtol_option,
-        click.option("--waive", multiple=True, metavar="QUIRK", help=f"{waive} Repeatable."),
+        click.option(
+            "--waive",
+            multiple=True,
+            metavar="QUIRK",
+            shell_complete=candidates.quirks,
+            help=f"{waive} Repeatable.",
+        ),
         click.option("--no-images", is_flag=True, help=no_images),
         click.option("--resume", is_flag=True, help=resume),
         pair_option,

@@ -26,14 +26,14 @@ class PairCommand(click.Command):
             cut = args.index("--")
             ctx.meta[_PASTED] = tuple(args[cut + 1 :])
             args = args[:cut]
-        elif self.name == "run":
+        elif self.name == "run" and not ctx.resilient_parsing:
             _refuse_bare_flags(args)
         from trace_parity.pair.find import find_pair
 
         try:
             ctx.meta[_PAIR] = find_pair(_named(args))
         except HarnessError:
-            if not {"-h", "--help"} & set(args):
+            if not ctx.resilient_parsing and not {"-h", "--help"} & set(args):
                 raise
         return super().parse_args(ctx, args)
 
@@ -75,6 +75,11 @@ def pasted(ctx: click.Context) -> tuple[str, ...]:
     """The command line behind `--`."""
     words: tuple[str, ...] = ctx.meta.get(_PASTED, ())
     return words
+
+
+def has_pasted(ctx: click.Context) -> bool:
+    """Whether the words have a `--`."""
+    return _PASTED in ctx.meta
 
 
 def pair_values(ctx: click.Context) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import rules_of
 from trace_parity.errors import Exit, HarnessError
 
@@ -18,7 +19,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(epilog="Exit codes: 0 all agree, 1 some differ, 2 usage, 3 the function failed, 6 nothing to compare.")
-@click.argument("function")
+@click.argument("function", shell_complete=candidates.replayed)
 @click.argument("c_log", metavar="C.log", type=_PATH)
 @click.option("--pair", type=_PATH, metavar="DIR", help="The pair's folder. [default: the nearest upwards]")
 @click.option("--probes", type=_PATH, metavar="FILE", help="The file with [replay.FUNCTION]. [default: probes.toml]")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from trace_parity.cli import candidates
+
 
 def _title(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     if value is None:
@@ -19,6 +21,7 @@ _pair = click.option(
     "--pair",
     metavar="DIR|NAME",
     callback=_title,
+    shell_complete=candidates.pairs,
     help="Take bundles of this pair only: a folder with a pair.toml, or the name of an installed one. [default: all]",
 )
 

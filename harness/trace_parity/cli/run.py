@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import (
     calibration_for,
     calibration_option,
@@ -58,7 +59,7 @@ class Words:
     epilog="Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable, "
     "6 nothing or one side only to compare, 7 a stale waiver.",
 )
-@click.argument("case", required=False, metavar="[CASE | -- COMMAND LINE]")
+@click.argument("case", required=False, metavar="[CASE | -- COMMAND LINE]", shell_complete=candidates.case_or_file)
 @click.option(
     "--pixels",
     "picks",
@@ -70,6 +71,7 @@ class Words:
     "--against",
     default="",
     metavar="VARIANT",
+    shell_complete=candidates.against,
     help="Variant of the programs, such as fixed or unfixed. [default: the pair's first]",
 )
 @click.option(

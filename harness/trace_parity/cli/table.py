@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option
 from trace_parity.errors import Exit, HarnessError
 
@@ -34,7 +35,7 @@ def _options(command: click.Command) -> click.Command:
 
 @_options
 @click.command()
-@click.argument("loop")
+@click.argument("loop", shell_complete=candidates.loops)
 @pair_option
 def table(loop: str, pair: Pair, **chosen: object) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).

@@ -94,6 +94,11 @@ def installed_folder(name: str) -> Path:
     return _folder(known[name])
 
 
+def installed_names() -> list[str]:
+    """The names of the installed pairs, in order."""
+    return sorted(entry.name for entry in _installed())
+
+
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=GROUP))
