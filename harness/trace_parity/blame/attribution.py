@@ -20,6 +20,7 @@ from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.blame.iterations import due_to, uneven_loops
 from trace_parity.blame.origins import WITHIN, origins
 from trace_parity.blame.settings import settings_of
 from trace_parity.blame.shares import Shares, by_share
@@ -50,12 +51,15 @@ def blame_log(table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> Blam
 
 
 @np.errstate(all="ignore")
-def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Blame:
-    """Who introduced what, who inherited what, and what no equation explains."""
+def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv: tuple[str, ...] = ()) -> Blame:
+    """Who introduced what, who inherited what, and what no equation explains; `argv` is the command line, if known."""
     vocabulary = alignment.vocabulary
     c, py = (EvaluatedLog(table, vocabulary, domain) for table in (alignment.c, alignment.py))
     differing = _differing(judgement)
-    guilty = {e.id: _guilty(e, c, py, differing) for e in asked(domain)}
+    uneven = uneven_loops(c.view, py.view, domain, argv)
+    guilty = {
+        e.id: _guilty(e, c, py, differing, is_excused=due_to(e.output, uneven) is not None) for e in asked(domain)
+    }
     _without_settled(guilty, domain)
     placed: list[Placed] = []
     settled: set[tuple[str, Key]] = set()
@@ -74,16 +78,17 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain) -> Bl
         settled |= {(accused.variable, o.key) for o in accused.outcomes}
     cleared = dict(zip(("C", "PY"), culprits_found.cleared, strict=True))
     printed = frozenset(p.variable for p in placed if p.finding.manner == "probe")
-    pair = Sides(c, py, cleared, printed)
+    pair = Sides(c, py, cleared, printed, uneven, argv)
     accused_of = {p.variable for p in placed}
     placed += unsettled(differing, settled, pair)
     placed += origins(placed, differing, pair)
     found = _blame(placed, [c, py], Shares(pair))
     inherited = {p.variable for p in placed if p.finding.kind == "inherited"}
     settings = settings_of(pair, inherited, accused_of)
+    loops = tuple(str(one) for one in uneven if one.is_sure)
     known = Known(differing.keys(), lambda variable, key: _is_obeyed(variable, key, (c, py)))
     notes = of_both(alignment, domain.quirks, known)
-    return replace(with_rounding_hints(found), notes=notes, settings=settings)
+    return replace(with_rounding_hints(found), notes=notes, settings=settings, loops=loops)
 
 
 def _is_obeyed(variable: str, key: Key, sides: Sequence[EvaluatedLog]) -> bool:
@@ -124,15 +129,25 @@ def _differing(judgement: Judgement) -> dict[tuple[str, Key], Judged]:
 
 
 def _guilty(
-    equation: Equation, c: EvaluatedLog, py: EvaluatedLog, differing: dict[tuple[str, Key], Judged]
+    equation: Equation,
+    c: EvaluatedLog,
+    py: EvaluatedLog,
+    differing: dict[tuple[str, Key], Judged],
+    *,
+    is_excused: bool,
 ) -> dict[str, list[Outcome]]:
-    """The broken places by side. Broken alike on both sides: a setting that the equation lacks, no fault."""
+    """The broken places by side. Broken alike on both sides: a setting that the equation lacks, no fault.
+
+    Where a conditional equation `is_excused`, the sides are known to have other settings: it accuses no one.
+    """
     ours, theirs = c.found[equation.id].outcomes, py.found[equation.id].outcomes
     guilty: dict[str, list[Outcome]] = {"C": [], "PY": [], "both": []}
     for key in dict.fromkeys([*ours, *theirs]):
         a, b = ours.get(key), theirs.get(key)
         wrong = {
-            name: one for name, one, other in (("C", a, b), ("PY", b, a)) if one is not None and _wrong(one, other)
+            name: one
+            for name, one, other in (("C", a, b), ("PY", b, a))
+            if one is not None and _wrong(one, None if is_excused else other)
         }
         same = (equation.output, key) not in differing and len(wrong) == 2 and _alike(*wrong.values())
         if same or (len(wrong) == 2 and _carried_alike(c, py, equation.output, key)):

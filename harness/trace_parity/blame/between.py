@@ -1,4 +1,4 @@
-"""Compare a number that no equation computes with the other side's: a default, a unit, another tick."""
+"""Compare a number that no equation computes with the other side's: a unit, a table, another tick."""
 
 from __future__ import annotations
 
@@ -21,34 +21,8 @@ AS_READ = 9
 COMPUTED = 12
 NOISE = 1e-6
 """Numbers of one entry of a table that are apart by less, relatively, are one number."""
-ROUNDED = 1e-14
-"""What a change of unit leaves of the last digits, relatively."""
-
-
 FEW_STEPS = 8
 """Roundings of float32 by which two values that no equation makes may be apart for float32 to be named."""
-
-
-def default_of(variable: str, c: Array | None, py: Array | None, domain: Domain) -> str:
-    """Which side has the default of a setting where the other has another value; empty where neither has."""
-    default = domain.defaults.get(variable)
-    if default is None or c is None or py is None or c.shape != py.shape or len(c) != len(default.values):
-        return ""
-    at = [bool((np.abs(v - default.values) <= EXPLAINS * np.abs(default.values)).all()) for v in (c, py)]
-    if at[0] == at[1]:
-        return ""
-    name, other, value = ("C", "PY", py) if at[0] else ("PY", "C", c)
-    if default.is_entered and not is_entered(value):
-        return ""  # worked out from something else, which may differ as well
-    spelled = " ".join(f"{float(x):.6g}" for x in value)
-    return f"{name} has the default, {other} a value that was set, {spelled}: {name} ignores {default.flag}"
-
-
-def is_entered(value: Array) -> bool:
-    """Whether numbers are as someone enters them: of few digits, a change of unit apart."""
-    with np.errstate(all="ignore"):
-        few = np.array([np.longdouble(f"{x:.{AS_READ - 1}e}") for x in value])
-        return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())
 
 
 MOST_TICKS = 16

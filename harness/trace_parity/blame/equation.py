@@ -111,20 +111,39 @@ class Equation:
 class Default:
     """What a setting is when it is not given, and what sets it.
 
-    is_entered: the log has the number as it is given, a unit apart; otherwise the program works it out.
+    is_entered: the log has the number as it is given, a unit apart; otherwise the program works it out. also: further
+    flags that set it. first_of: a loop whose first iteration alone has the value.
     """
 
     values: tuple[float, ...]
     flag: str
     is_entered: bool = True
+    also: tuple[str, ...] = ()
+    first_of: str = ""
+
+
+@dataclass(frozen=True)
+class LoopSetting:
+    """What sets how many iterations a loop has: `name` is what these are, `flag` what sets their number.
+
+    default: their number when nothing is set; None where the program works it out. by: another flag, by the id of a
+    variable that changes from one iteration to the next where it is used. is_counted: among all iterations.
+    """
+
+    name: str
+    flag: str
+    default: int | None = None
+    by: Mapping[str, str] = field(default_factory=dict)
+    is_counted: bool = True
 
 
 @dataclass(frozen=True)
 class Domain:
     """The equations of one pair, the factors between units that people mix up in it, and its known quirks.
 
-    defaults: settings that are in logs, by the id of their variable. finals: the ids of the values in which a site
-    ends, first choice first; by default the last that both logs have.
+    defaults: settings that are in logs, by the id of their variable; loops: settings that say how many iterations a
+    loop has, by its name. iterations: the id of the variable that says how many there are of all loops together.
+    finals: the ids of the values in which a site ends, first choice first; by default the last that both logs have.
     """
 
     title: str
@@ -134,6 +153,8 @@ class Domain:
     quirks: tuple[Quirk, ...] = ()
     finals: tuple[str, ...] = ()
     defaults: Mapping[str, Default] = field(default_factory=dict)
+    loops: Mapping[str, LoopSetting] = field(default_factory=dict)
+    iterations: str = ""
 
 
 def asked(domain: Domain) -> list[Equation]:

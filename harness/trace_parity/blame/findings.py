@@ -62,9 +62,9 @@ class Blame:
     """All findings: causes by their share of the difference of `final`, what is inherited, what is harmless.
 
     In order of evaluation where these are equal; `first` is the variable of the first in that order. `notes`: what
-    both sides do alike; `settings`: a line per setting that is in both logs and differs. `missing` says
-    which equations could not be evaluated, and what they lack; `digits` how many significant digits each log prints,
-    from which the rounding is taken.
+    both sides do alike; `settings`: a line per setting that is in both logs and differs; `loops`: those of them that
+    are the number of iterations of a loop. `missing` says which equations could not be evaluated, and what they lack;
+    `digits` how many significant digits each log prints, from which the rounding is taken.
     """
 
     findings: tuple[BlameFinding, ...]
@@ -76,6 +76,7 @@ class Blame:
     first: str = ""
     notes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    loops: tuple[str, ...] = ()
 
     @property
     def guilty(self) -> bool:

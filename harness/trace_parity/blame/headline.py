@@ -23,9 +23,9 @@ def cause_of(blame: Blame) -> BlameFinding | None:
 def cause_line(blame: Blame) -> str:
     """The cause and what it explains, and the finding that comes first in order of evaluation; empty for no cause."""
     finding, printed = cause_of(blame), printed_sentence(blame)
-    if finding is None:
-        return printed
     line = cause_sentence(blame)
+    if finding is None:
+        return "; ".join(words for words in (line, printed) if words)
     first = next((f for f in blame.findings if f.variable == blame.first and f.is_cause), None)
     if first is None or first.variable in (finding.variable, *finding.together):
         return line
@@ -35,9 +35,15 @@ def cause_line(blame: Blame) -> str:
 
 
 def cause_sentence(blame: Blame) -> str:
-    """The cause and what it explains; empty for no cause."""
+    """The cause and what it explains; empty for no cause. A setting in the logs comes before what follows from it."""
     finding = cause_of(blame)
-    return f"{_named(finding)} {explains(finding, blame.final)}" if finding is not None else ""
+    words = [f"setting that differs: {'; '.join(blame.loops)}"] if blame.loops else []
+    if finding is not None and finding.kind == "unexplained" and not words and blame.settings:
+        names = {line.partition(":")[0] for line in blame.settings}
+        words = [] if names & {finding.variable, *finding.together} else [f"setting that differs: {blame.settings[0]}"]
+    if finding is not None and not (blame.loops and finding.kind == "unexplained"):
+        words.append(f"{_named(finding)} {explains(finding, blame.final)}")
+    return "; ".join(words)
 
 
 def printed_sentence(blame: Blame) -> str:

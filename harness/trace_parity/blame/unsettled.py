@@ -10,16 +10,17 @@ import numpy as np
 from trace_parity.blame.accused import Cleared
 from trace_parity.blame.between import (
     between_sides,
-    default_of,
     nearest_or_interpolated,
     neighbour,
     takes_nearest,
     throughout,
 )
+from trace_parity.blame.defaults import default_of
 from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
-from trace_parity.blame.log_values import Array
+from trace_parity.blame.iterations import Uneven, due_to
+from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.remedies import Place
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.compare.judge import Judged
@@ -55,6 +56,10 @@ class Sides:
     cleared: dict[str, Cleared]
     printed: frozenset[str] = frozenset()
     """Variables that are wrong in print only: nothing comes from these."""
+    uneven: tuple[Uneven, ...] = ()
+    """Loops with another number of iterations in the other log."""
+    argv: tuple[str, ...] = ()
+    """The command line of both; empty where it is not known."""
 
     @property
     def both(self) -> tuple[EvaluatedLog, EvaluatedLog]:
@@ -70,6 +75,11 @@ class Sides:
     def vocabulary(self) -> Vocabulary:
         """The variables of both."""
         return self.c.view.vocabulary
+
+    @property
+    def views(self) -> tuple[LogView, LogView]:
+        """The values of C, then of PY."""
+        return self.c.view, self.py.view
 
     def is_cleared(self, side: EvaluatedLog, equation: Equation, key: Key) -> bool:
         """Whether a broken equation holds once what is accused is put right."""
@@ -124,11 +134,16 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     elif words := _without_equation(judged, equations, pair):
         kind, hint = "inherited", f"from {', '.join(words)}"
     values = [s.view.at(variable.id, key) for s in pair.both]
-    told = default_of(variable.id, values[0], values[1], pair.domain) or next(
+    told = default_of(variable.id, key, pair.views, pair.domain, pair.argv) or next(
         (text for e in equations if e.table and (text := nearest_or_interpolated(e, *pair.both))), ""
     )
-    if told:
+    sure = [one for one in pair.uneven if one.is_sure]
+    loop = due_to(variable.id, sure)
+    if told and loop is None:
         kind, hint = "unexplained", told
+    elif kind == "unexplained" and (hint in ("", NOT_SEEN) or variable.id == pair.domain.iterations):
+        of = [loop] if loop is not None else sure if variable.id == pair.domain.iterations else []
+        kind, hint = ("inherited", f"from {' and '.join(one.source for one in of)}") if of else (kind, hint)
     if kind == "unexplained" and not told:
         hint = neighbour(variable.id, key, *pair.both) or hint
     if hint in ("", NOT_SEEN):

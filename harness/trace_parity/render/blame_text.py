@@ -105,7 +105,8 @@ def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:
 def head_lines(blame: Blame) -> list[str]:
     """The first lines of a section on blame: how many equations are broken, settings, the cause."""
     cause = cause_line(blame)
-    settings = [f"setting that differs: {line}" for line in blame.settings]
+    lines = [f"setting that differs: {line}" for line in blame.settings]
+    settings = [line for line in lines if line not in cause and line.partition(": ")[2] not in blame.loops]
     return [f"{HEADING}: {headline(blame)}", *settings, *([cause] if cause else []), *blame.notes]
 
 

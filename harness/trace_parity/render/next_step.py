@@ -26,6 +26,8 @@ def who(result: Result) -> str:
     if not blame.equations_checked:
         return "not known: the logs hold no output of an equation together with its inputs"
     cause = cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
+    if blame.loops and (cause is None or cause.kind == "unexplained"):
+        return f"neither program breaks an equation; a setting differs: {blame.loops[0].partition(' (')[0]}"
     if cause is None or cause.kind == "unexplained":
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
         return f"neither program breaks an equation{name}"

@@ -84,7 +84,7 @@ def result_of(
     comparison = found.comparison
     coverage = check_coverage(comparison, found.tables)
     rows, summaries = found.first_rows(), found.summaries()
-    closer = _examine(found, (rows, summaries), pair, options)
+    closer = _examine(found, (rows, summaries), pair, options, case.argv)
     if closer.blame is not None and images is not None:
         from trace_parity.blame.headline import with_image_shares
 
@@ -157,17 +157,21 @@ def _lacks(pair: Pair, first: Divergence | None) -> tuple[str, ...]:
 
 
 def _examine(
-    found: Found, judged: tuple[Sequence[Judged], Sequence[VariableSummary]], pair: Pair | None, options: Options
+    found: Found,
+    judged: tuple[Sequence[Judged], Sequence[VariableSummary]],
+    pair: Pair | None,
+    options: Options,
+    argv: tuple[str, ...],
 ) -> _Closer:
     """Quirks, blame and the per-tick table: of all rows when they are few, else of chosen sites."""
     if sum(found.numbers) <= options.whole_numbers:
-        return _closer(found.read(None), pair, found.comparison.rtol)
+        return _closer(found.read(None), pair, found.comparison.rtol, argv)
     rows, summaries = judged
     if not rows:
         return _Closer(note="the per-tick table is left out")
     sites = choose_sites(rows, summaries, options.blame_sites, found.vocabulary.site_depth)
     alignment = found.read(sites)
-    closer = _closer(alignment, pair, found.comparison.rtol)
+    closer = _closer(alignment, pair, found.comparison.rtol, argv)
     seen = judge(alignment, rtol=found.comparison.rtol).num_divergent
     rest = [ABSENT] * (len(found.vocabulary.loops) - len(sites[0]) if sites else 0)
     at = ", ".join(found.vocabulary.describe((*site, *rest)) for site in sites[:3])
@@ -176,9 +180,9 @@ def _examine(
     return dataclasses.replace(closer, examined=examined(len(sites), seen, found.comparison.divergent), note=note)
 
 
-def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None) -> _Closer:
+def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None, argv: tuple[str, ...]) -> _Closer:
     judgement = judge(alignment, rtol=rtol)
-    blame = _blame(alignment, judgement, pair)
+    blame = _blame(alignment, judgement, pair, argv)
     ledger = pair.quirks if pair is not None else ()
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
@@ -229,7 +233,7 @@ def _waive(
     return waived
 
 
-def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Blame | None:
+def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None, argv: tuple[str, ...]) -> Blame | None:
     """Who breaks its own equation, where something differs and the pair has equations."""
     if judgement.first is None or pair is None:
         return None
@@ -238,7 +242,7 @@ def _blame(alignment: Alignment, judgement: Judgement, pair: Pair | None) -> Bla
 
     if (domain := domain_of_pair(pair)) is None:
         return None
-    return blame_pair(alignment, judgement, domain)
+    return blame_pair(alignment, judgement, domain, argv)
 
 
 def _divergence(vocabulary: Vocabulary, judged: Judged) -> Divergence:

@@ -49,10 +49,12 @@ class Verdict:
         Where these are the same the share is given of what no side is accused of: a setting, a table. A quirk of both
         sides comes last where it says nothing of what differs.
         """
-        cause, printed = cause_of(blame), printed_sentence(blame)
+        cause, printed, said = cause_of(blame), printed_sentence(blame), cause_sentence(blame)
         if self.code == Exit.DIVERGENCE and printed:
-            words = [*([cause_sentence(blame)] if cause is not None else []), printed, self.headline]
+            words = [*([said] if said else []), printed, self.headline]
             return self._now(self.code, self.name, "; ".join(words))
+        if self.code == Exit.DIVERGENCE and blame.loops:
+            return self._now(self.code, self.name, f"{said}; {self.headline}")
         if self.code == Exit.DIVERGENCE and blame.notes and cause is None:
             ahead = [note for note in blame.notes if note.endswith(UPSTREAM)]
             after = [note for note in blame.notes if note not in ahead]
@@ -62,7 +64,7 @@ class Verdict:
         is_said = ": known quirk" in self.headline or (cause is not None and cause.kind != "unexplained")
         if self.code != Exit.DIVERGENCE or cause is None or (same and is_said):
             return self
-        return self._now(self.code, self.name, f"{cause_sentence(blame)}; {self.headline}")
+        return self._now(self.code, self.name, f"{said}; {self.headline}")
 
     def with_examined(self, examined: Examined) -> Verdict:
         """Quirks and blame were evaluated at some sites only."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from trace_parity.blame.equation import Default, Domain
+from trace_parity.blame.equation import Default, Domain, LoopSetting
 
 from . import beam, crystal, geometry, scaling
 
@@ -37,14 +37,52 @@ STAGES = (geometry, beam, crystal, scaling)
 FINALS = ("pixel.I_pixel_final", "pixel.floatimage_accumulated", "pixel.I_before_scaling")
 """What a pixel ends in."""
 
+OF_CONVENTION = ("-mosflm", "-xds", "-adxv", "-denzo", "-dials")
 DEFAULTS = {
-    "run.distance_meters": Default((0.1,), "-distance"),
-    "run.N_cells": Default((1.0, 1.0, 1.0), "-N, -Na, -Nb and -Nc"),
-    "source.lambda_meters": Default((1e-10,), "-lambda"),
-    "pixel.fluence_photons_per_m2": Default((1.2593201528622709e29,), "-fluence and -flux", is_entered=False),
+    "run.beam_vec": Default((1.0, 0.0, 0.0), "-beam_vector", also=OF_CONVENTION),
+    "run.polar_vec": Default((0.0, 0.0, 1.0), "-polar_vector", also=OF_CONVENTION),
+    "run.spindle_vec": Default((0.0, 0.0, 1.0), "-spindle_axis", also=OF_CONVENTION),
+    "mosaic.mosaic_umat": Default((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), "-mosaic_spread", is_entered=False),
+    "step.phi_deg": Default((0.0,), "-phi", first_of="phi_tic"),
+    "run.distance_meters": Default((0.1,), "-distance", also=("-close_distance",)),
+    "run.N_cells": Default(
+        (1.0, 1.0, 1.0), "-N, -Na, -Nb and -Nc", also=("-xtalsize", "-samplesize", "-xtal_size", "-sample_size")
+    ),
+    "source.lambda_meters": Default(
+        (1e-10,), "-lambda", also=("-wave", "-wavelength", "-energy", "-dispersion", "-sourcefile")
+    ),
+    "pixel.fluence_photons_per_m2": Default(
+        (1.2593201528622709e29,), "-fluence and -flux", is_entered=False, also=("-exposure", "-beamsize")
+    ),
 }
 """Model, sections 1 and 3."""
 
+LOOPS = {
+    "thick_tic": LoopSetting("sensor layers", "-detector_thicksteps", 1, is_counted=False),
+    "subS": LoopSetting("sub-pixels on each axis", "-oversample"),
+    "subF": LoopSetting("sub-pixels on each axis", "-oversample"),
+    "source": LoopSetting(
+        "sources",
+        "-hdivsteps, -vdivsteps, -dispsteps or -sourcefile",
+        1,
+        {
+            "source.incident_vec": "-divergence, -hdivsteps, -vdivsteps or -sourcefile",
+            "source.lambda_meters": "-dispersion, -dispsteps or -sourcefile",
+        },
+    ),
+    "phi_tic": LoopSetting("phi steps", "-phisteps, -phistep or -osc", 1),
+    "mos_tic": LoopSetting("mosaic domains", "-mosaic_spread or -mosaic_domains", 1),
+}
+"""Model, section 3: each step is of one of these. The number of sub-pixels is worked out when it is not given."""
+
 EQUATIONS = tuple(equation for stage in STAGES for equation in stage.EQUATIONS)
-DOMAIN = Domain("nanoBragg", EQUATIONS, UNIT_FACTORS, finals=FINALS, defaults=DEFAULTS)
+DOMAIN = Domain(
+    "nanoBragg",
+    EQUATIONS,
+    UNIT_FACTORS,
+    finals=FINALS,
+    defaults=DEFAULTS,
+    loops=LOOPS,
+    iterations="pixel.steps",
+)
 """What blame asks of logs of this pair."""
