@@ -22,7 +22,7 @@ from tests.harness.conftest import Cli
 
 
 def offered(*words: str) -> list[str]:
-    """The names for the last word, without what stands for paths."""
+    """The names for the last word, without the item of type file or dir."""
     return [item.value for item in items(*words) if item.type == "plain"]
 
 

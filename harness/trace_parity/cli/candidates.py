@@ -25,7 +25,7 @@ def _complete(names: Callable[[Pair, click.Context, str], Named], or_path: str =
     """A `shell_complete` that offers names of the command's pair, and paths (`file` or `dir`) where those fit too."""
 
     def offer(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        # The scripts of all shells want the item that stands for paths before the names.
+        # The scripts of all shells want the item of type file or dir before the names.
         offered = [CompletionItem(incomplete, type=or_path)] if or_path else []
         with contextlib.suppress(Exception):
             given = ctx.params.get(param.name or "") if _is_repeatable(param) else None
