@@ -117,7 +117,7 @@ def _after(argv: Sequence[str], flags: Sequence[str]) -> list[float]:
 
 
 def _is_of(asked: Sequence[float], values: Iterable[float]) -> bool:
-    """Whether each value is among the numbers asked for, a power of ten apart."""
+    """Whether each value is among the numbers of the command line, a power of ten apart."""
     return all(any(_mantissa(number) == _mantissa(float(v)) for number in asked) for v in values)
 
 

@@ -18,7 +18,7 @@ from trace_parity.pair.vocabulary import ABSENT, Key
 class Uneven:
     """A loop and its number of iterations in each log.
 
-    told: the flag that sets it, and who ignores it; is_sure: the number of all iterations, which is in the logs too,
+    words: the flag that sets it, and who ignores it; is_sure: the number of all iterations, which is in the logs too,
     fits, so that not the lines alone are fewer; varying: the ids of variables that change between iterations.
     """
 
@@ -26,12 +26,12 @@ class Uneven:
     c: int
     py: int
     name: str
-    told: str
+    words: str
     is_sure: bool
     varying: frozenset[str]
 
     def __str__(self) -> str:
-        return f"{self.name}: C {self.c}, PY {self.py}" + (f" ({self.told})" if self.told else "")
+        return f"{self.name}: C {self.c}, PY {self.py}" + (f" ({self.words})" if self.words else "")
 
     @property
     def source(self) -> str:
@@ -55,12 +55,12 @@ def uneven_loops(c: LogView, py: LogView, domain: Domain, argv: Sequence[str] = 
         varying = frozenset(v for v in longer.variables if _varies(longer, v, loop))
         setting = domain.loops.get(loop)
         name = setting.name if setting is not None else f"iterations of {loop}"
-        told = _told(setting, varying, *sizes, argv) if setting is not None and sure else ""
+        words = _told(setting, varying, *sizes, argv) if setting is not None and sure else ""
         known = found.get(name)
         if known is not None:
             varying |= known.varying
         if known is None or (known.c, known.py) == (sizes[0], sizes[1]):
-            found[name] = Uneven(loop, *sizes, name, told, sure is True, varying)
+            found[name] = Uneven(loop, *sizes, name, words, sure is True, varying)
     return tuple(found.values())
 
 
