@@ -17,13 +17,15 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from trace_parity.cli.main import main
 from trace_parity.pair.find import shipped
+from trace_parity.pair.programs import Program, Programs
 from trace_parity.run import launch, source_lines
-from trace_parity.run.launch import Process, python
+from trace_parity.run.launch import Process, Start, python
 from trace_parity.run.warm import WarmPrograms
 from trace_parity.trace import native
 from trace_parity.user_cache import cache_folder
@@ -114,9 +116,30 @@ def ports_are_forked() -> Iterator[None]:
             return warm.start_of(port)(asked, cwd, env, streams)
 
         patch.setattr("trace_parity.run.prepared.start_process", start)
+        patch.setattr("trace_parity.run.engine.WarmPrograms", partial(_Gate, start))
         *others, _ = launch.run_program.__defaults__ or ()
         patch.setattr(launch.run_program, "__defaults__", (*others, start))
         yield
+
+
+class _Gate(WarmPrograms):
+    """The programs of a gate or sweep: `start` starts the shipped port, which needs no server of its own then."""
+
+    def __init__(self, start: Start) -> None:
+        super().__init__()
+        self._start = start
+
+    def load(self, programs: Programs) -> None:
+        others = {name: side for name, side in programs.sides.items() if not _is_shipped(side)}
+        super().load(replace(programs, sides=others))
+
+    def start_of(self, program: Program) -> Start:
+        return self._start if _is_shipped(program) else super().start_of(program)
+
+
+def _is_shipped(program: Program) -> bool:
+    shipped_port = shipped().programs.sides["PY"]
+    return (program.folder, program.worker) == (shipped_port.folder, shipped_port.worker)
 
 
 def _of_interpreter(environment: Mapping[str, str]) -> dict[str, str]:

@@ -59,7 +59,8 @@ def test_a_warm_gate_leaves_what_a_cold_one_leaves(tmp_path: Path) -> None:
     assert contents(tmp_path / "a", a) == contents(tmp_path / "b", b)
 
 
-def test_the_shipped_pair_is_warm_and_equal(tmp_path: Path) -> None:
+def test_the_shipped_pair_is_warm_and_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trace_parity.run.engine.WarmPrograms", WarmPrograms)  # not the server of the tests
     pair = shipped()
     argv = "-cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100 -detpixels 16 -pixel 0.1 -default_F 100"
     path = tmp_path / "m.toml"
