@@ -24,6 +24,16 @@ SLOW = tuple(
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import the modules that have no test of the tier that -m chooses."""
+    tier = config.getoption("markexpr")
+    if tier not in ("slow", "not slow") or not collection_path.name.startswith("test_") or collection_path.is_dir():
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    has_slow = any(entry.startswith(name) for entry in SLOW)
+    return True if (tier == "slow" and not has_slow) or (tier == "not slow" and name in SLOW) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what tests/slow.txt lists; `make test` leaves it out."""
     for item in items:

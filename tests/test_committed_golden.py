@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from nanobragg_torch import from_argv, render, trace
+from nanobragg_torch.io import hkl
 
 from tests.golden import (
     COMMITTED,
@@ -31,6 +34,15 @@ def inputs(golden_folder: Path, tmp_path: Path) -> Path:
     for path in golden_folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
     return tmp_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lists_are_read_once() -> Iterator[None]:
+    """Most cases have the same list of reflections, which takes ten times as long to read as a detector to render."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("read_hkl", "warnings_of"):
+            patch.setattr(hkl, name, functools.cache(getattr(hkl, name)))
+        yield
 
 
 def run_c(build: Path, name: str, words: list[str], folder: Path) -> str:

@@ -36,7 +36,7 @@ def test_the_files_of_a_pair_are_short() -> None:
 
 @pytest.mark.parametrize("copied", ["lennard_jones", "shallow_water"], indirect=True)
 def test_every_case_is_in_parity_from_inside_and_from_outside(copied: Path) -> None:
-    inside = shell("trace-diff gate --out reports/gate", copied)
+    inside = shell("trace-diff gate --jobs 1 --out reports/gate", copied)
     assert inside.returncode == 0, inside.stdout + inside.stderr
     assert "3 cases: 3 in parity, 0 not" in inside.stdout
     case = "small" if copied.name == "lennard_jones" else "hill"

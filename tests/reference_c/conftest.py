@@ -44,9 +44,9 @@ class Program:
         return np.fromfile(target, np.float32).reshape(shape), done.stdout
 
 
-def build(build_dir: Path, *variables: str) -> None:
+def build(build_dir: Path, *words: str) -> None:
     """Runs make into a folder, one process of the test run at a time."""
-    command = ["make", "-j2", "-C", str(SOURCE), f"BUILD={build_dir}", *variables]
+    command = ["make", "-j2", "-C", str(SOURCE), f"BUILD={build_dir}", *words]
     build_dir.mkdir(parents=True, exist_ok=True)
     with (build_dir / ".test-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -76,8 +76,9 @@ def sanitized() -> Program:
     probe = ["cc", *SANITIZERS.split(), "-x", "c", "-", "-o", "/dev/null"]
     if subprocess.run(probe, input="int main(void){return 0;}", text=True, capture_output=True, check=False).returncode:
         pytest.skip("this compiler has no sanitizers")
-    build(SOURCE / "build" / "asan", f"CFLAGS=-O1 -g {SANITIZERS}")
-    return Program(SOURCE / "build" / "asan" / "nanoBragg-trace")
+    program = SOURCE / "build" / "asan" / "nanoBragg-trace"
+    build(program.parent, f"CFLAGS=-O1 -g {SANITIZERS}", str(program))
+    return Program(program)
 
 
 @pytest.fixture
