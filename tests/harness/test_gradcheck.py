@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,8 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.find import find_pair
 from trace_parity.run import gradcheck as port
 
+from tests.in_process import call
+
 ROW = {
     "case": "still", "parameter": "misset", "unit": "deg", "place": "near", "pixel": [2, 18], "component": "1",
     "analytic": -519.1517, "difference": -519.1516, "error": 1e-4, "order": 2.001, "components": 3, "gradcheck": True,
@@ -22,8 +23,7 @@ ROW = {
 
 
 def trace_diff(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trace_parity", "gradcheck", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return call(["gradcheck", *words], Path.cwd())
 
 
 def with_answer(tmp_path: Path, rows: list[dict[str, object]], *words: str) -> Result:

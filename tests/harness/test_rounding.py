@@ -22,6 +22,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.calibration import Calibration, Member, Origin, read_calibration, write_calibration
 from trace_parity.pair.find import find_pair, shipped
 from trace_parity.run.calibrate import _text_of
+from trace_parity.run.launch import python, run_program
 from trace_parity.run.perturb import has_reals, perturb_text, perturb_words
 from trace_parity.trace import read_trace
 
@@ -29,13 +30,18 @@ from tests import in_process
 from tests.golden import ROOT
 
 MAKE_C = "make -s -C c && c/build/lj -n 10 -steps 4 -fix -trace c.log"
-MAKE_PY = "python $(ls -d lj/py py 2>/dev/null | head -1)/lj_torch.py -n 10 -steps 4 -trace py.log"
+PY_WORDS = "-n 10 -steps 4 -trace py.log".split()
 COMPARE = "trace-diff compare c.log py.log --case small"
 LJ = ROOT / "examples" / "pairs" / "lennard_jones"
 
 
 def shell(command: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
     return in_process.shell(command, folder, XDG_CACHE_HOME=str(cache))
+
+
+def make_py(folder: Path, pair: Path) -> None:
+    """The log py.log of the pair's port in a folder; the program is forked: see tests/in_process.py."""
+    run_program([python(), str(pair / "py" / "lj_torch.py"), *PY_WORDS], folder, folder / "port", "the port")
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +53,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     (top / "said").write_text(done.stdout)
     shutil.copytree(top / "lj" / "c", top / "c")  # a build here, not in the pair's folder
-    made = shell(f"{MAKE_C} && {MAKE_PY}", top, top / "cache")
+    made = shell(MAKE_C, top, top / "cache")
     assert made.returncode == 0, made.stderr
+    make_py(top, top / "lj")
     shutil.copy(top / "c.log", top / "lj")
     shutil.copy(top / "py.log", top / "lj")
     return top
@@ -115,7 +122,7 @@ def test_a_fault_far_inside_the_tolerance_is_seen(pair: Path, measured: Path) ->
     planted(
         pair, "force = (f_over_r[..., None] * dr).sum(1)", "force = (f_over_r[..., None] * dr).sum(1) * (1 + 1e-11)"
     )
-    assert shell(MAKE_PY, pair, measured / "cache").returncode == 0
+    make_py(pair, pair)
     result, text = result_of(COMPARE, pair, measured)
     assert result["verdict"] == "parity"
     assert result["rounding"]["first"]["variable"] == "force"
@@ -143,7 +150,7 @@ def test_a_divergence_is_given_in_units_of_rounding_in_every_form(pair: Path, me
 
 def test_logs_are_judged_by_a_calibration_that_is_given(pair: Path, measured: Path) -> None:
     planted(pair, "inv_r2 = 1.0 /", "inv_r2 = (1 + 1e-12) /")
-    assert shell(MAKE_PY, pair, measured / "cache").returncode == 0
+    make_py(pair, pair)
     plain, _ = result_of("trace-diff compare c.log py.log", pair, measured)
     assert "rounding" not in plain
     given, _ = result_of("trace-diff compare c.log py.log --calibration calibrations/small.json", pair, measured)
@@ -186,7 +193,7 @@ def test_a_port_in_float32_is_held_against_c_in_float32(pair: Path, measured: Pa
     port = pair / "py" / "lj_torch.py"
     assert port.read_text().count(".double()") == 4
     port.write_text(port.read_text().replace(".double()", ".float()"))
-    assert shell(MAKE_PY, pair, measured / "cache").returncode == 0
+    make_py(pair, pair)
     result, text = result_of(COMPARE, pair, measured)
     assert result["rounding"]["float32_of"] == "C in float32"
     assert 0.2 < result["rounding"]["float32_ratio"] < 5
