@@ -28,6 +28,9 @@ NEARLY: Faults = {"a_star_A_inv": lambda v, x: v * (1 + 2e-5), "b_star_A_inv": l
 """Another cell, a little: what a port with other digits of its inputs has."""
 
 
+CORNER = "half a sub-sample less on both axes: the corner of the sub-sample, not its centre"
+
+
 class OneTick(Program):
     phi = (0.0, 0.5, 1)
     domains = 1
@@ -293,7 +296,7 @@ def test_a_label_of_half_a_pixel_is_harmless() -> None:
     assert introduced(found) == {("PY", "pixel_pos_meters")}
     said = single(found, "pixel_pos_meters")
     assert said.manner == "probe"
-    assert said.hint == "printed wrong, used right: half a pixel: half a sub-sample less on both axes"
+    assert said.hint == f"printed wrong, used right: {CORNER}"
 
 
 def test_a_parameter_at_its_default_is_a_setting_that_one_side_ignores() -> None:
@@ -338,8 +341,8 @@ def of_iteration_before(loop: str) -> Fault:
 
 
 NEIGHBOURS = [
-    ("pixel_pos_meters", "subF", "one sub-sample less on the fast axis"),
-    ("pixel_pos_meters", "subS", "one sub-sample less on the slow axis"),
+    ("pixel_pos_meters", "subF", "one sub-sample (half a pixel) less on the fast axis"),
+    ("pixel_pos_meters", "subS", "one sub-sample (half a pixel) less on the slow axis"),
     ("diffracted_vec", "subF", "the value of the previous subF: off by one tick"),
     ("R_distance_meters", "subS", "the value of the previous subS: off by one tick"),
     ("lambda_meters", "source", "PY has C's value of the previous source: off by one tick"),

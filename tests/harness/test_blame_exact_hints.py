@@ -96,7 +96,11 @@ def test_what_is_only_printed(name: str, change: Change, hint: str) -> None:
 
 @pytest.mark.parametrize(
     ("halves", "where"),
-    [(1, "half a pixel: half a sub-sample less"), (2, "one sub-sample less"), (4, "a whole pixel less")],
+    [
+        (1, "half a sub-sample less on both axes: the corner of the sub-sample, not its centre"),
+        (2, "one sub-sample (half a pixel) less on both axes"),
+        (4, "a whole pixel less on both axes"),
+    ],
 )
 def test_a_label_of_part_of_a_pixel_or_a_whole_one_is_harmless_and_a_value_is_not(halves: int, where: str) -> None:
     """Two sub-samples to a side of a pixel: `halves` of a sub-sample on both axes."""
@@ -109,9 +113,9 @@ def test_a_label_of_part_of_a_pixel_or_a_whole_one_is_harmless_and_a_value_is_no
     lines = as_py(GOOD).splitlines(keepends=True)
     label = blame(GOOD, "".join(next(wrong) if ": pixel_pos_meters " in line else line for line in lines))
     assert introduced(label) == {("PY", "pixel_pos_meters")}
-    assert cause_line(label) == f"pixel_pos_meters of PY is printed wrong, used right: {where} on both axes"
+    assert cause_line(label) == f"pixel_pos_meters of PY is printed wrong, used right: {where}"
     value = single(blame(GOOD, computed), "pixel_pos_meters")
-    assert (value.manner, value.hint) == ("computation", f"{where} on both axes")
+    assert (value.manner, value.hint) == ("computation", where)
     assert value.share == pytest.approx(1, abs=1e-6)
 
 

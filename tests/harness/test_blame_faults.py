@@ -246,7 +246,7 @@ FAULTS: list[tuple[str, str, Fault, str]] = [
         "half a sub-sample off",
         "pixel_pos_meters",
         lambda v, x: v - x["half_f"] - x["half_s"],
-        "half a pixel: half a sub-sample less on both axes",
+        "half a sub-sample less on both axes: the corner of the sub-sample, not its centre",
     ),
     ("half a sub-sample on one axis", "pixel_pos_meters", lambda v, x: v + x["half_f"], "more on the fast axis"),
     ("distance in mm", "R_distance_meters", lambda v, x: v * 1e3, "factor of 1000: mm for m"),

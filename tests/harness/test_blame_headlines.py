@@ -92,7 +92,8 @@ def test_a_label_of_half_a_pixel() -> None:
     lines = Program("PY").text().splitlines(keepends=True)
     py = "".join(next(wrong) if ": pixel_pos_meters " in line else line for line in lines)
     assert headline(Program("C").text(), py) == (
-        "pixel_pos_meters of PY is printed wrong, used right: half a pixel: half a sub-sample less on both axes; "
+        "pixel_pos_meters of PY is printed wrong, used right: half a sub-sample less on both axes"
+        ": the corner of the sub-sample, not its centre; "
         "first at pixel_pos_meters[0] (spixel=20 fpixel=31 thick_tic=0 subS=0 subF=0)"
     )
 

@@ -12,10 +12,11 @@ from trace_parity.blame.between import between_sides
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Form, Input, Outcome
 from trace_parity.blame.evaluation import evaluate
-from trace_parity.blame.hints import Suspect, hint_for
+from trace_parity.blame.hints import hint_for
 from trace_parity.blame.log_values import LogView
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.blame.shape import CONTRAST
+from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace import read_trace_lines

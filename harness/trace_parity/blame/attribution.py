@@ -22,6 +22,7 @@ from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.iterations import due_to, uneven_loops
 from trace_parity.blame.origins import WITHIN, origins
+from trace_parity.blame.remedies import LIKE
 from trace_parity.blame.settings import settings_of
 from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.torch_rounding import with_rounding_hints
@@ -186,15 +187,29 @@ CLEAR = ("scale", "sign", "axes", "transposed", "index")
 """Hints that say a mistake, from the other log's value too."""
 
 
-def _from_the_other(accused: Accused, side: EvaluatedLog, other: EvaluatedLog) -> Hint | None:
-    """What a wrong vector looks like from the value that the other log has where it obeys the equation."""
+def _is_another(accused: Accused, other: EvaluatedLog) -> bool:
+    """Whether the other log, where it obeys, has something else than is expected here: a form that guesses a unit."""
+    theirs = other.found[accused.equation.id].outcomes
+    for outcome in accused.outcomes:
+        value, obeys = other.view.at(accused.variable, outcome.key), theirs.get(outcome.key)
+        if value is None or obeys is None or not obeys.ok or value.shape != outcome.got.shape:
+            return False
+        if np.max(np.abs(value - outcome.expected)) <= LIKE * np.max(np.abs(value)):
+            return False
+    return True
+
+
+def _from_the_other(accused: Accused, side: EvaluatedLog, other: EvaluatedLog, least: int = 2) -> Hint | None:
+    """What a wrong value looks like from that of the other log where it obeys the equation; of `least` numbers."""
     theirs = other.found[accused.equation.id].outcomes
     beside = []
     for outcome in accused.outcomes:
         value, obeys = other.view.at(accused.variable, outcome.key), theirs.get(outcome.key)
-        if value is None or obeys is None or not obeys.ok or value.shape != outcome.got.shape or len(value) < 2:
+        if value is None or obeys is None or not obeys.ok or value.shape != outcome.got.shape:
             return None
         beside.append(replace(outcome, expected=value))
+    if sum(len(o.got) for o in beside) < least:
+        return None
     hint = side.hint_of_value(replace(accused.equation, output=accused.variable, inputs=(), variants=()), beside)
     return hint if hint is not None and hint.kind in CLEAR else None
 
@@ -210,7 +225,9 @@ def _accusation(
         hint = side.hint(equation, accused.outcomes)
     else:
         hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
-    if other is not None and accused.is_output and (hint is None or hint.kind in VAGUE):
+    if other is not None and accused.is_output and _is_another(accused, other):
+        hint = _from_the_other(accused, side, other, least=1) or hint
+    elif other is not None and accused.is_output and (hint is None or hint.kind in VAGUE):
         hint = _from_the_other(accused, side, other) or hint
     elif other is not None and accused.is_output and hint is not None and hint.kind == "scale" and not hint.if_printed:
         whole = _from_the_other(accused, side, other)  # of a constant that is read off the log only an input is left

@@ -10,9 +10,10 @@ import numpy as np
 from trace_parity.blame.changes import angle, length, rearranged, single, smells
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
 from trace_parity.blame.evaluated_log import EvaluatedLog
-from trace_parity.blame.hints import Suspect, hint_for
+from trace_parity.blame.hints import hint_for
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.shape import EXPLAINS, FLOAT32
+from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import ABSENT, Key, Variable
 from trace_parity.trace.precision import significant_digits
 

@@ -87,13 +87,18 @@ def signs() -> Iterator[tuple[Hint, Change]]:
     yield from ((hint, change) for hint, change in rearranged() if hint.kind == "sign")
 
 
-def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
-    """What an input of that name may have been changed to."""
+def changes(domain: Domain, label: str, *, is_whole: bool = False) -> Iterator[tuple[Hint, Change]]:
+    """What an input of that name may have been changed to; one of whole numbers to the next whole number."""
     yield Hint("input", f"fits without {label}"), lambda v: v * 0
     yield Hint("sign", f"fits with {label} of the opposite sign"), np.negative
     for factor, smell in smells(domain, ""):
         for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
             yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
+    for step in (-1, 1) if is_whole else ():
+        text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
+        yield Hint("input", text), partial(_nudged, step)
+    for word, power in (("the square root", 0.5), ("the square", 2.0), ("the inverse", -1.0)):
+        yield Hint("power", f"fits with {word} of {label}"), partial(_power, power)
     for hint, change in rearranged():
         yield Hint(hint.kind, f"fits with {label} changed: {hint.text}"), change
     for component in range(3):
@@ -102,9 +107,6 @@ def changes(domain: Domain, label: str) -> Iterator[tuple[Hint, Change]]:
                 text = f"fits with component {'xyz'[component]} of {label} times"
                 yield Hint("scale", f"{text} {factor:.6g}: {smell}"), partial(scaled, component, factor)
                 yield Hint("scale", f"{text} 1/{factor:.6g}: {smell}"), partial(scaled, component, 1 / factor)
-        for step in (-1, 1):
-            text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
-            yield Hint("input", text), partial(_nudged, component, step)
     yield Hint("float32", f"fits with {label} in float32: stored in single precision"), single
 
 
@@ -117,13 +119,17 @@ def scaled(component: int, factor: float, value: Array) -> Array | None:
     return moved
 
 
-def _nudged(component: int, step: int, value: Array) -> Array | None:
-    """One component of whole numbers, off by one."""
-    if component >= len(value) or not (value == np.round(value)).all():
+def _power(exponent: float, value: Array) -> Array | None:
+    """A power of one number, keeping its sign; None where it changes nothing."""
+    if len(value) != 1 or abs(value[0]) in (0, 1):
         return None
-    moved = value.copy()
-    moved[component] += step
-    return moved
+    raised: Array = np.sign(value) * np.abs(value) ** exponent
+    return raised
+
+
+def _nudged(step: int, value: Array) -> Array | None:
+    """Whole numbers, each off by one."""
+    return value + step if (value == np.round(value)).all() else None
 
 
 def length(v: Array) -> np.longdouble:

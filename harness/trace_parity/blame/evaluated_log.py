@@ -8,8 +8,9 @@ from trace_parity.blame.changes import Hint
 from trace_parity.blame.checks import check_names
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome
 from trace_parity.blame.evaluation import evaluate
-from trace_parity.blame.hints import Suspect, hint_for
+from trace_parity.blame.hints import hint_for
 from trace_parity.blame.log_values import LogView
+from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace.table import TraceTable
 

@@ -92,10 +92,26 @@ def _whole(ratio: np.longdouble, blunt: float) -> str:
 
 
 def _offset(places: Sequence[Outcome]) -> Hint | None:
-    """The same added to all of several numbers."""
+    """The same added to all of several numbers, or to one component at several places."""
     apart = np.concatenate([(o.got - o.expected)[~np.isnan(o.expected) & ~np.isnan(o.got)] for o in places])
     blunt = 4 * max(float(np.max(np.nan_to_num(o.allowed), initial=0)) for o in places)
-    if len(apart) < 2 or not np.ptp(apart) <= max(EXPLAINS * np.max(np.abs(apart)), blunt):
-        return None
-    added = float(apart[0])
-    return Hint("offset", f"{abs(added):.6g} too {'large' if added > 0 else 'small'} throughout: something is added")
+
+    def is_one(numbers: np.ndarray) -> bool:
+        return len(numbers) > 1 and bool(np.ptp(numbers) <= max(EXPLAINS * np.max(np.abs(numbers)), blunt))
+
+    where, added = "", float(apart[0]) if len(apart) else 0.0
+    if not is_one(apart):
+        if len({o.got.shape for o in places}) != 1 or len(places[0].got) > len(AXES):
+            return None
+        rows = np.array([o.got - o.expected for o in places])
+        off = [n for n in range(rows.shape[1]) if not (np.abs(rows[:, n]) <= blunt).all()]
+        if len(off) != 1 or rows.shape[1] < 2 or not is_one(rows[:, off[0]]):
+            return None
+        where, added = f"component {AXES[off[0]]} ", float(rows[0, off[0]])
+    return Hint(
+        "offset", f"{where}{abs(added):.6g} too {'large' if added > 0 else 'small'} throughout: something is added"
+    )
+
+
+AXES = "xyz"
+"""What components are called."""

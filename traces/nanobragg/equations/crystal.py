@@ -14,6 +14,7 @@ from .common import simple
 from .shapes import LATTICE_OF_SHAPE
 from .ticks import evenly_spaced, on_a_circle, turned_together
 from .vector_math import (
+    PI,
     apply,
     cross,
     dot,
@@ -179,7 +180,26 @@ def _lattice(which: int) -> Equation:
         # The index twice: the two sines are rounded apart, which shows where their quotient is flat, at its peak.
         (Input("hkl_frac"), Input("hkl_frac", "below"), Input("N_cells")),
         (Form("as written", factor),),
+        variants=(
+            Form(f"not divided by sin(π{index})", lambda x: factor(x) * _sine(x, which)),
+            Form(
+                f"divided by π{index} in place of sin(π{index})",
+                lambda x: factor(x) * _sine(x, which) / _turn(x, which),
+            ),
+            Form(f"divided by N sin(π{index})", lambda x: factor(x) / x["N_cells"][:, [which]]),
+        ),
     )
+
+
+def _turn(x: Values, which: int) -> Array:
+    """π times an index."""
+    turn: Array = PI * x["hkl_frac"][:, [which]]
+    return turn
+
+
+def _sine(x: Values, which: int) -> Array:
+    sine: Array = np.sin(_turn(x, which))
+    return sine
 
 
 def _same_reflection(view: LogView, key: Key) -> Key | None:
@@ -310,6 +330,9 @@ EQUATIONS: tuple[Equation, ...] = (
         "step.F_latt",
         "F_latt_a F_latt_b F_latt_c",
         lambda x: x["F_latt_a"] * x["F_latt_b"] * x["F_latt_c"],
+        variants=(
+            Form("the sum of F_latt_a, F_latt_b and F_latt_c", lambda x: x["F_latt_a"] + x["F_latt_b"] + x["F_latt_c"]),
+        ),
     ),
     Equation(
         "lattice_of_indices",

@@ -130,18 +130,25 @@ def _position_forms(view: LogView) -> tuple[Form, ...]:
 def off_the_centre(view: LogView) -> tuple[Form, ...]:
     """Ways to miss the centre of a sub-sample: the corner of it, its neighbour, the corner of the pixel."""
     n = subsamples(view)
-    steps = {"half a pixel: half a sub-sample": (0.5, 0.0)}
+    whose = "sub-sample" if n > 1 else "pixel"
+    steps = {f"half a {whose}": (0.5, 0.0)}
     if n > 1:
-        steps["one sub-sample"] = (1.0, 0.0)
+        steps["one sub-sample (half a pixel)" if n == 2 else "one sub-sample"] = (1.0, 0.0)
     if n > 2:
         steps["half a pixel"] = (0.0, 0.5)
     steps["a whole pixel"] = (0.0, 1.0)
     forms = []
     for name, (sub, whole) in steps.items():
+        corner = f": the corner of the {whose}, not its centre" if sub == 0.5 else ""
         for axes, fast, slow in (("both axes", 1, 1), ("the fast axis", 1, 0), ("the slow axis", 0, 1)):
             for word, sign in (("less", -1), ("more", 1)):
                 off = (0.5 + sign * fast * sub, 0.5 + sign * slow * sub, sign * fast * whole, sign * slow * whole)
-                forms.append(Form(f"{name} {word} on {axes}", _flat(view, off).function))
+                forms.append(
+                    Form(
+                        f"{name} {word} on {axes}{corner if axes == 'both axes' and sign < 0 else ''}",
+                        _flat(view, off).function,
+                    )
+                )
     return tuple(forms)
 
 
@@ -212,6 +219,24 @@ def _solid_angle(x: Values, edge: Array) -> Array:
     return angle
 
 
+def _without_obliquity(view: LogView) -> tuple[Form, ...]:
+    """Ways to forget that a pixel is seen at an angle, or the distance."""
+
+    def made(power: int) -> Callable[[Values], Array]:
+        def omega(x: Values) -> Array:
+            r = x["R_distance_meters"]
+            return _solid_angle(x, pixel_size(view, x)) * (r / x["close_distance_meters"]) ** power
+
+        return omega
+
+    return (
+        Form("without the obliquity factor close_distance/R", made(1)),
+        Form("the obliquity factor close_distance/R squared", made(-1)),
+        Form("not divided by R²", lambda x: made(0)(x) * x["R_distance_meters"] ** 2),
+        Form("p/R in place of p²/R²", lambda x: made(0)(x) * x["R_distance_meters"] / pixel_size(view, x)),
+    )
+
+
 OMEGA = Equation(
     "omega",
     "omega = p²/R² · close_distance/R, p the pixel size that the positions show (point pixel: 1/R²)",
@@ -229,6 +254,7 @@ OMEGA = Equation(
         ),
     ),
     _omega_forms,
+    variants=_without_obliquity,
     needs_loops=("spixel", "fpixel"),
     settled=_omega_of_size,
 )
