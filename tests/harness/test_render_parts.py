@@ -296,6 +296,19 @@ def test_plots_of_odd_values(values: tuple[float | None, float | None]) -> None:
     assert drawn.count('class="strip"') == 2
 
 
+def test_the_ends_of_an_axis_are_the_numbers_that_are_drawn_there() -> None:
+    drawn = plot_svg(Plot("k", "phi", (0.0, 1.0, 2.0), (1.0, 2.0, 5.0), (1.0, 2.0, 4.0), (0.0, 0.0, -1.0)))
+    labels = re.findall(r'y="([0-9.]+)" class="tick end">([^<]+)<', drawn)
+    heights = {kind: re.findall(rf'class="{kind}" cx="[0-9.]+" cy="([0-9.]+)"', drawn) for kind in ("c", "d")}
+    assert [text for _, text in labels[:4]] == ["1", "5", "-1", "0"]
+    for (y, _), drawn_at in zip(
+        labels, (heights["c"][0], heights["c"][2], heights["d"][2], heights["d"][0]), strict=False
+    ):
+        assert float(y) == pytest.approx(float(drawn_at) + 3.5, abs=0.11)
+    flat = plot_svg(Plot("k", "phi", (0.0, 1.0), (7.0, 7.0), (7.0, 7.0), (0.0, 0.0)))
+    assert re.findall(r'class="tick end">([^<]+)<', flat)[:2] == ["7", "0"]
+
+
 def test_one_series_per_pixel() -> None:
     rows = [
         {"spixel": s, "fpixel": 0, "phi_tic": t, "phi_deg": t / 10, "k_c": 1.0, "k_py": 1.0, "k_diff": 0.0}

@@ -33,12 +33,13 @@ class Plot:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Maps values from [low, high] to pixels."""
+    """Maps values from [low, high] to pixels. `ends` are the smallest and the largest value that it is made for."""
 
     low: float
     high: float
     start: float
     end: float
+    ends: tuple[float, float]
 
     def at(self, value: float) -> float:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
@@ -54,9 +55,9 @@ def plot_svg(plot: Plot) -> str:
         f'aria-label="{escape(plot.title)} against {escape(plot.x_label)}, C, PY and their difference">',
         f'<text x="{LEFT}" y="15" class="title">{escape(plot.title)}</text>',
         *(_frame(*pane) for pane in (UPPER, LOWER)),
-        *_labels(y, UPPER),
-        *_labels(d, LOWER),
-        f'<text x="{LEFT - 6}" y="{(LOWER[0] + LOWER[1]) / 2 + 3}" class="tick end">PY − C</text>',
+        *_labels(y),
+        *_labels(d),
+        f'<text x="{LEFT}" y="{LOWER[0] - 4}" class="tick">PY − C</text>',
         f'<text x="{LEFT}" y="{HEIGHT - 18}" class="tick">{plot.x[0]:.6g}</text>',
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 18}" class="tick end">{plot.x[-1]:.6g}</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 5}" class="tick mid">{escape(plot.x_label)}</text>',
@@ -76,22 +77,27 @@ def _finite(values: tuple[Value, ...]) -> list[float]:
 def _axis(values: list[float], start: float, end: float, margin: float = 0.08) -> _Axis:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     room = (high - low) * margin if high > low else abs(high) * 1e-3 or 1.0
-    return _Axis(low - room, high + room, start, end)
+    return _Axis(low - room, high + room, start, end, (low, high))
 
 
 def _frame(top: float, bottom: float) -> str:
     return f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{bottom - top}" class="frame"/>'
 
 
-def _labels(axis: _Axis, pane: tuple[int, int]) -> list[str]:
-    """The ends of a vertical axis, with as many digits as it takes to tell them apart."""
-    texts = next(
-        (t for n in range(3, 12) if (t := [f"{v:.{n}g}" for v in (axis.low, axis.high)]) and t[0] != t[1]),
-        [f"{axis.low:.9g}", f"{axis.high:.9g}"],
-    )
+def _labels(axis: _Axis) -> list[str]:
+    """The smallest and the largest value, next to where they are drawn; one label where they are equal.
+
+    They have as many digits as it takes to tell them apart.
+    """
+    low, high = axis.ends
+    if low == high:
+        texts = {low: f"{low:.6g}"}
+    else:
+        digits = next((n for n in range(3, 12) if f"{low:.{n}g}" != f"{high:.{n}g}"), 9)
+        texts = {value: f"{value:.{digits}g}" for value in axis.ends}
     return [
-        f'<text x="{LEFT - 6}" y="{pane[1]}" class="tick end">{texts[0]}</text>',
-        f'<text x="{LEFT - 6}" y="{pane[0] + 9}" class="tick end">{texts[1]}</text>',
+        f'<text x="{LEFT - 6}" y="{axis.at(value) + 3.5:.1f}" class="tick end">{text}</text>'
+        for value, text in texts.items()
     ]
 
 
