@@ -16,7 +16,9 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+Complete = Callable[
+    [click.Context, click.Parameter, str], "list[CompletionItem[str]]"
+]  # click 8.2 does not subscript it
 Named = Iterable[tuple[str, str]]
 """Names, each with a few words on it; zsh shows those."""
 
