@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import math
@@ -22,6 +23,7 @@ import pytest
 import torch
 from nanobragg_torch import Experiment, ExperimentError, from_argv, render
 from nanobragg_torch.kernels import build, image, library
+from nanobragg_torch.rendering import blocks
 from nanobragg_torch.stages import lattice
 
 from tests.simulator.small import experiment, reflections
@@ -87,6 +89,18 @@ def test_chosen_pixels_region_and_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert torch.equal(part[1:4, 2:5], whole[1:4, 2:5])
     part[1:4, 2:5] = 0
     assert not part.any()
+
+
+def test_a_large_image_in_large_pages_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = render(experiment(**MANY), engine="kernel")
+    monkeypatch.setattr(blocks, "_HUGE_FROM_BYTES", 1)
+    image_of_own = render(experiment(**MANY), engine="kernel")
+    assert torch.equal(image_of_own, usual)
+    gc.collect()  # nobody else may hold the memory
+    image_of_own += 1.0
+    assert torch.equal(image_of_own - 1.0, (usual + 1.0) - 1.0)
+    monkeypatch.delattr(blocks.mmap, "MADV_HUGEPAGE", raising=False)
+    assert torch.equal(render(experiment(**MANY), engine="kernel"), usual)
 
 
 def test_a_sweep_of_cases_compiles_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +204,9 @@ FUNCTIONS = """
 extern "C" void evaluate(int which, const Real* x, Real* out, long count) {
   for (long i = 0; i < count; i += W) {
     V v = load(x + i);
-    store(out + i, which == 0 ? sine_but_sign(v) : which == 1 ? sine_and_cosine(v).cosine : which == 2 ? sine_of_pi(v)
-        : which == 3 ? cosine_of_pi(v) : exponential(v));
+    V cosine = which == 1 ? sine_and_cosine(v).cosine : cosine_of_pi(v) * Real(COSINE_UNIT);
+    V sine = which == 0 ? sine_but_sign(v) : which == 2 ? sine_of_pi(v) * Real(SINE_UNIT) : short_sine_near(v);
+    store(out + i, which == 4 ? exponential(v) : which == 1 || which == 3 ? cosine : sine);
   }
 }
 """
@@ -244,6 +259,12 @@ def test_sine_and_cosine_of_half_turns(function: Function) -> None:
     r = r.astype(sine.dtype).astype(np.float64)
     assert np.max(np.abs(sine - np.sin(math.pi * r))) <= most
     assert np.max(np.abs(cosine - np.cos(math.pi * r))) <= most
+
+
+def test_the_short_sine_is_in_proportion_to_the_sine(function: Function) -> None:
+    r = np.concatenate([np.linspace(-math.pi / 2, math.pi / 2, 160_000), np.geomspace(1e-30, 1e-3, 16_000)])
+    ratio = function(5, r) / np.sin(r.astype(np.float32) if function(5, r).dtype == np.float32 else r)
+    assert np.max(np.abs(ratio / np.mean(ratio) - 1.0)) <= (1.4e-13 if ratio.dtype == np.float64 else 2e-5)
 
 
 def test_the_exponential(function: Function) -> None:

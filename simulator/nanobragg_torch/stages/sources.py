@@ -38,19 +38,19 @@ def build_sources(settings: BeamSettings, place: Placement) -> Sources:
     v = sample_spread(settings.vdiv_steps, settings.vdiv_range_rad, settings.vdiv_step_rad)
     d = sample_spread(settings.dispersion_steps, settings.dispersion_fraction, None)
     home = -units.SOURCE_DISTANCE_M * place.beam
+    tilted = [rotate_axis(home, place.polar, _offset(j, v, home)) for j in range(v.ticks)]
+    # In this order: the last bit is printed.
+    shares = [1.0 + units.tensor(d.step * k, home) - units.tensor(d.range / 2, home) for k in range(d.ticks)]
+    spectrum = [wavelength * share for share in shares]
     positions, wavelengths, deviations = [], [], []
     for i in range(h.ticks):
         for j in range(v.ticks):
             if settings.round_divergence and _outside_circle(i, h, j, v):
                 continue
-            tilted = rotate_axis(home, place.polar, _offset(j, v, home))
-            position = rotate_axis(tilted, place.vertical, _offset(i, h, home))
+            position = rotate_axis(tilted[j], place.vertical, _offset(i, h, home))
             deviations.append((plain(_offset(i, h, home)), plain(_offset(j, v, home))))
-            for k in range(d.ticks):
-                positions.append(position)
-                # In this order: the last bit is printed.
-                share = 1.0 + units.tensor(d.step * k, home) - units.tensor(d.range / 2, home)
-                wavelengths.append(wavelength * share)
+            positions += [position] * d.ticks
+            wavelengths += spectrum
     if not positions:  # quirk no-sources
         return Sources(home.new_zeros(0, 3), home.new_zeros(0), home.new_zeros(0, 3), ())
     stacked = torch.stack(positions)

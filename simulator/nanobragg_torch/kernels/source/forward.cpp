@@ -13,7 +13,7 @@ INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
   Values values;
   for (int64_t slice = 0; slice < m.slices; slice++) {
     V3 hkl = miller_indices(m.real_m + 9 * slice, q), hkl0 = nearest(hkl);
-    if constexpr (lookup == NEAREST) look_up(g, hkl0, values);
+    if constexpr (lookup == NEAREST) look_up(g, hkl0, m.slices > 1, values);
     FewCells F_latt;
     if constexpr (few) F_latt = few_cells(c, hkl, hkl0);
     else F_latt.root = lattice_factor<shape>(m, c, hkl, hkl0);

@@ -31,12 +31,23 @@ INLINE V sine_near(V r) {
   return fma(r, square * polynomial(square, SINE), r);
 }
 
-// sin r/r in r^2 for |r| up to pi/2: to 6.3e-14, so that the square of a quotient of three by three sines is right to
-// 8e-13.
-constexpr double SHORT_SINE[] = {0x1.ffffffffffdcep-1,  -0x1.5555555540b89p-3, 0x1.111111090ed25p-7, -0x1.a019fce965ecap-13,
-                                 0x1.71dce5a99a7f6p-19, -0x1.ae00fceaeda1bp-26, 0x1.52ace0d757b80p-33};
+// A polynomial of even degree in r^2 whose first coefficient is 1, with about half of the multiplications of Horner's
+// rule: with y = r^2 + c0 it is ((y^2 + c1 y + c2)(y^2 - c3) + c4)(y^2 - c5) + c6. Additions have units of their own.
+// Source: J. Eve, Numer. Math. 6 (1964) 17. The shift c0 is the one whose roundings do least harm.
+template <int n>
+INLINE V adapted(V r, const double (&c)[n]) {
+  V y = fma(r, r, all(Real(c[0]))), square = y * y;
+  V total = fma(y, all(Real(c[1])), square + Real(c[2]));
+  for (int i = 3; i < n; i += 2) total = fma(total, square - Real(c[i]), all(Real(c[i + 1])));
+  return total;
+}
 
-INLINE V short_sine_near(V r) { return r * polynomial(r * r, SHORT_SINE); }
+// sin r for |r| up to pi/2 in units of 1.54e-10: to 6.3e-14, so that the square of a quotient of three by three sines is
+// right to 8e-13.
+constexpr double SHORT_SINE[] = {-0x1.470a3d70a3d71p+4, -0x1.3f05701b4711fp+5, -0x1.974e87b95d629p+9, -0x1.05f3af21785e2p+13,
+                                 0x1.de0022c6a6c4ap+23, 0x1.16b5c42ef7beep+4,  -0x1.2a75ce264ce61p+30};
+
+INLINE V short_sine_near(V r) { return r * adapted(r, SHORT_SINE); }
 
 // cos r for |r| up to pi/2.
 INLINE V cosine_near(V r) {
@@ -64,31 +75,30 @@ INLINE SineCosine sine_and_cosine(V x) {
   return {sine_near(r) * sign, cosine_near(r) * sign};
 }
 
-// The same of pi r for |r| up to 1/2, in few terms: to 3e-13 and 3e-12, for slopes and for single precision.
-constexpr double SINE_OF_PI[] = {-0x1.4abbce625b31dp+2, 0x1.466bc675c74b9p+1, -0x1.32d2cbbff6125p-1,
-                                 0x1.5077977808512p-4,  -0x1.e2bb6b661665dp-8, 0x1.d800971fc2de9p-12};
-constexpr double COSINE_OF_PI[] = {-0x1.3bd3cc9be108cp+2, 0x1.03c1f07df6245p+2,  -0x1.55d3c527e6038p+0,
-                                   0x1.e1f390d4cfab0p-3,  -0x1.a677a11b67929p-6, 0x1.e5a33357c458ap-10};
-// In single precision: to half of the last digit.
+// sin pi r and cos pi r for |r| up to 1/2, for slopes and for single precision: in double precision to 6e-14 and 8e-13 in
+// units of
+constexpr double SINE_UNIT = IS_DOUBLE ? 0x1.d4ec351a361afp-12 : 1.0;
+constexpr double COSINE_UNIT = IS_DOUBLE ? 0x1.e2598a99851b6p-10 : 1.0;
+constexpr double SINE_OF_PI[] = {-0x1.0c083126e978dp+1, -0x1.f3832edc7fd3ep+1, -0x1.411b68cfbd20ep+3, -0x1.5d945a1156ca0p+6,
+                                 0x1.c081698814a7dp+10, 0x1.37b1e86f5625ap-2,  -0x1.35f67cc4a981cp+10};
+constexpr double COSINE_OF_PI[] = {-0x1.0cccccccccccdp+0, -0x1.ed5bfe2e6d842p+2, 0x1.d657773b16da2p+4, -0x1.4d84d62e02a1ap+5,
+                                   -0x1.269aefd9c83d4p+9, 0x1.9ce72ba23ac75p-3,  -0x1.9d84b914687c9p+8};
+// In single precision to half of the last digit, which `adapted` would lose.
 constexpr double SHORT_SINE_OF_PI[] = {-0x1.4abbcd77fda66p+2, 0x1.466adc13335d5p+1, -0x1.328962a4e0449p-1,
                                        0x1.41b1615fe715dp-4};
 constexpr double SHORT_COSINE_OF_PI[] = {-0x1.3bd3cc98107dcp+2, 0x1.03c1ed8447545p+2, -0x1.55d248c72fa42p+0,
                                          0x1.e16e90814f119p-3, -0x1.937ba81ddd539p-6};
 
 INLINE V sine_of_pi(V r) {
+  if constexpr (IS_DOUBLE) return r * adapted(r, SINE_OF_PI);
   V square = r * r;
-  V tail;
-  if constexpr (IS_DOUBLE) tail = polynomial(square, SINE_OF_PI);
-  else tail = polynomial(square, SHORT_SINE_OF_PI);
-  return r * fma(square, tail, all(PI));
+  return r * fma(square, polynomial(square, SHORT_SINE_OF_PI), all(PI));
 }
 
 INLINE V cosine_of_pi(V r) {
+  if constexpr (IS_DOUBLE) return adapted(r, COSINE_OF_PI);
   V square = r * r;
-  V tail;
-  if constexpr (IS_DOUBLE) tail = polynomial(square, COSINE_OF_PI);
-  else tail = polynomial(square, SHORT_COSINE_OF_PI);
-  return fma(square, tail, all(Real(1.0)));
+  return fma(square, polynomial(square, SHORT_COSINE_OF_PI), all(Real(1.0)));
 }
 
 // (e^r - 1 - r)/r^2 for |r| up to half of ln 2.

@@ -55,7 +55,7 @@ INLINE V3 nearest(V3 hkl) {
   return {ceiling(hkl.x - Real(0.5)), ceiling(hkl.y - Real(0.5)), ceiling(hkl.z - Real(0.5))};
 }
 
-// sin(N pi h) and sin(pi h), up to the sign of each, of an index and the nearest whole number to it.
+// sin(N pi h) and sin(pi h), up to the sign of each and a factor, of an index and the nearest whole number to it.
 struct Axis {
   V above, below;
 };

@@ -66,6 +66,7 @@ INLINE Source source_at(const Model& m, int64_t source) {
 
 INLINE V3 scattering_vector(const Source& s, V3 diffracted) {
   V3 away = diffracted - s.incident;
+  if constexpr (!IS_DOUBLE) return away * s.reciprocal;
   return {quotient(away.x, s.wavelength, s.reciprocal), quotient(away.y, s.wavelength, s.reciprocal),
           quotient(away.z, s.wavelength, s.reciprocal)};
 }

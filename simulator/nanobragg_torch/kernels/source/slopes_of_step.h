@@ -13,7 +13,7 @@ struct LatticeSlopes {
   V3 away, by_delta;
 };
 
-// Sines and cosines of pi r and N pi r, of r kept away from 0 where slopes lose their digits.
+// Sines and cosines of pi r and N pi r, each in its unit, of r kept away from 0 where slopes lose their digits.
 struct Peak {
   V sine, cosine, wide_sine, wide_cosine, rest, scale;
 };
@@ -47,15 +47,15 @@ INLINE LatticeSlopes square_slopes(const Crystal& c, const Least& n, V3 hkl, V3 
   V ab = a.sine * b.sine, inverse = PI / (ab * l.sine), il = inverse * ab, i = inverse * l.sine;
   V ia = i * b.sine, ib = i * a.sine;  // pi over each sine
   V Fa = a.wide_sine * ia, Fb = b.wide_sine * ib, Fl = l.wide_sine * il;  // pi times each factor
-  constexpr Real part = Real(1 / (3.14159265358979323846 * 3.14159265358979323846 * 3.14159265358979323846));
-  constexpr Real pi_part = Real(1 / (3.14159265358979323846 * 3.14159265358979323846));
+  constexpr double pi = 3.14159265358979323846;
+  constexpr Real part = Real(1 / (pi * pi * pi)), pi_part = Real(COSINE_UNIT / SINE_UNIT / (pi * pi));
   V Fbl = Fb * Fl, Fal = Fa * Fl, Fab = Fa * Fb;
   s.F = Fa * Fbl * part;
   V rest_a = Fbl * pi_part, rest_b = Fal * pi_part, rest_l = Fab * pi_part;
   V Ca = a.wide_cosine * ia, Cb = b.wide_cosine * ib, Cl = l.wide_cosine * il;
-  s.by_h = rest_a * a.scale * fma(Ca, c.Na, -(Fa * a.cosine * ia) * Real(1 / 3.14159265358979323846));
-  s.by_k = rest_b * b.scale * fma(Cb, c.Nb, -(Fb * b.cosine * ib) * Real(1 / 3.14159265358979323846));
-  s.by_l = rest_l * l.scale * fma(Cl, c.Nc, -(Fl * l.cosine * il) * Real(1 / 3.14159265358979323846));
+  s.by_h = rest_a * a.scale * fma(Ca, c.Na, -(Fa * a.cosine * ia) * Real(1 / pi));
+  s.by_k = rest_b * b.scale * fma(Cb, c.Nb, -(Fb * b.cosine * ib) * Real(1 / pi));
+  s.by_l = rest_l * l.scale * fma(Cl, c.Nc, -(Fl * l.cosine * il) * Real(1 / pi));
   s.by_Na = rest_a * a.rest * Ca, s.by_Nb = rest_b * b.rest * Cb, s.by_Nc = rest_l * l.rest * Cl;
   return s;
 }

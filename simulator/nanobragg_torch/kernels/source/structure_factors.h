@@ -40,16 +40,19 @@ INLINE M flat_index(const Grid& g, V3 hkl, const V (&low)[3], const V (&high)[3]
   }
 }
 
-// Values at the nearest points of a step. Slices often share them, so that they are only looked up where they differ.
+// Values at the nearest points of a step. Where there are many slices these often share them, and they are only looked
+// up where they differ.
 struct Values {
   V3 hkl0 = {all(std::numeric_limits<Real>::infinity()), V{}, V{}};
   V F;
 };
 
-INLINE void look_up(const Grid& g, V3 hkl0, Values& values) {
-  M differs = ((M)hkl0.x ^ (M)values.hkl0.x) | ((M)hkl0.y ^ (M)values.hkl0.y) | ((M)hkl0.z ^ (M)values.hkl0.z);
-  if (!any_bit(differs)) return;
-  values.hkl0 = hkl0;
+INLINE void look_up(const Grid& g, V3 hkl0, bool are_many, Values& values) {
+  if (are_many) {
+    M differs = ((M)hkl0.x ^ (M)values.hkl0.x) | ((M)hkl0.y ^ (M)values.hkl0.y) | ((M)hkl0.z ^ (M)values.hkl0.z);
+    if (!any_bit(differs)) return;
+    values.hkl0 = hkl0;
+  }
   values.F = gather(g.F + g.origin, flat_index(g, hkl0, g.low, g.high));
 }
 

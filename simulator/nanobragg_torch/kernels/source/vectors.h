@@ -134,37 +134,18 @@ INLINE V nearest_even(V x) { return (x + ROUNDS) - ROUNDS; }
 // Whole numbers, of at most 22 bits in single precision and 51 in double, as integers.
 INLINE M integers(V whole) { return (M)(whole + ROUNDS) - (M)all(ROUNDS); }
 
-// Values at flat indices, one by one: the processor's own gather takes longer. They are put together in registers, since
-// a vector that is loaded from what was just stored in parts waits until the stores are through.
+// Values at flat indices, copied one by one through whole-number registers and memory: the processor's own gather takes
+// longer, and so do vectors that are put together in registers.
 INLINE V gather(const Real* from, M at) {
   alignas(VECTOR_BYTES) Int i[W];
+  alignas(VECTOR_BYTES) Real v[W];
   std::memcpy(i, &at, sizeof at);
-  asm("" : "+m"(i));  // else the indices are taken apart in registers, which takes longer
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-  if constexpr (IS_DOUBLE) {
-    auto four = [&](int n) {
-      __m128d low = _mm_loadh_pd(_mm_load_sd((const double*)from + i[n]), (const double*)from + i[n + 1]);
-      __m128d high = _mm_loadh_pd(_mm_load_sd((const double*)from + i[n + 2]), (const double*)from + i[n + 3]);
-      return _mm256_insertf128_pd(_mm256_castpd128_pd256(low), high, 1);
-    };
-    return (V)_mm512_insertf64x4(_mm512_castpd256_pd512(four(0)), four(4), 1);
-  } else {
-    auto four = [&](int n) {
-      const int* p = (const int*)from;
-      __m128i v = _mm_cvtsi32_si128(p[i[n]]);
-      v = _mm_insert_epi32(v, p[i[n + 1]], 1);
-      v = _mm_insert_epi32(v, p[i[n + 2]], 2);
-      return _mm_insert_epi32(v, p[i[n + 3]], 3);
-    };
-    __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(four(0)), four(4), 1);
-    __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(four(8)), four(12), 1);
-    return (V)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  asm("" : "+m"(i));  // else the compiler takes vectors apart, and puts them together, in registers
+  for (int n = 0; n < W; n++) {
+    std::memcpy(v + n, from + i[n], sizeof(Real));
+    asm("" : "+m"(v[n]));
   }
-#else
-  V v;
-  for (int n = 0; n < W; n++) v[n] = from[i[n]];
-  return v;
-#endif
+  return load(v);
 }
 
 // x / y rounded as that is, of y and its reciprocal. Source: P. W. Markstein, IBM J. Res. Dev. 34 (1990) 111.
