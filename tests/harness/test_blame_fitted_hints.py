@@ -1,4 +1,4 @@
-"""Hints that are fitted to the numbers, or need a reason beside the numbers: factors of an input, counts, units."""
+"""Hints that are fitted to the numbers, or need a reason other than the numbers: factors of an input, counts, units."""
 
 from __future__ import annotations
 
