@@ -22,6 +22,7 @@ from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_cor
 from trace_parity.render.places import Places
 from trace_parity.render.svg import Plot, plot_svg
 from trace_parity.render.ticks import MOST_TICKS, loop_matters, tick_loop, tick_series
+from trace_parity.run.explain import explanation
 from trace_parity.run.source_lines import source_lines
 
 from tests.golden import ROOT
@@ -36,7 +37,7 @@ def of_the_shipped_pair() -> dict[str, dict[str, SourceLine]]:
 
 def lines_of(pair: Pair) -> dict[str, dict[str, SourceLine]]:
     """As reports get them: `lines` of the pair's programs count."""
-    return source_lines(pair.programs, [variable(v.name, v.scope.name) for v in pair.vocabulary.variables])
+    return source_lines(pair, [variable(v.name, v.scope.name) for v in pair.vocabulary.variables])
 
 
 def test_every_variable_is_found_in_the_shipped_sources() -> None:
@@ -157,10 +158,45 @@ def test_the_lines_that_a_pair_names_are_in_its_sources(name: str) -> None:
     pair = find_pair(str(ROOT / "examples" / "pairs" / name)) if name else shipped()
     found = lines_of(pair)
     for side, program in pair.programs.sides.items():
-        for variable_name, text in program.lines.items():
-            shown = [line[side].text for v, line in found.items() if v.rpartition(".")[2] == variable_name]
-            assert shown, variable_name
-            assert all(text in line for line in shown), (side, variable_name)
+        for key, text in program.lines.items():
+            variable_name, _, when = key.partition(" if ")
+            lines = [line[side] for v, line in found.items() if v.rpartition(".")[2] == variable_name]
+            assert lines, variable_name
+            for line in lines:
+                assert any(text in one.text and one.when == when for one in (line, *line.others)), (side, key)
+
+
+@pytest.mark.parametrize(
+    ("pivot", "c", "py"),
+    [
+        ("beam", "d->pix0_vector_m = origin(", "pix0 = -Fbeam * fdet - Sbeam * sdet + "),
+        ("sample", "d->pix0_vector_m = tilt(", "pix0, *turned = tilt("),
+    ],
+)
+def test_a_line_that_depends_on_a_setting_is_chosen_by_it(pivot: str, c: str, py: str) -> None:
+    for scope in ("run", "subsample"):
+        for side, text in (("C", c), ("PY", py)):
+            line = of_the_shipped_pair()[f"{scope}.pix0_vector_meters"][side]
+            chosen = line.chosen({"pivot": pivot})
+            assert chosen.text.startswith(text)
+            assert (chosen.when, chosen.others) == ("", ())
+            assert line.chosen({}) == line
+            assert {one.when for one in (line, *line.others)} == {"pivot=beam", "pivot=sample"}
+
+
+def test_explain_finds_the_lines_that_all_variables_together_have() -> None:
+    """One variable alone says too little of which lines print others."""
+    together = of_the_shipped_pair()
+    for v in shipped().vocabulary.variables:
+        lines = explanation(shipped(), v.id)
+        for side, line in together[v.id].items():
+            assert f"  in {side:<9}{line}" in lines, v.id
+
+
+def test_explain_gives_all_lines_of_a_value_with_their_settings() -> None:
+    said = "\n".join(explanation(shipped(), "run.pix0_vector_meters"))
+    for words in ("d->distance_m, d->beam_vector);  (pivot=beam)", "or in C", "(pivot=sample)", "or in PY"):
+        assert words in said
 
 
 def test_a_line_that_a_pair_names_and_that_is_gone_is_searched_as_before(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from trace_parity.pair.computing_line import computing_line
 SUFFIXES = {".c", ".h", ".py"}
 CONTEXT = 3
 """Lines above and below in an excerpt."""
+IF = " if "
+"""Between the name of a variable and the setting with which a line computes it."""
 LONGEST = 160
 NEARBY = 12
 """Lines below a name that are searched for its scope, as in a loop over (name, value) pairs."""
@@ -34,6 +36,22 @@ class SourceLine:
     before: tuple[str, ...] = ()  # lines around it, of the variables that a reader asks for first
     after: tuple[str, ...] = ()
     indent: int = 0  # of the line itself, whose text is without
+    when: str = ""  # the setting with which this line computes it, `pivot=beam`
+    others: tuple[SourceLine, ...] = ()  # the lines that do with other settings
+
+    def chosen(self, settings: Mapping[str, object]) -> SourceLine:
+        """The line that computes the value with these settings; itself with the others where they do not decide."""
+        holding = [one for one in (self, *self.others) if one.when and _holds(one.when, settings)]
+        return replace(holding[0], when="", others=()) if len(holding) == 1 else self
+
+    def __str__(self) -> str:
+        text = f"{self.path}:{self.line}: {self.text}"
+        return f"{text}  ({self.when})" if self.when else text
+
+
+def _holds(when: str, settings: Mapping[str, object]) -> bool:
+    name, _, value = when.partition("=")
+    return str(settings.get(name)) == value
 
 
 def find_source_lines(
@@ -43,7 +61,8 @@ def find_source_lines(
 ) -> dict[str, dict[str, SourceLine]]:
     """`{"scope.name": {side: line}}` for (scope, name) pairs; `folders` hold each side's sources.
 
-    `told`: of each side text by `scope.name` or name. The first line that has it is shown, if any has.
+    `told`: of each side text by `scope.name` or name, or by `NAME if SETTING=VALUE` where a setting decides. The first
+    line that has it is shown, if any has.
     """
     wanted = list(variables)
     scopes = frozenset(scope for scope, _ in wanted)
@@ -62,11 +81,18 @@ def _told(
 ) -> Iterator[tuple[str, SourceLine]]:
     """The lines whose text a pair gives itself."""
     for scope, name in wanted:
-        text = texts.get(f"{scope}.{name}", texts.get(name, ""))
-        places = ((path, lines, n) for path, lines in files for n, line in enumerate(lines) if text and text in line)
-        if (place := next(places, None)) is not None:
-            path, lines, n = place
-            yield f"{scope}.{name}", SourceLine(path, n + 1, _whole(lines, n))
+        given = {key: text for key, text in texts.items() if key.partition(IF)[0] in (name, f"{scope}.{name}")}
+        own = {key: text for key, text in given.items() if key.startswith(f"{scope}.")} or given
+        found = [line for key, text in own.items() if (line := _with_text(files, text, key.partition(IF)[2]))]
+        if found:
+            yield f"{scope}.{name}", replace(found[0], others=tuple(found[1:]))
+
+
+def _with_text(files: list[tuple[str, list[str]]], text: str, when: str) -> SourceLine | None:
+    """The first line that has the text."""
+    places = ((path, lines, n) for path, lines in files for n, line in enumerate(lines) if text and text in line)
+    path, lines, n = next(places, ("", [], 0))
+    return SourceLine(path, n + 1, _whole(lines, n), when=when) if path else None
 
 
 def with_context(folders: Mapping[str, Path], found: Mapping[str, SourceLine]) -> dict[str, SourceLine]:

@@ -116,8 +116,8 @@ def _source(line: SourceLine | None, detail: Detail) -> list[str]:
     """Where the value is computed; on a screen in one line of 80 columns, cut if need be."""
     if line is None:
         return []
-    text = f"{' ' * 10}{line.path}:{line.line}: {line.text}"
-    return [text if detail == "full" or len(text) <= 80 else f"{text[:79]}…"]
+    texts = [f"{' ' * 10}{one}" for one in (line, *line.others)]
+    return [text if detail == "full" or len(text) <= 80 else f"{text[:79]}…" for text in texts]
 
 
 def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:

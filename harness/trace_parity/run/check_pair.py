@@ -9,6 +9,7 @@ from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import PROBES
+from trace_parity.pair.source_lines import IF
 from trace_parity.pair.toml_table import nearest
 
 
@@ -91,7 +92,7 @@ def _check_lines(pair: Pair, program: str, lines: Iterable[str]) -> None:
     if pair.file("vocabulary") is None:
         return
     known = [name for v in pair.vocabulary.variables for name in (v.name, f"{v.scope}.{v.name}")]
-    for name in lines:
+    for name in (key.partition(IF)[0] for key in lines):
         if name not in known:
             raise HarnessError(
                 Exit.USAGE,

@@ -86,13 +86,18 @@ def _sources(pair: Pair, variables: list[Variable]) -> dict[str, tuple[str, ...]
     """The lines of either program that compute each variable, by its id."""
     if not pair.table.named_tables("programs") and pair.base is None:
         return {}
-    found = source_lines(pair.programs, [_Named(v.scope.name, v.name) for v in variables])
+    found = source_lines(pair, [_Named(v.scope.name, v.name) for v in variables])
     known = pair.programs.sides
     return {
         v.id: tuple(
-            f"  in {side:<9}" + (f"{line.path}:{line.line}: {line.text}" if line is not None else "not found")
+            text
             for side in known
             for line in [found.get(v.id, {}).get(side)]
+            for text in (
+                [f"  in {side:<9}not found"]
+                if line is None
+                else [f"  in {side:<9}{line}", *(f"  or in {side:<6}{other}" for other in line.others)]
+            )
         )
         for v in variables
     }

@@ -89,6 +89,12 @@ def read_settings(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
     return config, ran
 
 
+def resolved(folder: Path) -> dict[str, dict[str, Any]]:
+    """The settings of each side that `preflight` left in a folder; a side that has none is left out."""
+    files = {side: folder / f"config_{side.lower()}.json" for side in ("C", "PY")}
+    return {side: json.loads(path.read_text(encoding="utf-8")) for side, path in files.items() if path.is_file()}
+
+
 def differing_settings(c: Mapping[str, Any], py: Mapping[str, Any]) -> tuple[str, ...]:
     """A line per setting that differs, in the order in which the programs print them."""
     found = {place.partition(".")[0] for place, _, _ in differing(dict(c), dict(py))}

@@ -35,7 +35,7 @@ from trace_parity.run.launch import (
     run_program,
 )
 from trace_parity.run.options import RunOutcome, check_against, check_templates
-from trace_parity.run.preflight import Launch, preflight, read_settings
+from trace_parity.run.preflight import Launch, preflight, read_settings, resolved
 from trace_parity.run.prepared import Prepared, prepare
 from trace_parity.run.probed import Asked, executables, focus_text, trace_c, trace_py
 from trace_parity.run.source_lines import sources_of
@@ -149,7 +149,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
             images=images,
             settings=run.settings,
         )
-    sources = sources_of(run.programs, result)
+    sources = sources_of(run.pair, result, resolved(run.folder))
     names = [(v.scope, v.name) for v in result.variables]
     for letter, probed in run.probed.items():  # known, not searched for
         for name, line in probed.sources(names).items():

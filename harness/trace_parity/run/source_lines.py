@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,16 +29,30 @@ class Scoped(Protocol):
         """The name of its scope."""
 
 
-def source_lines(programs: Programs, variables: Iterable[Scoped]) -> dict[str, dict[str, SourceLine]]:
-    """By `scope.name`, then side: see find_source_lines. Variables that are found nowhere are left out."""
-    told = tuple((name, tuple(side.lines.items())) for name, side in programs.sides.items())
-    return _found(_folders(programs), tuple((v.scope, v.name) for v in variables), told)
+def source_lines(pair: Pair, variables: Iterable[Scoped]) -> dict[str, dict[str, SourceLine]]:
+    """By `scope.name`, then side: see find_source_lines. Variables that are found nowhere are left out.
+
+    The whole vocabulary is searched, whatever is wanted: which line prints a variable is told from what prints others.
+    """
+    wanted = [(v.scope, v.name) for v in variables]
+    known = [(v.scope.name, v.name) for v in pair.vocabulary.variables]
+    told = tuple((name, tuple(side.lines.items())) for name, side in pair.programs.sides.items())
+    found = _found(_folders(pair.programs), tuple(dict.fromkeys([*known, *wanted])), told)
+    return {name: lines for name, lines in found.items() if tuple(name.split(".", 1)) in wanted}
 
 
-def sources_of(programs: Programs, result: Result) -> dict[str, dict[str, SourceLine]]:
-    """The lines of all variables of a result, with the lines around them where the result names a cause."""
-    folders = _folders(programs)
-    found = source_lines(programs, result.variables)
+def sources_of(
+    pair: Pair, result: Result, settings: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, dict[str, SourceLine]]:
+    """The lines of all variables of a result, with the lines around them where the result names a cause.
+
+    `settings`: those that each side resolved, where they are known.
+    """
+    folders = _folders(pair.programs)
+    found = {
+        name: {side: line.chosen((settings or {}).get(side, {})) for side, line in lines.items()}
+        for name, lines in source_lines(pair, result.variables).items()
+    }
     shown = [f"{d.scope}.{d.variable}" for d in (result.first_divergence,) if d is not None]
     if result.blame is not None:
         shown += [f"{f.scope}.{f.variable}" for f in result.blame.findings if f.is_cause]
@@ -65,4 +79,4 @@ def with_source_lines(result: Result, pair: Pair) -> Result:
     """The result with the lines of the pair's programs that compute what differs; as it is where nothing does."""
     if not result.num_divergent or not (pair.table.named_tables("programs") or pair.base is not None):
         return result
-    return replace(result, sources=sources_of(pair.programs, result))
+    return replace(result, sources=sources_of(pair, result))
