@@ -32,7 +32,7 @@ class Scoped(Protocol):
 def source_lines(pair: Pair, variables: Iterable[Scoped]) -> dict[str, dict[str, SourceLine]]:
     """By `scope.name`, then side: see find_source_lines. Variables that are found nowhere are left out.
 
-    The whole vocabulary is searched, whatever is wanted: which line prints a variable is told from what prints others.
+    The whole vocabulary is searched, whatever is wanted: what prints other variables shows which line prints one.
     """
     wanted = [(v.scope, v.name) for v in variables]
     known = [(v.scope.name, v.name) for v in pair.vocabulary.variables]
