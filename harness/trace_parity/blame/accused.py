@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trace_parity.blame.equation import Equation, Outcome
+from trace_parity.blame.equation import Equation, Evaluated, Outcome
 from trace_parity.blame.use import Manner
 from trace_parity.pair.vocabulary import Key
 
@@ -14,7 +14,8 @@ class Accused:
     """A variable that is wrong at the places of `outcomes`.
 
     `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
-    `manner`: whether the value was only printed wrong.
+    `manner`: whether the value was only printed wrong. `found`: the equation with inputs put right that are wrong in
+    print only, where there are such.
     """
 
     variable: str
@@ -23,6 +24,7 @@ class Accused:
     is_output: bool
     instead: tuple[str, ...] = ()
     manner: Manner = ""
+    found: Evaluated | None = None
 
 
 Cleared = frozenset[tuple[str, Key]]

@@ -20,7 +20,9 @@ from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.blame.forms_of_both import hold_to_the_other
 from trace_parity.blame.iterations import due_to, uneven_loops
+from trace_parity.blame.misprints import in_words
 from trace_parity.blame.origins import WITHIN, origins
 from trace_parity.blame.remedies import LIKE
 from trace_parity.blame.settings import settings_of
@@ -56,6 +58,8 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     """Who introduced what, who inherited what, and what no equation explains; `argv` is the command line, if known."""
     vocabulary = alignment.vocabulary
     c, py = (EvaluatedLog(table, vocabulary, domain) for table in (alignment.c, alignment.py))
+    hold_to_the_other(c, py)
+    hold_to_the_other(py, c)
     differing = _differing(judgement)
     uneven = uneven_loops(c.view, py.view, domain, argv)
     guilty = {
@@ -222,7 +226,7 @@ def _accusation(
     first = min(accused.outcomes, key=lambda o: vocabulary.order(variable, o.key, 0))
     worst = max(accused.outcomes, key=lambda o: o.residual)
     if accused.is_output:
-        hint = side.hint(equation, accused.outcomes)
+        hint = side.hint(equation, accused.outcomes, accused.found)
     else:
         hint = side.hint_of_value(replace(equation, output=accused.variable, inputs=(), variants=()), accused.outcomes)
     if other is not None and accused.is_output and _is_another(accused, other):
@@ -235,9 +239,10 @@ def _accusation(
     text = hint.text if hint else ""
     if other is not None and not text:
         text = elsewhere(accused.variable, [o.key for o in accused.outcomes], side, other)
-    if accused.manner == "probe":
-        text = (hint.if_printed if hint else "") or ": ".join(["printed wrong, used right", *([text] if text else [])])
+    text = in_words(accused, side, hint, text)
     quirk = _quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else ""
+    if other is not None and accused.is_output and not quirk and _other_is_right(accused, other):
+        text += _quirk_of_the_other(accused, name, hint, side)
     finding = BlameFinding(
         kind=kind,
         side=name,
@@ -299,6 +304,13 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
     return blamed_quirk(
         side.domain.quirks, equation.id, name, kind, lambda variable: [at(variable, o.key) for o in broken]
     )
+
+
+def _quirk_of_the_other(accused: Accused, name: str, hint: Hint | None, side: EvaluatedLog) -> str:
+    """That one side shows what the ledger knows of the other alone."""
+    theirs = "PY" if name == "C" else "C"
+    quirk = _quirk(accused.equation, theirs, accused.outcomes, hint, side)
+    return f"; {name} shows quirk {quirk}, which is known of {theirs}" if quirk else ""
 
 
 def _blame(placed: list[Placed], sides: list[EvaluatedLog], shares: Shares | None = None) -> Blame:

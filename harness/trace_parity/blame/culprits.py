@@ -8,18 +8,18 @@ logs are believed first. Where several sets of values explain as much, all of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
 from trace_parity.blame.accused import Accused, BrokenEquation, Cleared
+from trace_parity.blame.charges import Charges
 from trace_parity.blame.equation import Equation, Outcome
 from trace_parity.blame.evaluated_log import EvaluatedLog
-from trace_parity.blame.evaluation import Fitted, fit, outputs
-from trace_parity.blame.remedies import Place, Remedy, Witness, World
-from trace_parity.blame.use import manner_of
+from trace_parity.blame.remedies import Place, Remedy, World
+from trace_parity.blame.units_apart import in_another_unit
+from trace_parity.blame.use import NEARER, miss
+from trace_parity.blame.worlds import Worlds
 from trace_parity.pair.vocabulary import Key
 
 MOST_TRIED = 500
@@ -73,28 +73,19 @@ def _has_no_witness(accused: Accused, other: _Search) -> bool:
         return False
     theirs = other.side.found[accused.equation.id]
     held = tuple(o for o in theirs.outcomes.values() if o.ok and o.key in theirs.row)
-    fitted = other.fitted(BrokenEquation(accused.equation, held), other.world) if held else None
+    fitted = other.worlds.fitted(BrokenEquation(accused.equation, held), other.world) if held else None
     return fitted is not None and not fitted.fine.any(axis=0).any()
 
 
 class _Search:
     def __init__(self, side: EvaluatedLog, other: EvaluatedLog | None, guilty: Guilty) -> None:
         self.side, self.other = side, other
-        self.witness = Witness(side, other)
         self.slack = 0.0
         self.broken = [BrokenEquation(e, tuple(guilty[e.id])) for e in side.domain.equations if guilty.get(e.id)]
+        self.worlds = Worlds(side, other, self.broken)
+        self.witness, self.own, self.fed = self.worlds.witness, self.worlds.own, self.worlds.fed
         self.world: World = {}
         self.cleared: Cleared = frozenset()
-        self.own: dict[str, dict[Place, Remedy]] = {}
-        self.others: dict[Place, Remedy] = {}
-        for broken in self.broken:
-            world = self.own.setdefault(broken.output, {})
-            for outcome in broken.outcomes:
-                place = (broken.output, outcome.key)
-                world.setdefault(place, Remedy(outcome.expected, outcome.allowed))
-                if remedy := self.witness.remedy(place, broken.equation, outcome.key):
-                    self.others[place] = remedy
-        self.fed: dict[str, dict[Place, Remedy]] = {}
         self.backward: set[str] = set()
         self.inputs = [self._inputs(broken) for broken in self.broken]
 
@@ -130,88 +121,10 @@ class _Search:
         places = {**self.fed.get(variable, {}), **self.own.get(variable, {})}
         return any(not self.witness.confirms(place, remedy) for place, remedy in places.items())
 
-    # What a set of wrong values explains.
-
-    def _world(self, chosen: Iterable[str]) -> dict[Place, Remedy]:
-        """Everything in `chosen` put right, what follows from another of them once more."""
-        chosen = set(chosen)
-        world: dict[Place, Remedy] = {}
-        for variable in chosen:
-            world |= {**self.fed.get(variable, {}), **self.own.get(variable, {})}
-        for broken in self.broken:
-            if broken.output in chosen and (fitted := self.fitted(broken, world)) is not None:
-                known = [form.name for form in fitted.forms]
-                for n, outcome in enumerate(broken.outcomes):
-                    form = known.index(self.side.found[broken.equation.id].form[outcome.key].name)
-                    world[(broken.output, outcome.key)] = Remedy(fitted.expected[form][n], fitted.allowed[form][n])
-        return world
-
-    def fitted(self, broken: BrokenEquation, world: World) -> Fitted | None:
-        """A broken equation in that world at its broken places; None where nothing of it is another there."""
-        found = self.side.found[broken.equation.id]
-        keys = list(found.row)
-        values, spreads, changed = dict(found.values), dict(found.spreads), False
-        for label, sources in found.sources.items():
-            at = [
-                (n, world[place])
-                for n, place in enumerate(sources)
-                if place is not None and place in world and place != (broken.output, keys[n])
-            ]
-            if at:
-                changed = True
-                values[label], spreads[label] = values[label].copy(), spreads[label].copy()
-                for n, remedy in at:
-                    values[label][n, : len(remedy.value)] = remedy.value
-                    spreads[label][n, : len(remedy.value)] = np.nan_to_num(remedy.spread, nan=0.0)
-        replaced = {place: remedy.value for place, remedy in world.items()}
-        for label in found.parts:
-            made = [(n, value) for n in range(len(keys)) if (value := found.made_again(label, n, replaced)) is not None]
-            if made:
-                changed, values[label] = True, values[label].copy()
-                for n, value in made:
-                    values[label][n, : len(value)] = value
-        if not changed or found.equation is None:
-            return None
-        view = self.side.view
-        fitted = fit(found.equation, view, keys, outputs(found.equation, view, keys), values, spreads)
-        rows = [found.row[o.key] for o in broken.outcomes]
-        return Fitted(
-            fitted.forms, [e[rows] for e in fitted.expected], [a[rows] for a in fitted.allowed], fitted.fine[:, rows]
-        )
-
-    def _holds(self, broken: BrokenEquation, world: World, *, is_known: bool) -> np.ndarray:
-        """Where a broken equation holds in that world, or with the other log's values in place of what is wrong.
-
-        A conditional equation accuses neither side where an input is known to be wrong.
-        """
-        theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
-        holds = np.zeros(len(broken.outcomes), dtype=bool)
-        for fitted in [self.fitted(broken, w) for w in ([world, theirs] if self.others else [world])]:
-            if fitted is None:
-                return holds
-            holds |= fitted.fine.any(axis=0)
-            if self.slack:
-                holds |= self._nearly(broken, fitted)
-        if is_known and broken.equation.conditional is True and not broken.equation.fallback_for:
-            found = self.side.found[broken.equation.id]
-            for sources in found.sources.values():
-                holds |= np.array([sources[found.row[o.key]] in world for o in broken.outcomes])
-        return holds
-
-    def _nearly(self, broken: BrokenEquation, fitted: Fitted) -> np.ndarray:
-        """Where what is left of a miss is no more than the two logs are apart there anyway."""
-        near = np.zeros(len(broken.outcomes), dtype=bool)
-        for expected, allowed in zip(fitted.expected, fitted.allowed, strict=True):
-            for n, outcome in enumerate(broken.outcomes):
-                apart = self.witness.apart(broken.output, outcome.key)
-                if apart is not None:
-                    left, missed = np.abs(outcome.got - expected[n]), np.abs(outcome.got - outcome.expected)
-                    known = np.minimum(np.max(apart), self.slack * np.max(missed))
-                    near[n] |= bool((left <= allowed[n] + 2 * known).all())
-        return near
-
     def _explained(self, broken: BrokenEquation, chosen: set[str], world: World, *, is_known: bool) -> bool:
-        return broken.output in chosen or bool(self._holds(broken, world, is_known=is_known).all())
+        return broken.output in chosen or bool(
+            self.worlds.holds(broken, world, slack=self.slack, is_known=is_known).all()
+        )
 
     # The search.
 
@@ -219,13 +132,15 @@ class _Search:
         chosen = {broken.output for broken, inputs in zip(self.broken, self.inputs, strict=True) if not inputs}
         instead: dict[str, tuple[str, ...]] = {}
         while True:
-            world = self._world(chosen)
+            world = self.worlds.of(chosen)
             rest = [
                 n for n, broken in enumerate(self.broken) if not self._explained(broken, chosen, world, is_known=True)
             ]
             if not rest:
                 self.world = world
-                return self._found(chosen, world, instead)
+                charges = Charges(self.worlds, self.inputs, chosen | self._misprinted(chosen), instead, self.slack)
+                self.cleared = charges.cleared
+                return charges.accused
             sets = self._smallest(self._group(rest, chosen), chosen)
             for one in sets:
                 for variable in one:
@@ -257,6 +172,8 @@ class _Search:
         tries = [(suspects, 0.0), (suspects, SLACK), (everyone, 0.0)] if suspects != everyone else [(everyone, 0.0)]
         before = self.slack
         for few, slack in tries:
+            if few is everyone and self.other is not None and (one := self._in_another_unit(group, chosen)):
+                return [one]
             self.slack = max(before, slack)
             if sets := self._explaining(few, group, chosen):
                 most = max(self._vouched(one) for one in sets)
@@ -264,6 +181,26 @@ class _Search:
                 return [one for one in sets if self._is_of_one_kind(one)] or sets
         self.slack = before
         return [{self.broken[n].output for n in group} - chosen]
+
+    def _in_another_unit(self, group: list[int], chosen: set[str]) -> set[str]:
+        return in_another_unit(self.worlds, [self.broken[n] for n in group], chosen)
+
+    def _misprinted(self, chosen: set[str]) -> set[str]:
+        """Inputs of what is accused that are a known mistake away from the other log's, and far nearer without it."""
+        found = set()
+        for broken, inputs in zip(self.broken, self.inputs, strict=True):
+            for variable in inputs - chosen - self.own.keys() if broken.output in chosen else ():
+                if self.witness.has_mistake(self.fed[variable]) and self._is_nearer(broken, variable):
+                    found.add(variable)
+        return found
+
+    def _is_nearer(self, broken: BrokenEquation, variable: str) -> bool:
+        fitted = self.worlds.fitted(broken, self.fed[variable])
+        if fitted is None:
+            return False
+        left = [min(miss(o.got, e[n]) for e in fitted.expected) for n, o in enumerate(broken.outcomes)]
+        missed = [miss(o.got, o.expected) for o in broken.outcomes]
+        return sum(left) <= NEARER * sum(missed)
 
     def _explaining(self, pool: list[str], group: list[int], chosen: set[str]) -> list[set[str]]:
         tried = 0
@@ -274,7 +211,7 @@ class _Search:
                 if tried > MOST_TRIED:
                     return sets
                 with_them = chosen | set(few)
-                world = self._world(with_them)
+                world = self.worlds.of(with_them)
                 explain = all(self._explained(self.broken[n], with_them, world, is_known=False) for n in group)
                 if explain and not self._is_in_use(set(few), world):
                     sets.append(set(few))
@@ -299,7 +236,7 @@ class _Search:
             if equation.backward or equation.id in guilty or equation.output.rpartition(".")[2] in names:
                 continue  # the same quantity again does not count as a use
             held = tuple(o for o in found.outcomes.values() if o.ok and o.key in found.row)
-            fitted = self.fitted(BrokenEquation(equation, held), wrong) if held else None
+            fitted = self.worlds.fitted(BrokenEquation(equation, held), wrong) if held else None
             if fitted is not None and not fitted.fine.any(axis=0).all():
                 return True
         return False
@@ -320,62 +257,3 @@ class _Search:
     def _named(self, variables: set[str]) -> str:
         order = [v.id for v in self.side.view.vocabulary.variables]
         return " and ".join(v.rpartition(".")[2] for v in sorted(variables, key=order.index))
-
-    # The result.
-
-    def _found(
-        self, chosen: set[str], world: dict[Place, Remedy], instead: Mapping[str, tuple[str, ...]]
-    ) -> list[Accused]:
-        found: list[Accused] = []
-        cleared: set[tuple[str, Key]] = set()
-        for broken in self.broken:
-            also = instead.get(broken.output, ())
-            left = broken.outcomes if also else self._still_broken(broken, world)
-            if broken.output in chosen and left:
-                manner = manner_of({broken.output}, world, self.side, self._refit)
-                outcomes = (*left, *self._only_as_inputs(broken.output, found))
-                found.append(Accused(broken.output, broken.equation, outcomes, True, also, manner))
-            still = {o.key for o in left} if broken.output in chosen else set()
-            cleared |= {(broken.equation.id, o.key) for o in broken.outcomes if o.key not in still}
-        self.cleared = frozenset(cleared)
-        for variable in chosen - self.own.keys():
-            places = self.fed[variable]
-            broken = next(c for c, i in zip(self.broken, self.inputs, strict=True) if variable in i)
-            wrong = [self._as_outcome(place, remedy) for place, remedy in places.items()]
-            manner = manner_of({variable}, world, self.side, self._refit)
-            found.append(Accused(variable, broken.equation, tuple(wrong), False, instead.get(variable, ()), manner))
-        return found
-
-    def _only_as_inputs(self, variable: str, found: list[Accused]) -> list[Outcome]:
-        """Further places of a wrong output, which no equation makes but those that use it tell; once per variable."""
-        if any(a.variable == variable for a in found):
-            return []
-        places = self.fed.get(variable, {}).items()
-        return [self._as_outcome(place, remedy) for place, remedy in places if place not in self.own[variable]]
-
-    def _refit(self, equation: Equation, outcomes: tuple[Outcome, ...], world: World) -> list[bool] | None:
-        """Where an equation holds in that world, or with the other log's values in it; None where it is not touched."""
-        theirs = {**world, **{place: self.others[place] for place in world.keys() & self.others.keys()}}
-        both = [self.fitted(BrokenEquation(equation, outcomes), w) for w in (world, theirs)]
-        fine = [fitted.fine.any(axis=0) for fitted in both if fitted is not None]
-        return [bool(np.any(at)) for at in zip(*fine, strict=True)] if fine else None
-
-    def _still_broken(self, broken: BrokenEquation, world: World) -> list[Outcome]:
-        """Without the places at which the equation holds once its inputs are put right; one place cannot clear another
-        that is itself cleared."""
-        holds = self._holds(broken, world, is_known=True)
-        if not holds.any():
-            return list(broken.outcomes)
-        found = self.side.found[broken.equation.id]
-        kept: dict[Key, Outcome] = {}
-        for outcome, cleared in zip(broken.outcomes, holds, strict=True):
-            feeding = found.feeding(found.row[outcome.key])
-            wrong = [p for p in feeding if p in world and p != (broken.output, outcome.key)]
-            if not cleared or not any(p[0] != broken.output or p[1] in kept for p in wrong):
-                kept[outcome.key] = outcome
-        return list(kept.values())
-
-    def _as_outcome(self, place: Place, remedy: Remedy) -> Outcome:
-        got = self.side.view.at(*place)
-        assert got is not None
-        return Outcome(place[1], got, remedy.value, remedy.spread, frozenset())

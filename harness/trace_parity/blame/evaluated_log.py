@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.checks import check_names
-from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, Place
 from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.hints import hint_for
-from trace_parity.blame.log_values import LogView
+from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace.table import TraceTable
@@ -25,17 +26,40 @@ class EvaluatedLog:
         self.domain = domain
         self.found: dict[str, Evaluated] = {}
         for equation in domain.equations:
-            covered = {k for name in equation.fallback_for for k in self.found[name].outcomes}
-            needed = not covered or any(key not in covered for key in self.view.keys(equation.output))
-            found = evaluate(equation, self.view) if needed else Evaluated()
-            for key in covered:
-                found.outcomes.pop(key, None)
-                found.missing.pop(key, None)
-            self.found[equation.id] = found
+            self.found[equation.id] = self._evaluated(equation)
 
-    def hint(self, equation: Equation, broken: Sequence[Outcome]) -> Hint | None:
-        """What the wrong output of an equation looks like."""
-        return hint_for(Suspect(equation, self.found[equation.id], self.view, self.domain, tuple(broken)))
+    def _evaluated(self, equation: Equation) -> Evaluated:
+        covered = {k for name in equation.fallback_for for k in self.found[name].outcomes}
+        needed = not covered or any(key not in covered for key in self.view.keys(equation.output))
+        found = evaluate(equation, self.view) if needed else Evaluated()
+        for key in covered:
+            found.outcomes.pop(key, None)
+            found.missing.pop(key, None)
+        return found
+
+    @property
+    def finals(self) -> tuple[str, ...]:
+        """The variables that a site may end in: the domain's own, else the last that the log has."""
+        held = [v.id for v in self.view.vocabulary.variables if self.view.keys(v.id)]
+        return self.domain.finals or tuple(held[-1:])
+
+    def with_values(self, values: Mapping[Place, Array]) -> EvaluatedLog:
+        """The log with other values at some places, and with the equations that these are in evaluated again."""
+        if not values:
+            return self
+        made = copy(self)
+        made.view, made.found = self.view.with_values(values), {}
+        names = {variable for variable, _ in values}
+        for equation in self.domain.equations:
+            found = self.found[equation.id]
+            used = {equation.output, *(place[0] for n in found.row.values() for place in found.feeding(n))}
+            made.found[equation.id] = made._evaluated(equation) if used & names else found
+        return made
+
+    def hint(self, equation: Equation, broken: Sequence[Outcome], found: Evaluated | None = None) -> Hint | None:
+        """What the wrong output of an equation looks like; `found`: the equation with other inputs."""
+        found = found or self.found[equation.id]
+        return hint_for(Suspect(equation, found, self.view, self.domain, tuple(broken)))
 
     def hint_of_value(self, equation: Equation, broken: Sequence[Outcome]) -> Hint | None:
         """The same of an input of other equations, from what it should have been alone."""

@@ -131,6 +131,17 @@ class Fitted:
     allowed: list[Array]
     fine: np.ndarray
 
+    def at(self, form: str, n: int) -> tuple[Array, Array]:
+        """What a form gives at a place, and what it may miss by."""
+        which = [one.name for one in self.forms].index(form)
+        return self.expected[which][n], self.allowed[which][n]
+
+    def nearest(self, n: int, got: Array, forms: Sequence[Form] = ()) -> Form:
+        """The form that misses least at a place, of some or of all."""
+        among = list(forms or self.forms)
+        miss = [float(np.max(np.abs(got - self.at(form.name, n)[0]))) for form in among]
+        return among[int(np.argmin(np.where(np.isfinite(miss), miss, np.inf)))]
+
 
 def fit(
     equation: Equation, view: LogView, keys: Sequence[Key], got: Array, values: Values, spreads: Mapping[str, Array]

@@ -27,10 +27,10 @@ def cause_line(blame: Blame) -> str:
     if finding is None:
         return "; ".join(words for words in (line, printed) if words)
     first = next((f for f in blame.findings if f.variable == blame.first and f.is_cause), None)
-    if first is None or first.variable in (finding.variable, *finding.together):
-        return line
     if printed:
         return f"{line}; {printed}"
+    if first is None or first.variable in (finding.variable, *finding.together):
+        return line
     return f"{line}; first in order of evaluation is {first.variable}, {_small(first)}"
 
 
@@ -58,7 +58,7 @@ def printed_sentence(blame: Blame) -> str:
 
 
 def _named(finding: BlameFinding) -> str:
-    names = [finding.variable, *finding.together]
+    names = sorted([finding.variable, *finding.together])
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -7,6 +7,8 @@ Both are inferred from the log itself, so that `%.15g` logs get what they need a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,16 @@ class LogView:
         if holes := tuple(i for i in range(len(row)) if i not in given):
             self._holes[(variable, key)] = holes
         return row
+
+    def with_values(self, values: Mapping[tuple[str, Key], Array]) -> LogView:
+        """The same log with other values at some of its places."""
+        made = copy(self)
+        made.memo, made._values = {}, dict(self._values)
+        for variable in {name for name, _ in values}:
+            made._values[variable] = dict(self._values[variable])
+        for (variable, key), value in values.items():
+            made._values[variable][key] = value
+        return made
 
     def keys(self, variable: str) -> list[Key]:
         """The places of a variable, in order of evaluation."""

@@ -7,9 +7,8 @@ a step, say) stay as they were.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,8 +32,6 @@ class Changed:
 
     values: dict[Place, Array] = field(default_factory=dict)
     unknown: set[Place] = field(default_factory=set)
-    meant: Mapping[Place, Array] = field(default_factory=dict)
-    """What the program had in hand where its print is wrong."""
 
     def __contains__(self, place: object) -> bool:
         return place in self.values or place in self.unknown
@@ -44,15 +41,13 @@ def propagate(
     side: EvaluatedLog,
     put_in: Mapping[Place, Array],
     other: EvaluatedLog | None = None,
-    meant: Mapping[Place, Array] | None = None,
     suspects: Collection[str] = (),
 ) -> Changed:
     """What follows in the log of `side` from having `put_in` instead; numbers of tables are looked up in `other`.
 
     What no equation makes is taken from `other` where all that feeds it is as there; not for `suspects`.
-    `meant`: the values to use where only the print is wrong.
     """
-    changed = Changed(dict(put_in), meant=meant or {})
+    changed = Changed(dict(put_in))
     vouched = Vouched(side, other, suspects) if other is not None else None
     place = _stepped(side)
     ticks: list[int | None] = [None]
@@ -187,7 +182,7 @@ def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[s
             place = sources[n]
             if place is None:
                 continue
-            new = changed.values.get(place, changed.meant.get(place))
+            new = changed.values.get(place)
             if place in changed.unknown:
                 lost[i] = True
             elif new is not None:
@@ -198,7 +193,7 @@ def _inputs(found: Evaluated, rows: list[int], changed: Changed) -> tuple[dict[s
         copied = False
         for i, n in enumerate(rows):
             lost[i] |= any(place in changed.unknown for place in found.parts[label][n])
-            made = found.made_again(label, n, ChainMap(changed.values, dict(changed.meant)))
+            made = found.made_again(label, n, changed.values)
             if made is not None:
                 if not copied:
                     values[label], copied = values[label].copy(), True
@@ -222,13 +217,11 @@ def _make_again(side: EvaluatedLog, equation: Equation, found: Evaluated, rows: 
     for group in by_form.values():
         values, lost = _inputs(found, group, changed)
         form = _function(side, equation, found, found.form[keys[group[0]]], group)
-        before = form.function(_inputs(found, group, Changed(meant=changed.meant))[0])
+        before = form.function(_inputs(found, group, Changed())[0])
         after = form.function(values)
         for i, n in enumerate(group):
             place = (equation.output, keys[n])
             outcome = found.outcomes[keys[n]]
-            if place in changed.meant:
-                outcome = replace(outcome, got=changed.meant[place])
             new = response(outcome, np.broadcast_to(before[i], outcome.got.shape), after[i])
             if lost[i] or not np.isfinite(new[np.isfinite(outcome.got)]).all():
                 changed.unknown.add(place)
@@ -266,10 +259,6 @@ def _recur(side: EvaluatedLog, equation: Equation, found: Evaluated, labels: lis
             continue
         source = found.sources[labels[0]][n]
         old = found.values[labels[0]][n, 0]
-        if source is not None and source in changed.meant:
-            old = changed.meant[source][0]
-        if place in changed.meant:
-            outcome = replace(outcome, got=changed.meant[place])
         if fast.lost[i] or (source is not None and source in changed.unknown):
             changed.unknown.add(place)
             continue
@@ -302,7 +291,6 @@ def _affine(
     others = Changed(
         {p: v for p, v in changed.values.items() if p[0] != equation.output},
         {p for p in changed.unknown if p[0] != equation.output},
-        changed.meant,
     )
     function = next(iter(found.form.values())).function
     values, lost = _inputs(found, rows, others)
@@ -313,7 +301,7 @@ def _affine(
         size = np.abs(at[2]) + np.abs(at[0]) + np.abs(slope)
         return (at[0], slope) if (np.abs(at[2] - at[0] - 2 * slope) <= AFFINE * size).all() else None
 
-    before, after = parts(_inputs(found, rows, Changed(meant=changed.meant))[0]), parts(values)
+    before, after = parts(_inputs(found, rows, Changed())[0]), parts(values)
     return None if before is None or after is None else _Affine(before, after, lost)
 
 
@@ -322,9 +310,6 @@ def _look_up(
 ) -> None:
     """A number of a table: what either log has where what it is looked up by is the same."""
     tables = [_table(s, equation) for s in (side, other) if s is not None]
-    for place, value in changed.meant.items():
-        if place[0] == equation.output and (index := side.view.find(equation.table, place[1])) is not None:
-            tables[0] = {**tables[0], _words(side, index): value}
     factor = _between(tables)
     is_between = interpolates(equation, side)
     for key in keys:
@@ -341,7 +326,7 @@ def _look_up(
         elif words == _words(side, index):
             got = side.view.at(*place)
             assert got is not None
-            changed.values[place] = changed.meant.get(place, got)
+            changed.values[place] = got
         elif words in tables[0]:
             changed.values[place] = tables[0][words]
         elif len(tables) > 1 and words in tables[1]:

@@ -6,22 +6,26 @@ that: the small difference that the two programs have anyway stays in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations, product
 
 import numpy as np
 
-from trace_parity.blame.equation import Equation
+from trace_parity.blame.equation import Domain, Equation
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
 from trace_parity.pair.vocabulary import Key
 
 Place = tuple[str, Key]
+Change = Callable[[Array], Array]
 SAME = 1000
 """Two programs that agree are apart by less than this many times the rounding of one value."""
 AGREES = 1e-2
 """The other log confirms a value that is apart from its own by less than this part of what it would be wrong by."""
+WHOLE = (2.0, 3.0, 4.0, 5.0)
+"""Factors that are undone where what uses the value proves them."""
 LIKE = 1e-2
 """How close, relatively, a value with a known mistake undone must come to the other log's."""
 
@@ -59,18 +63,22 @@ class Witness:
     def is_same(self, place: Place) -> bool | None:
         """Whether both logs have the same value there; None where the other has none."""
         a = self.side.view.at(*place)
-        b = self.other.view.at(*place) if self.other is not None else None
+        b = self.theirs(place)
         if a is None or b is None or a.shape != b.shape:
             return None
         spread = self.side.view.uncertainty(place[0], a[None])[0]
         with np.errstate(invalid="ignore"):
             return bool(((np.abs(a - b) <= SAME * spread) | (a == b) | (np.isnan(a) & np.isnan(b))).all())
 
+    def theirs(self, place: Place) -> Array | None:
+        """What the other log has there."""
+        return self.other.view.at(*place) if self.other is not None else None
+
     def confirms(self, place: Place, remedy: Remedy) -> bool:
         """Whether the other log has the same there, or next to the same for what the value would be wrong by."""
         same = self.is_same(place)
         a = self.side.view.at(*place)
-        b = self.other.view.at(*place) if self.other is not None else None
+        b = self.theirs(place)
         if same is not False or a is None or b is None:
             return same is True
         with np.errstate(all="ignore"):
@@ -82,13 +90,31 @@ class Witness:
         b = self.other.view.at(variable, key) if self.other is not None else None
         return None if a is None or b is None or a.shape != b.shape else np.abs(a - b)
 
+    def has_mistake(self, places: Iterable[Place]) -> bool:
+        """Whether the value is a known mistake away from the other log's at all places."""
+        found = []
+        for place in places:
+            theirs = self.theirs(place)
+            found.append(theirs is not None and self._undone(place, theirs) is not None)
+        return bool(found) and all(found)
+
+    def in_unit(self, place: Place) -> Array | None:
+        """Own value in another unit, if that makes it like the other log's."""
+        own, theirs = self.side.view.at(*place), self.theirs(place)
+        if own is None or theirs is None or own.shape != theirs.shape or _like(own, theirs):
+            return None
+        return next((own * factor for factor in self._factors() if _like(own * factor, theirs)), None)
+
+    def _factors(self) -> list[float]:
+        return [power for factor, _ in self.side.domain.unit_factors for power in (factor, 1 / factor)]
+
     def _undone(self, place: Place, theirs: Array) -> Array | None:
         """Own value with a known mistake undone, if that makes it like the other log's."""
         own = self.side.view.at(*place)
         if own is None or own.shape != theirs.shape or _like(own, theirs):
             return None
-        factors = [power for factor, _ in self.side.domain.unit_factors for power in (factor, 1 / factor)]
-        return next((changed for changed in _changes(own, factors) if _like(changed, theirs)), None)
+        like = (changed for changed in _changes(own, self._factors()) if _like(changed, theirs))
+        return min(like, key=lambda changed: _size(changed - theirs), default=None)
 
 
 def _size(v: Array) -> float:
@@ -103,9 +129,32 @@ def _changes(own: Array, factors: list[float]) -> Iterator[Array]:
     yield -own
     for factor in factors:
         yield own * factor
+    for change in _moves(own):
+        yield change(own)
+
+
+def known_changes(domain: Domain, own: Array) -> Iterator[Change]:
+    """What undoes a mistake in the print of a value of that shape: a unit, a small whole factor, the sign, the axes."""
+    factors = {factor for factor, _ in domain.unit_factors} | set(WHOLE)
+    yield np.negative
+    for factor in (*factors, *(1 / factor for factor in factors)):
+        yield partial(np.multiply, factor)
+    yield from _moves(own)
+
+
+def _moves(own: Array) -> Iterator[Change]:
     if len(own) == 3:
         for order in permutations(range(3)):
             for signs in product((1, -1), repeat=3):
-                yield own[list(order)] * np.array(signs)
+                yield partial(_moved, order, np.array(signs))
     if len(own) == 9:
-        yield own.reshape(3, 3).T.reshape(9)
+        yield _transposed
+
+
+def _moved(order: tuple[int, ...], signs: Array, value: Array) -> Array:
+    moved: Array = value[list(order)] * signs
+    return moved
+
+
+def _transposed(value: Array) -> Array:
+    return value.reshape(3, 3).T.reshape(9)

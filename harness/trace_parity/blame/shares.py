@@ -50,7 +50,6 @@ class Shares:
         self.final = final_of(pair)
         self.graph: Graph = inputs(pair.vocabulary)
         self.wrong: set[str] = set()
-        self.meant: dict[str, dict[Place, Array]] = {"C": {}, "PY": {}}
         self.keys = [key for key in pair.c.view.keys(self.final) if self._differs(key)]
 
     def _differs(self, key: tuple[int, ...]) -> bool:
@@ -64,15 +63,10 @@ class Shares:
 
     def of(self, placed: Sequence[Placed]) -> list[BlameFinding]:
         """The findings with their shares, in the order given."""
-        self.wrong = {one.variable for one in placed if one.finding.is_cause}
-        for one in placed:
-            if one.finding.manner == "probe" and one.finding.side in self.meant:
-                self.meant[one.finding.side] |= {(one.variable, key): value for key, value in one.expected.items()}
-        groups: dict[tuple[object, ...], list[Placed]] = {}
-        for one in placed:
-            groups.setdefault(self._group(one), []).append(one)
+        self.wrong = {p.variable for p in placed if p.finding.is_cause and p.finding.manner != "probe"}
+        self.pair = self._as_meant(placed)
         found: dict[int, BlameFinding] = {}
-        for members in groups.values():
+        for members in self._groups(placed):
             for part in self._apart(members):
                 names = [m.finding.variable for m in part]
                 effect = self._effect(part)
@@ -83,11 +77,41 @@ class Shares:
                     )
         return [found[id(one)] for one in placed]
 
-    def _group(self, one: Placed) -> tuple[object, ...]:
-        """What may be one fault: variables of one kind that are wrong at the same places of one side."""
-        f, variable = one.finding, self.pair.c.view.variables.get(one.variable)
-        kind = (variable.size, variable.unit) if variable is not None else (one.variable,)
-        return f.kind, f.side, f.scope, f.count, f.place, f.manner, bool(f.instead), *kind
+    def _as_meant(self, placed: Sequence[Placed]) -> Sides:
+        """Both logs with what should have been printed where only the print is wrong."""
+        meant: dict[str, dict[Place, Array]] = {"C": {}, "PY": {}, "both": {}}
+        for one in placed:
+            if one.finding.manner == "probe" and one.finding.kind == "introduced":
+                meant[one.finding.side] |= {(one.variable, key): value for key, value in one.expected.items()}
+        c, py = (side.with_values(meant[side.name]) for side in self.pair.both)
+        return replace(self.pair, c=c, py=py)
+
+    def _groups(self, placed: Sequence[Placed]) -> list[list[Placed]]:
+        """What may be one fault: variables of one kind that are wrong at the same places, or in the same way."""
+        groups: list[list[Placed]] = []
+        for one in placed:
+            group = next((g for g in groups if any(self._is_one_fault(one, other) for other in g)), None)
+            if group is None:
+                groups.append([one])
+            else:
+                group.append(one)
+        return groups
+
+    def _is_one_fault(self, one: Placed, other: Placed) -> bool:
+        a, b = one.finding, other.finding
+        alike = [(f.kind, f.side, f.scope, f.manner, bool(f.instead), self._kind(p)) for p, f in ((one, a), (other, b))]
+        if alike[0] != alike[1] or not self._read_by(one.variable) & self._read_by(other.variable):
+            return False
+        return (a.count, a.place) == (b.count, b.place) or (bool(a.hint) and a.hint == b.hint)
+
+    def _kind(self, one: Placed) -> tuple[object, ...]:
+        variable = self.pair.c.view.variables.get(one.variable)
+        return (variable.size, variable.unit) if variable is not None else (one.variable,)
+
+    def _read_by(self, variable: str) -> set[str]:
+        """What is computed from a variable at once; where nothing is, what it is computed from itself."""
+        made = {name for name, feeding in self.graph.items() if variable in feeding}
+        return made or set(self.graph.get(variable, ()))
 
     def _apart(self, members: list[Placed]) -> list[list[Placed]]:
         """A group, or each alone where one of them is made from another."""
@@ -115,8 +139,7 @@ class Shares:
             other = self.pair.c if own is self.pair.py else self.pair.py
             alone = all(self._is_first(m) for m in part)
             put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
-            meant = {p: v for p, v in self.meant[own.name].items() if p not in put_in}
-            changed = propagate(own, put_in, other, meant, self.wrong | self.pair.printed)
+            changed = propagate(own, put_in, other, self.wrong | self.pair.printed)
             if put_in and self._reaches(ids, changed, own):
                 return self._moved(changed, own, other)
         return Effect()

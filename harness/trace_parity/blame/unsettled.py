@@ -30,6 +30,7 @@ from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
 EXPLAINED = 8
 """Places of one variable whose inputs are examined one by one; the others of the same kind are taken as these."""
 NOT_SEEN = "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
+TWO_CONSTANTS = "each side obeys it with a constant of its own that is not in the logs: a setting differs"
 NOT_MADE = "no equation makes it: a setting of the run, or data"
 AS_MUCH = 1e-2
 """A value that no equation makes is inherited from inputs that differ, relatively, by at least this part of it."""
@@ -186,6 +187,8 @@ def _inherited(
     if len(forms) == 2 and not forms[0] & forms[1] and not is_cleared:
         names = [" or ".join(sorted(f)) or "neither form" for f in forms]
         return "unexplained", f"C follows '{names[0]}', PY '{names[1]}': a setting differs"
+    if _has_two_constants(equation, key, pair):
+        return "unexplained", TWO_CONSTANTS
     inputs = _named([equation], key, pair) or _named(equations, key, pair)
     if not inputs:
         return "unexplained", NOT_SEEN
@@ -230,9 +233,20 @@ def _entry(equation: Equation, key: Key, pair: Sides) -> list[str]:
 
 def _has_one_constant(equation: Equation, key: Key, pair: Sides) -> bool:
     """Whether a constant that a form reads off C's values there makes PY's of PY's: each alone fits any constant."""
+    return any(left <= EXPLAINS for left, _ in _left_by_one_constant(equation, key, pair))
+
+
+def _has_two_constants(equation: Equation, key: Key, pair: Sides) -> bool:
+    """Whether with C's constant a good part of the difference at a place is left: each side obeys with its own."""
+    parts = [left >= AS_MUCH * by for left, by in _left_by_one_constant(equation, key, pair)]
+    return bool(parts) and all(parts)
+
+
+def _left_by_one_constant(equation: Equation, key: Key, pair: Sides) -> Iterator[tuple[float, float]]:
+    """By what PY's value misses what C's constants make of PY's inputs, and differs from C's; relatively, by form."""
     c, py = (side.found[equation.id] for side in pair.both)
     if equation.settled is None or key not in c.row or key not in py.row:
-        return False
+        return
     rows = [{label: array[[f.row[key]]] for label, array in f.values.items()} for f in (c, py)]
     got = [f.outcomes[key].got for f in (c, py)]
     forms = equation.forms(pair.c.view) if callable(equation.forms) else equation.forms
@@ -242,9 +256,10 @@ def _has_one_constant(equation: Equation, key: Key, pair: Sides) -> bool:
             continue
         with np.errstate(all="ignore"):
             made = [np.broadcast_to(function(row), (1, len(g)))[0] for row, g in zip(rows, got, strict=True)]
-        if all(np.max(np.abs(m - g)) <= EXPLAINS * np.max(np.abs(g)) for m, g in zip(made, got, strict=True)):
-            return True
-    return False
+            misses = [float(np.max(np.abs(m - g)) / np.max(np.abs(g))) for m, g in zip(made, got, strict=True)]
+            by = float(np.max(np.abs(got[1] - got[0])) / np.max(np.abs(got[1])))
+        if misses[0] <= EXPLAINS:
+            yield misses[1], by
 
 
 def _from_what_feeds(judged: Judged, equations: list[Equation], pair: Sides) -> list[str]:

@@ -49,13 +49,13 @@ class Vouched:
     ) -> dict[str, list[Key]]:
         """Where variables that come before the output of an equation have none of their own, if made from `touched`.
 
-        With None all variables. Those that are `unknown` somewhere are among them, and one that is looked up in a table
-        comes before its own equation.
+        With None all variables. Those that are `unknown` somewhere are among them. One that is looked up in a table, or
+        that an equation makes from what is made from it, comes before its own equation.
         """
         names = [v.id for v in self.side.view.vocabulary.variables]
         end = len(names)
         if equation is not None and equation.output in names:
-            end = names.index(equation.output) + bool(equation.table)
+            end = names.index(equation.output) + (bool(equation.table) or self._is_circular(equation))
         unmade = self._unmade()
         waiting = [name for name in names[:end] if name not in self.suspects and (unmade[name] or name in unknown)]
         if not waiting:
@@ -69,7 +69,7 @@ class Vouched:
         if name not in self.side.view.memo:
             made: dict[str, set[Key]] = {}
             for equation in self.side.domain.equations:
-                if not equation.backward and not equation.table:
+                if not equation.backward and not equation.table and not self._is_circular(equation):
                     outcomes = self.side.found[equation.id].outcomes
                     keys = (k for k, o in outcomes.items() if o.ok or equation.conditional is not True)
                     made.setdefault(equation.output, set()).update(keys)
@@ -79,6 +79,17 @@ class Vouched:
             }
         unmade: dict[str, list[Key]] = self.side.view.memo[name]
         return unmade
+
+    def _is_circular(self, equation: Equation) -> bool:
+        """Whether an equation makes its output from what is made from it: all of these change at once."""
+        name = f"circular {equation.id}"
+        if name not in self.side.view.memo:
+            made = downstream(self._graph(), [equation.output])
+            found = self.side.found[equation.id]
+            feeding = {place[0] for n in list(found.row.values())[:1] for place in found.feeding(n)}
+            self.side.view.memo[name] = bool(feeding & made - {equation.output})
+        circular: bool = self.side.view.memo[name]
+        return circular
 
     def _graph(self) -> Graph:
         if "graph" not in self.side.view.memo:

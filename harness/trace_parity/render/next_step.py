@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.findings import UNREAD, BlameFinding
 from trace_parity.blame.headline import cause_of, explains
 from trace_parity.errors import Exit
 from trace_parity.render.commands import option_in
-from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, Result
+from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, QuirkResult, Result
 
 SIDES = ("C", "PY")
 
@@ -17,7 +17,7 @@ def who(result: Result) -> str:
         return ""
     if result.settings:
         return "the programs resolve the command line to different settings"
-    known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
+    known = _known_quirk(result)
     if known is not None:
         return f"{known.side} shows its known quirk {known.id}"
     blame = result.blame
@@ -34,9 +34,21 @@ def who(result: Result) -> str:
     return _accused(cause, blame.final)
 
 
+def _known_quirk(result: Result) -> QuirkResult | None:
+    """The known quirk that comes first, unless it moves nothing of the result and something else does."""
+    known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
+    cause = cause_of(result.blame) if result.blame is not None else None
+    if known is None or result.blame is None or cause is None:
+        return known
+    shown = [f for f in result.blame.findings if f.is_cause and known.id in (f.quirk, f.quirk_too)]
+    return None if shown and all(f.is_harmless for f in shown) else known
+
+
 def _accused(cause: BlameFinding, final: str) -> str:
     names = ", ".join([cause.variable, *cause.together])
     what = f"prints {names} wrong, but computes on with the right value" if cause.manner == "probe" else ""
+    if cause.hint.startswith(UNREAD):
+        what = f"prints {names} wrong, and computes nothing from {'them' if cause.together else 'it'}"
     share = explains(cause, final)
     side = "both programs" if cause.side == "both" else cause.side
     return (what and f"{side} {what}") or f"{side}, in {names}" + (f", which {share}" if share else "")
@@ -67,7 +79,7 @@ def next_step(result: Result) -> str:
 def _after_divergence(result: Result) -> str:
     if result.settings:
         return "correct how the program with the wrong setting reads it; the numbers differ because of it"
-    known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
+    known = _known_quirk(result)
     if known is not None:
         by_waiver = known.largest is not None  # a waiver explains what blame names the quirk for
         option = option_in(known.remedy)

@@ -1,0 +1,52 @@
+"""The words for a value that is wrong in print only, or that nothing is computed from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trace_parity.blame.accused import Accused
+from trace_parity.blame.changes import Hint, smells, units
+from trace_parity.blame.evaluated_log import EvaluatedLog
+from trace_parity.blame.findings import UNREAD
+from trace_parity.blame.shape import EXPLAINS
+from trace_parity.pair.dependencies import downstream, inputs
+
+ONLY_PRINTED = "printed wrong, used right"
+
+
+def in_words(accused: Accused, side: EvaluatedLog, hint: Hint | None, text: str) -> str:
+    """`text`, which says what a wrong value looks like, with what it means that the print alone is wrong."""
+    if accused.manner == "probe":
+        unit = hint if hint is not None and hint.if_printed else _in_another_unit(accused, side)
+        return (unit.if_printed if unit is not None else "") or _led(ONLY_PRINTED, text)
+    if accused.manner or not _is_unread(accused.variable, side):
+        return text
+    unit = _in_another_unit(accused, side)
+    return _led(UNREAD, unit.if_printed.replace(", used in ", ", not in ") if unit is not None else text)
+
+
+def _led(words: str, text: str) -> str:
+    return f"{words}: {text}" if text else words
+
+
+def _is_unread(variable: str, side: EvaluatedLog) -> bool:
+    """Whether nothing that is in the log is made from a variable, and it is not what a site ends in."""
+    if variable in side.finals:
+        return False
+    made = downstream(inputs(side.view.vocabulary), [variable])
+    return not any(side.view.keys(name) for name in made)
+
+
+def _in_another_unit(accused: Accused, side: EvaluatedLog) -> Hint | None:
+    """The unit of all printed numbers, where it is another one than that of the right ones."""
+    unit = side.view.variables[accused.variable].unit
+    for factor, smell in smells(side.domain, unit):
+        for power in (factor, 1 / factor):
+            words = units(smell, power == factor, unit)
+            if words and all(_size(o.got - o.expected * power) <= EXPLAINS * _size(o.got) for o in accused.outcomes):
+                return Hint("scale", "", words)
+    return None
+
+
+def _size(value: np.ndarray) -> float:
+    return float(np.sqrt(np.nansum(value * value)))

@@ -1,0 +1,252 @@
+"""Values that are wrong in print only next to ones that are computed wrong: each is named, and has its own share."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from trace_parity.blame.findings import Blame
+from trace_parity.blame.headline import cause_line, cause_sentence, printed_sentence
+
+from tests.harness.test_blame_causes import ROT, OneTick, compared, hints, in_float32, single_cause
+from tests.harness.test_blame_culprits import Change, printed
+from tests.harness.test_blame_faults import STAR, Faults, Program, at_tick, blame, introduced, sincg
+
+CELL = "a_angstroms b_angstroms c_angstroms"
+Prints = list[tuple[str, Change]]
+
+
+class TwoTicks(Program):
+    """Two ticks of φ from 20°, one mosaic domain, one source, one sub-sample, two pixels."""
+
+    phi = (20.0, 0.5, 2)
+    domains = sources = oversample = 1
+    pixels = ((20, 31), (25, 12))
+
+
+class OnePixel(TwoTicks):
+    pixels = ((20, 31),)
+
+
+def times(factor: float) -> Change:
+    return lambda v: v * factor
+
+
+def of(prints: Prints, faults: Faults, program: type[Program] = TwoTicks) -> Blame:
+    """A sound log against one with faults and wrong prints."""
+    py = program("PY", faults).text()
+    for names, change in prints:
+        py = printed(py, names, change)
+    return blame(program("C").text(), py)
+
+
+UNITS: list[tuple[str, Prints, str, dict[str, str]]] = [
+    (
+        "all of the cell in nm",
+        [(f"{CELL} {ROT}", times(0.1)), ("V_cell_A3 V_actual_A3", times(1e-3))],
+        "a_angstroms, b_angstroms and c_angstroms of PY are printed in nm, used in Å (and 3 more in print only)",
+        {
+            **dict.fromkeys(f"{CELL} {ROT}".split(), "printed in nm, used in Å"),
+            "V_cell_A3": "nothing is computed from it: printed in nm³, not in Å³",
+            "V_actual_A3": "nothing is computed from it: printed in nm³, not in Å³",
+        },
+    ),
+    (
+        "all vectors in m",
+        [(f"{CELL} {ROT}", times(1e-10))],
+        "a_angstroms, b_angstroms and c_angstroms of PY are printed in m, used in Å (and 3 more in print only)",
+        dict.fromkeys(f"{CELL} {ROT}".split(), "printed in m, used in Å"),
+    ),
+    (
+        "vectors and their volume in nm",
+        [(ROT, times(0.1)), ("V_actual_A3", times(1e-3))],
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms of PY are printed in nm, used in Å",
+        dict.fromkeys(ROT.split(), "printed in nm, used in Å"),
+    ),
+    (
+        "wavelength and what is computed from it",
+        [("lambda_meters", times(1e10)), ("scattering_vec_m_inv", times(1e-10))],
+        "lambda_meters of PY is printed in Å, used in m (and 1 more in print only)",
+        {"lambda_meters": "printed in Å, used in m", "scattering_vec_m_inv": "printed in 1/Å, used in 1/m"},
+    ),
+    (
+        "wavelength in nm",
+        [("lambda_meters", times(1e9))],
+        "lambda_meters of PY is printed in nm, used in m",
+        {"lambda_meters": "printed in nm, used in m"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "prints", "headline", "expected"), UNITS, ids=[u[0] for u in UNITS])
+def test_values_that_are_all_printed_in_another_unit(
+    what: str, prints: Prints, headline: str, expected: dict[str, str]
+) -> None:
+    found = of(prints, {})
+    assert hints(found) == expected
+    assert cause_line(found) == headline
+
+
+def test_a_cell_in_nanometres_among_swapped_axes() -> None:
+    """x and z of a position are swapped in print; y is small, so that other orders are nearly right as well."""
+    found = of([("pixel_pos_meters", lambda v: v[[2, 1, 0]])], {})
+    assert hints(found) == {"pixel_pos_meters": "printed wrong, used right: components swapped: z y x for x y z"}
+
+
+BOTH: list[tuple[str, Prints, Faults, str, dict[str, float]]] = [
+    # what, wrong prints, faults, the headline, the share of each that is named
+    (
+        "F_latt printed squared, N - 1",
+        [("F_latt", np.square)],
+        {f"F_latt_{n}": lambda v, x: sincg(x["x"], x["N"] - 1) for n in "abc"},
+        r"F_latt_a, F_latt_b and F_latt_c explain the whole difference of I_pixel_final \(.*\); "
+        "F_latt of PY is printed wrong, used right.*",
+        {"F_latt": 0.0, "F_latt_a": 1.0, "F_latt_b": 1.0, "F_latt_c": 1.0},
+    ),
+    (
+        "fluence printed per cm², steps wrong",
+        [("fluence_photons_per_m2", times(1e-4))],
+        {"steps": lambda v, x: v / 2},
+        r"steps explains the whole difference of I_pixel_final \(factor 2\); "
+        "fluence_photons_per_m2 of PY is printed wrong, used right: too small by a factor of 10000 throughout",
+        {"fluence_photons_per_m2": 0.0, "steps": 1.0},
+    ),
+    (
+        "phi printed in radians, rotation by the next tick",
+        [("phi_deg", times(math.pi / 180))],
+        dict.fromkeys(ROT.split(), lambda v, x: x["at"](x["v"], x["phi"] + 0.5)),
+        r"rot_a_angstroms, rot_b_angstroms and rot_c_angstroms explain the whole difference of I_pixel_final "
+        r"\(.*\); phi_deg of PY is printed in radians, used in degrees",
+        {"phi_deg": 0.0, **dict.fromkeys(ROT.split(), 1.0)},
+    ),
+    (
+        "position printed in mm, and of a corner",
+        [("pixel_pos_meters", times(1e3))],
+        {"pixel_pos_meters": lambda v, x: v - x["half_f"] - x["half_s"]},
+        r"pixel_pos_meters explains the whole difference of I_pixel_final \(.*\); "
+        "pixel_pos_meters of PY is printed in mm, used in m",
+        {"pixel_pos_meters": 1.0},
+    ),
+    (
+        "distance printed in mm, omega without the obliquity",
+        [("R_distance_meters", times(1e3))],
+        {"omega_pixel_sr": lambda v, x: x["no_obliquity"]},
+        r"omega_pixel_sr explains the whole difference of I_pixel_final \(.*\); "
+        "R_distance_meters of PY is printed in mm, used in m",
+        {"R_distance_meters": 0.0, "omega_pixel_sr": 1.0},
+    ),
+    (
+        "vectors printed in m, q in single precision",
+        [(ROT, times(1e-10))],
+        {"scattering_vec_m_inv": in_float32},
+        r"scattering_vec_m_inv explains the whole difference of I_pixel_final \(.*\); "
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms of PY are printed in m, used in Å",
+        {"scattering_vec_m_inv": 1.0, **dict.fromkeys(ROT.split(), 0.0)},
+    ),
+    (
+        "vectors printed in m, indices swapped",
+        [(ROT, times(1e-10))],
+        {"hkl_frac": lambda v, x: v * 1.0002},
+        r"hkl_frac explains the whole difference of I_pixel_final \(.*\); "
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms of PY are printed in m, used in Å",
+        {"hkl_frac": 1.0, **dict.fromkeys(ROT.split(), 0.0)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "prints", "faults", "headline", "shares"), BOTH, ids=[b[0] for b in BOTH])
+def test_a_wrong_print_does_not_hide_a_fault(
+    what: str, prints: Prints, faults: Faults, headline: str, shares: dict[str, float]
+) -> None:
+    found = of(prints, faults)
+    assert re.fullmatch(headline, cause_line(found)), cause_line(found)
+    named = {f.variable: f.share for f in reversed(found.findings) if f.kind == "introduced"}
+    assert {name: named.get(name) for name in shares} == pytest.approx(shares, abs=1e-6)
+
+
+def test_a_sum_printed_with_the_factor_that_the_pixel_lacks() -> None:
+    """With the sum as printed the pixel is wrong in no known way; with the print undone it lacks a factor."""
+    py = OneTick("PY", {"I_pixel_final": lambda v, x: v / x["polar"]}).text()
+    polar = float(re.findall(r"polar_final (\S+)", py)[0])
+    found = blame(OneTick("C").text(), printed(py, "I_before_scaling", times(polar)))
+    assert re.fullmatch(
+        r"I_pixel_final explains the whole difference of I_pixel_final \(.*\); I_before_scaling of PY is printed "
+        r"wrong, used right: off by the factor polar_final \(.*\): .*",
+        cause_line(found),
+    )
+    assert single_cause(found, "I_pixel_final").hint == "polar_final left out"
+
+
+def test_a_final_value_that_is_printed_twice_as_large_and_lacks_a_factor() -> None:
+    found = of([("I_pixel_final", times(2.0))], {"I_pixel_final": lambda v, x: v / x["polar"]})
+    assert cause_sentence(found).startswith("I_pixel_final explains the whole difference of floatimage_accumulated (")
+    assert single_cause(found, "I_pixel_final").hint == "polar_final left out"
+    assert printed_sentence(found) == (
+        "I_pixel_final of PY is printed wrong, used right: too large by a factor of 2 throughout"
+    )
+
+
+def test_the_form_that_the_other_log_obeys_is_the_one_that_is_broken() -> None:
+    """Twice (1 + cos²2θ)/2 is nearer to 1, which is another form, than to what it should be."""
+    faults: Faults = {"pixel_pos_meters": lambda v, x: v + 1e-3 * x["half_f"], "polar": lambda v, x: 2 * v}
+    found = of([], faults, OnePixel)
+    said = single_cause(found, "polar")
+    assert said.hint == "too large by a factor of 2 throughout"
+    assert said.share is not None
+    assert said.factor is not None
+    assert said.share * math.log(said.factor) == pytest.approx(math.log(2), rel=1e-9)
+
+
+def test_vectors_of_one_factor_are_one_fault_with_a_carried_tick() -> None:
+    """c lies on the axis, so that it differs at one place more than a and b, which the first tick carries over."""
+
+    def carried(factor: float) -> Faults:
+        def fault(v: np.ndarray, x: dict[str, object]) -> np.ndarray:
+            return factor * at_tick(0, lambda w, y: y["at"](y["v"], 20.5))(v, x)
+
+        return {**dict.fromkeys(ROT.split(), fault), "spindle_vec": lambda v, x: SPINDLE}
+
+    c, py = (TwoTicks(side, carried(factor)).text() for side, factor in (("C", 1.0), ("PY", 1.0002)))
+    found = blame(c, py)
+    assert re.fullmatch(
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms explain the whole difference of I_pixel_final .*",
+        cause_sentence(found),
+    )
+
+
+SPINDLE = np.array([-0.003, 0.002, 0.014])
+SPINDLE /= np.linalg.norm(SPINDLE)
+
+
+def test_values_that_nothing_reads_are_harmless_next_to_a_fault() -> None:
+    faults: Faults = {**dict.fromkeys(STAR.split(), lambda v, x: v * 2), "steps": lambda v, x: v / 2}
+    result = compared(OneTick("C").text(), OneTick("PY", faults).text())
+    assert result.blame is not None
+    harmless = {f.variable: f.hint for f in result.blame.findings if f.is_harmless}
+    assert harmless.keys() == set(STAR.split())
+    assert all(hint.startswith("nothing is computed from it: ") for hint in harmless.values())
+    assert cause_sentence(result.blame) == "steps explains the whole difference of I_pixel_final (factor 2)"
+
+
+def test_introduced_faults_are_the_real_ones() -> None:
+    assert introduced(of([], {})) == set()
+    assert introduced(of([(ROT, times(1e-10))], {"steps": lambda v, x: v / 2})) == {
+        ("PY", name) for name in (*ROT.split(), "steps")
+    }
+
+
+def test_prints_of_the_reference_are_told_too() -> None:
+    c = printed(TwoTicks("C").text(), ROT, times(1e-10))
+    found = blame(c, TwoTicks("PY", {"hkl_frac": lambda v, x: v * 1.0002}).text())
+    assert cause_sentence(found).startswith("hkl_frac explains the whole difference of I_pixel_final (")
+    assert printed_sentence(found) == (
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms of C are printed in m, used in Å"
+    )
+
+
+def test_a_value_on_which_the_logs_agree_is_not_accused() -> None:
+    found = of([(f"{CELL} {ROT}", times(0.1)), ("V_cell_A3 V_actual_A3", times(1e-3))], {})
+    assert not {f.variable for f in found.findings if f.kind == "introduced"} & {*STAR.split(), "hkl_frac"}
+    assert blame(TwoTicks("C").text(), TwoTicks("PY").text()).findings == ()
