@@ -39,6 +39,9 @@ SHARES = [
     ("q, round", f"{BASE} -round_xtal -fudge 1.3", (33, 36), "source.scattering_vec_m_inv", "", 0, 1.0, 0.001),
     ("beam", f"{BASE} -misset 10 20 30", (49, 39), "run.beam_vec", "", 2, 2.0, 0.01),
     ("q, one step", f"{BASE} -misset 10 20 30", (49, 39), "source.scattering_vec_m_inv", "", 0, 1.5, 0.0),
+    ("a*", BASE, (52, 38), "run.a_star_A_inv", "", None, 1.0005, 0.0),
+    ("c*, a little turned", BASE, (39, 28), "run.c_star_A_inv", "", 2, 1.0005, 0.0),
+    ("spindle", f"{BASE} -phi 5 -osc 1 -phisteps 3", (52, 38), "run.spindle_vec", "", 1, 1.0, 0.02),
     ("interpolated", f"{CELL} {LIST} -N 2", (33, 38), "subsample.diffracted_vec", "", 2, 1.01, 0.01),
     (
         "one sub-sample, dmin",

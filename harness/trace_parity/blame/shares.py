@@ -229,9 +229,9 @@ def _apart(a: Array | None, b: Array | None) -> float:
 
 
 def by_share(finding: BlameFinding) -> tuple[int, float]:
-    """What sorts findings: what explains most, what is not known, what is inherited, what is harmless."""
+    """What sorts findings: causes by what they leave of the difference, the unknown, the inherited, the harmless."""
     if not finding.is_cause:
         return 2, 0.0
     if finding.share is None:
         return 1, 0.0
-    return (3, 0.0) if finding.is_harmless else (0, -round(min(abs(finding.share), 1.0), 2))
+    return (3, 0.0) if finding.is_harmless else (0, round(abs(1 - finding.share), 2))

@@ -115,23 +115,24 @@ def build_cell(
     assert reciprocal is not None  # settings have one or the other
     reciprocal = rotate_xyz(reciprocal, *misset_rad.unbind())
 
-    def real_of(reciprocal: Tensor) -> tuple[Tensor, Tensor]:
-        if lengths is None or V is None:
-            real, volume_star = dual(reciprocal)
-            return real, 1.0 / volume_star
+    if lengths is None or V is None:
+        real, volume_star = dual(reciprocal)
+        volume = 1.0 / volume_star
+    else:
         # quirk triclinic-cell: the forced lengths hide most of the wrong component of c*.
         # In the order of the original's roundings: a sample can be a whole number of these cells to the last bit.
         across = crosses(reciprocal)
         volume = 1.0 / (1.0 / V)
-        return volume * (across * (lengths / V / exact_root.root(dot(across, across)))[:, None]), volume
-
-    real, volume = real_of(reciprocal)
+        real = volume * (across * (lengths / V / exact_root.root(dot(across, across)))[:, None])
     # a* = V* (b × c) with V* of the cell itself, not of the vectors: they differ where lengths were forced.
     reciprocal = crosses(real) / volume
     other = use_rows(reciprocal, "{}_star_A_inv", use)
     if other is not reciprocal:
-        reciprocal = other
-        real, volume = real_of(reciprocal)
+        # The cell whose a*, b*, c* these are. V stays as far off its vectors as forced lengths make it.
+        off = dot(real[0], crosses(real)[0]) / volume
+        across, reciprocal = crosses(other), other
+        volume = off * off / dot(other[0], across[0])
+        real = across * (volume / off)
     other = use_rows(real, "{}_angstroms", use)
     if other is not real:
         volume = volume * (dual(other)[1] / dual(real)[1])
