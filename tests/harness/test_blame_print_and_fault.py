@@ -193,7 +193,7 @@ def test_the_form_that_the_other_log_obeys_is_the_one_that_is_broken() -> None:
     faults: Faults = {"pixel_pos_meters": lambda v, x: v + 1e-3 * x["half_f"], "polar": lambda v, x: 2 * v}
     found = of([], faults, OnePixel)
     said = single_cause(found, "polar")
-    assert said.hint == "too large by a factor of 2 throughout"
+    assert said.hint == "too large by a factor of 2"
     assert said.share is not None
     assert said.factor is not None
     assert said.share * math.log(said.factor) == pytest.approx(math.log(2), rel=1e-9)
