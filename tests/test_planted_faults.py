@@ -47,6 +47,7 @@ def test_there_are_forty_faults_in_pairs_and_each_finds_its_place(sources: dict[
     for trial in found:
         assert {name for _, names in trial.expected for name in names} <= known
         for side, edits in trial.edits.items():
+            assert all(":" in edit.file for edit in edits), trial.name
             folder = tmp_path / trial.name.replace("/", " ") / trial.kind / side
             for path in {edit.path for edit in edits}:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from trace_parity.pair.vocabulary import Key
 NEAR = 0.1
 """What a program had in hand may be off by this part of what it should have been, for its print to be undone."""
 ROUNDS = 3
-"""Times that the uses of a value are looked at: what is printed wrong further down may be told first."""
+"""Times that the uses of a value are looked at: what is printed wrong further down may be known first."""
 
 
 class Charges:
@@ -129,22 +129,22 @@ class Charges:
         return [e for e in equations if variable in self.worlds.feeding(e)]
 
     def _split(self, accused: Accused) -> list[Accused]:
-        """A value that is computed wrong and printed wrong besides: what uses it tells what the program had in hand."""
+        """A value that is computed wrong and also printed wrong: what uses it shows what the program had in hand."""
         if not accused.is_output or accused.manner == "computation" or accused.instead:
             return [accused]
         uses = self._uses(accused.variable)
 
-        def told(log: EvaluatedLog) -> list[bool]:
+        def held(log: EvaluatedLog) -> list[bool]:
             return [o.ok for e in uses for o in log.found[e.id].outcomes.values() if e.conditional is not True]
 
         right = {(accused.variable, o.key): o.expected for o in accused.outcomes}
-        best = told(self.side.with_values(right))
+        best = held(self.side.with_values(right))
         if all(best):
             return [accused]
         for had in self._in_hand(accused):
             log = self.side.with_values(had)
             own = log.found[accused.equation.id].outcomes
-            if all(told(log)) and not any(own[o.key].ok for o in accused.outcomes if o.key in own):
+            if all(held(log)) and not any(own[o.key].ok for o in accused.outcomes if o.key in own):
                 computed = tuple(own[o.key] for o in accused.outcomes if o.key in own)
                 found = log.found[accused.equation.id]
                 self.had |= had
@@ -153,7 +153,7 @@ class Charges:
                     replace(accused, outcomes=computed, manner="computation", found=found),
                 ]
         theirs = {place: self.worlds.others[place].value for place in right if place in self.worlds.others}
-        if len(theirs) == len(right) and sum(told(self.side.with_values(theirs))) > sum(best):
+        if len(theirs) == len(right) and sum(held(self.side.with_values(theirs))) > sum(best):
             return [replace(accused, outcomes=_expected(accused, theirs))]
         return [accused]
 

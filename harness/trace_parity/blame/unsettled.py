@@ -142,7 +142,7 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     loop = due_to(variable.id, sure)
     if told and loop is None:
         kind, hint = "unexplained", told
-    elif kind == "unexplained" and (hint in ("", NOT_SEEN) or variable.id == pair.domain.iterations):
+    elif kind == "unexplained" and (hint in ("", NOT_SEEN, TWO_CONSTANTS) or variable.id == pair.domain.iterations):
         of = [loop] if loop is not None else sure if variable.id == pair.domain.iterations else []
         kind, hint = ("inherited", f"from {' and '.join(one.source for one in of)}") if of else (kind, hint)
     if kind == "unexplained" and not told:
