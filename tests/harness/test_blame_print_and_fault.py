@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from trace_parity.blame.findings import Blame
 from trace_parity.blame.headline import cause_line, cause_sentence, printed_sentence
+from trace_parity.render.next_step import who
 
 from tests.harness.test_blame_causes import ROT, OneTick, compared, hints, in_float32, single_cause
 from tests.harness.test_blame_culprits import Change, printed
-from tests.harness.test_blame_faults import STAR, Faults, Program, at_tick, blame, introduced, sincg
+from tests.harness.test_blame_faults import STAR, Faults, Program, at_tick, blame, introduced, rodrigues, sincg
 
 CELL = "a_angstroms b_angstroms c_angstroms"
 Prints = list[tuple[str, Change]]
@@ -228,6 +229,58 @@ def test_values_that_nothing_reads_are_harmless_next_to_a_fault() -> None:
     assert harmless.keys() == set(STAR.split())
     assert all(hint.startswith("nothing is computed from it: ") for hint in harmless.values())
     assert cause_sentence(result.blame) == "steps explains the whole difference of I_pixel_final (factor 2)"
+
+
+def test_a_known_quirk_that_moves_nothing_is_not_what_is_wrong() -> None:
+    stale = TwoTicks("C", dict.fromkeys(STAR.split(), lambda v, x: x["base"])).text()
+    result = compared(stale, TwoTicks("PY", {"steps": lambda v, x: v / 2}).text())
+    assert [q.id for q in result.quirks] == ["stale-reciprocal"]
+    assert who(result) == "PY, in steps, which explains the whole difference of I_pixel_final (factor 2)"
+    assert who(compared(stale, TwoTicks("PY").text())) == "C shows its known quirk stale-reciprocal"
+
+
+def test_a_quirk_of_one_program_that_the_other_shows() -> None:
+    py = TwoTicks("PY", dict.fromkeys(STAR.split(), lambda v, x: x["base"])).text()
+    result = compared(TwoTicks("C").text(), py)
+    assert result.blame is not None
+    assert result.quirks == ()
+    assert hints(result.blame)["rot_b_star_A_inv"] == (
+        "nothing is computed from it: the value of b_star_A_inv of the run; "
+        "PY shows quirk stale-reciprocal, which is known of C"
+    )
+    assert who(result) == (
+        "PY prints rot_a_star_A_inv, rot_b_star_A_inv, rot_c_star_A_inv wrong, and computes nothing from them"
+    )
+
+
+def test_another_size_of_the_pixel() -> None:
+    """It is in no log; positions and solid angles show it, each with the share that a rerun gives."""
+
+    class Larger(OnePixel):
+        size = 0.2001e-3
+
+    c, py = OnePixel("C").text(), Larger("PY").text()
+    shown = {name: re.findall(rf": {name} (.*)", c)[0].split() for name in ("pixel_pos_meters", "omega_pixel_sr")}
+    finals = [float(re.findall(r"I_pixel_final (\S+)", text)[0]) for text in (c, py)]
+    found = blame(c, py)
+    for name, words in shown.items():
+        theirs = np.array([float(word) for word in words])
+        theirs = theirs[0] if len(theirs) == 1 else theirs
+        cured = Larger("PY", {name: lambda v, x, right=theirs: right}).text()
+        final = float(re.findall(r"I_pixel_final (\S+)", cured)[0])
+        said = single_cause(found, name)
+        assert said.hint == "each side obeys it with a constant of its own that is not in the logs: a setting differs"
+        assert said.share == pytest.approx(math.log(final / finals[1]) / math.log(finals[0] / finals[1]), rel=1e-6)
+
+
+def test_rotations_that_differ_are_told_apart_by_their_angle() -> None:
+    turned = np.array([rodrigues(e, np.array([0.0, 0.0, 1.0]), 0.25) for e in np.eye(3)]).T.ravel()
+    found = of([], {"mosaic_umat": lambda v, x: turned if x["keys"]["mos_tic"] else v}, TwoDomains)
+    assert re.fullmatch(r"a rotation on both sides, apart by 0\.\d+°", single_cause(found, "mosaic_umat").hint)
+
+
+class TwoDomains(TwoTicks):
+    domains = 2
 
 
 def test_introduced_faults_are_the_real_ones() -> None:
