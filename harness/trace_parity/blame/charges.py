@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from trace_parity.blame.accused import Accused, BrokenEquation, Cleared
+from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Equation, Outcome
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import Array
@@ -121,7 +122,7 @@ class Charges:
             still = [o for o in right.found[equation.id].outcomes.values() if not o.ok]
             if broken and still:
                 before, after = self.side.hint(equation, broken), right.hint(equation, still)
-                clearer += (after is not None) - (before is not None)
+                clearer += _known(after) - _known(before)
         return clearer > 0
 
     def _uses(self, variable: str) -> list[Equation]:
@@ -244,6 +245,11 @@ class Charges:
         values, spreads = changed
         evaluated = replace(found, values=values, spreads=spreads, outcomes={**found.outcomes, **new})
         return replace(accused, outcomes=outcomes, found=evaluated)
+
+
+def _known(hint: Hint | None) -> int:
+    """How well a mistake is known: a domain's own best of all."""
+    return 0 if hint is None else 2 if hint.kind == "variant" else 1
 
 
 def _expected(accused: Accused, values: Mapping[Place, Array]) -> tuple[Outcome, ...]:
