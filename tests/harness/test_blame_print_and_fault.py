@@ -13,7 +13,7 @@ from trace_parity.render.next_step import who
 
 from tests.harness.test_blame_causes import ROT, OneTick, compared, hints, in_float32, single_cause
 from tests.harness.test_blame_culprits import Change, printed
-from tests.harness.test_blame_faults import STAR, Faults, Program, at_tick, blame, introduced, rodrigues, sincg
+from tests.harness.test_blame_faults import STAR, Fault, Faults, Program, at_tick, blame, introduced, rodrigues, sincg
 
 CELL = "a_angstroms b_angstroms c_angstroms"
 Prints = list[tuple[str, Change]]
@@ -24,7 +24,7 @@ class TwoTicks(Program):
 
     phi = (20.0, 0.5, 2)
     domains = sources = oversample = 1
-    pixels = ((20, 31), (25, 12))
+    pixels: tuple[tuple[int, int], ...] = ((20, 31), (25, 12))
 
 
 class OnePixel(TwoTicks):
@@ -41,6 +41,10 @@ def of(prints: Prints, faults: Faults, program: type[Program] = TwoTicks) -> Bla
     for names, change in prints:
         py = printed(py, names, change)
     return blame(program("C").text(), py)
+
+
+def always(value: object) -> Fault:
+    return lambda v, x: value
 
 
 UNITS: list[tuple[str, Prints, str, dict[str, str]]] = [
@@ -266,7 +270,7 @@ def test_another_size_of_the_pixel() -> None:
     for name, words in shown.items():
         theirs = np.array([float(word) for word in words])
         theirs = theirs[0] if len(theirs) == 1 else theirs
-        cured = Larger("PY", {name: lambda v, x, right=theirs: right}).text()
+        cured = Larger("PY", {name: always(theirs)}).text()
         final = float(re.findall(r"I_pixel_final (\S+)", cured)[0])
         said = single_cause(found, name)
         assert said.hint == "each side obeys it with a constant of its own that is not in the logs: a setting differs"
