@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -285,6 +286,34 @@ def test_rotations_that_differ_are_told_apart_by_their_angle() -> None:
 
 class TwoDomains(TwoTicks):
     domains = 2
+
+
+def test_a_quirk_is_named_although_the_other_side_prints_the_value_wrong() -> None:
+    """The other side is right once its print is undone."""
+    stale = TwoTicks("C", dict.fromkeys(STAR.split(), lambda v, x: x["base"])).text()
+    found = blame(stale, printed(TwoTicks("PY").text(), STAR, times(10)))
+    assert {f.quirk for f in found.findings if f.side == "C"} == {""}  # nothing tells whether the print alone is wrong
+    carried: Faults = dict.fromkeys(ROT.split(), at_tick(0, from_the_last_tick))
+    c, py = TwoTicksFromZero("C", carried).text(), TwoTicksFromZero("PY").text()
+    found = blame(c, printed(py, ROT, times(1e-10)))
+    assert {f.quirk for f in found.findings if f.side == "C"} == {"phi-carryover"}
+    assert printed_sentence(found).startswith(
+        "rot_a_angstroms, rot_b_angstroms and rot_c_angstroms of PY are printed in m"
+    )
+
+
+def from_the_last_tick(v: np.ndarray, x: dict[str, Any]) -> np.ndarray:
+    turned: np.ndarray = x["at"](x["v"], 0.5)
+    return turned
+
+
+class TwoTicksFromZero(TwoTicks):
+    phi = (0.0, 0.5, 2)
+
+
+def test_an_axis_that_turns_nothing_has_no_share() -> None:
+    found = of([], {"twotheta_axis": lambda v, x: v[[0, 2, 1]], "steps": lambda v, x: v / 2})
+    assert {f.variable: f.share for f in found.findings if f.is_cause} == {"steps": 1.0, "twotheta_axis": 0.0}
 
 
 def test_introduced_faults_are_the_real_ones() -> None:

@@ -70,9 +70,10 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     settled: set[tuple[str, Key]] = set()
     by_side = [{i: found[name] for i, found in guilty.items()} for name in ("C", "PY")]
     culprits_found = culprits_of_both(c, py, *by_side)
+    meant = [_as_meant(side, found) for side, found in zip((c, py), culprits_found.accused, strict=True)]
     for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
         for accused in all_accused:
-            other = py if side is c else c
+            other = meant[1] if side is c else meant[0]
             made = _accusation("introduced", name, accused, side, other)
             if made.finding.quirk and not _other_is_right(accused, other):
                 made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))
@@ -94,6 +95,13 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     known = Known(differing.keys(), lambda variable, key: _is_obeyed(variable, key, (c, py)))
     notes = of_both(alignment, domain.quirks, known)
     return replace(with_rounding_hints(found), notes=notes, settings=settings, loops=loops)
+
+
+def _as_meant(side: EvaluatedLog, accused: Sequence[Accused]) -> EvaluatedLog:
+    """A log with what should have been printed where the print alone is wrong."""
+    return side.with_values(
+        {(a.variable, o.key): o.expected for a in accused if a.manner == "probe" for o in a.outcomes}
+    )
 
 
 def _is_obeyed(variable: str, key: Key, sides: Sequence[EvaluatedLog]) -> bool:

@@ -140,7 +140,10 @@ class Shares:
             alone = all(self._is_first(m) for m in part)
             put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
             changed = propagate(own, put_in, other, self.wrong | self.pair.printed)
-            if put_in and self._reaches(ids, changed, own):
+            met = self._met(ids, changed, own)
+            if put_in and self.final not in met:
+                return Effect(0.0)
+            if put_in and self._reaches(met, changed, own):
                 return self._moved(changed, own, other)
         return Effect()
 
@@ -168,11 +171,33 @@ class Shares:
                 found.append(((one.variable, key), value))
         return found
 
-    def _reaches(self, ids: set[str], changed: Changed, own: EvaluatedLog) -> bool:
+    def _met(self, ids: set[str], changed: Changed, own: EvaluatedLog) -> set[str]:
+        """What a change may move: all that is made from what it moves, one step after the other."""
+        moving = {name for name, _ in changed.unknown} | ids
+        kept = set()
+        for place, value in changed.values.items():
+            mine = own.view.at(*place)
+            if mine is None or (np.abs(value - mine) > own.view.uncertainty(place[0], mine[None])[0]).any():
+                moving.add(place[0])
+            else:
+                kept.add(place[0])
+        made_of: dict[str, list[str]] = {}
+        for made, feeding in self.graph.items():
+            for name in feeding:
+                made_of.setdefault(name, []).append(made)
+        met: set[str] = set()
+        waiting = list(ids)
+        while waiting:
+            new = set(made_of.get(waiting.pop(), ())) - met
+            met |= new
+            waiting += [name for name in new if name in moving or name not in kept]
+        return met | (ids & {self.final})
+
+    def _reaches(self, met: set[str], changed: Changed, own: EvaluatedLog) -> bool:
         """Whether the change went all the way: each variable between that the log has was made again."""
         view = own.view
         touched = {p[0] for p in changed.values} | {p[0] for p in changed.unknown}
-        between = downstream(self.graph, ids) & ({self.final} | upstream(self.graph, [self.final]))
+        between = met & ({self.final} | upstream(self.graph, [self.final]))
         held = {v for v in between if view.keys(v) and upstream(self.graph, [v]) & touched}
         held = {v for v in held if v in touched or not _is_apart(v, changed, own)}
         made = {key for e in own.domain.equations if e.output == self.final for key in own.found[e.id].row}
