@@ -153,12 +153,12 @@ def test_the_example_pairs_run_from_an_installed_wheel(installed: Path, tmp_path
     assert "PARITY" in trace_diff(tmp_path, "run", case, "--pair", name)
     (bundle,) = (tmp_path / "reports" / case).iterdir()
     logs = [str(bundle / "traces" / f"{side}.log") for side in ("c", "py")]
-    assert "no one: all of" in trace_diff(tmp_path, "blame", *logs, "--pair", name)
+    assert "Broken equations: none of" in trace_diff(tmp_path, "blame", *logs, "--pair", name)
     (bundle / "report.html").unlink()
     trace_diff(tmp_path, "report", "render", str(bundle))
     assert (bundle / "report.html").is_file()
     assert "1 case: 1 in parity, 0 not" in trace_diff(pair, "gate", "--only", case)  # from inside, without --pair
-    assert "no one: all of" in trace_diff(pair, "blame", *logs)
+    assert "Broken equations: none of" in trace_diff(pair, "blame", *logs)
 
 
 def test_two_shell_scripts_are_a_pair_in_five_lines(installed: Path, tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 case`, `2 cases`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """`1 case`, `2 cases`; `many` is a plural that does not end in s alone."""
+    return f"{count} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def _shown(ch: str) -> str:

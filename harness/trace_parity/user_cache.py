@@ -34,7 +34,7 @@ def cache_folder() -> Path:
         folder = _private(spare)
     except OSError as error:
         raise cannot_write(error, spare, "XDG_CACHE_HOME names another folder for what is built once") from error
-    print(f"note: {wanted} cannot be used ({why}); {folder} serves as cache", file=sys.stderr)
+    print(f"note: {wanted} cannot be used ({why}); {folder} is used as the cache", file=sys.stderr)
     return folder
 
 
@@ -42,7 +42,7 @@ def _private(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        raise OSError("it is a link or a file, a folder is expected")
+        raise OSError("it is a link or a file, not a folder")
     if status.st_uid != os.getuid():
         raise OSError("it belongs to another user")
     if status.st_mode & 0o077:

@@ -241,7 +241,7 @@ def test_command_on_sound_logs(trace_diff: Cli, logs: tuple[Path, Path]) -> None
     for words in ((logs[0],), (logs[1],), logs):
         done = trace_diff("blame", *words)
         assert done.returncode == 0, done.stdout
-        assert done.stdout.startswith("Who breaks its own equation: no one: all of ")
+        assert done.stdout.startswith("Broken equations: none of ")
 
 
 def test_command_on_a_leaky_reference(trace_diff: Cli, logs: tuple[Path, Path], leaky_log: str) -> None:
@@ -300,7 +300,7 @@ def test_the_result_says_who(divergent: Result) -> None:
     assert divergent.blame is not None
     first = next(f for f in divergent.blame.findings if f.kind == "introduced")
     assert (first.side, first.variable) == ("PY", "hkl_rounded")
-    assert "Who breaks its own equation" in renderer("markdown")(divergent)
+    assert "Broken equations" in renderer("markdown")(divergent)
     assert "wrong:  PY, in hkl_rounded" in renderer("text")(divergent)
     assert json.loads(renderer("json")(divergent))["blame"]["findings"][0]["kind"]
 
@@ -317,7 +317,7 @@ def test_log_text_is_escaped_in_the_summary(compare_texts: Callable[..., Result]
     result = compare_texts(line.format("C", 1), line.format("PY", 2))
     assert result.blame is not None
     assert result.blame.findings[0].variable == "<b>|x"
-    section = renderer("markdown")(result).partition("## Who breaks its own equation")[2].partition("\n## ")[0]
+    section = renderer("markdown")(result).partition("## Broken equations")[2].partition("\n## ")[0]
     assert "\\<b\\>\\|x" in section
     assert "<b>" not in section
 

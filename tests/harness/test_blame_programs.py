@@ -51,4 +51,4 @@ def test_the_unrepaired_reference_is_accused_and_no_one_else(trace_diff: Cli, tm
     assert accused == {("C", f"rot_{axis}_angstroms", "phi-carryover") for axis in "abc"}
     assert {f["kind"] for f in found} == {"introduced", "inherited"}
     summary = next(tmp_path.glob("reports/*/*/summary.md")).read_text()
-    assert "## Who breaks its own equation" in summary
+    assert "## Broken equations" in summary

@@ -130,7 +130,7 @@ def test_every_output_form(trace_diff: Cli, logs: tuple[Path, Path], tmp_path: P
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--format", "yaml", "c.log", "py.log"], "no output form 'yaml'"),
+        (["--format", "yaml", "c.log", "py.log"], "unknown output form 'yaml'"),
         (["c.log"], "missing argument 'PY.log'"),
         (["c.log", "py.log", "--rtol", "-1"], "--rtol"),
         (["c.log", "py.log", "--case", "supervisr"], "no case 'supervisr'"),

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 from trace_parity.bundle.bundle import verify, write_manifest
-from trace_parity.cli.inject import _text
+from trace_parity.cli.inject import _lines
 from trace_parity.compare.judge import VariableSummary
 from trace_parity.pair.dependencies import downstream, inputs, upstream
 from trace_parity.pair.vocabulary import Vocabulary
@@ -76,15 +76,15 @@ def test_f_cell_is_not_to_blame(leaky: Path, folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("STILL DIVERGES  with C's F_cell")
     assert len(lines) < 24
-    assert "still     pixel.I_before_scaling: 1 of 1 numbers (without C's values: 1)" in done.stdout
-    assert "elsewhere step.F_latt: " in done.stdout
+    assert "still      pixel.I_before_scaling: 1 of 1 number (without C's values: 1)" in done.stdout
+    assert "elsewhere  step.F_latt: " in done.stdout
 
 
 def test_a_later_value_cures_what_comes_after_it_only(leaky: Path, folder: Path) -> None:
     done = trace_diff("inject", leaky, "step.F_latt", cwd=folder)
     assert done.returncode == 0, done.stdout
-    assert "cured     I_running, I_before_scaling, I_pixel_final, floatimage_accumulated" in done.stdout
-    assert "elsewhere step.rot_a_angstroms" in done.stdout
+    assert "cured      I_running, I_before_scaling, I_pixel_final, floatimage_accumulated" in done.stdout
+    assert "elsewhere  step.rot_a_angstroms" in done.stdout
 
 
 def test_bisection_isolates_the_rotated_vectors(leaky: Path, folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_nothing_to_isolate_where_all_agrees(folder: Path) -> None:
     done = trace_diff("inject", bundle, "--bisect", cwd=folder)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (
         0,
-        "AGREES  nothing diverges, there is no fault to isolate",
+        "AGREES  nothing diverges; there is no fault to isolate",
     )
     done = trace_diff("inject", bundle, "F_latt", cwd=folder)
     assert done.returncode == 0
@@ -132,7 +132,7 @@ def test_nothing_to_isolate_where_all_agrees(folder: Path) -> None:
     ("words", "code", "says"),
     [
         (["F_lattice"], 2, "no variable 'F_lattice'"),
-        ([], 2, "nothing to put in"),
+        ([], 2, "no variable to inject"),
         (["F_latt", "--bisect"], 2, "both names and --bisect"),
         (["V_cell_A3"], 6, "nothing in the traces is computed from V_cell_A3"),
         (["F_latt", "--mat", "B.mat"], 2, "B.mat: not what the bundle was made with"),
@@ -217,5 +217,5 @@ def test_what_the_port_changes_after_it_was_put_in_is_named(vocabulary: Vocabula
     found = bisect(cast(Counterfactual, Canned(vocabulary, is_stubborn)))
     assert found.agrees is not is_stubborn
     assert found.stubborn == (("step.F_latt",) if is_stubborn else ())
-    says = "F_latt: differ even with C's values put in" in _text(found)
+    says = "F_latt: differs even with C's values put in" in "\n".join(_lines(found))
     assert says is is_stubborn

@@ -109,7 +109,7 @@ def test_a_sound_log_obeys_every_equation_at_every_place() -> None:
     assert found.equations_checked == 7
     # r and v have no step before the first; pairs, sums and summaries have every step.
     assert found.instances_checked == 3 * N + 3 * N + 2 * 4 * N * (N - 1) + 4 * N + 4 + 4
-    assert headline(found) == f"no one: all of 7 equations at {found.instances_checked} places hold"
+    assert headline(found) == f"none of 7 equations at {found.instances_checked} places"
 
 
 @pytest.mark.parametrize(
@@ -163,22 +163,22 @@ def test_a_sum_is_not_taken_over_a_part_of_a_loop() -> None:
 def test_what_could_not_be_evaluated_is_in_the_sentence() -> None:
     c = "".join(line for line in chain("C").splitlines(keepends=True) if ": dt" not in line)
     found = blamed(c, c.replace("TRACE_C", "TRACE_PY"), vocabulary())
-    asked = "all of 5 equations at 240 places hold"
-    assert headline(found) == f"no one: {asked}; 2 more equations could not be evaluated for lack of dt"
+    evaluated = "none of 5 equations at 240 places"
+    assert headline(found) == f"{evaluated}; 2 more equations could not be evaluated for lack of dt"
 
 
 @pytest.mark.parametrize(
     ("equals", "says"),
     [
         ("__import__('os').system('id')", "no function"),
-        ("dr.__class__", "nothing is called 'dr.__class__'"),
+        ("dr.__class__", "no variable or loop 'dr.__class__'"),
         ("(lambda: 1)()", "no function"),
         ("[x for x in dr]", "is not accepted"),
         ("'text'", "'text' is not a number"),
         ("dr if 1 else 0", "is not accepted; expected arithmetic, names, x[0] and functions (hint: where("),
         ("dr @ dr", "operator MatMult"),
         ("dr +", "is not an expression"),
-        ("drr", "nothing is called 'drr'; expected a variable or a loop (hint: did you mean 'dr'?)"),
+        ("drr", "no variable or loop 'drr'; expected a name of the vocabulary (hint: did you mean 'dr'?)"),
         ("srqt(dr)", "no function 'srqt'"),
         ("dot(dr)", "expected dot of 2 values"),
         ("dr[-1]", "x[0]: a component by its number"),
@@ -199,6 +199,14 @@ def test_what_is_not_the_language_is_one_line(equals: str, says: str) -> None:
     assert says in str(caught.value)
     assert caught.value.code == Exit.USAGE
     assert "\n" not in str(caught.value)
+
+
+def test_equations_that_need_each_other_are_refused() -> None:
+    old = '"where(norm(dr) < 2.5, -dr / dot(dr, dr) ** 2, 0 * dr)"'
+    with pytest.raises(HarnessError, match=r"equals: circular: .* from .* from ") as caught:
+        vocabulary(TEXT.replace(old, '"dot(force, force) * dr"'))
+    assert caught.value.code == Exit.USAGE
+    vocabulary(TEXT.replace(old, '"dot(prev(force), prev(force)) * dr"'))
 
 
 def test_a_value_of_a_loop_inside_needs_a_sum() -> None:

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (1, "c.log py.log --c-image a.bin --py-image b.bin --shape 3,4", "pixels of the images differ"),
         (2, "c.log", "missing argument 'PY.log'"),
         (2, "c.log py.log --rtol F_lat:1e-9", "did you mean F_latt?"),
-        (2, "c.log py.log --rtol zzz*:1e-9", "'zzz*' fits no variable"),
+        (2, "c.log py.log --rtol zzz*:1e-9", "'zzz*' matches no variable"),
         (2, "c.log py.log --waive carryover", "did you mean phi-carryover?"),
         (2, "c.log py.log --case supervisr", "no case 'supervisr'"),
         (2, "c.log py.log --c-image a.bin", "one image only"),

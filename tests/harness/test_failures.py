@@ -177,7 +177,8 @@ def test_a_calibration_that_is_interrupted_says_how_to_go_on(
         command_line.main(["calibrate", "supervisor", "--out", str(tmp_path / "c.json")])
     assert ended.value.code == 130
     assert capsys.readouterr().err.strip() == (
-        "trace-diff: interrupted; finished runs are kept in the user's cache; to go on: trace-diff calibrate supervisor"
+        "trace-diff: interrupted; finished runs are kept in the user's cache; to continue: "
+        "trace-diff calibrate supervisor"
     )
 
 
@@ -230,7 +231,7 @@ def test_no_home_and_no_cache(folder: Path, tmp_path: Path, trace_diff: Command)
     done = trace_diff("compare", "c.log", "py.log", env=os.environ | where)
     assert done.returncode == 1
     spare = tmp_path / f"trace-diff-cache-{os.getuid()}"
-    assert f"/dev/null/cache/trace-diff cannot be used (Not a directory); {spare} serves as cache" in done.stderr
+    assert f"/dev/null/cache/trace-diff cannot be used (Not a directory); {spare} is used as the cache" in done.stderr
     assert spare.stat().st_mode & 0o777 == 0o700
     done = trace_diff("compare", "c.log", "py.log", env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)})
     assert done.returncode == 1, done.stderr
@@ -282,9 +283,9 @@ def test_reading_is_linear_in_the_length_of_a_line(text: str, folder: Path, monk
 
 def test_an_interrupt_says_what_is_kept() -> None:
     kept = KeyboardInterrupt()
-    kept.add_note("3 of 9 cases are kept in reports/gate; to go on: trace-diff gate --resume")
+    kept.add_note("3 of 9 cases are kept in reports/gate; to continue: trace-diff gate --resume")
     assert ending(kept, [])[1] == [
-        "trace-diff: interrupted; 3 of 9 cases are kept in reports/gate; to go on: trace-diff gate --resume"
+        "trace-diff: interrupted; 3 of 9 cases are kept in reports/gate; to continue: trace-diff gate --resume"
     ]
     assert ending(KeyboardInterrupt(), []) == (130, ["trace-diff: interrupted; no bundle was left"])
     assert ending(TerminatedError(), [])[0] == 143

@@ -49,7 +49,7 @@ def test_gradients_that_hold() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == "parameter case place pixel analytic differences order autograd verdict".split()
     assert [line.split()[-1] for line in lines[1:5]] == ["exact", "exact", "ok", "ok"]
-    assert lines[-1].startswith("HOLDS  2 fall as the square of the step, 2 are exact")
+    assert lines[-1].startswith("CORRECT  2 converge as the square of the step, 2 are exact")
 
 
 def test_json_carries_every_digit() -> None:

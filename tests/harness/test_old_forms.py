@@ -59,7 +59,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "4 blocks against 9": (oversampled("C", 4), oversampled("PY", 9), {}, 5, "4 to 9 times without an index"),
     "named blocks": (BLOCK.format("{}", 0, 9), BLOCK.format("{}", 0, 9), {}, 0, "all 1 numbers"),
     "named blocks, another number": (BLOCK.format("{}", 0, 9), BLOCK.format("{}", 0, 8), {}, 1, "fpixel=0 subS=0"),
-    "named blocks of two places": (BLOCK.format("{}", 0, 9), BLOCK.format("{}", 1, 9), {}, 6, "different places"),
+    "named blocks of two places": (BLOCK.format("{}", 0, 9), BLOCK.format("{}", 1, 9), {}, 6, "no place in common"),
     "named blocks with keys": ("TRACE_{}_X: pixel=(0,1) h=1\n", "TRACE_{}_X: pixel=(0,1) h=2\n", {}, 1, "fpixel=1"),
     "too few indices": ("TRACE_{}_X: pixel 0 h 1\n", "TRACE_{}_X: pixel 0 h 1\n", {}, 5, "has 1 indices, not 2"),
     "different pixels, the same otherwise": (
@@ -67,14 +67,14 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
         "TRACE_{}: beam_vec 1 0 0\nTRACE_{}[spixel=1 fpixel=3]: steps 1\n",
         {},
         6,
-        "not all was compared: the logs are of different places: C begins at spixel=1 fpixel=2",
+        "not all was compared: the logs have no place in common: C begins at spixel=1 fpixel=2",
     ),
     "different cases": (
         "TRACE_{}: beam_vec 1 0 0\nTRACE_{}[spixel=1 fpixel=2]: steps 1\n",
         "TRACE_{}: beam_vec 1 0 1\nTRACE_{}[spixel=1 fpixel=3]: steps 1\n",
         {},
         1,
-        "the logs are of different places",
+        "the logs have no place in common",
     ),
 }
 

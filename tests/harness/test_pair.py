@@ -86,10 +86,17 @@ def read_all(name: str) -> None:
         (FIVE_LINES + "cwd = 'none'\n", r"cwd: found 'none'; expected a folder"),
         ("vocabulary = 'vocabluary.toml'\n" + FIVE_LINES, "vocabulary: found 'vocabluary.toml'; expected a file"),
         ("focus = 'i'\n" + FIVE_LINES, "focus: found 'i'; expected a list of strings"),
-        ("focus = ['i']\nfocus_names = ['a', 'b']\n" + FIVE_LINES, "focus_names: .*expected 1 names"),
+        (
+            "focus = ['i']\nfocus_names = ['a', 'b']\n" + FIVE_LINES,
+            "focus_names: .*expected one name for each loop of focus: 1",
+        ),
         ("extends = 'nanobrag'\n" + FIVE_LINES, "no pair 'nanobrag'; expected .*did you mean 'nanobragg'"),
         (FIVE_LINES + "[arguments]\nfocus = ['-at', '{i}']\n", r"arguments\.focus: found '\{i\}'"),
         (FIVE_LINES + "[image]\nsize = '('\n", r"image\.size: found '\('; expected a regular expression"),
+        (
+            FIVE_LINES.replace("{args}", '{args}"\nrender = "cp a {image}'),
+            r"image\.size: not given, though both programs have `render`",
+        ),
         (FIVE_LINES + "[options.seed]\nhelp = 'x'\n", r"options\.seed\.flag: missing"),
         ("title = ", "not TOML"),
     ],

@@ -93,7 +93,7 @@ def test_init_replaces_nothing_unasked(trace_diff: Cli, logs: Path) -> None:
     assert trace_diff("pair", "init", "c.log", "py.log").returncode == 0
     again = trace_diff("pair", "init", "c.log", "py.log")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
     assert trace_diff("pair", "init", "c.log", "py.log", "--force").returncode == 0
 
 

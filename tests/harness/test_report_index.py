@@ -147,8 +147,8 @@ def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_pa
 def test_the_index_of_nothing(trace_diff: Cli, tmp_path: Path) -> None:
     assert "No bundles here yet" in render_index([])
     done = trace_diff("report", "index", tmp_path / "none")
-    assert done.returncode == 2
-    assert "No such file" in done.stderr
+    assert done.returncode == 5
+    assert "no such folder" in done.stderr
 
 
 def test_one_pair_of_several(trace_diff: Cli, reports: Path) -> None:

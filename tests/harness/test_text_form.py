@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from trace_parity.render.text_form import fold, render
+from trace_parity.render.fold import fold
+from trace_parity.render.text_form import render
 
 from tests.harness.conftest import Cli, as_py
 from tests.harness.snapshots.results import RESULTS
@@ -57,6 +58,10 @@ def test_the_place_is_printed_once(trace_diff: Cli, logs: tuple[Path, Path]) -> 
     summary = trace_diff("compare", *logs, "--format", "markdown").stdout
     assert f"`{place}`" in summary
     assert "thick_tic=" not in summary.replace("thick\\_tic", "thick_tic"), "a loop with one iteration"
+    for form in ("github", "junit", "sarif", "step-summary"):
+        said = trace_diff("compare", *logs, "--format", form).stdout
+        assert "phi_tic=0" in said, form
+        assert "thick_tic=" not in said, form
     for words in ([], ["-v"]):
         text = trace_diff("compare", *logs, *words).stdout
         assert text.count(place) == 1, text

@@ -86,7 +86,7 @@ def test_the_absolute_part_is_a_fraction_of_the_named_scale() -> None:
 
 
 def test_a_rule_that_fits_nothing_is_an_error() -> None:
-    with pytest.raises(HarnessError, match="'F_lattice' fits no variable") as caught:
+    with pytest.raises(HarnessError, match="'F_lattice' matches no variable") as caught:
         judged("distance_meters", "1", "1", "F_lattice:1e-9")
     assert caught.value.code == Exit.USAGE
 

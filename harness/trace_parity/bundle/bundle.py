@@ -188,6 +188,12 @@ def find_bundles(root: Path, pair: str = "") -> list[BundleInfo]:
     return sorted((b for b in found if pair in ("", b.pair)), key=lambda b: (b.name, b.case))
 
 
+def no_folder(root: Path) -> HarnessError:
+    """The error for a path that is not a folder, where one with bundles is expected."""
+    what = "not a folder" if root.exists() else "no such folder"
+    return HarnessError(Exit.UNREADABLE, what, where=str(root), expected="a folder with bundles below it")
+
+
 def pair_of(folder: Path) -> str:
     """The title of the pair that a bundle was made with; empty where git.json does not have it."""
     try:

@@ -23,6 +23,26 @@ class Difference:
     a: Any
     b: Any
 
+    @property
+    def words(self) -> str:
+        """`environment.packages.torch: 2.5.1 -> 2.13.0`."""
+        return f"{self.place}: {in_words(self.a)} -> {in_words(self.b)}"
+
+
+def in_words(value: Any) -> str:
+    """A value of JSON for a reader: yes, no, not set, numbers by DIGITS significant digits, lists without brackets."""
+    if value is None or value == "":
+        return "not set" if value is None else "empty"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{DIGITS}g}"
+    if isinstance(value, list | tuple):
+        return " ".join(map(in_words, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {in_words(item)}" for key, item in value.items()) or "none"
+    return str(value)
+
 
 def diff_bundles(a: Path, b: Path) -> list[Difference]:
     """Every difference that can matter, settings first. Raises HarnessError (exit 5) when one is not a bundle."""

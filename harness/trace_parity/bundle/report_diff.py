@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trace_parity.blame.findings import BlameFinding
-from trace_parity.bundle.diff import Difference, diff_bundles
-from trace_parity.printable import plural, visible
+from trace_parity.bundle.diff import Difference, diff_bundles, in_words
+from trace_parity.printable import plural
 from trace_parity.render.html_form import page
 from trace_parity.render.numbers import short
 from trace_parity.render.places import Places
@@ -20,8 +20,6 @@ BETTER, WORSE, OTHER = "better", "worse", "other"
 NOTICEABLE = 1.05
 """A worst relative difference that grows or shrinks by less than this factor has not changed."""
 SETTINGS = ("settings.", "config of", "commit.", "environment.")
-MOST = 40
-"""Lines of a list in the text; the page has all."""
 _RANK = {"match": 0, "missing": 1, "divergent": 2}
 
 
@@ -168,25 +166,30 @@ def _state(v: VariableResult | None) -> str:
     return f"{v.compared} agree"
 
 
-def text(diff: ReportDiff) -> str:
-    """For a terminal, the verdict as the last line."""
-    both = zip("AB", diff.folders, diff.headlines, strict=True)
-    lines = [f"{name}  {folder}: {headline}" for name, folder, headline in both]
+def lines(diff: ReportDiff) -> list[str]:
+    """For a terminal, what got worse first and the verdict as the last line."""
+    lines = []
+    for name, folder, headline in zip("AB", diff.folders, diff.headlines, strict=True):
+        lines += [f"{name}  {folder}", f"   {headline}"]
     for title, kind in (("got worse", WORSE), ("got better", BETTER), ("changed", OTHER)):
         found = diff.of(kind)
         lines += ["", f"{title} ({len(found)}):"] if found else []
-        lines += [f"  {c.what}: {c.a} -> {c.b}" for c in found[:MOST]]
-        lines += (
-            [f"  … and {len(found) - MOST} more (--out FILE writes the page with all)"] if len(found) > MOST else []
-        )
+        lines += [f"  {c.what}: {c.a} -> {c.b}" for c in found]
     if diff.settings:
         lines += ["", f"set differently ({len(diff.settings)}):"]
-        lines += [f"  {d.place}: {d.a!r} -> {d.b!r}" for d in diff.settings[:MOST]]
+        lines += [f"  {d.words}" for d in diff.settings]
     head, colon, counts = diff.verdict.partition(":")
-    return "\n".join(map(visible, [*lines, "", f"{head.upper()}{colon}{counts}"])) + "\n"
+    return [*lines, "", f"{head.upper()}{colon}{counts}"]
 
 
 def html(diff: ReportDiff) -> str:
     """The page."""
     a, b = diff.folders
-    return page("diff.html.j2", title=f"trace-diff: {a.name} and {b.name}", data={}, diff=diff, names=(str(a), str(b)))
+    return page(
+        "diff.html.j2",
+        title=f"trace-diff: {a.name} and {b.name}",
+        data={},
+        diff=diff,
+        in_words=in_words,
+        names=(str(a), str(b)),
+    )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from trace_parity.bundle.bundle import MANIFEST, find_bundles, pair_of, verify, write_manifest
+from trace_parity.bundle.bundle import MANIFEST, find_bundles, no_folder, pair_of, verify, write_manifest
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
+from trace_parity.printable import plural
 from trace_parity.render.html_form import page
 from trace_parity.render.html_form import render as report_page
 from trace_parity.render.numbers import short
@@ -108,7 +109,7 @@ def _spark(case: str, group: list[Entry]) -> str:
     known = [e for e in group if not math.isnan(e.needed_rtol)][-MOST_RUNS:]
     if not known:
         return ""
-    label = f"worst relative difference of {case} over {len(known)} runs, {short(known[0].needed_rtol)} to "
+    label = f"worst relative difference of {case} over {plural(len(known), 'run')}, {short(known[0].needed_rtol)} to "
     label += f"{short(known[-1].needed_rtol)}"
     return sparkline([e.needed_rtol for e in known], [e.exit_code == 0 for e in known], label)
 
@@ -126,7 +127,9 @@ def render_index(found: list[Entry]) -> str:
 
 
 def write_index(root: Path, pair: str = "") -> tuple[Path, int]:
-    """Write `root/index.html`; returns its path and how many bundles it lists. Raises HarnessError (exit 2)."""
+    """Write `root/index.html`; returns its path and how many bundles it lists. Raises HarnessError (exit 5)."""
+    if not root.is_dir():
+        raise no_folder(root)
     found = entries(root, pair)
     target = root / INDEX
     text = render_index(found)

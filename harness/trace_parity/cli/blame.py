@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from trace_parity.cli.common import blame_sites_option, gathered, note, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import (
+    blame_sites_option,
+    check_not_empty,
+    check_sides,
+    gathered,
+    note,
+    pair_option,
+    rtol_option,
+    rules_of,
+)
+from trace_parity.cli.screen import detail_options, is_screen, show
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
+    from trace_parity.pair.vocabulary import Vocabulary
     from trace_parity.trace import TraceTable
+
+
+MOST = 4
+"""Causes on a screen."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +53,13 @@ class Words:
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A further log of either side (each line says whose it is), repeatable.",
+    help="A further log of either side (each line names its side), repeatable.",
 )
 @rtol_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@detail_options("every finding in full, and what could not be evaluated.")
 @pair_option
 @blame_sites_option
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
@@ -61,7 +78,8 @@ def blame(words: Words) -> None:
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
     from trace_parity.pair.tolerances import global_rtol, with_rules
-    from trace_parity.render.blame_text import text
+    from trace_parity.render.blame_text import compact, head_lines, lines_of, verdict
+    from trace_parity.render.places import shorten
     from trace_parity.result.result import plain, to_json
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
@@ -72,16 +90,16 @@ def blame(words: Words) -> None:
     words = replace(words, pair=pair)
     vocabulary, domain = pair.vocabulary, domain_of_pair(pair)
     if domain is None:
-        raise HarnessError(
-            Exit.NOTHING_TO_COMPARE, f"there are no equations for {vocabulary.title!r}", where=pair.where
-        )
+        _refuse_without_equations(pair)
 
     if words.py_log is None:
         table = _read(words, words.log, "C")
         tables = [_read(words, words.log, "PY") if "side" in table.notes else table]
         found = blame_log(tables[0], vocabulary, domain)
     else:
-        alignment = align(_read(words, words.log, "C"), _read(words, words.py_log, "PY"), with_rules(vocabulary, rules))
+        both = _read(words, words.log, "C"), _read(words, words.py_log, "PY")
+        check_sides(["side" in table.notes for table in both], (words.log, words.py_log), "")
+        alignment = align(*both, with_rules(vocabulary, rules))
         inside, judgement, examined = narrow(
             alignment, judge(alignment, rtol=global_rtol(rules)), most=words.blame_sites
         )
@@ -89,13 +107,43 @@ def blame(words: Words) -> None:
         found = blame_pair(inside, judgement, domain)
         if examined is not None:
             found = replace(found, missing=(str(examined), *found.missing))
+    for table in tables:
+        check_not_empty(table)
     lost = conditioning(EvaluatedLog(table, vocabulary, domain) for table in tables)
     if words.form == "json":
         click.echo(to_json({**plain(found), "conditioning": lost}), nl=False)
     else:
-        click.echo(text(found) + "".join(f"{line}\n" for line in lines(lost)), nl=False)
+        loops = _named_loops(tables, vocabulary)
+
+        def place(name: str) -> str:
+            return shorten(name, loops)
+
+        found = replace(found, findings=tuple(replace(f, place=place(f.place)) for f in found.findings))
+        if is_screen():
+            body = [*head_lines(found), *(f"  {line}" for line in compact(found, MOST, place))]
+        else:
+            body = [*lines_of(found), *lines([replace(entry, place=place(entry.place)) for entry in lost])]
+        show(body, [verdict(found)])
     code = Exit.NOTHING_TO_COMPARE if not found.equations_checked else Exit.DIVERGENCE if found.guilty else Exit.PARITY
     raise SystemExit(int(code))
+
+
+def _refuse_without_equations(pair: Pair) -> NoReturn:
+    if pair.from_logs:
+        what, expected = "no pair describes the logs, so there are no equations", "--pair DIR, a pair with equations"
+    else:
+        what = "the pair has no equations"
+        expected = '`equals` of variables in its vocabulary, or equations = "FILE.py:DOMAIN" in its pair.toml'
+    raise HarnessError(Exit.NOTHING_TO_COMPARE, what, where=pair.where, expected=expected)
+
+
+def _named_loops(tables: Sequence[TraceTable], vocabulary: Vocabulary) -> set[str]:
+    """The loops with more than one iteration, and those of the focus."""
+    from trace_parity.pair.variables import ABSENT
+
+    keys = {row.key for table in tables for row in table.rows}
+    seen = (set(indices) - {ABSENT} for indices in zip(*keys, strict=True))
+    return {loop for loop, found in zip(vocabulary.loops, seen, strict=False) if len(found) > 1} | set(vocabulary.focus)
 
 
 def _read(words: Words, path: Path, side: str) -> TraceTable:

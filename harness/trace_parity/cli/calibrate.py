@@ -11,12 +11,12 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option, stages
+from trace_parity.cli.screen import show
 from trace_parity.errors import HarnessError
 from trace_parity.files import make_folder
 
 if TYPE_CHECKING:
     from trace_parity.pair.calibration import Calibration, Member
-    from trace_parity.pair.case import Case
     from trace_parity.pair.pair import Pair
 
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     default=8,
     show_default=True,
-    help="Runs with the real numbers of the inputs moved by one unit in the last place.",
+    help="Runs in which the real numbers of the inputs are changed by one unit in the last place.",
 )
 @click.option(
     "--against",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     shell_complete=candidates.against,
     help="Variant of the programs, as for `trace-diff run`.",
 )
-@click.option("--fresh", is_flag=True, help="Run everything anew; by default runs that are kept are not repeated.")
+@click.option("--fresh", is_flag=True, help="Run everything again; by default, cached runs are not repeated.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -56,7 +56,7 @@ def calibrate(pair: Pair, case: str, samples: int, against: str, fresh: bool, ou
     from trace_parity.run.calibrate import calibration_path
     from trace_parity.run.options import check_against
 
-    chosen = find_case(pair, case)
+    chosen = pair.case(case)
     path = out or calibration_path(pair, chosen.id, check_against(pair.programs, against))
     make_folder(path.parent)  # an error before anything is run
     try:
@@ -65,27 +65,14 @@ def calibrate(pair: Pair, case: str, samples: int, against: str, fresh: bool, ou
     except BaseException as error:
         if not isinstance(error, HarnessError):
             again = shlex.join(["trace-diff", *(word for word in sys.argv[1:] if word != "--fresh")])
-            error.add_note(f"finished runs are kept in the user's cache; to go on: {again}")
+            error.add_note(f"finished runs are kept in the user's cache; to continue: {again}")
         raise
     write_calibration(found, path)
-    for line in _said(found):
-        click.echo(line)
+    show(_lines(found))
     note(f"written to {path}")
 
 
-def find_case(pair: Pair, name: str) -> Case:
-    """A case by id or path, or one of the pair's matrix. Raises HarnessError (exit 2)."""
-    try:
-        return pair.case(name)
-    except HarnessError:
-        cases = pair.matrix().cases if pair.file("matrix") is not None and not name.endswith(".toml") else ()
-        found = next((case for case in cases if case.id == name), None)
-        if found is None:
-            raise
-        return found
-
-
-def _said(found: Calibration) -> list[str]:
+def _lines(found: Calibration) -> list[str]:
     numbers = len(found.spreads)
     lines = [f"{found.origin.case}: rounding moves {found.moved} of {numbers} numbers"]
     lines += [f"  {member.name:16} {_of(member, numbers)}" for member in found.members[1:]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from trace_parity.cli import candidates
+from trace_parity.cli.screen import detail, detail_options, show
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 from trace_parity.printable import visible
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trace_parity.result.result import Result
     from trace_parity.run.launch import Progress
     from trace_parity.run.state import Stage
+    from trace_parity.trace import TraceTable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,14 +38,6 @@ def _keep_i_know(context: click.Context, parameter: click.Parameter, value: bool
 
 
 _I_KNOW = f"{__name__}.i_know"
-_DETAIL = f"{__name__}.detail"
-
-
-def _keep_detail(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value:
-        before = context.meta.setdefault(_DETAIL, parameter.name)
-        if before != parameter.name:
-            raise HarnessError(Exit.USAGE, "both -v and -q", expected="one of them")
 
 
 def rules_of(words: Sequence[str]) -> tuple[Rule, ...]:
@@ -72,44 +66,28 @@ rtol_option = click.option(
     "rtol_words",
     multiple=True,
     metavar="RULE...",
-    help="Relative tolerance in place of each variable's own (whole numbers stay exact), and of chosen ones: "
-    "--rtol 1e-6 F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale that the variable is compared "
-    "against, NAME:ulp=N a count of doubles.",
+    help="Relative tolerance for all variables (whole numbers stay exact), or for some: --rtol 1e-6 "
+    "F_latt:1e-9 'rot_*:1e-12'. NAME:abs=X is a fraction of the scale of the variable, NAME:ulp=N a "
+    "number of units in the last place.",
 )
 
 
 def output_options(command: F) -> F:
     """--format, --rtol and --lenient, as every comparing command takes them."""
     for option in (
-        click.option(
-            "-v",
-            "--verbose",
-            "full",
-            is_flag=True,
-            expose_value=False,
-            callback=_keep_detail,
-            help="Text: every finding in full, also of what inherits a difference.",
-        ),
-        click.option(
-            "-q",
-            "--quiet",
-            "verdict",
-            is_flag=True,
-            expose_value=False,
-            callback=_keep_detail,
-            help="Text: the verdict alone, one line.",
-        ),
+        detail_options("every finding in full, inherited differences included."),
         click.option(
             "--i-know",
             is_flag=True,
             expose_value=False,
             callback=_keep_i_know,
-            help="Take a tolerance of 1 and more, under which nearly any two numbers agree.",
+            help="Accept a tolerance of 1 or more, with which nearly any two numbers agree.",
         ),
         click.option(
             "--lenient",
             is_flag=True,
-            help="Compare the rest of a log that has unreadable trace lines, and list those. It never ends in parity.",
+            help="Compare the rest of a log with unreadable trace lines, and list those lines. The "
+            "verdict is never parity.",
         ),
         rtol_option,
         click.option(
@@ -128,6 +106,8 @@ def output_options(command: F) -> F:
 def _found_pair(ctx: click.Context, param: click.Parameter, value: str | None) -> Pair:
     from trace_parity.pair.find import find_pair
 
+    ctx.meta[_PAIR_OPTION] = value or ""
+
     if ctx.meta.get(IN_TREE) or (ctx.command.name == "gate" and value is None):
         from trace_parity.run.work_tree import pair_of_work_tree, work_tree
 
@@ -136,6 +116,7 @@ def _found_pair(ctx: click.Context, param: click.Parameter, value: str | None) -
     return find_pair(value)
 
 
+_PAIR_OPTION = f"{__name__}.pair_option"
 IN_TREE = "trace_parity.in_tree"
 
 
@@ -149,7 +130,7 @@ in_tree_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_keep_in_tree,
-    help="Fail unless the pair and both programs lie in the git work tree around here, not in an installed copy.",
+    help="Fail unless the pair and both programs are in the current git work tree, not in an installed copy.",
 )
 
 pair_option = click.option(
@@ -165,13 +146,13 @@ waive_option = click.option(
     multiple=True,
     metavar="QUIRK",
     shell_complete=candidates.quirks,
-    help="Let this known quirk pass, while it shows. Repeatable.",
+    help="Let this known quirk pass, as long as it occurs. Repeatable.",
 )
 calibration_option = click.option(
     "--calibration",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="What rounding explains, as `trace-diff calibrate` measured it. [default: that of the case, if any]",
+    help="Calibration that `trace-diff calibrate` wrote. [default: that of the case, if any]",
 )
 cluster_option = click.option(
     "--cluster",
@@ -187,8 +168,8 @@ blame_sites_option = click.option(
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="How many divergent sites (places of the pair's focus) of logs of more than 200,000 numbers are held against "
-    "the equations. Every variable that diverges is looked at in one of them, however few.",
+    help="In logs of more than 200,000 numbers, how many divergent sites (places of the pair's "
+    "focus) are checked against the equations. Every divergent variable is checked at one of them at least.",
 )
 
 
@@ -211,13 +192,17 @@ def calibration_for(pair: Pair, case: Case | None, against: str, given: Path | N
     found = read_calibration(given)
     if found.origin.pair != pair.name:
         raise HarnessError(
-            Exit.USAGE, f"it is of pair {found.origin.pair!r}", where=str(given), expected=f"one of {pair.name!r}"
+            Exit.USAGE,
+            f"the calibration belongs to the pair {found.origin.pair!r}",
+            where=str(given),
+            expected=f"a calibration of {pair.name!r}",
         )
     reason = staleness(found, pair, case, against) if pair.has_programs else ""
     if reason:
         name = found.origin.case
         note(
-            f"the calibration of {name} is stale and left out: {reason}; `trace-diff calibrate {name}` measures it anew"
+            f"the calibration of {name} is out of date and not used: {reason}; `trace-diff "
+            f"calibrate {name}` measures it again"
         )
         return None
     return found
@@ -227,9 +212,15 @@ def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
     """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work is done."""
     parsed = []
     for word in formats or ("text",):
-        form, _, path = word.partition(":")
+        form, colon, path = word.partition(":")
         if form not in FORMATS:
-            raise HarnessError(Exit.USAGE, f"no output form {form!r}", where="--format", expected=" or ".join(FORMATS))
+            raise HarnessError(
+                Exit.USAGE, f"unknown output form {form!r}", where="--format", expected="one of " + ", ".join(FORMATS)
+            )
+        if colon and not path:
+            raise HarnessError(
+                Exit.USAGE, f"no path after {form}:", where="--format", expected=f"{form} or {form}:FILE"
+            )
         parsed.append((form, Path(path) if path else None))
     return parsed
 
@@ -239,15 +230,54 @@ def note(text: str) -> None:
     click.echo(f"note: {visible(text)}", err=True)
 
 
+def check_sides(swapped: Sequence[bool], logs: tuple[Path, Path], option: str) -> None:
+    """Refuse two logs of one side, or in the wrong order; `swapped`: whether each has lines of the other side only.
+
+    `option` is the one that takes them all the same, if the command has one. Raises HarnessError (exit 2).
+    """
+    if not any(swapped):
+        return
+    if logs[0].exists() and logs[1].exists() and logs[0].samefile(logs[1]):
+        note(f"{logs[0].name} is compared with itself, so parity proves nothing")
+        return
+    if all(swapped):
+        what, where = "the logs are in the wrong order: the first holds lines of PY, the second those of C", logs[0]
+        hint = f"swap them, or {option} PY,C" if option else "swap them"
+    else:
+        which = "PY" if swapped[0] else "C"
+        what, where = f"both logs hold lines of {which} only", logs[0 if swapped[0] else 1]
+        hint = f"{option} {which},{which} compares two logs of one side" if option else ""
+    raise HarnessError(Exit.USAGE, what, where=str(where), expected="C.log PY.log", hint=hint)
+
+
+def check_not_empty(table: TraceTable) -> None:
+    """Refuse a log without a trace line. Raises HarnessError (exit 6)."""
+    if table.rows or table.unreadable:
+        return
+    what = (
+        "no number in its trace lines" if table.trace_lines else "no trace line" if table.lines else "the file is empty"
+    )
+    expected = f"TRACE_{table.side}: name number ..."
+    raise HarnessError(Exit.NOTHING_TO_COMPARE, what, where=table.path, expected=expected)
+
+
 def emit(
     result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Mapping[str, bytes] | None = None
 ) -> None:
     """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        result = replace(result, pair_option=context.meta.get(_PAIR_OPTION, ""))
     for form, path in formats:
         if form == "html" and embedded is not None:
             text = _page(result, embedded)
+        elif form == "text" and path is None:
+            show_result(result)
+            continue
         elif form == "text":
-            text = _text(result, is_shown=path is None)
+            from trace_parity.render import text_form
+
+            text = text_form.render(result, detail())
         else:
             text = renderer(form)(result)
         if path is None:
@@ -256,22 +286,11 @@ def emit(
         write_whole(path, text)
 
 
-def _text(result: Result, *, is_shown: bool) -> str:
-    """The verdict as -v and -q ask for it; what a terminal shows is broken at its width, a pipe gets whole lines."""
-    from trace_parity.render import text_form
+def show_result(result: Result) -> None:
+    """Print the verdict as -v and -q ask for it."""
+    from trace_parity.render.text_form import parts
 
-    context = click.get_current_context(silent=True)
-    text = text_form.render(result, (context.meta.get(_DETAIL) if context is not None else None) or "screen")
-    return folded(text) if is_shown else text
-
-
-def folded(text: str) -> str:
-    """The text with its lines broken at the terminal's width, where standard output is one."""
-    if not sys.stdout.isatty():
-        return text
-    from trace_parity.render.text_form import fold
-
-    return fold(text, *shutil.get_terminal_size())
+    show(*parts(result, detail()))
 
 
 def _page(result: Result, embedded: Mapping[str, bytes]) -> str:

@@ -17,6 +17,7 @@ from trace_parity.cli.common import (
     blame_sites_option,
     calibration_for,
     calibration_option,
+    check_sides,
     emit,
     gathered,
     note,
@@ -30,7 +31,6 @@ from trace_parity.cli.common import (
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
-    from trace_parity.compare.found import Found
     from trace_parity.compare.options import Options
     from trace_parity.compare.windows import Progress
     from trace_parity.pair.contract import Contract
@@ -45,7 +45,7 @@ LARGE_BYTES = 32 << 20
 
 def _notice_stream(context: click.Context, parameter: click.Parameter, value: bool | None) -> None:
     if value is not None:
-        note("--stream and --no-stream do nothing any more: logs of any size are compared in one way")
+        note("--stream and --no-stream have no effect any more: logs of every size are compared in the same way")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Words:
     "--case",
     "case_name",
     shell_complete=candidates.cases,
-    help="Ask for what this case asks for (variables, places, ticks).",
+    help="Require the variables, places and ticks that this case requires.",
 )
 @click.option("--c-image", type=_PATH, metavar="PATH", help="C's float image: float32, little-endian, no header.")
 @click.option("--py-image", type=_PATH, metavar="PATH", help="PY's float image; both are compared too.")
@@ -95,21 +95,21 @@ class Words:
     "--sides",
     "--side",
     metavar="A,B",
-    help="Whose lines to take from each log: --sides C,C for two logs of one side, --sides C,PY for logs whose lines "
-    "begin `TRACE:` and do not say it.",
+    help="Side to read from each log: --sides C,C for two logs of C, --sides C,PY for logs whose "
+    "lines begin with a plain `TRACE:`.",
 )
-@click.option("--rank", metavar="N", help="Take the lines of one rank, from logs that several wrote into.")
+@click.option("--rank", metavar="N", help="Read the lines of one rank only, from logs that several ranks wrote to.")
 @click.option(
     "--rank-loop",
     metavar="LOOP",
     default="",
-    help="Compare rank by rank: the rank in front of a line is the index of this loop, around all others.",
+    help="Compare rank by rank: the rank at the beginning of a line becomes the index of this loop, the outermost one.",
 )
 @click.option(
     "--columns",
     type=_PATH,
     metavar="PATH.parquet",
-    help="Write all rows of both logs here too, in columns; `compare` takes that file in place of a log.",
+    help="Also write all rows of both logs to this Parquet file; `compare` accepts it in place of a log.",
 )
 @pair_option
 @waive_option
@@ -184,7 +184,9 @@ def _sides(words: str | None) -> tuple[str, str] | None:
     c, _, py = words.upper().partition(",")
     if {c, py} <= {"C", "PY"}:
         return c, py
-    raise HarnessError(Exit.USAGE, f"no sides: {words}", where="--sides", expected="C,PY or C,C or PY,PY or PY,C")
+    raise HarnessError(
+        Exit.USAGE, f"{words!r} names no sides", where="--sides", expected="C,PY or C,C or PY,PY or PY,C"
+    )
 
 
 def _compare(words: Words, pair: Pair, options: Options, images: ImagePair | None) -> Result:
@@ -200,7 +202,7 @@ def _compare(words: Words, pair: Pair, options: Options, images: ImagePair | Non
     metrics = None if images is None else compare_images(images.c, images.py, pair.vocabulary.image, options.rtol)
     with _progress(words.logs) as progress:
         with compare_logs(words.logs, vocabulary, contract, options, progress) as found:
-            _check_sides(found, words.logs)
+            check_sides(["side" in table.notes for table in found.tables], words.logs, "--sides")
             result = result_of(found, label, pair=pair, options=options, images=metrics)
         if words.columns is not None:
             from trace_parity.trace.column_writer import write_columns
@@ -220,30 +222,3 @@ def _progress(logs: tuple[Path, Path]) -> Iterator[Progress]:
         return
     with stages() as stage, stage(f"comparing {logs[0].name} and {logs[1].name}") as progress:
         yield progress
-
-
-def _check_sides(found: Found, logs: tuple[Path, Path]) -> None:
-    """Two logs of one side, or in the wrong order, are not what was meant. Raises HarnessError (exit 2)."""
-    swapped = ["side" in table.notes for table in found.tables]
-    if not any(swapped):
-        return
-    same = logs[0].exists() and logs[1].exists() and logs[0].samefile(logs[1])
-    if same:
-        note(f"{logs[0].name} is compared with itself: parity says nothing")
-        return
-    if all(swapped):
-        raise HarnessError(
-            Exit.USAGE,
-            "the logs are in the wrong order: the first holds lines of PY, the second those of C",
-            where=str(logs[0]),
-            expected="C.log PY.log",
-            hint="swap them, or --sides PY,C",
-        )
-    which = "PY" if swapped[0] else "C"
-    raise HarnessError(
-        Exit.USAGE,
-        f"both logs hold lines of {which} only",
-        where=str(logs[0 if swapped[0] else 1]),
-        expected="C.log PY.log",
-        hint=f"--sides {which},{which} compares two logs of one side",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import shlex
 import signal
 import sys
@@ -71,12 +72,28 @@ def _usage(error: click.ClickException, words: Sequence[str]) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = " ".join(["trace-diff", *(word for word in words[:1] if not word.startswith("-"))])
     name = context.command_path if context is not None else command
-    what = " ".join(error.format_message().split()).rstrip(".")
+    what = _bad_number(error, words) or " ".join(error.format_message().split()).rstrip(".")
     hint = f"{name} --help"
     if context is not None and "unexpected extra argument" in what:
         takes = " ".join(context.command.collect_usage_pieces(context)[1:]) or "no arguments"
         hint = f"it takes {takes}; a name with spaces needs quotes"
+        if option := {"gate": "--only", "gradcheck": "--case"}.get(context.command.name or ""):
+            hint = f"{option} CASE chooses a case"
     return f"{name}: {what[:1].lower()}{what[1:]} (hint: {hint})"
+
+
+def _bad_number(error: click.ClickException, words: Sequence[str]) -> str:
+    """What is wrong with the value of an option that takes whole numbers; empty for another error."""
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return ""
+    option, kind = error.param, error.param.type
+    if not isinstance(kind, click.IntRange | click.types.IntParamType):
+        return ""
+    name = next((word for word in words if word in option.opts), option.opts[0])
+    least = f" of {kind.min} or more" if isinstance(kind, click.IntRange) and kind.min is not None else ""
+    expected = f"{name} {option.metavar}, whole numbers" if option.nargs > 1 else "a whole number"
+    value = re.split(r" is not (?:a valid|in the) ", error.message)[0]
+    return f"{name}: found {value}; expected {expected}{least}"
 
 
 def _internal(error: BaseException, words: Sequence[str]) -> str:

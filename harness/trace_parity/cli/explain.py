@@ -1,4 +1,4 @@
-"""`trace-diff explain`: all that the pair says of one variable."""
+"""`trace-diff explain`: everything that the pair states about one variable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli import candidates
-from trace_parity.cli.common import folded, pair_option
+from trace_parity.cli.common import pair_option
+from trace_parity.cli.screen import show
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -23,4 +24,4 @@ def explain(pair: Pair, variable: str) -> None:
     """
     from trace_parity.run.explain import explanation
 
-    click.echo(folded("\n".join(explanation(pair, variable)) + "\n"), nl=False)
+    show(explanation(pair, variable))

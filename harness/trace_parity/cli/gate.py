@@ -11,6 +11,7 @@ import click
 from trace_parity.cli import candidates
 from trace_parity.cli.common import gathered
 from trace_parity.cli.many_cases import ManyCases, many_cases_options
+from trace_parity.cli.screen import is_screen, show
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
@@ -24,8 +25,8 @@ class Words(ManyCases):
     preflight: bool
 
 
-@click.command(epilog="Exit code: that of the worst case. A gate that was broken off goes on with --resume.")
-@click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the shipped one]")
+@click.command(epilog="Exit code: that of the worst case. --resume continues an interrupted gate.")
+@click.option("--matrix", type=click.Path(path_type=Path), help="Matrix file. [default: the pair's]")
 @click.option(
     "--only",
     multiple=True,
@@ -36,15 +37,15 @@ class Words(ManyCases):
 @click.option(
     "--preflight",
     is_flag=True,
-    help="Compare the settings of both programs first, as `run` does; 1 to 2 s a case more.",
+    help="Compare the settings of both programs first, as `run` does; this takes 1 to 2 s per case.",
 )
 @many_cases_options(
     "Cases",
     "reports/gate",
     "the bundles, gate.json and gate.junit.xml",
-    waive="Let this known quirk pass in the cases that show it; one that no case shows ends the gate with 7.",
+    waive="Let this known quirk pass in the cases that show it; the exit code is 7 if no case shows it.",
     no_images="Trace only; render no image.",
-    resume="Take over the outcomes of an earlier gate of the same pair, programs and options.",
+    resume="Reuse the outcomes of an earlier gate of the same pair, programs and options.",
 )
 @gathered(Words)
 def gate(words: Words) -> None:
@@ -99,8 +100,7 @@ def gate(words: Words) -> None:
             stream.write(gate_markdown(outcomes))
     stale = stale_waivers(outcomes, words.waive)
     code = worst(outcomes, stale)
-    click.echo(gate_table(outcomes), nl=False)
-    for quirk in stale:
-        click.echo(f"waiver {quirk}: its divergence shows in no case; remove the waiver")
-    click.echo(gate_verdict(outcomes, int(code), out), nl=False)
+    waivers = [f"waiver {quirk}: no case shows its divergence; remove the waiver" for quirk in stale]
+    end = [*waivers, *gate_verdict(outcomes, int(code), out)]
+    show(gate_table(outcomes, worst_first=is_screen()), end, head=1)
     raise SystemExit(int(code))

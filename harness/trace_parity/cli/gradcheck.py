@@ -10,6 +10,7 @@ import click
 
 from trace_parity.cli.common import pair_option
 from trace_parity.errors import Exit
+from trace_parity.printable import plural
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Exit codes: 0 every gradient holds, 1 one does not, 2 usage, 3 the port failed, 6 none checked.")
-@click.option("--case", "cases", multiple=True, help="What to check, repeatable; or all. [default: the program's own]")
-@click.option("--parameter", "parameters", multiple=True, help="With respect to what, repeatable. [default: all]")
+@click.option("--case", "cases", multiple=True, help="Case to check, or all. Repeatable. [default: the program's own]")
+@click.option(
+    "--parameter", "parameters", multiple=True, help="Parameter to differentiate by. Repeatable. [default: all]"
+)
 @click.option("--list", "is_list", is_flag=True, help="List cases and parameters.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
@@ -85,8 +88,8 @@ def _table(rows: list[GradientRow]) -> None:
 
 def _summary(rows: list[GradientRow]) -> str:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in ("ok", "exact", "none", "wrong")}
-    head = f"WRONG  {counts['wrong']} gradients" if counts["wrong"] else "HOLDS"
+    head = f"WRONG  {plural(counts['wrong'], 'gradient')}" if counts["wrong"] else "CORRECT"
     return (
-        f"{head}  {counts['ok']} fall as the square of the step, {counts['exact']} are exact, "
-        f"{counts['none']} do not depend, {counts['wrong']} are wrong"
+        f"{head}  {counts['ok']} converge as the square of the step, {counts['exact']} are exact, "
+        f"{counts['none']} do not depend on the parameter, {counts['wrong']} are wrong"
     )

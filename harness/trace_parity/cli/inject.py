@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ import click
 from trace_parity.cli import candidates
 from trace_parity.cli.common import gathered, pair_option, rtol_option, rules_of
 from trace_parity.cli.pair_options import PairCommand, pair_values
+from trace_parity.cli.screen import detail_options, is_screen, show
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import plural
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -44,6 +47,7 @@ class Words:
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@detail_options("every variable, even if they do not fit on the screen.")
 @pair_option
 @gathered(Words)
 def inject(words: Words) -> None:
@@ -65,7 +69,7 @@ def inject(words: Words) -> None:
     if bool(names) == words.is_bisect:
         raise HarnessError(
             Exit.USAGE,
-            "both names and --bisect" if names else "nothing to put in",
+            "both names and --bisect" if names else "no variable to inject",
             expected="names of variables, or --bisect",
         )
     lab.known_ids(names, words.pair.vocabulary)  # before anything is run
@@ -82,15 +86,19 @@ def inject(words: Words) -> None:
         ) as ready,
     ):
         found: Injection | Bisection = lab.bisect(ready) if words.is_bisect else lab.inject(ready, names)
-    click.echo(to_json(found) if words.form == "json" else _text(found), nl=False)
+    if words.form == "json":
+        click.echo(to_json(found), nl=False)
+    else:
+        *body, verdict = _lines(found)
+        show(body, [verdict])
     raise SystemExit(int(Exit.PARITY if found.agrees else Exit.DIVERGENCE))
 
 
-def _text(found: Injection | Bisection) -> str:
+def _lines(found: Injection | Bisection) -> list[str]:
+    """What was found, the verdict last."""
     from trace_parity.run.counterfactual import Bisection
 
-    lines = _bisection(found) if isinstance(found, Bisection) else _injection(found)
-    return "\n".join(lines) + "\n"
+    return _bisection(found) if isinstance(found, Bisection) else _injection(found)
 
 
 def _injection(found: Injection) -> list[str]:
@@ -101,44 +109,49 @@ def _injection(found: Injection) -> list[str]:
         verdict = f"AGREES  with C's {names} everything after agrees"
     else:
         verdict = f"AGREES  everything after {names} agrees, but it did so without C's values"
-    lines = [f"  after     {', '.join(_last(i) for i in found.after)}"]
+    lines = [f"  after      {_few(found.after)}"]
     if found.cured:
-        lines.append(f"  cured     {', '.join(_last(i) for i in found.cured)}")
+        lines.append(f"  cured      {_few(found.cured)}")
     differing = [(v, "still" if v.after else "elsewhere") for v in found.variables if v.now]
     differing.sort(key=lambda row: not row[0].after)
-    for row, title in differing[:MOST_LINES]:
-        counts = f"{row.now} of {row.compared} numbers"
-        lines.append(f"  {title:9} {row.variable}: {counts} (without C's values: {row.before})")
-    return [*lines, *_more(len(differing)), f"  reruns    {found.reruns}", verdict]
+    for row, title in differing:
+        counts = f"{row.now} of {plural(row.compared, 'number')}"
+        lines.append(f"  {title:9}  {row.variable}: {counts} (without C's values: {row.before})")
+    return [*lines, f"  reruns     {found.reruns}", verdict]
 
 
-MOST_LINES = 16
-"""So that all fits on a screen of 24 lines."""
+MOST_NAMES = 8
+"""Names in a line of a screen."""
 
 
-def _more(count: int) -> list[str]:
-    return [f"  … and {count - MOST_LINES} more; --format json lists all"] if count > MOST_LINES else []
+def _few(variables: Sequence[str]) -> str:
+    """The names of variables; on a screen the first of them, and how many more there are."""
+    names = [_last(variable) for variable in variables]
+    if not is_screen() or len(names) <= MOST_NAMES + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
 
 
 def _bisection(found: Bisection) -> list[str]:
     count = len(found.faults)
     if not found.agrees:
-        head = f"NOT ISOLATED  {len(found.left)} variables diverge nevertheless: {', '.join(found.left[:4])}"
-        head += f" and {len(found.left) - 4} more" if len(found.left) > 4 else ""
+        left = f"{', '.join(found.left[:4])}" + (f" and {len(found.left) - 4} more" if len(found.left) > 4 else "")
+        verb = "diverges" if len(found.left) == 1 else "diverge"
+        head = f"NOT ISOLATED  {plural(len(found.left), 'variable')} still {verb}: {left}"
     elif not count:
-        head = "AGREES  nothing diverges, there is no fault to isolate"
+        head = "AGREES  nothing diverges; there is no fault to isolate"
     else:
-        many = count > 1
-        head = f"ISOLATED  {count} fault{'s' * many}; with C's values of {'them' if many else 'it'} everything agrees"
+        head = (
+            f"ISOLATED  {plural(count, 'fault')}; with C's values of {'them' if count > 1 else 'it'} everything agrees"
+        )
     lines = []
-    for fault in found.faults[:MOST_LINES]:
-        others = [_last(i) for i in fault.needed_for if i != fault.variable]
-        more = f"; without C's values of it {', '.join(others)} diverge too" if others else ""
-        lines.append(f"  {_last(fault.variable)}: its inputs agree and it does not{more}")
-    lines += _more(count)
+    for fault in found.faults:
+        others = [i for i in fault.needed_for if i != fault.variable]
+        more = f"; without C's values of it {_few(others)} diverge too" if others else ""
+        lines.append(f"  {_last(fault.variable)}: its inputs agree, but it differs{more}")
     if found.stubborn:
-        names = ", ".join(_last(i) for i in found.stubborn)
-        lines.append(f"  {names}: differ even with C's values put in; the port changes them after that")
+        verb = "differs" if len(found.stubborn) == 1 else "differ"
+        lines.append(f"  {_few(found.stubborn)}: {verb} even with C's values; the port changes them afterwards")
     return [*lines, f"  reruns    {found.reruns}", head]
 
 

@@ -30,14 +30,14 @@ COMMANDS = {
     "judge": "judge a bundle again under another tolerance",
     "table": "print variables of two logs or of a bundle, per iteration of a loop",
     "phi": "print the pair's own table",
-    "bundle": "verify, list and show bundles",
-    "report": "render, index and open the reports of bundles",
+    "bundle": "verify, compare, list and show bundles",
+    "report": "render, index, compare and open the reports of bundles",
     "calibrate": "measure how far rounding alone moves each number of a case",
     "gate": "run a matrix of cases through both programs",
-    "sweep": "draw command lines, shrink what differs",
-    "cases": "list and show the shipped cases",
+    "sweep": "try many command lines, shrink those that differ",
+    "cases": "list and show the cases of the pair",
     "gradcheck": "compare the port's gradients with finite differences",
-    "export": "export figures of a bundle",
+    "export": "export a table of a bundle",
     "pair": "write a pair's folder from two logs; check one",
     "explain": "print unit, equation, source lines and tolerance of a variable",
     "completion": "print the completion script of bash, zsh or fish",
@@ -93,7 +93,7 @@ def trace_diff() -> None:
     trace-diff compare C.log PY.log    two logs that you have
 
     Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
-    6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 a file system that refuses.
+    6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 the file system refuses.
     """
 
 

@@ -14,6 +14,7 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import cluster_option, pair_option, rtol_option, rules_of
+from trace_parity.cli.screen import detail_options
 
 if TYPE_CHECKING:
     from trace_parity.compare.options import Options
@@ -64,7 +65,7 @@ class ManyCases:
     def note_kept(self, error: BaseException, what: str) -> None:
         """Add to an error what is kept, and the command that goes on."""
         again = shlex.join(["trace-diff", *sys.argv[1:], *([] if self.resume else ["--resume"])])
-        error.add_note(f"{what} kept in {self.out}; to go on: {again}")
+        error.add_note(f"{what} kept in {self.out}; to continue: {again}")
 
 
 def many_cases_options(each: str, out: str, holds: str, *, waive: str, no_images: str, resume: str) -> Callable[[F], F]:
@@ -102,6 +103,7 @@ def many_cases_options(each: str, out: str, holds: str, *, waive: str, no_images
         ),
         click.option("--no-images", is_flag=True, help=no_images),
         click.option("--resume", is_flag=True, help=resume),
+        detail_options("everything, even if it does not fit on the screen."),
         pair_option,
     )
 

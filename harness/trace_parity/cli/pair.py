@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import note, pair_option
+from trace_parity.cli.screen import show
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
     texts = {"vocabulary.toml": vocabulary, FILE_NAME: made}
     for name in texts:
         if (out / name).exists() and not force:
-            raise HarnessError(Exit.USAGE, "is there already", where=str(out / name), hint="--force replaces it")
+            raise HarnessError(Exit.USAGE, "exists already", where=str(out / name), hint="--force replaces it")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -65,5 +66,9 @@ def check(folder: Path | None, pair: Pair) -> None:
     from trace_parity.pair.find import find_pair
     from trace_parity.run.check_pair import report
 
-    for line in report(find_pair(str(folder.resolve())) if folder is not None else pair):
-        click.echo(line)
+    if folder is not None:
+        if folder.suffix and not folder.is_dir():
+            what = "not a folder" if folder.exists() else "no such folder"
+            raise HarnessError(Exit.USAGE, what, where=str(folder), expected="a folder with a pair.toml")
+        pair = find_pair(str(folder.resolve() if folder.is_dir() else folder))
+    show(report(pair))

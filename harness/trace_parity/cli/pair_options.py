@@ -122,7 +122,7 @@ def _options(pair: Pair, taken: set[str], with_focus: bool) -> list[click.Option
         )
     if clash := next((name for option in made for name in option.opts if name in taken), None):
         raise HarnessError(
-            Exit.USAGE, f"{clash[2:]}: a name that trace-diff has itself", where=pair.where, expected="another name"
+            Exit.USAGE, f"{clash[2:]}: trace-diff has an option of that name", where=pair.where, expected="another name"
         )
     return made
 

@@ -12,6 +12,7 @@ import click
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder, write_whole
+from trace_parity.printable import plural
 
 if TYPE_CHECKING:
     from trace_parity.probe.identity import Identity
@@ -190,8 +191,8 @@ def _emit(wanted: _Wanted, trace: Path, spec: ProbeSpec, findings: _Findings) ->
             why = "in no place where all loops of its scope are known" if name in placed else "no probe was placed"
             click.echo(f"never printed: {name}: {why}")
     lines = sum(counts.values())
-    summary = f"{len(findings.placed)} probes of {len(placed)} variables, {lines} lines"
-    details = f"{len(findings.unplaced)} writes not probed, {len(never)} variables never printed"
+    summary = f"{plural(len(findings.placed), 'probe')} of {plural(len(placed), 'variable')}, {plural(lines, 'line')}"
+    details = f"{plural(len(findings.unplaced), 'write')} not probed, {plural(len(never), 'variable')} never printed"
     click.echo(f"{summary}; {details}{'' if wanted.is_list else ' (--list shows them)'}", err=True)
     for note in findings.notes:
         click.echo(f"note: {note}", err=True)
@@ -206,7 +207,7 @@ def _say_identity(identity: Identity | None) -> None:
     if not identity.holds:
         raise HarnessError(
             Exit.DIVERGENCE,
-            f"with probes off the program leaves other output: {', '.join(identity.differing)}",
+            f"with probes off the program writes different output: {', '.join(identity.differing)}",
             expected="the output of the program without probes, byte for byte",
         )
     click.echo(f"output with probes off is unchanged: {', '.join(identity.compared) or 'nothing to compare'}", err=True)

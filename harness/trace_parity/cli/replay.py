@@ -56,11 +56,11 @@ def _rtol_of(rules: Sequence[Rule], outputs: Sequence[str]) -> Callable[[str], f
     for rule in rules:
         if rule.part != "rtol":
             raise HarnessError(
-                Exit.USAGE, f"{rule.part} is not known here", where="--rtol", expected="relative tolerances"
+                Exit.USAGE, f"{rule.part} rules are not supported here", where="--rtol", expected="relative tolerances"
             )
         if rule.names and not any(rule.fits(output) for output in outputs):
             raise HarnessError(
-                Exit.USAGE, f"{rule.names!r} fits no output", where="--rtol", expected=", ".join(outputs)
+                Exit.USAGE, f"{rule.names!r} matches no output", where="--rtol", expected=", ".join(outputs)
             )
 
     def of(output: str) -> float:

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from trace_parity.cli import candidates
+from trace_parity.cli.screen import detail_options, show
+from trace_parity.printable import plural
 
 
 def _title(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -36,7 +38,7 @@ def report() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Write the page here (- for standard output) and leave the bundle alone.",
+    help="Write the page here (- for standard output) and do not change the bundle.",
 )
 @_pair
 def render(bundle: Path, out: Path | None, pair: str) -> None:
@@ -67,7 +69,7 @@ def index(root: Path, pair: str) -> None:
     from trace_parity.bundle.report_index import write_index
 
     path, count = write_index(root, pair)
-    click.echo(f"{count} bundle{'s' if count != 1 else ''}", err=True)
+    click.echo(plural(count, "bundle"), err=True)
     click.echo(path)
 
 
@@ -79,6 +81,7 @@ def index(root: Path, pair: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the page here (- for standard output, in place of the text).",
 )
+@detail_options("every change, even if they do not fit on the screen.")
 @_pair
 def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
     """Put two bundles side by side: what got better from A to B, what got worse, what was set differently."""
@@ -92,7 +95,11 @@ def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
     found = report_diff.compare_bundles(a, b)
     if out is not None and str(out) != "-":
         write_whole(out, report_diff.html(found))
-    click.echo(report_diff.html(found) if str(out) == "-" else report_diff.text(found), nl=False)
+    if str(out) == "-":
+        click.echo(report_diff.html(found), nl=False)
+    else:
+        *body, verdict = report_diff.lines(found)
+        show(body, [verdict])
     raise SystemExit(int(Exit.DIVERGENCE if found.is_worse else Exit.PARITY))
 
 

@@ -64,7 +64,7 @@ class Words:
     "--pixels",
     "picks",
     metavar="PICKS",
-    help="Pick pixels off the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
+    help="Pick pixels on the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
     "[default for a command line without a place: worst:2,brightest:1]",
 )
 @click.option(
@@ -158,7 +158,7 @@ def _what_to_run(words: Words) -> tuple[Case, str | None]:
     if picks is not None and (asked or words.no_images):
         raise HarnessError(
             Exit.USAGE,
-            "--pixels picks off the images, so it goes neither with places nor with --no-images",
+            "--pixels picks places on the images; it cannot be combined with places or --no-images",
             expected="one of them",
         )
     chosen = pasted_case(argv, asked) if words.case is None else with_places(pair.case(words.case), asked)

@@ -11,6 +11,7 @@ import click
 
 from trace_parity.cli.common import gathered
 from trace_parity.cli.many_cases import ManyCases, many_cases_options
+from trace_parity.cli.screen import show
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
@@ -30,22 +31,27 @@ class Words(ManyCases):
 
 
 @click.command(
-    epilog="Exit code: that of the worst line, as of a gate; 6 where no line could be compared. A sweep that was "
-    "broken off goes on with --resume."
+    epilog="Exit code: that of the worst line, as of a gate; 6 where no line could be compared. --resume continues an "
+    "interrupted sweep."
 )
 @click.option("--grammar", type=click.Path(path_type=Path), help="Grammar of flags. [default: sweep.toml of the pair]")
 @click.option("--random", "count", type=click.IntRange(min=1), metavar="N", help="Draw N command lines.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --random; N lines begin those of more.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of --random. The first N lines do not depend on their number.",
+)
 @click.option(
     "--grid",
     is_flag=False,
     flag_value="",
     metavar="[NAME,NAME...]",
-    help="Every combination of the values of these flags, named without their dash; of every two flags where none is "
-    "named.",
+    help="Every combination of the values of these flags, named without the dash; without names, of every two flags.",
 )
 @click.option(
-    "--list", "listed", type=click.Path(path_type=Path), metavar="FILE", help="The command lines of a file, one a line."
+    "--list", "listed", type=click.Path(path_type=Path), metavar="FILE", help="File with one command line per line."
 )
 @many_cases_options(
     "Lines",
@@ -53,7 +59,7 @@ class Words(ManyCases):
     "sweep.html, sweep.json, cases and bundles",
     waive="Let this known quirk pass.",
     no_images="Trace only; needs a grammar that names places.",
-    resume="Take over the tries of an earlier sweep of the same pair and programs.",
+    resume="Reuse the tries of an earlier sweep of the same pair and programs.",
 )
 @gathered(Words)
 def sweep(words: Words) -> None:
@@ -83,7 +89,8 @@ def sweep(words: Words) -> None:
         raise
     write_whole(out / "sweep.json", sweep_json(result))
     write_whole(out / "sweep.html", sweep_page(result))
-    click.echo(sweep_table(result), nl=False)
+    *body, verdict = sweep_table(result)
+    show(body, [verdict])
     click.echo(f"report: {out / 'sweep.html'}", err=True)
     raise SystemExit(result.exit_code)
 
@@ -114,11 +121,11 @@ def _read_list(path: Path, grammar: Grammar) -> list[Line]:
         try:
             line = shlex.split(text, comments=True)
         except ValueError as error:
-            raise HarnessError(Exit.USAGE, f"no command line: {error}", where=f"{path}:{number}") from error
+            raise HarnessError(Exit.USAGE, f"not a command line: {error}", where=f"{path}:{number}") from error
         if line and not line[0].startswith("-"):
             line = line[1:]  # the program's own name, pasted along
         if line:
             found.append(grammar.read(line))
     if not found:
-        raise HarnessError(Exit.USAGE, "no command line in it", where=str(path), expected="one a line")
+        raise HarnessError(Exit.USAGE, "no command line in it", where=str(path), expected="one per line")
     return found

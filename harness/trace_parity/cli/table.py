@@ -10,6 +10,7 @@ import click
 from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import plural
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -26,7 +27,7 @@ def _options(command: click.Command) -> click.Command:
             type=click.Choice(["csv", "json", "markdown"]),
             default="markdown",
             show_default=True,
-            help="csv and json carry every digit.",
+            help="csv and json keep every digit.",
         ),
         click.Option(["--lenient"], is_flag=True, help="Skip unreadable trace lines instead of refusing the log."),
     ]
@@ -65,6 +66,7 @@ def _print(
     form: str,
     lenient: bool,
 ) -> None:
+    from trace_parity.cli.common import check_not_empty
     from trace_parity.compare.tick_table import table_of, tick_rows, write_ticks
     from trace_parity.trace import read_trace
     from trace_parity.trace.pair_of_logs import pair_for_logs
@@ -74,11 +76,15 @@ def _print(
     if len(logs) == 1:
         if not logs[0].is_dir():
             raise HarnessError(
-                Exit.USAGE, "one log", where=str(logs[0]), expected="C.log PY.log, or the folder of a bundle"
+                Exit.USAGE,
+                "one log",
+                where=str(logs[0]),
+                expected="C.log PY.log, or the folder of a bundle",
+                hint="trace-diff table LOOP C.log PY.log" if loop is not None and Path(loop).is_file() else "",
             )
         logs = logs[0] / "traces" / "c.log", logs[0] / "traces" / "py.log"
     if len(logs) != 2:
-        raise HarnessError(Exit.USAGE, f"{len(logs)} logs", expected="C.log PY.log, or the folder of a bundle")
+        raise HarnessError(Exit.USAGE, plural(len(logs), "log"), expected="C.log PY.log, or the folder of a bundle")
     c_log, py_log = logs
     pair, inferred = pair_for_logs(pair, c_log, py_log)
     if inferred:
@@ -86,4 +92,6 @@ def _print(
     vocabulary = pair.vocabulary
     wanted = table_of(vocabulary, loop, pair.where)
     c, py = (read_trace(path, side, vocabulary, lenient=lenient) for path, side in ((c_log, "C"), (py_log, "PY")))
+    for table in (c, py):
+        check_not_empty(table)
     click.echo(write_ticks(tick_rows(c, py, vocabulary, wanted), form, wanted.loop), nl=False)

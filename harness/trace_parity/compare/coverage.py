@@ -73,7 +73,7 @@ def _elsewhere(found: Comparison) -> Iterator[str]:
         return
     c, py = (found.vocabulary.describe(key) for key in keys if key is not None)
     if c != py:
-        yield f"the logs are of different places: C begins at {c}, PY at {py}, and none is in both"
+        yield f"the logs have no place in common: C begins at {c}, PY at {py}"
 
 
 def _in_loops(found: Comparison, n: int) -> bool:
@@ -119,7 +119,7 @@ def _named_singly(tables: Sequence[TraceTable]) -> set[str]:
 
 def _wrong_size_line(variable: Variable, size: int, places: int, where: str) -> str:
     many = f"at {places} places, first at {where}" if places > 1 else f"at {where}"
-    return f"{variable.name}: {size} numbers in both logs, not {variable.size}, {many}"
+    return f"{variable.name}: {plural(size, 'number')} in both logs, not {variable.size}, {many}"
 
 
 def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Sequence[bool]) -> str | None:
@@ -137,7 +137,8 @@ def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Seque
         # Unfinished even where the last number is whole: lines behind it may be gone.
         if table.unterminated and (lacking or last_differs[short] or found.sides[short].last_mismatched):
             return (
-                f"{table.path}: the log was cut off in its last line ({table.lines}): no newline, and it is not whole"
+                f"{table.path}: the log is truncated in its last line ({table.lines}): it has no "
+                f"newline and is incomplete"
             )
         first = found.sides[long].first_only
         variables = sum(1 for tally in found.tallies if tally.only[long])
@@ -146,5 +147,8 @@ def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Seque
         if not found.sides[long].open_end:
             continue
         name, place = found.names.variables[first[1]].name, found.vocabulary.describe(first[2])
-        return f"{table.path}: the log ends early: from {name} at {place} on there is nothing ({lacking} numbers)"
+        return (
+            f"{table.path}: the log ends early: {name} at {place} and all that follows is missing "
+            f"({plural(lacking, 'number')})"
+        )
     return None

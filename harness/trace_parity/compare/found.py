@@ -12,6 +12,7 @@ from trace_parity.compare.sites import Site
 from trace_parity.compare.tally import Kept
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.printable import plural
 from trace_parity.trace.reader import Taken
 from trace_parity.trace.table import RowId, TraceTable
 
@@ -58,7 +59,7 @@ class Found:
         """A line per vector of differing size, in the order in which the logs have what the other lacks."""
         found = self.comparison
         lines = [
-            f"{found.names.variables[m.variable].name}: {m.c_size} numbers in C, {m.py_size} in PY, "
+            f"{found.names.variables[m.variable].name}: {plural(m.c_size, 'number')} in C, {m.py_size} in PY, "
             f"at {found.vocabulary.describe(m.key)}"
             for m in sorted(found.mismatches)[:MOST_MISMATCHES]
         ]

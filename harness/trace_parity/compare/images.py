@@ -41,7 +41,11 @@ class ImageMetrics:
     @property
     def warning(self) -> str:
         """The message for two images that are zero everywhere: an image that was never rendered looks the same."""
-        return "both images are zero everywhere: that they agree says nothing" if self.max_c == self.max_py == 0 else ""
+        return (
+            "both images are zero everywhere, so their agreement proves nothing"
+            if self.max_c == self.max_py == 0
+            else ""
+        )
 
 
 HOT = 1e4

@@ -155,7 +155,10 @@ def _compare(
         met = with_places(vocabulary, [source.table.variables for source in sources])
         unlisted = [variable for variable in met.values() if not variable.listed]
     if windows.most_waiting > MANY_WAITING:
-        notes.append(f"the logs are in different orders: {windows.most_waiting} numbers waited at once")
+        notes.append(
+            f"the logs are in different orders: up to {windows.most_waiting} numbers were "
+            f"held until their counterparts came"
+        )
     tables = (sources[0].table, sources[1].table)
     if options.rank is not None and not any(isinstance(source, LogSource) and source.has_ranks for source in sources):
         raise HarnessError(Exit.USAGE, f"--rank {options.rank}: no line of the two logs names a rank")

@@ -45,7 +45,7 @@ def parse_picks(text: str) -> tuple[Pick, ...]:
         if match is None or not int(match[2]) or (match[3] and match[1] != "random"):
             raise HarnessError(
                 Exit.USAGE,
-                f"{word!r} picks no pixels",
+                f"{word!r} is not a way to pick pixels",
                 where="--pixels",
                 expected="worst:N, brightest:N, edge:N, weak:N or random:N@SEED, joined by commas",
             )
@@ -65,7 +65,7 @@ def pick_pixels(c: Image, py: Image, picks: tuple[Pick, ...], tolerance: ImageTo
     a, b = c.astype(np.float64), py.astype(np.float64)
     lit = np.flatnonzero((a != 0) | (b != 0))
     if not lit.size:
-        raise HarnessError(Exit.NOTHING_TO_COMPARE, "both images are zero everywhere: no pixel tells anything")
+        raise HarnessError(Exit.NOTHING_TO_COMPARE, "both images are zero everywhere, so there is no pixel to pick")
     pair = _Pair(a.ravel(), b.ravel(), lit, a.shape, tolerance)
     found: dict[int, str] = {}
     for pick in picks:

@@ -14,6 +14,7 @@ from trace_parity.compare.sites import WHOLE_NUMBERS, in_a_site
 from trace_parity.pair.calibration import Calibration
 from trace_parity.pair.variables import Variable
 from trace_parity.pair.vocabulary import Vocabulary
+from trace_parity.printable import plural
 
 WITHIN, BEYOND_ROUNDING, BEYOND_TOLERANCE = (
     "within rounding",
@@ -228,7 +229,8 @@ class _Tally:
         of_single = [(of.port, of.single) for _, of in ordered if of.single]
         ratios = [ratio for port, single in of_single if (ratio := _ratio(port, single)) is not None]
         return Rounding(
-            measured=f"{len(members)} runs of {self.calibration.origin.case} on {self.calibration.origin.date}",
+            measured=f"{plural(len(members), 'run')} of {self.calibration.origin.case} on "
+            f"{self.calibration.origin.date}",
             k=LIMITS["k"].value,
             within=totals[WITHIN],
             beyond_rounding=totals[BEYOND_ROUNDING],

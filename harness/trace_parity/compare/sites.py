@@ -15,6 +15,7 @@ from trace_parity.compare.align import Alignment
 from trace_parity.compare.judge import Judged, Judgement, VariableSummary
 from trace_parity.compare.look import KEPT_ROWS
 from trace_parity.pair.vocabulary import ABSENT
+from trace_parity.printable import plural
 
 WHOLE_NUMBERS = 200_000
 """Numbers in both logs up to which they are examined whole, some ten seconds of work."""
@@ -40,7 +41,7 @@ class Examined:
 
     def __str__(self) -> str:
         return (
-            f"quirks and blame examined {self.sites} sites, with {self.divergent} of the {self.of_divergent} "
+            f"quirks and blame examined {plural(self.sites, 'site')}, with {self.divergent} of the {self.of_divergent} "
             "numbers that differ (--blame-sites N examines more)"
         )
 

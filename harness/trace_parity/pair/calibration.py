@@ -151,7 +151,6 @@ def read_calibration(path: Path) -> Calibration:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"no field {error}" if isinstance(error, KeyError) else str(error)[:200]
+        what = "not JSON" if isinstance(error, json.JSONDecodeError) else what
         hint = "`trace-diff calibrate CASE` writes one"
-        raise HarnessError(
-            Exit.UNREADABLE, f"not a calibration: {what}", where=str(path), expected="a calibration", hint=hint
-        ) from error
+        raise HarnessError(Exit.UNREADABLE, f"not a calibration: {what}", where=str(path), hint=hint) from error

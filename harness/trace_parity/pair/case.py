@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,23 @@ def list_cases(folder: Path, pair: Pair) -> list[Case]:
 
 
 def load_case(name: str, pair: Pair) -> Case:
-    """A case of a pair by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
+    """A case of a pair or of its matrix by id, or a case file by path. Raises HarnessError (exit 2)."""
     path = Path(name)
     if path.suffix == ".toml":
         return parse_case(read_text(path), name, pair)
-    cases = {case.id: case for case in pair.cases()}
+    own = {case.id: case for case in pair.cases()}
+    if name in own:
+        return own[name]
+    if path.is_dir():
+        hint = f"trace-diff run {path / 'case.toml'}" if (path / "case.toml").is_file() else ""
+        raise HarnessError(Exit.USAGE, "is a folder", where=name, expected="a case or a case file", hint=hint)
+    cases = {case.id: case for case in pair.every_case()}
     if name not in cases:
+        expected = "one of " + ", ".join(own) if own else "a case file, since the pair has no cases"
+        if len(cases) > len(own):
+            expected = f"{expected}, or a case of the matrix" if own else "a case of the matrix"
         raise HarnessError(
-            Exit.USAGE,
-            f"no case {name!r}",
-            where=pair.where,
-            expected="one of " + ", ".join(cases) if cases else "a case file, since the pair has no cases",
-            hint=_case_hint(name, cases),
+            Exit.USAGE, f"no case {name!r}", where=pair.where, expected=expected, hint=_case_hint(name, cases)
         )
     return cases[name]
 
@@ -121,7 +127,22 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
             _check_coverage(coverage, case.contract, pair)
             coverage.finish()
         table.finish()
+        _check_expectation(table, case, pair)
     return case
+
+
+def _check_expectation(table: Table, case: Case, pair: Pair) -> None:
+    """That [expectation] names variants of the pair's programs."""
+    known = pair.programs.against if case.expectation and pair.has_programs else None
+    for name in case.expectation:
+        if known is not None and name not in known:
+            raise HarnessError(
+                Exit.USAGE,
+                f"expectation: no variant {name!r}",
+                where=table.where,
+                expected="one of " + ", ".join(known) if known else "no [expectation]: no program has variants",
+                hint=nearest(name, known),
+            )
 
 
 def _check_coverage(table: Table, contract: Contract, pair: Pair) -> None:
@@ -270,9 +291,18 @@ def place_inputs(
         if path.is_dir():
             raise HarnessError(Exit.UNREADABLE, "is a folder", where=value, expected=f"a file, as the value of {word}")
         if not path.is_file():
-            raise HarnessError(Exit.UNREADABLE, "no such file", where=value, hint=f"named after {word}")
+            raise HarnessError(Exit.UNREADABLE, "no such file", where=value, hint=f"the value of {word}")
         words[i + 1] = str(path)
     return replace(case, argv=tuple(words))
+
+
+def of_unreadable_input(error: HarnessError, case: Case, input_flags: Sequence[str]) -> HarnessError:
+    """The error of a program that failed, with exit code 5 where it complains of an input file that the user named."""
+    named = [value for flag, value in pairwise(case.argv) if flag in input_flags and Path(value).is_absolute()]
+    file = next((value for value in named if value in error.what), None)
+    if error.code != Exit.PROGRAM_FAILED or file is None:
+        return error
+    return HarnessError(Exit.UNREADABLE, f"{error.where}: {error.what}", where=file, hint=error.hint)
 
 
 def make_input(file: InputFile, folder: Path) -> None:

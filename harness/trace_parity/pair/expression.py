@@ -86,6 +86,15 @@ class Expression:
                 found[Dependency(term.name, term.loop, 1 if term.loop else 0)] = None
         return tuple(found)
 
+    @property
+    def here(self) -> Iterator[str]:
+        """The names whose values at the same place are needed first: not those of prev() and at()."""
+        for term in self.terms.values():
+            if term.inner is not None:
+                yield from term.inner.here
+            elif term.kind == "plain":
+                yield term.name
+
     def check(self, output: str, scopes: Scopes, loops: Sequence[str], where: str) -> None:
         """That every name exists and has a value at the loops of `output`. Raises HarnessError (exit 2)."""
         self._check(output, scopes, set(scopes[output][0]), loops, where)
@@ -108,7 +117,7 @@ class Expression:
             if term.name not in scopes:
                 known = [*scopes, *loops]
                 raise self._wrong(
-                    where, f"nothing is called {term.name!r}", "a variable or a loop", nearest(term.name, known)
+                    where, f"no variable or loop {term.name!r}", "a name of the vocabulary", nearest(term.name, known)
                 )
             replaced = {loop for loop, _ in term.indices}
             for loop in [*([term.loop] if term.loop else []), *replaced]:

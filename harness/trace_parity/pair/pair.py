@@ -227,7 +227,16 @@ class Pair:
         if image is not None:
             shape = read_shape(image, "size") or shape
             image.finish()
-        return replace(base, sides=sides, shape=shape)
+        found = replace(base, sides=sides, shape=shape)
+        if found.can_render and shape is None:
+            raise HarnessError(
+                Exit.USAGE,
+                "image.size: not given, though both programs have `render`",
+                where=self.where,
+                expected="a regular expression for what a program prints: size = '(?P<fast>\\d+) x (?P<slow>\\d+)'",
+                hint="the image file has no header that names its size",
+            )
+        return found
 
     def with_programs(self, programs: Programs) -> Pair:
         """The same pair with other programs."""
@@ -242,8 +251,15 @@ class Pair:
         folder = self.file("cases")
         return list_cases(folder, self) if folder is not None else []
 
+    def every_case(self) -> list[Case]:
+        """All cases by id, then those of the matrix, where there is one, in its order."""
+        own = self.cases()
+        matrix = self.matrix().cases if self.file("matrix") is not None else ()
+        known = {case.id for case in own}
+        return [*own, *(case for case in matrix if case.id not in known)]
+
     def case(self, name: str) -> Case:
-        """A case by id, or a case file by path. Raises HarnessError (exit 2) when there is no such case."""
+        """A case by id, one of the matrix by id, or a case file by path. Raises HarnessError (exit 2)."""
         from trace_parity.pair.case import load_case
 
         return load_case(name, self)
@@ -305,7 +321,7 @@ def load_pair(folder: Path, find: Callable[[str, Path], Pair]) -> Pair:
     for key in ("focus", "focus_names", "focus_sizes"):
         table.words(key)
     if "focus_names" in table and len(pair.focus_names) != len(pair.focus):
-        raise table.wrong("focus_names", list(pair.focus_names), f"{len(pair.focus)} names, one for each loop of focus")
+        raise table.wrong("focus_names", list(pair.focus_names), f"one name for each loop of focus: {len(pair.focus)}")
     if pair.focus_sizes and len(pair.focus_sizes) != len(pair.focus):
         found = list(pair.focus_sizes)
         raise table.wrong("focus_sizes", found, f"{len(pair.focus)} settings, one for each loop of focus")

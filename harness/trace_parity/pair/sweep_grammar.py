@@ -164,7 +164,7 @@ def load_grammar(path: Path, pair: Pair) -> Grammar:
         table.finish()
         _check_names(grammar, table)
         if pair.focus and not places and not pair.programs.can_render:
-            raise table.wrong("focus", "nothing", "places to trace, since there are no images to pick them off")
+            raise table.wrong("focus", "nothing", "places to trace, since there are no images to pick them on")
     return grammar
 
 

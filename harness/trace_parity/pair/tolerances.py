@@ -5,7 +5,7 @@
     F_latt:abs=1e-9 its absolute part, as a fraction of the scale that its tolerance names
     k_ratio:ulp=4   neighbours up to so many doubles apart agree
 
-They are put into the vocabulary before anything is judged. A rule that fits no variable is an error.
+They are put into the vocabulary before anything is judged. A rule that matches no variable is an error.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def parse_rules(words: Iterable[str], *, i_know: bool = False) -> tuple[Rule, ..
                 f"a tolerance of {value:g} lets nearly any two numbers agree",
                 where="--rtol",
                 expected="less than 1",
-                hint="--i-know takes it all the same",
+                hint="--i-know accepts it",
             )
         rules.append(Rule(match["names"] or "", match["part"] or "rtol", value))
     return tuple(rules)
@@ -82,14 +82,14 @@ def global_rtol(rules: Sequence[Rule]) -> float | None:
 def with_rules(vocabulary: Vocabulary, rules: Sequence[Rule]) -> Vocabulary:
     """The vocabulary with the tolerances of the named variables replaced.
 
-    Raises HarnessError (exit 2) for a rule that fits no variable, and for an absolute part without a scale.
+    Raises HarnessError (exit 2) for a rule that matches no variable, and for an absolute part without a scale.
     """
     named = [rule for rule in rules if rule.names or rule.part != "rtol"]
     for rule in named:
         if not any(rule.fits(variable.name) for variable in vocabulary.variables):
             raise HarnessError(
                 Exit.USAGE,
-                f"{rule.names!r} fits no variable",
+                f"{rule.names!r} matches no variable",
                 where="--rtol",
                 expected="a name of the vocabulary, or a pattern",
                 hint=_nearest(rule.names, vocabulary),
@@ -104,7 +104,7 @@ def _nearest(names: str, vocabulary: Vocabulary) -> str:
     if "," in names:
         return "rules are separated by spaces"
     near = difflib.get_close_matches(names.strip("*?[]"), known, 1, 0.4)
-    return f"did you mean {near[0]}?" if near else "a tolerance that nothing is held to is a mistake"
+    return f"did you mean {near[0]}?" if near else "a rule that applies to nothing is refused"
 
 
 def _ruled(variable: Variable, rules: Sequence[Rule]) -> Variable:

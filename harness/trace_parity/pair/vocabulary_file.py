@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,21 @@ def _variable(
     return made
 
 
+def _circle(vocabulary: Vocabulary) -> list[str]:
+    """Variables each of which `equals` something of the next at the same place, the last being the first again."""
+    ids = {name: v.id for v in vocabulary.variables for name in (v.name, v.id)}
+    single = {name for name, loops in vocabulary.scopes_of().items() if len(loops) == 1}
+    needs = {
+        v.id: [ids[name] for name in dict.fromkeys(v.equals.here) if name in single] if v.equals is not None else []
+        for v in vocabulary.variables
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
 def _check(vocabulary: Vocabulary, where: str) -> None:
     """That every name that is meant exists, and that no variable is listed twice."""
     variables, loops = vocabulary.variables, vocabulary.loops
@@ -239,8 +255,10 @@ def _check(vocabulary: Vocabulary, where: str) -> None:
 
     def need(name: str, known: Collection[str], path: str) -> None:
         if name not in known:
-            what = f"{path}: nothing is called {name!r}"
-            raise HarnessError(Exit.USAGE, what, where=where, expected="a listed name", hint=nearest(name, known))
+            kind = "loop" if known is loops else "variable"
+            what = f"{path}: no {kind} {name!r}"
+            expected = f"a {kind} of the vocabulary"
+            raise HarnessError(Exit.USAGE, what, where=where, expected=expected, hint=nearest(name, known))
 
     seen: set[str] = set()
     scopes = vocabulary.scopes_of()
@@ -258,6 +276,14 @@ def _check(vocabulary: Vocabulary, where: str) -> None:
                 need(loop, loops, f"{path}.depends_on")
         if scale is not None and scale.kind == "variable":
             need(scale.name, names, f"tolerances.{variable.tolerance.name}.scale")
+    if circle := _circle(vocabulary):
+        path = " from ".join(circle)
+        raise HarnessError(
+            Exit.USAGE,
+            f"variables.{circle[0].rpartition('.')[2]}.equals: circular: {path}",
+            where=where,
+            expected="equations that can be evaluated one after the other; prev(x) is x of the iteration before",
+        )
     for loop, size in vocabulary.loop_sizes.items():
         if isinstance(size, str):
             need(size, names, f"loop_sizes.{loop}")

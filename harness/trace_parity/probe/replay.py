@@ -119,13 +119,18 @@ def replay(
         parts = returned if len(wanted.outputs) > 1 else (returned,)
         if len(parts) != len(wanted.outputs):
             raise HarnessError(
-                Exit.USAGE, f"{len(parts)} values returned", where=wanted.call, expected=", ".join(wanted.outputs)
+                Exit.USAGE,
+                f"{plural(len(parts), 'value')} returned",
+                where=wanted.call,
+                expected=", ".join(wanted.outputs),
             )
         for output, part in zip(wanted.outputs, parts, strict=True):
             c, py = values[output][place], numbers_of(output, part)
             if len(c) != len(py):
                 raise HarnessError(
-                    Exit.SHAPE_MISMATCH, f"{output}: C has {len(c)} numbers, {wanted.call} {len(py)}", where=_say(place)
+                    Exit.SHAPE_MISMATCH,
+                    f"{output}: C has {plural(len(c), 'number')}, {wanted.call} {len(py)}",
+                    where=_say(place),
                 )
             compared += len(c)
             allowed = rtol(output) if callable(rtol) else rtol

@@ -14,6 +14,7 @@ from datetime import date
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.compare.sites import Examined
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.printable import plural
 from trace_parity.quirks.recognise import Quirk
 
 
@@ -133,7 +134,9 @@ def apply_waivers(
         if f not in explained and not (f.kind == "inherited" and place.get(f.variable, last) > first)
     ]
     if examined is not None:
-        left.append(f"{examined.unseen} numbers in sites that were not examined (--blame-sites N examines more)")
+        left.append(
+            f"{plural(examined.unseen, 'number')} in sites that were not examined (--blame-sites N examines more)"
+        )
     waivers = [_waiver(known[i], findings, explained, today, may_be_unused) for i in dict.fromkeys(ids)]
     return Waived(tuple(waivers), tuple(dict.fromkeys(left)))
 

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from trace_parity.blame.findings import HARMLESS, Blame, BlameFinding
-from trace_parity.blame.headline import cause_line, explains, percent
-from trace_parity.printable import plural, visible
+from trace_parity.blame.headline import cause_line, cause_sentence, explains, percent
+from trace_parity.printable import plural
 from trace_parity.render.numbers import short
 
-HEADING = "Who breaks its own equation"
+HEADING = "Broken equations"
 SHOWN = 20
 """Findings listed in a summary; all are in the JSON."""
 
 
 def headline(blame: Blame) -> str:
-    """One line: how many faults, on which side, and how many equations were evaluated."""
-    asked = f"{plural(blame.equations_checked, 'equation')} at {plural(blame.instances_checked, 'place')}"
+    """How many equations are broken, on which side, of how many that were evaluated."""
+    evaluated = f"{plural(blame.equations_checked, 'equation')} at {plural(blame.instances_checked, 'place')}"
     if not blame.equations_checked:
         lacking = f"; they lack {_lacking(blame)[1]}" if _lacking(blame)[0] else ""
         return f"no equation could be evaluated: the logs hold no output together with its inputs{lacking}"
     broken = [f for f in blame.findings if f.kind in ("introduced", "self-inconsistent")]
     if not broken:
-        return f"no one: all of {asked} hold{_unevaluated(blame)}"
+        return f"none of {evaluated}{_unevaluated(blame)}"
     sides = dict.fromkeys(f.side for f in broken)
     counts = ", ".join(f"{side} {sum(1 for f in broken if f.side == side)}" for side in sides)
-    return f"{plural(len(broken), 'equation')} broken ({counts}) of {asked}{_unevaluated(blame)}"
+    return f"{len(broken)} of {evaluated} ({counts}){_unevaluated(blame)}"
 
 
 def _unevaluated(blame: Blame) -> str:
     """`; 6 more equations could not be evaluated for lack of dt, r_cut`: in the sentence that counts the others."""
     count, names = _lacking(blame)
-    equations = "equation" if count == 1 else "equations"
-    return f"; {count} more {equations} could not be evaluated for lack of {names}" if count else ""
+    return f"; {plural(count, 'more equation')} could not be evaluated for lack of {names}" if count else ""
 
 
 def _lacking(blame: Blame) -> tuple[int, str]:
@@ -80,8 +80,18 @@ def _quirks(finding: BlameFinding) -> str:
     return f"{finding.quirk}, with {finding.quirk_too}" if finding.quirk_too else finding.quirk
 
 
-def text(blame: Blame) -> str:
-    """Everything, for `trace-diff blame`."""
+def verdict(blame: Blame) -> str:
+    """The last line of `trace-diff blame`."""
+    if not blame.equations_checked:
+        return f"NOT EVALUATED  blame: {headline(blame)}"
+    if not blame.guilty:
+        return f"CONSISTENT  blame: no broken equation, {headline(blame)}"
+    cause = cause_sentence(blame)
+    return f"BROKEN  blame: {headline(blame)}" + (f"; {cause}" if cause else "")
+
+
+def lines_of(blame: Blame) -> list[str]:
+    """For `trace-diff blame`: every finding in full, and what could not be evaluated."""
     lines = head_lines(blame)
     shown, harmless = folded(blame)
     for finding in shown:
@@ -92,7 +102,52 @@ def text(blame: Blame) -> str:
         lines += ["", "could not be evaluated:", *(f"  {line}" for line in blame.missing)]
     digits = ", ".join(f"{side} {count}" for side, count in blame.digits.items())
     lines += ["", f"significant digits printed, from which the rounding is taken: {digits}"]
-    return "\n".join(map(visible, lines)) + "\n"
+    return lines
+
+
+def compact(blame: Blame, most: int, place: Callable[[str], str]) -> list[str]:
+    """A line or two per cause and one for what inherits a difference; `place` shortens the name of a place."""
+    shown, harmless = folded(blame)
+    causes = _grouped([f for f in shown if f.is_cause])
+    lines = [line for group in causes[:most] for line in _cause(group, place(group[0].place))]
+    if len(causes) > most:
+        lines.append(f"… and {len(causes) - most} more; -v shows them")
+    inherited = list(dict.fromkeys(f.variable for f in shown if f.kind == "inherited"))
+    if inherited:
+        lines.append(f"inherit it: {few(inherited, 3)}")
+    if harmless:
+        lines.append(f"harmless: {few(list(dict.fromkeys(f.variable for f in harmless)), 4)}")
+    return lines
+
+
+def _grouped(causes: Sequence[BlameFinding]) -> list[list[BlameFinding]]:
+    """Findings that say the same of several variables, together."""
+
+    def same(f: BlameFinding) -> tuple[object, ...]:
+        return f.kind, f.side, f.place, f.hint, f.quirk, f.instead, f.count
+
+    return [list(group) for _, group in groupby(causes, key=same)]
+
+
+def _cause(group: Sequence[BlameFinding], place: str) -> list[str]:
+    """What is broken, and a hint: two lines at most."""
+    f = group[0]
+    names = ", ".join(dict.fromkeys(finding.variable for finding in group))
+    at = f" at {place}" if place else ""
+    many = f" ({f.count} places)" if f.count > 1 else ""
+    if f.kind == "unexplained":
+        lines = [f"{names}: no equation explains it{at}{many}"]
+    else:
+        worst = short(max(finding.residual for finding in group))
+        lines = [f"{names}: {f.side} breaks {f.equation_text}{at}{many}, by {worst}"]
+    hints = [*([f"quirk {f.quirk}"] if f.quirk else []), *([f.hint] if f.hint else [])]
+    hints += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
+    return [*lines, *(f"  hint  {hint}" for hint in ["; ".join(hints)] if hint)]
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def folded(blame: Blame) -> tuple[list[BlameFinding], list[BlameFinding]]:

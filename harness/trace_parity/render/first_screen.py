@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from trace_parity.blame.headline import cause_sentence
@@ -30,6 +31,14 @@ def first_screen(result: Result, commands: Commands) -> FirstScreen:
     return FirstScreen(who(result), explains, "" if is_command and command else step, command)
 
 
+def _with_pair(step: str, again: str) -> str:
+    """The step with the --pair that the command of the run has."""
+    words = shlex.split(again)
+    if "--pair" not in words[:-1] or " --pair " in step:
+        return step
+    return f"{step} --pair {shlex.quote(words[words.index('--pair') + 1])}"
+
+
 def _command(result: Result, commands: Commands, step: str) -> str:
     """The command of the next step, as it works where the page lies; empty where none is known."""
     if result.exit_code == Exit.PARITY:
@@ -41,5 +50,5 @@ def _command(result: Result, commands: Commands, step: str) -> str:
         return with_option(commands.again, *option)
     if result.exit_code == Exit.DIVERGENCE and not result.settings:
         inject = next((c for _, c in commands.usable if c.startswith("trace-diff inject ")), "")
-        return inject or (step if step.startswith("trace-diff ") else commands.again)
+        return inject or (_with_pair(step, commands.again) if step.startswith("trace-diff ") else commands.again)
     return commands.again

@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     from trace_parity.result.outcome import Outcome
 
 
-def gate_table(outcomes: Sequence[Outcome]) -> str:
-    """One line per case, worst last, and a line that counts."""
+def gate_table(outcomes: Sequence[Outcome], *, worst_first: bool = False) -> list[str]:
+    """A header, then one line per case; cases that are not in parity come last, or first."""
     width = max((len(o.case) for o in outcomes), default=4)
-    ordered = sorted(outcomes, key=lambda o: o.exit_code != 0)
+    ordered = sorted(outcomes, key=lambda o: (o.exit_code != 0) != worst_first)
     lines = [f"{'case':{width}}  exit  {'verdict':16}  {'compared':>8}  {'divergent':>9}  {'needs rtol':>10}"]
     for o in ordered:
         lines.append(
             f"{o.case:{width}}  {o.exit_code:4}  {o.verdict:16}  {o.compared:8}  {o.num_divergent:9}  "
             f"{short(o.needed_rtol):>10}" + (f"  {visible(o.headline)}" if o.exit_code or o.waived else "")
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
-def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> str:
+def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> list[str]:
     """The last lines: what to look at next, and how many cases are in parity."""
     passed = sum(o.exit_code == 0 for o in outcomes)
     counts = f"{plural(len(outcomes), 'case')}: {passed} in parity, {len(outcomes) - passed} not"
     failed = [o for o in outcomes if o.exit_code]
     if not exit_code:
-        return f"PARITY  gate: {counts}\n"
+        return [f"PARITY  gate: {counts}"]
     with_bundle = next((o for o in failed if o.bundle), None)
-    step = f"next:   trace-diff bundle show {out / with_bundle.bundle}\n" if with_bundle is not None else ""
-    return f"{step}NOT IN PARITY  gate: {counts}\n"
+    step = [f"next:   trace-diff bundle show {out / with_bundle.bundle}"] if with_bundle is not None else []
+    return [*step, f"NOT IN PARITY  gate: {counts}"]
 
 
 def gate_markdown(outcomes: Sequence[Outcome]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from trace_parity.printable import visible
 from trace_parity.render.numbers import short
+from trace_parity.render.places import Places
 from trace_parity.result.result import Divergence, Result
 
 MOST = 10
@@ -15,15 +16,17 @@ MOST = 10
 
 def render(result: Result) -> str:
     """A notice for parity, else errors: one per site that diverges, or one that says what is wrong."""
+    places = Places(result)
+    headline = places.sentence(result.headline)
     if result.exit_code == 0:
-        return f"::notice title={_property(f'trace parity: {result.case.id}')}::{_message(result.headline)}\n"
+        return f"::notice title={_property(f'trace parity: {result.case.id}')}::{_message(headline)}\n"
     title = f"trace {result.verdict}: {result.case.id}"
     firsts = first_per_trace(result)
     if not firsts:
-        return _error(title, result.headline, "")
-    lines = [_error(title, f"{result.headline}; {_values(firsts[0])}", _location(result, firsts[0]))]
+        return _error(title, headline, "")
+    lines = [_error(title, f"{headline}; {_values(firsts[0])}", _location(result, firsts[0]))]
     for d in firsts[1 : MOST if len(firsts) <= MOST else MOST - 1]:
-        lines.append(_error(title, f"first at {d.name} ({d.place}); {_values(d)}", _location(result, d)))
+        lines.append(_error(title, f"first at {d.name} ({places.short(d.place)}); {_values(d)}", _location(result, d)))
     if len(firsts) > MOST:
         lines.append(_error(title, f"{len(firsts) - MOST + 1} more sites diverge; all are in result.json", ""))
     return "".join(lines)

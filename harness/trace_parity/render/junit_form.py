@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree
 
 from trace_parity.render.numbers import full, short
+from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult
 
 
@@ -14,8 +15,10 @@ def render(result: Result) -> str:
 
     What a waiver lets pass counts as skipped.
     """
+    places = Places(result)
+    headline = places.sentence(result.headline)
     differing = sum(1 for v in result.variables if v.status != "match")
-    waived = result.headline if result.exit_code == 0 else ""
+    waived = headline if result.exit_code == 0 else ""
     failed = 0 if waived else differing
     broken = result.exit_code != 0 and failed == 0
     suite = ElementTree.Element(
@@ -28,11 +31,11 @@ def render(result: Result) -> str:
     )
     verdict = ElementTree.SubElement(suite, "testcase", classname=result.case.id, name="verdict")
     if broken:
-        ElementTree.SubElement(verdict, "failure", message=clean(result.headline), type=result.verdict)
+        ElementTree.SubElement(verdict, "failure", message=clean(headline), type=result.verdict)
     if result.images is not None and result.images.warning:
         ElementTree.SubElement(verdict, "system-out").text = f"warning: {result.images.warning}"
     for variable in result.variables:
-        _case(suite, result.case.id, variable, waived)
+        _case(suite, result.case.id, variable, places.short(variable.worst_at), waived)
     return document(suite)
 
 
@@ -44,7 +47,7 @@ def document(suite: ElementTree.Element) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
 
 
-def _case(suite: ElementTree.Element, case_id: str, v: VariableResult, waived: str) -> None:
+def _case(suite: ElementTree.Element, case_id: str, v: VariableResult, worst_at: str, waived: str) -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=case_id, name=clean(f"{v.scope}.{v.name}"))
     if v.status == "match":
         return
@@ -52,7 +55,7 @@ def _case(suite: ElementTree.Element, case_id: str, v: VariableResult, waived: s
         message = f"only in C {v.c_only}, only in PY {v.py_only}"
     else:
         message = (
-            f"{v.divergent} of {v.compared} numbers diverge, worst at {v.worst_at}: C {full(v.worst_c)}, "
+            f"{v.divergent} of {v.compared} numbers diverge, worst at {worst_at}: C {full(v.worst_c)}, "
             f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}"
         )
     if waived:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from trace_parity.blame.findings import UNREAD, BlameFinding
 from trace_parity.blame.headline import cause_of, explains
 from trace_parity.errors import Exit
@@ -94,9 +96,14 @@ def _after_divergence(result: Result) -> str:
     if line is not None:
         return f"correct {line.path}:{line.line}"
     if result.bundle and cause.side == "PY" and INJECT not in result.lacks:
-        return f"trace-diff inject {result.bundle} {names}"
+        return f"trace-diff inject {shlex.quote(result.bundle)} {names}{_pair(result)}"
     return _explain(cause.variable, result)
 
 
 def _explain(variable: str, result: Result) -> str:
-    return f"trace-diff explain {variable}" if EXPLAIN not in result.lacks else ""
+    return f"trace-diff explain {variable}{_pair(result)}" if EXPLAIN not in result.lacks else ""
+
+
+def _pair(result: Result) -> str:
+    """--pair, where the command line had it."""
+    return f" --pair {shlex.quote(result.pair_option)}" if result.pair_option else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from trace_parity.result.result import Result
 
@@ -16,14 +16,19 @@ class Places:
 
     def short(self, place: str) -> str:
         """`step=3 i=0 …` without the loops that have one iteration; anything but a place is left alone."""
-        words = place.split(" ")
-        if not self.loops or not all("=" in word for word in words):
-            return place
-        return " ".join(w for w in words if w.partition("=")[0] in self.loops) or place
+        return shorten(place, self.loops)
 
     def sentence(self, text: str) -> str:
         """A sentence with places in brackets, as a headline has them, shortened in the same way."""
         return _BRACKETS.sub(lambda found: f" ({self.short(found[1])})", text)
+
+
+def shorten(place: str, loops: Collection[str]) -> str:
+    """`step=3 i=0 …` with these loops only; as it is for no loops, and anything but a place."""
+    words = place.split(" ")
+    if not loops or not all("=" in word for word in words):
+        return place
+    return " ".join(w for w in words if w.partition("=")[0] in loops) or place
 
 
 _BRACKETS = re.compile(r" \(([\w.]+=-?\d+(?: [\w.]+=-?\d+)*)\)")

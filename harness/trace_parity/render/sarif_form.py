@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from trace_parity import __version__
+from trace_parity.printable import plural
 from trace_parity.render.numbers import full, short
+from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult, to_json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -24,9 +26,10 @@ RULES = {
 
 def render(result: Result) -> str:
     """A SARIF log of one run; parity has no results, but for those that a waiver suppresses."""
-    results = [_of_variable(result, v) for v in result.variables if v.status != "match"]
+    places = Places(result)
+    results = [_of_variable(result, v, places) for v in result.variables if v.status != "match"]
     if result.exit_code != 0 and not results:
-        results = [_of_verdict(result)]
+        results = [_of_verdict(result, places)]
     return to_json(
         {
             "$schema": SCHEMA,
@@ -40,7 +43,7 @@ def render(result: Result) -> str:
                     "properties": {
                         "verdict": result.verdict,
                         "exitCode": result.exit_code,
-                        "headline": result.headline,
+                        "headline": places.sentence(result.headline),
                         "neededRtol": result.needed_rtol,
                     },
                 }
@@ -60,14 +63,14 @@ def _driver() -> dict[str, Any]:
     }
 
 
-def _of_variable(result: Result, v: VariableResult) -> dict[str, Any]:
+def _of_variable(result: Result, v: VariableResult, places: Places) -> dict[str, Any]:
     name = f"{v.scope}.{v.name}"
     if v.status == "missing":
-        text = f"{name}: {v.c_only} numbers only in C, {v.py_only} only in PY."
+        text = f"{name}: {plural(v.c_only, 'number')} only in C, {v.py_only} only in PY."
     else:
         text = (
-            f"{name}: {v.divergent} of {v.compared} numbers diverge, worst at {v.worst_at}: C {full(v.worst_c)}, "
-            f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}."
+            f"{name}: {v.divergent} of {v.compared} numbers diverge, worst at {places.short(v.worst_at)}: "
+            f"C {full(v.worst_c)}, PY {full(v.worst_py)}, relative {short(v.worst_rel)}."
         )
     first = result.first_divergence
     properties: dict[str, Any] = {"worstRelative": v.worst_rel, "worstAbsolute": v.worst_abs, "unit": v.unit}
@@ -83,14 +86,15 @@ def _of_variable(result: Result, v: VariableResult) -> dict[str, Any]:
         "properties": properties,
     }
     if result.exit_code == 0:  # a waiver let it pass
-        found |= {"level": "note", "suppressions": [{"kind": "external", "justification": result.headline}]}
+        why = places.sentence(result.headline)
+        found |= {"level": "note", "suppressions": [{"kind": "external", "justification": why}]}
     if "C" in result.sources.get(name, {}):
         found["relatedLocations"] = [{"id": 1, "message": {"text": "the original"}, **_location(result, name, "C")}]
     return found
 
 
-def _of_verdict(result: Result) -> dict[str, Any]:
-    text = "\n".join([result.headline, *result.problems[:20]])
+def _of_verdict(result: Result, places: Places) -> dict[str, Any]:
+    text = "\n".join([places.sentence(result.headline), *result.problems[:20]])
     return {
         **_rule("verdict"),
         "level": "error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trace_parity.printable import plural
 from trace_parity.render.github_form import first_per_trace
 from trace_parity.render.markdown_form import code, escape, waiver_table
 from trace_parity.render.numbers import full, short
@@ -76,7 +77,9 @@ def _variables(result: Result) -> list[str]:
         parts.append(_variable_table(bad[:MOST]))
     if len(result.variables) > len(bad[:MOST]):
         table = _variable_table(list(result.variables[:200]))
-        parts.append(f"<details><summary>All {len(result.variables)} variables</summary>\n\n{table}\n\n</details>")
+        parts.append(
+            f"<details><summary>{plural(len(result.variables), 'variable')}</summary>\n\n{table}\n\n</details>"
+        )
     return parts
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shlex
 
-from trace_parity.printable import visible
+from trace_parity.printable import plural, visible
 from trace_parity.render.html_form import page
 from trace_parity.result.finding import DIFFERS, Finding, SweepResult
 from trace_parity.result.result import to_json
 
 
-def sweep_table(result: SweepResult) -> str:
+def sweep_table(result: SweepResult) -> list[str]:
     """Each group with its findings, and a line that counts."""
     lines = []
     for findings in result.groups().values():
         shown = findings[0].shown
         blame = f", {shown.blame}" if shown.blame else ""
-        lines.append(visible(f"{shown.first}{blame}: {_plural(sum(len(f.lines) for f in findings), 'line')}"))
+        lines.append(visible(f"{shown.first}{blame}: {plural(sum(len(f.lines) for f in findings), 'line')}"))
         for finding in findings:
             lines.append(visible(f"  {flags_of(finding)}   {finding.shown.headline}"))
             lines.append(
@@ -24,9 +24,9 @@ def sweep_table(result: SweepResult) -> str:
             )
     counts = ", ".join(f"{count} {kind}" for kind, count in result.kinds.items() if count)
     total = sum(result.kinds.values())
-    shrunk = f"{_plural(len(result.findings), 'finding')} of {_plural(result.tried, 'try', 'tries')}"
-    lines.append(f"{_plural(total, 'command line')}: {counts or 'none'}; {shrunk}")
-    return "\n".join(lines) + "\n"
+    shrunk = f"{plural(len(result.findings), 'finding')} of {plural(result.tried, 'try', 'tries')}"
+    lines.append(f"{plural(total, 'command line')}: {counts or 'none'}; {shrunk}")
+    return lines
 
 
 def sweep_json(result: SweepResult) -> str:
@@ -65,7 +65,3 @@ def sweep_page(result: SweepResult) -> str:
 def flags_of(finding: Finding) -> str:
     """The flags of a finding as they are typed; what every line has where there are none."""
     return shlex.join(finding.flags) or "(no flag)"
-
-
-def _plural(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -5,77 +5,48 @@ The place of the first divergence is printed once, as a header; after that only 
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Sequence
-from itertools import groupby
 from math import isfinite
-from typing import Literal
 
-from trace_parity.blame.findings import Blame, BlameFinding
+from trace_parity.blame.findings import Blame
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
-from trace_parity.render.blame_text import folded, harmless_lines, head_lines, headline, say
+from trace_parity.render.blame_text import compact, folded, harmless_lines, head_lines, headline, say
+from trace_parity.render.fold import Detail
 from trace_parity.render.next_step import next_step, who
 from trace_parity.render.numbers import short, ulps
 from trace_parity.render.places import Places
 from trace_parity.result.result import QuirkResult, Result
 
-Detail = Literal["verdict", "screen", "full"]
-"""How much: the last lines alone (-q), what fits on a screen of 24 lines, or all (-v)."""
 _MOST = {"screen": 3, "full": 20}
 """How many entries of a list are shown."""
 
 
 def render(result: Result, detail: Detail = "screen") -> str:
-    """The text, one line per statement, however long; `fold` breaks the lines for a terminal."""
-    blocks: list[list[str]] = []
-    if detail != "verdict":
-        most = _MOST[detail]
-        blocks = [
-            _head(result),
-            _cut(result.settings, most) if len(result.settings) > 1 else [],
-            _first(result, detail),
-            _cut(rounding_lines.lines(result.rounding), most) if result.rounding is not None else [],
-            *(_quirk(quirk, detail) for quirk in result.quirks),
-            waiver_lines(result),
-            _blame(result, result.blame, detail) if result.blame is not None else [],
-            _problems(result, most),
-        ]
-    end = [] if detail == "verdict" else _counts(result, detail)
-    blocks.append([*end, *_verdict(result, detail)])
-    lines = [line for block in blocks if block for line in ("", *block)][1:]
-    return "\n".join(map(visible, lines)) + "\n"
+    """The text, one line per statement, however long; render/fold.py breaks the lines for a terminal."""
+    body, end = parts(result, detail)
+    return "".join(f"{line}\n" for line in [*body, *end])
 
 
-def fold(text: str, columns: int, rows: int = 24) -> str:
-    """The text with lines broken at words for a terminal of so many columns, and indented as their values are.
-
-    Where it would not fit into the rows without the last, which is the prompt's, its empty lines are left out.
-    """
-    folded_lines = []
-    for line in text.splitlines():
-        if len(line) <= columns:
-            folded_lines.append(line)
-            continue
-        label = _LABEL.match(line)
-        hang = min(label.end() if label else 2, columns // 2)
-        folded_lines += textwrap.wrap(
-            line,
-            columns,
-            subsequent_indent=" " * hang,
-            break_long_words=False,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-        )
-    if len(folded_lines) >= rows:
-        folded_lines = [line for line in folded_lines if line]
-    return "\n".join(folded_lines) + "\n"
-
-
-_LABEL = re.compile(r" *(?:[\w:.-]+(?: code)?  +)?")
-"""The indent and the label of a line, such as `  differ  `."""
+def parts(result: Result, detail: Detail) -> tuple[list[str], list[str]]:
+    """The lines of the details, and those of the end: who is wrong, what to do next, the verdict."""
+    end = list(map(visible, _verdict(result, detail)))
+    if detail == "verdict":
+        return [], end
+    most = _MOST[detail]
+    blocks = [
+        _head(result),
+        _cut(result.settings, most) if len(result.settings) > 1 else [],
+        _first(result, detail),
+        _cut(rounding_lines.lines(result.rounding), most) if result.rounding is not None else [],
+        *(_quirk(quirk, detail) for quirk in result.quirks),
+        waiver_lines(result),
+        _blame(result, result.blame, detail) if result.blame is not None else [],
+        _problems(result, most),
+        _counts(result, detail),
+    ]
+    return [visible(line) for block in blocks if block for line in ("", *block)][1:], end
 
 
 def waiver_lines(result: Result) -> list[str]:
@@ -123,7 +94,7 @@ def _source(line: SourceLine | None, detail: Detail) -> list[str]:
 def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:
     lines = [f"known quirk {quirk.id} ({quirk.kind}, {quirk.side} side): {quirk.title}"]
     if detail == "full":
-        lines += [f"  seen: {quirk.evidence}", f"  {quirk.downstream} divergent numbers are computed from it"]
+        lines += [f"  seen: {quirk.evidence}", f"  computed from it: {plural(quirk.downstream, 'divergent number')}"]
         lines += [f"  {quirk.remedy}"]
     return lines
 
@@ -143,47 +114,11 @@ def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
             *lines,
             *(f"  {line}" for line in (harmless_lines(blame, harmless) if harmless else [])),
         ]
-    causes = _grouped([f for f in shown if f.is_cause])
-    lines = [f"equations: {headline(blame)}", *(f"  {line}" for line in blame.notes)]
-    for group in causes[: _MOST[detail]]:
-        lines += [f"  {line}" for line in _cause(group, _changed(short_place(group[0].place), here))]
-    if len(causes) > _MOST[detail]:
-        lines.append(f"  … and {len(causes) - _MOST[detail]} more; -v shows them")
-    inherited = list(dict.fromkeys(f.variable for f in shown if f.kind == "inherited"))
-    if inherited:
-        lines.append(f"  inherit it: {_few(inherited, 3)}")
-    if harmless:
-        lines.append(f"  harmless: {_few(list(dict.fromkeys(f.variable for f in harmless)), 4)}")
-    return lines
-
-
-def _grouped(causes: Sequence[BlameFinding]) -> list[list[BlameFinding]]:
-    """Findings that say the same of several variables, together."""
-
-    def same(f: BlameFinding) -> tuple[object, ...]:
-        return f.kind, f.side, f.place, f.hint, f.quirk, f.instead, f.count
-
-    return [list(group) for _, group in groupby(causes, key=same)]
-
-
-def _cause(group: Sequence[BlameFinding], place: str) -> list[str]:
-    """What is broken, and a hint: two lines at most."""
-    f = group[0]
-    names = ", ".join(dict.fromkeys(finding.variable for finding in group))
-    at = f" at {place}" if place else ""
-    many = f" ({f.count} places)" if f.count > 1 else ""
-    if f.kind == "unexplained":
-        lines = [f"{names}: no equation explains it{at}{many}"]
-    else:
-        worst = short(max(finding.residual for finding in group))
-        lines = [f"{names}: {f.side} breaks {f.equation_text}{at}{many}, by {worst}"]
-    hints = [*([f"quirk {f.quirk}"] if f.quirk else []), *([f.hint] if f.hint else [])]
-    hints += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
-    return [*lines, *(f"  hint  {hint}" for hint in ["; ".join(hints)] if hint)]
-
-
-def _few(names: Sequence[str], most: int) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return [
+        f"broken equations: {headline(blame)}",
+        *(f"  {line}" for line in blame.notes),
+        *(f"  {line}" for line in compact(blame, _MOST[detail], lambda place: _changed(short_place(place), here))),
+    ]
 
 
 def _changed(place: str, here: str) -> str:

@@ -195,6 +195,8 @@ class Result:
     """What rounding explains, where the case is calibrated; not in result.json where it is not."""
     lacks: tuple[str, ...] = field(default=(), metadata={"plain": "where set"})
     """Of EXPLAIN, INJECT and AGAINST, what the pair cannot do; not in result.json where it can do all."""
+    pair_option: str = field(default="", metadata={"plain": False})
+    """What --pair had, as it was typed; for commands to copy, not in result.json."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 

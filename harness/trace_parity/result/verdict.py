@@ -18,6 +18,7 @@ from trace_parity.compare.found import Found
 from trace_parity.compare.images import ImageMetrics
 from trace_parity.compare.sites import Examined
 from trace_parity.errors import Exit
+from trace_parity.printable import plural
 from trace_parity.quirks.waivers import Waived
 
 
@@ -124,11 +125,12 @@ def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, qu
         headline = f"{before}first at {first[0]} ({first[1]}){known}; {number}"
         return Verdict(Exit.DIVERGENCE, "divergence", headline, problems)
     if coverage.unreadable:
-        headline = f"{coverage.unreadable} trace lines could not be read; of the rest {coverage.compared} numbers agree"
+        agree = f"{plural(coverage.compared, 'other number')} agree" + "s" * (coverage.compared == 1)
+        headline = f"{plural(coverage.unreadable, 'trace line')} could not be read; {agree}"
         return Verdict(Exit.UNREADABLE, "unreadable", headline, problems)
     if coverage.compared == 0:
         c, py = found.numbers
-        headline = f"nothing was compared: {c} numbers in the C log, {py} in the PY log, none in both"
+        headline = f"nothing was compared: {plural(c, 'number')} in the C log, {py} in the PY log, none in both"
         why = [f"{side}: {reason}" for side, reason in zip(("C", "PY"), found.nothing, strict=True) if reason]
         if why:
             headline = f"{headline}; {'; '.join(why)}"

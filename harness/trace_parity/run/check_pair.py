@@ -11,6 +11,7 @@ from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import PROBES
 from trace_parity.pair.source_lines import IF
 from trace_parity.pair.toml_table import nearest
+from trace_parity.printable import plural
 
 
 def report(pair: Pair) -> list[str]:
@@ -26,7 +27,9 @@ def report(pair: Pair) -> list[str]:
         else "cases       none: `run` takes a command line only"
     )
     matrix = pair.matrix() if pair.file("matrix") is not None else None
-    lines.append(f"matrix      {len(matrix.cases)} cases" if matrix else "matrix      none: `gate` needs matrix.toml")
+    lines.append(
+        f"matrix      {plural(len(matrix.cases), 'case')}" if matrix else "matrix      none: `gate` needs matrix.toml"
+    )
     for export in pair.exports.values():
         for key in ("variables", "shared"):
             export.listed(pair.vocabulary, key)
@@ -39,7 +42,10 @@ def _vocabulary(pair: Pair) -> str:
         return "vocabulary  none: names, loops and order are read off the logs, each comparison anew"
     v = pair.vocabulary
     default = [variable.name for variable in v.variables if variable.tolerance.name == "default"]
-    words = [f"vocabulary  {len(v.variables)} variables in {len(v.scopes)} scopes, loops {' '.join(v.loops) or 'none'}"]
+    words = [
+        f"vocabulary  {plural(len(v.variables), 'variable')} in {plural(len(v.scopes), 'scope')}, "
+        f"loops {' '.join(v.loops) or 'none'}"
+    ]
     if v.nests:
         words.append(
             f"nests {', '.join(v.nests)} inside {v.loops[v.nests_inside - 1] if v.nests_inside else 'the run'}"
@@ -65,7 +71,7 @@ def _equations(pair: Pair) -> str:
                 )
     free = [v.name for v in pair.vocabulary.variables if v.id not in made and v.name not in made]
     without = f"; taken as given: {', '.join(free[:8])}{' …' if len(free) > 8 else ''}" if free else ""
-    return f"equations   {len(domain.equations)} for {len(made)} variables{without}"
+    return f"equations   {len(domain.equations)} for {plural(len(made), 'variable')}{without}"
 
 
 def _programs(pair: Pair) -> list[str]:
@@ -80,7 +86,9 @@ def _programs(pair: Pair) -> list[str]:
         can = [what for what in ("build", "render", "config", "inject", "together") if getattr(side, what)]
         how = f"traces to {side.trace_from}"
         if side.trace_from == PROBES and pair.probes is not None:
-            how = f"traced by {len(pair.probes.spec(name.lower()).variables)} probes of {pair.probes.path.name}"
+            how = (
+                f"traced by {plural(len(pair.probes.spec(name.lower()).variables), 'probe')} of {pair.probes.path.name}"
+            )
         lines.append(f"program {name:<3} {side.title}: {how}" + "".join(f", {w}" for w in can))
     if not all(side.render for side in pair.programs.sides.values()):
         lines.append("images      none: both programs need `render` for an array to be compared")

@@ -10,6 +10,7 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.toml_table import nearest
 from trace_parity.pair.variables import Tolerance, Variable
+from trace_parity.printable import plural
 from trace_parity.run.source_lines import source_lines
 
 
@@ -42,7 +43,7 @@ def explanation(pair: Pair, name: str) -> list[str]:
 
 
 def _variable(pair: Pair, v: Variable, sources: tuple[str, ...]) -> Iterator[str]:
-    size = "1 number" if v.size == 1 else f"{v.size} numbers" if v.size else "as many numbers as a log has"
+    size = plural(v.size, "number") if v.size else "as many numbers as a log has"
     yield f"{v.name}: {v.description or 'no description'}"
     yield f"  unit        {v.unit or 'none'}; {size}{', whole' if v.integer else ''}"
     loops = ", ".join(v.scope.loops)

@@ -74,8 +74,8 @@ def _row(entry: dict[str, Any]) -> GradientRow:
 
 def _run(program: Program, words: Sequence[str], label: str, progress: Progress | None) -> dict[str, Any]:
     if not program.gradcheck:
-        expected = f"programs.{program.name}.gradcheck: the command that checks"
-        raise HarnessError(Exit.USAGE, f"the {program.title} has no check of its gradients", expected=expected)
+        expected = f"gradcheck in [programs.{program.name}]: the command that checks the gradients"
+        raise HarnessError(Exit.USAGE, "the pair's port has no gradient check", expected=expected)
     command = fill(program.gradcheck, {}, places(program))
     with scratch_folder("gradcheck") as folder:
         cwd = program.folder if program.cwd == "{work}" else program.folder / program.cwd

@@ -18,7 +18,14 @@ from trace_parity.compare.picks import pick_pixels
 from trace_parity.compare.previews import write_previews
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder
-from trace_parity.pair.case import Case, input_hashes, place_inputs, with_places, without_outputs
+from trace_parity.pair.case import (
+    Case,
+    input_hashes,
+    of_unreadable_input,
+    place_inputs,
+    with_places,
+    without_outputs,
+)
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.programs import FILE, PROBES, STDOUT, Program, check_readable
 from trace_parity.pair.tolerances import with_rules
@@ -67,9 +74,10 @@ def run_case(
             result = _run_and_compare(run, case, vocabulary)
         except HarnessError as error:
             _keep_failed(folder)
+            error = of_unreadable_input(error, run.case, run.programs.input_flags)
             if run.settings:
                 raise HarnessError(error.code, f"{run.settings[0]}; then {error}") from error
-            raise
+            raise error
         write_documents(run, case, result, environment(now), git)
         shutil.rmtree(run.work)
         bundle = final_path(folder)

@@ -57,6 +57,8 @@ class ColumnWriter:
         self.groups: list[str] = []
         self.about: dict[str, Any] = {}
         self.waiting: list[Any] = []
+        if not path.parent.is_dir():
+            raise HarnessError(Exit.USAGE, "cannot be written: its folder does not exist", where=str(path))
         try:
             self.writer: Any = self.pa.parquet.ParquetWriter(self.partial, self.schema, compression="snappy")
         except OSError as error:

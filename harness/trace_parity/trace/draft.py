@@ -8,6 +8,7 @@ from pathlib import Path
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.pair.vocabulary_file import build_vocabulary
+from trace_parity.printable import plural
 from trace_parity.trace.infer import Observed, Seen, observe
 from trace_parity.trace.reader import read_trace
 from trace_parity.trace.table import TraceTable
@@ -23,7 +24,8 @@ def draft(c: Path, py: Path, title: str) -> tuple[str, str, list[str]]:
     """
     for path in (c, py):
         if not path.is_file():
-            raise HarnessError(Exit.UNREADABLE, "no such file", where=str(path))
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a log")
     seen = observe(c, py)
     if not seen.names:
         raise HarnessError(
@@ -32,7 +34,9 @@ def draft(c: Path, py: Path, title: str) -> tuple[str, str, list[str]]:
     vocabulary = build_vocabulary(seen.tables(title), "the logs")
     tables = [read_trace(path, side, vocabulary, lenient=True) for path, side in ((c, "C"), (py, "PY"))]
     notes = [
-        f"{t.path}: {t.unreadable_lines} lines are left out, first {t.unreadable[0]}" for t in tables if t.unreadable
+        f"{t.path}: {plural(t.unreadable_lines, 'unreadable line')} left out, first {t.unreadable[0]}"
+        for t in tables
+        if t.unreadable
     ]
     return _vocabulary(seen, title, _renamed(tables[0], tables[1], vocabulary)), _pair(title), notes
 

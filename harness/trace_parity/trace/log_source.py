@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
+from trace_parity.printable import plural
 from trace_parity.trace.lines import ParsedLine
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.names import Names
@@ -89,7 +90,9 @@ class LogSource:
         scanner.finish()
         if scanner.reader.sideless_lines:
             count = scanner.reader.sideless_lines
-            self.table.notes["no side"] = f"{count} lines begin TRACE: and are taken for {self.taken}'s"
+            self.table.notes["no side"] = (
+                f"{plural(count, 'line')} with TRACE: in place of TRACE_{self.taken}, taken as {self.taken}'s"
+            )
         if self.how.numbering is not None:
             loops = ", ".join(self.vocabulary.repeats)
             self.table.notes["repeats"] = (
@@ -194,13 +197,13 @@ class LogSource:
             head = self.log.buffered().read(_HEAD)
         if b"TRACE:" in head:
             return (
-                f"{table.lines} lines; those that begin TRACE: do not say their side "
+                f"{plural(table.lines, 'line')}; those that begin TRACE: do not say their side "
                 "(--sides C,PY takes the first log's as C's, the second's as PY's)"
             )
         form = f"TRACE_{self.taken}: name number ..."
         if b"trace_c" in head.lower() or b"trace_py" in head.lower():
-            return f"{table.lines} lines; what looks like trace lines is not written {form}"
-        return f"{table.lines} lines, none of them a trace line ({form})"
+            return f"{plural(table.lines, 'line')}; what looks like trace lines is not written {form}"
+        return f"{plural(table.lines, 'line')}, no trace line among them ({form})"
 
     def close(self) -> None:
         """See Source."""

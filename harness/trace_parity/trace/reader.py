@@ -163,7 +163,7 @@ class LineReader:
             )
         notes = prefixes.notes()
         if prefixes.passed_over:
-            notes.append(f"{prefixes.passed_over} lines of other ranks than {self.rank} passed over")
+            notes.append(f"{plural(prefixes.passed_over, 'line')} of other ranks than {self.rank} left out")
         if notes:
             table.notes["prefix"] = "; ".join(notes)
 
@@ -205,7 +205,8 @@ def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {
     if len(sides) > 1:
         raise HarnessError(
             Exit.UNREADABLE,
-            f"{reader.unsided} lines begin TRACE: and do not say their side, next to lines of both sides",
+            f"{plural(reader.unsided, 'line')} with TRACE: in place of TRACE_C or TRACE_PY, next to "
+            f"lines of both sides",
             where=path,
             expected="TRACE_C: or TRACE_PY:",
             hint="--sides C,PY takes them for those of the log that they are in",

@@ -1,0 +1,41 @@
+"""Text broken at the width of a terminal; commands to copy stay in one line, and so does a path."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Literal
+
+Detail = Literal["verdict", "screen", "full"]
+"""How much: the last lines alone (-q), what fits on a screen of 24 lines, or all (-v)."""
+
+
+def fold(text: str, columns: int, rows: int = 24) -> str:
+    """The text with lines broken at words for a terminal of so many columns, and indented as their values are.
+
+    Where it would not fit into the rows without the last, which is the prompt's, its empty lines are left out.
+    """
+    folded_lines = []
+    for line in text.splitlines():
+        if len(line) <= columns or _COPIED.match(line):
+            folded_lines.append(line)
+            continue
+        label = _LABEL.match(line)
+        hang = min(label.end() if label else 2, columns // 2)
+        folded_lines += textwrap.wrap(
+            line,
+            columns,
+            subsequent_indent=" " * hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+    if len(folded_lines) >= rows:
+        folded_lines = [line for line in folded_lines if line]
+    return "\n".join(folded_lines) + "\n"
+
+
+_LABEL = re.compile(r" *(?:[\w:.-]+(?: [\w:.-]+)?  +)?")
+"""The indent and the label of a line, such as `  differ  `."""
+_COPIED = re.compile(r" *(?:next: +)?trace-diff | *command(?: line| of \S+)?: ")
+"""How a line begins that is copied as a whole."""
