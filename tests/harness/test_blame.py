@@ -262,7 +262,7 @@ def test_command_on_a_leaky_reference(trace_diff: Cli, logs: tuple[Path, Path], 
 @pytest.mark.parametrize(
     ("text", "words", "code", "says"),
     [
-        ("nothing\n", ["c.log"], 6, "no equation could be evaluated"),
+        ("nothing\n", ["c.log"], 6, "no trace line"),
         ("TRACE_C: F_cell 12.5\n", ["c.log"], 6, "no equation could be evaluated"),
         ("TRACE_C: F_latt ten\n", ["c.log"], 5, "'ten' is not a number"),
         ("", ["none.log"], 5, "No such file"),

@@ -14,7 +14,7 @@ from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
 from trace_parity.pair.vocabulary import Vocabulary
-from trace_parity.render.blame_text import text
+from trace_parity.render.blame_text import lines_of
 from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 
@@ -117,7 +117,7 @@ def test_the_headline_is_what_explains_the_pixel_and_not_what_differs_first() ->
     assert cause_line(found) == f"{cause}; {first}"
     assert found.first == "scattering_vec_m_inv"
     assert [f.variable for f in found.findings if f.is_cause] == ["fluence_photons_per_m2", "scattering_vec_m_inv"]
-    told = text(found).splitlines()
+    told = lines_of(found)
     at = told.index("harmless, moving less than 0.1 % of the difference of I_pixel_final:")
     assert told[at + 1].startswith("  scattering_vec_m_inv of PY: ")
 
@@ -305,7 +305,7 @@ def test_a_parameter_at_its_default_is_a_setting_that_one_side_ignores() -> None
     ignored = "PY has the default, C a value that was set, 1e+24: PY ignores -fluence and -flux"
     assert single_cause(found, "fluence_photons_per_m2").hint == ignored
     assert found.settings == (f"fluence_photons_per_m2: C 1e+24, PY 1.25932e+29 ({ignored})",)
-    assert "setting that differs: fluence_photons_per_m2: C 1e+24, PY 1.25932e+29" in text(found)
+    assert "setting that differs: fluence_photons_per_m2: C 1e+24, PY 1.25932e+29" in lines_of(found)
 
 
 def single_cause(found: Blame, variable: str) -> BlameFinding:

@@ -38,7 +38,7 @@ def test_an_equation_is_held_against_a_log() -> None:
     ):
         check_equation(RADIUS, wrong, shipped().vocabulary)
     lacking = "".join(line for line in Program("C").text().splitlines(True) if "pixel_pos" not in line)
-    with pytest.raises(AssertionError, match="could be evaluated nowhere: the log lacks pixel_pos_meters"):
+    with pytest.raises(AssertionError, match="could not be evaluated anywhere: the log lacks pixel_pos_meters"):
         check_equation(RADIUS, read(lacking, "C"), shipped().vocabulary)
 
 

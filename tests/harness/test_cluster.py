@@ -178,7 +178,7 @@ def test_a_worker_with_other_files_is_refused(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", ["local:0", "local", "tcp://host", "http://host:1", "x.yaml"])
 def test_a_cluster_that_is_none(name: str) -> None:
-    with pytest.raises(HarnessError, match="names no cluster"):
+    with pytest.raises(HarnessError, match="is not a cluster"):
         workers_of(name)
 
 

@@ -104,5 +104,5 @@ def test_a_log_that_is_cut_off_is_not_taken_for_an_older_form(last: str, trace_d
     (tmp_path / "c.log").write_text("TRACE_C[i=0]: x 1\nTRACE_C[i=1]: x 2\n")
     (tmp_path / "py.log").write_text(f"TRACE_PY[i=0]: x 1\n{last}")
     done = trace_diff("compare", "c.log", "py.log")
-    why = "no form of a trace line fits" if last.endswith("\n") else "the log was cut off in this line"
+    why = "no form of a trace line fits" if last.endswith("\n") else "the log is truncated in this line"
     assert (done.returncode, f"trace-diff: py.log:2: {why}" in done.stderr) == (5, True), done.stderr

@@ -48,7 +48,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "no side at all": (SIDELESS, SIDELESS, {}, 6, "--sides C,PY"),
     "no side at all, by place": (SIDELESS, SIDELESS, BY_PLACE, 0, "all 5 numbers"),
     "no side at all, by place, another number": (SIDELESS, SIDELESS.replace("2, 3", "2, 4"), BY_PLACE, 1, "a_vec[2]"),
-    "no side beside both": (SIDELESS + "TRACE_C: x 1\nTRACE_PY: x 1\n", SAME, {}, 5, "do not say their side"),
+    "no side beside both": (SIDELESS + "TRACE_C: x 1\nTRACE_PY: x 1\n", SAME, {}, 5, "2 lines with TRACE: in place of"),
     "no side, unreadable": ("TRACE: V_cell = 1,5\n" + SAME, SAME, {}, 5, "decimal comma"),
     "messages of a level TRACE": ("TRACE: step 3 started\nTRACE: connecting\n" + SAME, SAME, {}, 0, "all 1 numbers"),
     "4 blocks": (oversampled("C", 4), oversampled("PY", 4), {}, 0, "all 32 numbers"),

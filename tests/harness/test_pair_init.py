@@ -65,7 +65,7 @@ def test_init_of_blocks_whose_lines_begin_with_an_index(trace_diff: Cli, tmp_pat
     done = trace_diff("pair", "init", "c.log", "py.log", "--out", "mine")
     assert done.returncode == 0, done.stderr
     assert (
-        "py.log: 1 lines are left out, first line 6: no form of a trace line fits: TRACE_PY_TICK tick=one"
+        "py.log: 1 unreadable line left out, first line 6: no form of a trace line fits: TRACE_PY_TICK tick=one"
         in done.stderr
     )
     made = load_vocabulary(tmp_path / "mine" / "vocabulary.toml")

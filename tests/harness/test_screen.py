@@ -209,7 +209,7 @@ def test_a_sweep_with_many_findings() -> None:
     lines = shown(body, [verdict])
     fits(lines)
     assert len(lines) <= ROWS
-    assert lines[-1] == "41 command lines: 40 differs, 1 same; 40 findings of 900 tries"
+    assert lines[-1] == "41 command lines: 40 differ, 1 agrees; 40 findings of 900 tries"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

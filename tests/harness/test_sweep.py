@@ -83,7 +83,7 @@ def test_the_command(tmp_path: Path, trace_diff: Cli) -> None:
     done = trace_diff("sweep", "--pair", ".", "--list", "lines.txt", "--out", "out")
     assert done.returncode == 1, done.stderr
     assert "  -swap -cube   first at y (i=0)" in done.stdout
-    assert "2 command lines: 1 differs, 1 refused; 1 finding" in done.stdout
+    assert "2 command lines: 1 differs, 1 refused by both; 1 finding" in done.stdout
     assert "[2/2]" in done.stderr
     found = json.loads((tmp_path / "out" / "sweep.json").read_text())
     assert found["groups"][0]["findings"][0]["argv"] == ["-swap", "-cube"]

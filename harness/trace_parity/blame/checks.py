@@ -80,7 +80,7 @@ def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) 
     if not found.outcomes:
         lacks = ", ".join(dict.fromkeys(word for words in found.missing.values() for word in words))
         why = f"lacks {lacks}" if lacks else f"has no {equation.output}"
-        raise AssertionError(f"{equation.id}: {equation.text} could be evaluated nowhere: the log {why}")
+        raise AssertionError(f"{equation.id}: {equation.text} could not be evaluated anywhere: the log {why}")
     return len(found.outcomes)
 
 

@@ -94,7 +94,7 @@ def _short(number: float) -> str:
 
 def _small(finding: BlameFinding) -> str:
     if finding.share is None:
-        return "whose share the logs do not tell"
+        return "whose share is not known"
     if finding.is_harmless:
         return f"which explains less than {100 * HARMLESS:g} %"
     return f"which explains {percent(finding.share)}"

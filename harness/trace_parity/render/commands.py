@@ -38,7 +38,7 @@ def commands_of(result: Result, files: Mapping[str, bytes], *, in_bundle: bool) 
     if in_bundle and not sections:
         against = ["--against", result.case.against] if result.case.against else []
         again = shlex.join(["trace-diff", "run", "case.toml", *against, "--out", "../.."])
-        sections = {AGAIN: [again], "check that the bundle is as it was written": ["trace-diff bundle verify ."]}
+        sections = {AGAIN: [again], "check that the bundle is unchanged": ["trace-diff bundle verify ."]}
     elif not in_bundle and asked:
         sections = {AGAIN: asked, **sections}
     usable = tuple((title if n == 0 else "", c) for title, found in sections.items() for n, c in enumerate(found))

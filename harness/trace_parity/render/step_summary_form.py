@@ -6,6 +6,7 @@ from trace_parity.printable import plural
 from trace_parity.render.github_form import first_per_trace
 from trace_parity.render.markdown_form import code, escape, waiver_table
 from trace_parity.render.numbers import full, short
+from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult
 
 MOST = 20
@@ -48,8 +49,9 @@ def _firsts(result: Result) -> list[str]:
     firsts = first_per_trace(result)
     if not firsts:
         return []
+    place = Places(result).short
     rows = [
-        [code(d.name), code(d.place), code(d.c_text), code(d.py_text), short(d.rel_diff), escape(d.quirk or "")]
+        [code(d.name), code(place(d.place)), code(d.c_text), code(d.py_text), short(d.rel_diff), escape(d.quirk or "")]
         for d in firsts[:MOST]
     ]
     more = [f"… and {len(firsts) - MOST} more"] if len(firsts) > MOST else []

@@ -6,8 +6,15 @@ import shlex
 
 from trace_parity.printable import plural, visible
 from trace_parity.render.html_form import page
-from trace_parity.result.finding import DIFFERS, Finding, SweepResult
+from trace_parity.result.finding import DIFFERS, EMPTY, REFUSED, SAME, Finding, SweepResult
 from trace_parity.result.result import to_json
+
+_WORDS = {
+    SAME: ("agree", "agrees"),
+    DIFFERS: ("differ", "differs"),
+    REFUSED: ("refused by both", "refused by both"),
+    EMPTY: ("without anything to compare", "without anything to compare"),
+}
 
 
 def sweep_table(result: SweepResult) -> list[str]:
@@ -22,7 +29,7 @@ def sweep_table(result: SweepResult) -> list[str]:
             lines.append(
                 visible(f"    {finding.case}" + (f"   {finding.bundle}/report.html" if finding.bundle else ""))
             )
-    counts = ", ".join(f"{count} {kind}" for kind, count in result.kinds.items() if count)
+    counts = ", ".join(f"{count} {_WORDS[kind][count == 1]}" for kind, count in result.kinds.items() if count)
     total = sum(result.kinds.values())
     shrunk = f"{plural(len(result.findings), 'finding')} of {plural(result.tried, 'try', 'tries')}"
     lines.append(f"{plural(total, 'command line')}: {counts or 'none'}; {shrunk}")

@@ -78,8 +78,8 @@ class Verdict:
         verdict = self
         if self.code == Exit.DIVERGENCE:
             if not waived.explains_all:
-                left = "; ".join([*waived.left[:3], *waived.left[3:][-1:]]) or "no waiver fits"
-                return verdict._now(self.code, self.name, f"{self.headline}; left over after waivers: {left}")
+                left = "; ".join([*waived.left[:3], *waived.left[3:][-1:]]) or "no waiver applies"
+                return verdict._now(self.code, self.name, f"{self.headline}; not covered by waivers: {left}")
             headline = f"waived {', '.join(waived.seen)}: {self.headline}"
             if not coverage.holds:
                 missing = f"{headline}; but not all was compared: {coverage.missing[0]}"

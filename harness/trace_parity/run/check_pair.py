@@ -18,7 +18,7 @@ def report(pair: Pair) -> list[str]:
     """A line per part. Raises HarnessError (exit 2) with the first mistake."""
     lines = [f"{pair.title}: {pair.where}", _vocabulary(pair), _equations(pair)]
     quirks = pair.quirks
-    lines.append(f"quirks      {', '.join(q.id for q in quirks)}" if quirks else "quirks      none: --waive has no use")
+    lines.append(f"quirks      {', '.join(q.id for q in quirks)}" if quirks else "quirks      none")
     lines += _programs(pair)
     cases = pair.cases()
     lines.append(
@@ -39,7 +39,7 @@ def report(pair: Pair) -> list[str]:
 
 def _vocabulary(pair: Pair) -> str:
     if pair.file("vocabulary") is None:
-        return "vocabulary  none: names, loops and order are read off the logs, each comparison anew"
+        return "vocabulary  none: names, loops and order are taken from the logs in each comparison"
     v = pair.vocabulary
     default = [variable.name for variable in v.variables if variable.tolerance.name == "default"]
     words = [

@@ -57,7 +57,7 @@ def workers_of(cluster: str) -> int | None:
         return int(match[1])
     if re.fullmatch(r"(tcp|tls)://[^\s:]+:\d+", cluster) or cluster.endswith(".toml"):
         return None
-    raise HarnessError(Exit.USAGE, f"{cluster!r} names no cluster", where="--cluster", expected=EXPECTED)
+    raise HarnessError(Exit.USAGE, f"{cluster!r} is not a cluster", where="--cluster", expected=EXPECTED)
 
 
 def program_options(pair: Pair, jobs: int, cluster: str) -> dict[str, str]:

@@ -40,19 +40,19 @@ def _further(run: Run, case: Case, result: Result, pair: tuple[str, ...]) -> lis
     side = run.programs.sides.get("PY")
     if cause is not None and side is not None and side.inject and _may_inject(run.pair, case):
         names = (cause.variable, *cause.together)
-        title = f"put C's values of {', '.join(names)} into the port: does the rest agree then?"
+        title = f"use C's values of {', '.join(names)} in the port: does the rest agree then?"
         found.append((title, [("trace-diff", "inject", ".", *names, *pair)]))
     found.append(
         ("judge the stored logs and images again", [("trace-diff", "judge", ".", *pair, *_judging(run.options))])
     )
     if result.blame is not None:
         logs = ("traces/c.log", "traces/py.log")
-        found.append(("hold both logs against the equations", [("trace-diff", "blame", *logs, *pair)]))
+        found.append(("check both logs against the equations", [("trace-diff", "blame", *logs, *pair)]))
     table = run.pair.vocabulary.tick_table
     if result.per_tick and table is not None:
         title = f"both sides at every {table.loop}, with all digits"
         found.append((title, [("trace-diff", "table", table.loop, ".", "--format", "csv", *pair)]))
-    found.append(("check that the bundle is as it was written", [("trace-diff", "bundle", "verify", ".")]))
+    found.append(("check that the bundle is unchanged", [("trace-diff", "bundle", "verify", ".")]))
     return found
 
 

@@ -165,7 +165,7 @@ def counterfactual(
     programs, vocabulary = pair.programs, with_rules(pair.vocabulary, rules)
     side = programs.sides["PY"]
     if not side.inject:
-        raise HarnessError(Exit.USAGE, f"{side.title} takes no values of another program's trace")
+        raise HarnessError(Exit.USAGE, f"{side.title} does not accept values from another program's trace")
     case = with_places(parse_case(text, str(bundle / "case.toml"), pair), stored.places)
     case = without_outputs(with_options(case, pair, files or {}), programs.output_flags, programs.switches)
     if not is_trusted:

@@ -146,5 +146,5 @@ def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
     except (ValueError, TypeError, AttributeError) as error:
         what = f"not the state of a gate: {error}"[:200]
-        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it is begun anew") from error
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it starts again") from error
     return {o.case: o for o in kept if o.key and keys.get(o.case) == o.key and o.exit_code != Exit.PROGRAM_FAILED}

@@ -38,7 +38,7 @@ class GradientRow:
 
 def names(program: Program) -> tuple[list[str], list[str]]:
     """(cases, parameters) that the port knows. Raises HarnessError (exit 3) when it does not run."""
-    answer = _run(program, ["--list"], "asking the port for its cases", None)
+    answer = _run(program, ["--list"], "reading the cases of the port", None)
     return list(answer["cases"]), list(answer["parameters"])
 
 

@@ -87,7 +87,7 @@ def _with_picks(sweep: Sweep) -> Options:
     if not pair.focus or grammar.places:
         return options
     if not options.render_images:
-        expected = "`focus` in the grammar, since there are no images to pick places off"
+        expected = "`focus` in the grammar, since there are no images to pick places on"
         raise HarnessError(Exit.USAGE, "no place to trace", where=grammar.where, expected=expected)
     return replace(options, picks=parse_picks(grammar.picks or DEFAULT_PICKS))
 
@@ -175,7 +175,7 @@ def _read(path: Path, key: str) -> dict[str, Shown]:
         raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         what = f"not the state of a sweep: {error}"[:200]
-        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it is begun anew") from error
+        raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint="without --resume it starts again") from error
     return {name: shown for name, shown in found.items() if shown != _LOST}
 
 

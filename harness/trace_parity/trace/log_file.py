@@ -150,7 +150,7 @@ class _Guard:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, EOFError):
-            raise HarnessError(Exit.UNREADABLE, "the compressed file was cut off", where=str(self.path)) from error
+            raise HarnessError(Exit.UNREADABLE, "the compressed file is truncated", where=str(self.path)) from error
         if isinstance(error, (OSError, lzma.LZMAError)):
             why = getattr(error, "strerror", None) or str(error)
             raise HarnessError(Exit.UNREADABLE, why, where=str(self.path)) from error

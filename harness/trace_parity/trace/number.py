@@ -108,7 +108,7 @@ def split_numbers(text: str) -> list[str]:
             depth -= 1
             c = " "
             if depth < 0:
-                raise NotANumberError("a bracket is closed that was not opened")
+                raise NotANumberError("a closing bracket without an opening one")
         elif (c == "," and (depth or text[i + 1 : i + 2].isspace())) or (c == ";" and depth):
             c = " "
         made.append(c)

@@ -100,7 +100,7 @@ class ColumnFile:
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise self._none(str(error) or repr(error)) from error
         if lacks or len(self.about["groups"]) != self.file.metadata.num_row_groups:
-            raise self._none(f"no column {lacks[0]}" if lacks else "row groups that it does not say the side of")
+            raise self._none(f"no column {lacks[0]}" if lacks else "row groups without a side")
         other = SIDES[1 - SIDES.index(side)]
         swap = other_side and self._empty(groups, side) and not self._empty(groups, other)
         self.of = other if swap else side

@@ -209,12 +209,12 @@ def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {
             f"lines of both sides",
             where=path,
             expected="TRACE_C: or TRACE_PY:",
-            hint="--sides C,PY takes them for those of the log that they are in",
+            hint="--sides C,PY assigns them to the side of their log",
         )
     return sides[0] if sides else ""
 
 
-MEND = "mend the print, or --lenient to see what the rest of the log says (never a pass)"
+MEND = "correct the print, or compare the rest with --lenient (never a pass)"
 
 
 def unreadable_lines(table: TraceTable) -> HarnessError:
@@ -222,7 +222,7 @@ def unreadable_lines(table: TraceTable) -> HarnessError:
     first, more = table.unreadable[0], table.unreadable_lines - 1
     also = f" (and {plural(more, 'more such line')})" if more else ""
     is_cut = table.unterminated and first.line == table.lines
-    why = "the log was cut off in this line, which has no newline" if is_cut else first.why
+    why = "the log is truncated in this line, which has no newline" if is_cut else first.why
     return HarnessError(
         Exit.UNREADABLE,
         f"{why}: {first.text[:120]!r}{also}",
