@@ -217,5 +217,5 @@ def test_what_the_port_changes_after_it_was_put_in_is_named(vocabulary: Vocabula
     found = bisect(cast(Counterfactual, Canned(vocabulary, is_stubborn)))
     assert found.agrees is not is_stubborn
     assert found.stubborn == (("step.F_latt",) if is_stubborn else ())
-    says = "F_latt: differs even with C's values put in" in "\n".join(_lines(found))
+    says = "F_latt: differs even with C's values" in "\n".join(_lines(found))
     assert says is is_stubborn

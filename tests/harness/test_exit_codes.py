@@ -131,7 +131,7 @@ pixels = [[8, 8]]
         (0, "", "1 case: 1 in parity"),
         (1, "--rtol 0", "divergence"),
         (2, "--waive nothing", "no quirk 'nothing'"),
-        (7, "--waive phi-carryover", "shows in no case"),
+        (7, "--waive phi-carryover", "no case shows its divergence"),
     ],
 )
 def test_gate(folder: Path, code: int, words: str, says: str) -> None:

@@ -49,7 +49,6 @@ CASES = {
     HEAD + "[coverage]\nticks = 3\n": "6: coverage.ticks: found 3; expected a table",
     HEAD + '[coverage.ticks]\nphi_tic = "a"\n': "6: coverage.ticks.phi_tic: found 'a'; expected a whole number",
     HEAD + "expectation = 3\n": "5: expectation: found 3; expected a table",
-    HEAD + '[expectation]\nfixd = "parity"\n': "5: expectation: no variant 'fixd'; expected one of fixed",
 }
 ENTRY = '[[cases]]\nid = "a"\nargv = "-N 5"\npixels = [[1, 2]]\n'
 MATRICES = {

@@ -127,6 +127,18 @@ def test_a_file_or_a_case_that_is_not_there_is_named_where_it_is_written(trace_d
     assert (done.returncode, "matrix.toml:2: cases[0].case: found 'smal'" in done.stderr) == (2, True)
 
 
+def test_a_misspelt_variant_in_an_expectation_is_refused(trace_diff: Cli, tmp_path: Path) -> None:
+    folder = write_pair(tmp_path / "mine", FIVE_LINES + "against = { fixed = ['-fix'], unfixed = [] }\n")
+    (folder / "cases").mkdir()
+    case = 'id = "a"\ntitle = "a"\nargv = "-x"\n[expectation]\n{} = "parity"\n'
+    (folder / "cases" / "a.toml").write_text(case.format("fixed"))
+    assert trace_diff("pair", "check", folder).returncode == 0
+    (folder / "cases" / "a.toml").write_text(case.format("fixd"))
+    done = trace_diff("pair", "check", folder)
+    assert done.returncode == 2
+    assert "a.toml:4: expectation: no variant 'fixd'; expected one of fixed, unfixed (hint: did you mean" in done.stderr
+
+
 def test_the_nearest_pair_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outer = write_pair(tmp_path / "outer")
     inner = write_pair(outer / "inner")

@@ -186,7 +186,7 @@ def test_a_stale_calibration_is_left_out_with_the_reason(
     result, text = result_of(COMPARE, pair, measured)
     assert result["exit_code"] == 0
     assert "rounding" not in result
-    assert f"the calibration of small is stale and left out: {reason}; `trace-diff calibrate small`" in text
+    assert f"the calibration of small is out of date and not used: {reason}; `trace-diff calibrate small`" in text
 
 
 def test_a_port_in_float32_is_held_against_c_in_float32(pair: Path, measured: Path) -> None:

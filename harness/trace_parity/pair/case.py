@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
-from trace_parity.pair.toml_table import Table, located, nearest, parse_toml, read_text
+from trace_parity.pair.toml_table import Table, line_of, located, nearest, parse_toml, read_text
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
@@ -70,7 +70,11 @@ class Case:
 
 def list_cases(folder: Path, pair: Pair) -> list[Case]:
     """The cases in a folder, by id."""
-    found = [parse_case(read_text(f), str(f), pair) for f in folder.glob("*.toml")]
+    found = []
+    for file in folder.glob("*.toml"):
+        found.append(parse_case(read_text(file), str(file), pair))
+        if folder.is_relative_to(pair.folder):  # not one that the pair inherits
+            check_expectation(found[-1], pair, str(file))
     return sorted(found, key=lambda case: case.id)
 
 
@@ -127,19 +131,20 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
             _check_coverage(coverage, case.contract, pair)
             coverage.finish()
         table.finish()
-        _check_expectation(table, case, pair)
     return case
 
 
-def _check_expectation(table: Table, case: Case, pair: Pair) -> None:
-    """That [expectation] names variants of the pair's programs."""
-    known = pair.programs.against if case.expectation and pair.has_programs else None
+def check_expectation(case: Case, pair: Pair, where: str) -> None:
+    """That [expectation] of a case that was written for this pair names variants of its programs (exit 2)."""
+    if not case.expectation or not pair.has_programs:
+        return
+    known = pair.programs.against
     for name in case.expectation:
-        if known is not None and name not in known:
+        if name not in known:
             raise HarnessError(
                 Exit.USAGE,
                 f"expectation: no variant {name!r}",
-                where=table.where,
+                where=f"{where}:{line_of(case.source, 'expectation')}",
                 expected="one of " + ", ".join(known) if known else "no [expectation]: no program has variants",
                 hint=nearest(name, known),
             )
