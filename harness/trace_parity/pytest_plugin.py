@@ -192,7 +192,7 @@ def assert_replay() -> Callable[..., Any]:
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
         if result.differences or not result.compared:
-            pytest.fail(describe(result, wanted), pytrace=False)
+            pytest.fail("\n".join(describe(result, wanted)), pytrace=False)
         return result
 
     return check

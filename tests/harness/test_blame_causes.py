@@ -305,7 +305,7 @@ def test_a_parameter_at_its_default_is_a_setting_that_one_side_ignores() -> None
     ignored = "PY has the default, C a value that was set, 1e+24: PY ignores -fluence and -flux"
     assert single_cause(found, "fluence_photons_per_m2").hint == ignored
     assert found.settings == (f"fluence_photons_per_m2: C 1e+24, PY 1.25932e+29 ({ignored})",)
-    assert "setting that differs: fluence_photons_per_m2: C 1e+24, PY 1.25932e+29" in lines_of(found)
+    assert "setting that differs: fluence_photons_per_m2: C 1e+24, PY 1.25932e+29" in "\n".join(lines_of(found))
 
 
 def single_cause(found: Blame, variable: str) -> BlameFinding:

@@ -52,6 +52,7 @@ def call(*words: str) -> Result:
 def test_agrees_where_all_inputs_are_known() -> None:
     done = call("pair_force", "C.log")
     assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-1].startswith("AGREES  ")
     assert "2 places, 6 numbers, 0 differ" in done.output
     assert "1 place left out" in done.output
 
@@ -78,7 +79,7 @@ def test_a_number_that_is_not_finite_agrees_with_no_other(value: str, folder: Pa
         ("probes.toml", "pair_force]", "other]", Exit.USAGE, "no [replay.pair_force]"),
         ("probes.toml", "port:pair_force", "port:missing", Exit.USAGE, "missing"),
         ("probes.toml", "outputs", "output", Exit.USAGE, "no outputs"),
-        ("probes.toml", '["f", "e"]', '["e"]', Exit.SHAPE_MISMATCH, "C has 1 numbers, port:pair_force 3"),
+        ("probes.toml", '["f", "e"]', '["e"]', Exit.SHAPE_MISMATCH, "C has 1 number, port:pair_force 3"),
         ("probes.toml", '["f", "e"]', '["g"]', Exit.NOTHING_TO_COMPARE, "no place has g"),
         ("port.py", "scale / r2", "[][1]", Exit.PROGRAM_FAILED, "IndexError"),
         ("C.log", "r2 4", "r2 4x", Exit.UNREADABLE, "C.log:3"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import pair_option
+from trace_parity.cli.screen import detail, detail_options, show
 from trace_parity.errors import Exit
 from trace_parity.printable import plural
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output form."
 )
+@detail_options()
 @pair_option
 def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
     """Compare the gradients of the PyTorch port with finite differences.
@@ -51,8 +53,9 @@ def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], i
     if form == "json":
         click.echo(json.dumps({"wrong": len(wrong), "rows": [dataclasses.asdict(row) for row in rows]}, indent=1))
     else:
-        _table(rows)
-        click.echo(_summary(rows))
+        if detail() != "verdict":
+            _table(rows)
+        show([], [_summary(rows)])
     raise SystemExit(int(Exit.DIVERGENCE if wrong else Exit.PARITY))
 
 

@@ -10,6 +10,7 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import rules_of
+from trace_parity.cli.screen import detail_options, show
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _PATH = click.Path(path_type=Path)
     metavar="RULE...",
     help="Relative tolerance, for all outputs or by name: --rtol 1e-9 force:1e-6. [default: 1e-6]",
 )
+@detail_options()
 def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, rtol_words: tuple[str, ...]) -> None:
     """Call FUNCTION of the port with the inputs that C.log has at each place, and compare its outputs with C's.
 
@@ -47,7 +49,8 @@ def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, r
         raise HarnessError(
             Exit.NOTHING_TO_COMPARE, f"no place has {', '.join(wanted.outputs)} and all inputs", where=str(c_log)
         )
-    click.echo(describe(result, wanted))
+    *body, verdict = describe(result, wanted)
+    show(body, [verdict])
     raise SystemExit(int(Exit.DIVERGENCE if result.differences else Exit.PARITY))
 
 

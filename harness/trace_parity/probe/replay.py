@@ -186,10 +186,12 @@ def _say(place: Iterable[tuple[str, int]]) -> str:
     return " ".join(f"{loop}={index}" for loop, index in place) or "the whole run"
 
 
-def describe(result: Replayed, wanted: Replay) -> str:
-    """The result in a few lines: how much agrees, the first difference, the worst of each output."""
+def describe(result: Replayed, wanted: Replay) -> list[str]:
+    """The result in lines: the first difference, the worst of each output, and how much agrees, as the verdict."""
     places, numbers = plural(result.places, "place"), plural(result.compared, "number")
-    lines = [f"{wanted.call}: {places}, {numbers}, {len(result.differences)} differ"]
+    word = "DIFFERS" if result.differences else "AGREES"
+    verdict = f"{word}  {wanted.call}: {places}, {numbers}, {len(result.differences)} differ"
+    lines = []
     if result.without_inputs:
         lines.append(f"{plural(result.without_inputs, 'place')} left out: the log lacks an input there")
     if result.differences:
@@ -201,4 +203,4 @@ def describe(result: Replayed, wanted: Replay) -> str:
             ]
             if own:
                 lines.append(f"{output}: {len(own)} differ, largest relative difference {max(own):.3g}")
-    return "\n".join(lines)
+    return [*lines, verdict]
