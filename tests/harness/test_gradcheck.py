@@ -67,7 +67,8 @@ def test_a_wrong_gradient_is_exit_code_1(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "misset[1]" in done.output
     assert (
-        "WRONG  1 gradients  1 fall as the square of the step, 0 are exact, 0 do not depend, 1 are wrong" in done.output
+        "WRONG  1 gradient  1 converge as the square of the step, 0 are exact, 0 do not depend on the parameter, 1 are "
+        in done.output
     )
     assert "fails" in done.output
     assert with_answer(tmp_path, [ROW]).exit_code == 0
