@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from trace_parity.blame.accused import Accused
-from trace_parity.blame.between import elsewhere
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
@@ -22,6 +21,7 @@ from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.forms_of_both import hold_to_the_other
 from trace_parity.blame.iterations import due_to, uneven_loops
+from trace_parity.blame.iterations_of_the_other import elsewhere
 from trace_parity.blame.misprints import in_words
 from trace_parity.blame.origins import WITHIN, origins
 from trace_parity.blame.remedies import LIKE

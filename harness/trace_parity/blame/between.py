@@ -1,20 +1,19 @@
-"""Compare a number that no equation computes with the other side's: a unit, a table, another tick."""
+"""Compare a number that no equation computes with the other side's: a unit, a table, a rotation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 
 from trace_parity.blame.changes import angle, length, rearranged, single, smells
-from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, same_but
+from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.hints import hint_for
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.shape import EXPLAINS, FLOAT32
 from trace_parity.blame.suspect import Suspect
-from trace_parity.pair.vocabulary import ABSENT, Key, Variable
+from trace_parity.pair.vocabulary import Key, Variable
 from trace_parity.trace.precision import significant_digits
 
 AS_READ = 9
@@ -26,48 +25,6 @@ UNITARY = 1e-6
 """How far from a rotation a matrix may be to be taken for one."""
 FEW_STEPS = 8
 """Roundings of float32 by which two values that no equation makes may be apart for float32 to be named."""
-
-
-MOST_TICKS = 16
-"""Ticks of one loop that are tried."""
-
-
-def elsewhere(variable: str, keys: Sequence[Key], own: EvaluatedLog, other: EvaluatedLog) -> str:
-    """That a log has at these places what the other one has at another tick of one loop; empty where it has not."""
-    vocabulary, known = own.view.vocabulary, other.view.keys(variable)
-    for place in reversed(range(len(vocabulary.loops))):
-        ticks = sorted({key[place] for key in known} - {ABSENT})
-        if len(ticks) < 2:
-            continue
-        name = vocabulary.loops[place]
-        moves: list[tuple[str, Callable[[int], int]]] = [
-            (f"of the previous {name}: off by one tick", lambda tick: tick - 1),
-            (f"of the next {name}: off by one tick", lambda tick: tick + 1),
-            *((f"of {name}={one}: stale", partial(_always, one)) for one in ticks[:MOST_TICKS]),
-        ]
-        for text, move in moves:
-            pairs = [(key, same_but(key, place, move(key[place]))) for key in keys if key[place] != ABSENT]
-            offered = [(key, there) for key, there in pairs if other.view.at(variable, there) is not None]
-            if offered and all(_has_of(variable, key, there, own, other) for key, there in offered):
-                return f"{own.name} has {other.name}'s value {text}"
-    return ""
-
-
-def _always(tick: int, _: int) -> int:
-    return tick
-
-
-def _has_of(variable: str, key: Key, there: Key, own: EvaluatedLog, other: EvaluatedLog) -> bool:
-    """Whether `own` has at `key` what the other log has at `there`, and that is not what the other has at `key`."""
-    mine, theirs, right = own.view.at(variable, key), other.view.at(variable, there), other.view.at(variable, key)
-    if mine is None or theirs is None or mine.shape != theirs.shape or key == there or not np.any(theirs):
-        return False
-    return bool(length(mine - theirs) <= EXPLAINS * length(mine)) and not np.array_equal(theirs, np.asarray(right))
-
-
-def neighbour(variable: str, key: Key, c: EvaluatedLog, py: EvaluatedLog) -> str:
-    """That PY has what C has at another tick of one loop; empty where it has not."""
-    return elsewhere(variable, [key], py, c)
 
 
 def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLog) -> str:
@@ -185,14 +142,16 @@ def _in_float32(c: Array, py: Array) -> str:
 
 def throughout(variable: Variable, keys: Sequence[Key], c: EvaluatedLog, py: EvaluatedLog) -> str:
     """How PY's values relate to C's at all places together: a factor, an offset, an index, another tick."""
-    outcomes = {}
-    for key in keys:
+    outcomes, wanted = {}, set(keys)
+    for key in c.view.keys(variable.id):
         a, b = c.view.at(variable.id, key), py.view.at(variable.id, key)
         if a is None or b is None or a.shape != b.shape:
-            return ""
+            if key in wanted:
+                return ""
+            continue
         spread = c.view.uncertainty(variable.id, a[None])[0] + py.view.uncertainty(variable.id, b[None])[0]
         outcomes[key] = Outcome(key, b, a, spread, frozenset())
     made = Equation(variable.id, "", "", variable.id)
-    broken = tuple(o for o in outcomes.values() if (np.abs(o.got - o.expected) > o.allowed).any())
+    broken = tuple(o for o in outcomes.values() if o.key in wanted and (np.abs(o.got - o.expected) > o.allowed).any())
     hint = hint_for(Suspect(made, Evaluated(outcomes), py.view, py.domain, broken)) if broken else None
     return f"PY against C: {hint.text}" if hint is not None else ""

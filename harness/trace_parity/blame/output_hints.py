@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,10 @@ def other_iterations(suspect: Suspect) -> Iterator[Hypothesis]:
 
     def at(o: Outcome, key: Key | None) -> Array | None:
         other = outcomes.get(key) if key is not None else None
-        return None if other is None or key is None or is_made_from(suspect, key, o.key) else other.expected
+        if other is None or key is None or is_made_from(suspect, key, o.key):
+            return None
+        is_chance = _is_common(key, o.key, outcomes)
+        return np.full_like(other.expected, np.nan) if is_chance else other.expected
 
     def moved(place: int, step: int, ticks: list[int], o: Outcome) -> Array | None:
         return at(o, _moved(o.key, place, step, ticks))
@@ -41,6 +44,15 @@ def other_iterations(suspect: Suspect) -> Iterator[Hypothesis]:
         for tick in nearby(ticks):
             text = f"the value of {loops[place]}={tick}: stale"
             yield Hint("stale", text), partial(stale, place, tick)
+
+
+def _is_common(key: Key, own: Key, outcomes: Mapping[Key, Outcome]) -> bool:
+    """Whether half of the other iterations have the value of `key` as well, so that meeting it again is chance."""
+    place = next((n for n, (a, b) in enumerate(zip(key, own, strict=True)) if a != b), 0)
+    line = [o for k, o in outcomes.items() if k not in (key, own) and same_but(k, place, 0) == same_but(own, place, 0)]
+    value = outcomes[key].expected
+    same = sum(np.array_equal(o.expected, value, equal_nan=True) for o in line)
+    return len(line) > 1 and 2 * same >= len(line)
 
 
 def _moved(key: Key, place: int, step: int, ticks: list[int]) -> Key | None:

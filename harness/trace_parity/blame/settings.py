@@ -35,7 +35,8 @@ def settings_of(pair: Sides, inherited: Collection[str], accused: Collection[str
         if values is None or (variable.id in inherited and not all(map(is_entered, values))):
             continue
         told = default_of(variable.id, key, pair.views, pair.domain, pair.argv)
-        if not told and len(values[0]) > MOST_NUMBERS:
+        default = pair.domain.defaults.get(variable.id)
+        if not told and (len(values[0]) > MOST_NUMBERS or (default is not None and default.first_of)):
             continue
         words = [spell(value) for value in values]
         lines.append(f"{variable.name}: C {words[0]}, PY {words[1]}" + (f" ({told})" if told else ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,6 @@ from trace_parity.blame.accused import Cleared
 from trace_parity.blame.between import (
     between_sides,
     nearest_or_interpolated,
-    neighbour,
     takes_nearest,
     throughout,
 )
@@ -20,12 +19,13 @@ from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.iterations import Uneven, due_to
+from trace_parity.blame.iterations_of_the_other import elsewhere, longer_steps
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.remedies import Place
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.compare.judge import Judged
 from trace_parity.pair.dependencies import inputs as graph_of
-from trace_parity.pair.vocabulary import ABSENT, Key, Vocabulary
+from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
 
 EXPLAINED = 8
 """Places of one variable whose inputs are examined one by one; the others of the same kind are taken as these."""
@@ -89,8 +89,8 @@ class Sides:
 
 def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, Key]], pair: Sides) -> Iterable[Placed]:
     """Differences without a broken equation: one finding per variable and kind."""
-    groups: dict[tuple[str, str], list[tuple[Judged, BlameFinding]]] = {}
-    alike: dict[tuple[object, ...], list[BlameFinding]] = {}
+    groups: dict[tuple[str, str], list[tuple[Judged, _Said]]] = {}
+    alike: dict[tuple[object, ...], list[_Said]] = {}
     for (variable, key), judged in differing.items():
         if (variable, key) in settled:
             continue
@@ -98,19 +98,34 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         told = alike.setdefault((variable, *(_standing(e, s, key, pair) for e in equations for s in pair.both)), [])
         if len(told) < EXPLAINED:
             told.append(_explain(judged, equations, pair))
-        groups.setdefault((variable, told[-1].kind), []).append((judged, told[-1]))
+        groups.setdefault((variable, told[-1].finding.kind), []).append((judged, told[-1]))
     for members in groups.values():
-        first, finding = members[0]
+        first, finding, is_certain = members[0][0], members[0][1].finding, members[0][1].is_certain
         worst = max(members, key=lambda m: m[0].rel_diff)[0]
         scale = worst.abs_diff / worst.rel_diff if worst.rel_diff and np.isfinite(worst.rel_diff) else 1.0
         values = {**finding.__dict__, "count": len(members)}
         values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
-        values["missing"] = tuple(dict.fromkeys(w for _, f in members for w in f.missing))
-        if finding.hint in ("", NOT_SEEN, NOT_MADE):
+        values["missing"] = tuple(dict.fromkeys(w for _, said in members for w in said.finding.missing))
+        if finding.kind == "unexplained" and not is_certain:
             keys = [key for name, key in differing if name == first.row.variable.id and (name, key) not in settled]
-            values["hint"] = throughout(first.row.variable, keys, *pair.both) or finding.hint
+            values["hint"] = _together(first.row.variable, keys, pair) or finding.hint
+            if finding.hint in ("", NOT_SEEN, NOT_MADE) and values["hint"] == finding.hint:
+                values["hint"] = throughout(first.row.variable, keys, *pair.both) or finding.hint
         order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
         yield Placed(order, BlameFinding(**values), first.row.variable.id)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A finding for one number; is_certain: its hint names a setting, and no guess at the numbers is needed."""
+
+    finding: BlameFinding
+    is_certain: bool
+
+
+def _together(variable: Variable, keys: Sequence[Key], pair: Sides) -> str:
+    """What the values at all places together show: another iteration's, or other steps along a loop."""
+    return elsewhere(variable.id, keys, pair.py, pair.c) or longer_steps(variable.id, *pair.views, pair.domain)
 
 
 def _standing(equation: Equation, side: EvaluatedLog, key: Key, pair: Sides) -> object:
@@ -120,7 +135,7 @@ def _standing(equation: Equation, side: EvaluatedLog, key: Key, pair: Sides) -> 
     return found.missing.get(key) if outcome is None else (outcome.forms, pair.is_cleared(side, equation, key))
 
 
-def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFinding:
+def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> _Said:
     """Inherited or unexplained, for one number. A side that obeys is cleared, whatever the other does."""
     key, variable = judged.row.id.key, judged.row.variable
     known = [(e, s) for e in equations for s in pair.both if key in s.found[e.id].outcomes]
@@ -145,13 +160,11 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
     elif kind == "unexplained" and (hint in ("", NOT_SEEN, TWO_CONSTANTS) or variable.id == pair.domain.iterations):
         of = [loop] if loop is not None else sure if variable.id == pair.domain.iterations else []
         kind, hint = ("inherited", f"from {' and '.join(one.source for one in of)}") if of else (kind, hint)
-    if kind == "unexplained" and not told:
-        hint = neighbour(variable.id, key, *pair.both) or hint
     if hint in ("", NOT_SEEN):
         hint = between_sides(values[0], values[1], pair.domain, variable.unit) or hint
     if not hint and not equations:
         hint = NOT_MADE
-    return BlameFinding(
+    finding = BlameFinding(
         kind=kind,
         side="both",
         variable=variable.name,
@@ -166,6 +179,7 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> BlameFin
         hint=hint,
         missing=missing,
     )
+    return _Said(finding, bool(told))
 
 
 def _by_line(lacks: Iterable[tuple[str, str]]) -> tuple[str, ...]:
