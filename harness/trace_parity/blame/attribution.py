@@ -28,6 +28,7 @@ from trace_parity.blame.remedies import LIKE
 from trace_parity.blame.settings import settings_of
 from trace_parity.blame.shares import Shares, by_share
 from trace_parity.blame.torch_rounding import with_rounding_hints
+from trace_parity.blame.unison import in_unison, together
 from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.carried import Known, of_both
@@ -72,13 +73,15 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     culprits_found = culprits_of_both(c, py, *by_side)
     meant = [_as_meant(side, found) for side, found in zip((c, py), culprits_found.accused, strict=True)]
     for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
+        members: list[tuple[Accused, Placed]] = []
         for accused in all_accused:
             other = meant[1] if side is c else meant[0]
             made = _accusation("introduced", name, accused, side, other)
             if made.finding.quirk and not _other_is_right(accused, other):
                 made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))
-            placed.append(made)
+            members.append((accused, made))
             settled |= {(accused.variable, o.key) for o in accused.outcomes}
+        placed += in_unison(members, side)
     for accused in culprits(c, {i: found["both"] for i, found in guilty.items()}):
         placed.append(_accusation("self-inconsistent", "both", accused, c))
         settled |= {(accused.variable, o.key) for o in accused.outcomes}
@@ -86,7 +89,7 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     printed = frozenset(p.variable for p in placed if p.finding.manner == "probe")
     pair = Sides(c, py, cleared, printed, uneven, argv)
     accused_of = {p.variable for p in placed}
-    placed += unsettled(differing, settled, pair)
+    placed += together(list(unsettled(differing, settled, pair)), pair)
     placed += origins(placed, differing, pair)
     found = _blame(placed, [c, py], Shares(pair))
     inherited = {p.variable for p in placed if p.finding.kind == "inherited"}

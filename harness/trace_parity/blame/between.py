@@ -11,7 +11,7 @@ from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.hints import hint_for
 from trace_parity.blame.log_values import Array
-from trace_parity.blame.shape import EXPLAINS, FLOAT32
+from trace_parity.blame.shape import EXPLAINS, FLOAT32, turn_between
 from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import Key, Variable
 from trace_parity.trace.precision import significant_digits
@@ -109,6 +109,9 @@ def between_sides(c: Array | None, py: Array | None, domain: Domain, unit: str =
         changed = change(c)
         if changed is not None and length(py - changed) <= close:
             return f"PY against C: {hint.text}"
+    turn = turn_between(c.reshape(3, 3), py.reshape(3, 3)) if len(c) == 9 else None
+    if turn is not None:
+        return f"a matrix turned by {turn:.4g}° from one side to the other"
     if len(c) == 3 and abs(length(c) / length(py) - 1) <= EXPLAINS * angle(c, py):
         return f"of the same length on both sides, turned by {float(angle(c, py)) * 180 / np.pi:.4g}°"
     if len(c) == 9 and (turned := _turned(c, py)):

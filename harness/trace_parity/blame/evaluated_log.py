@@ -9,7 +9,7 @@ from trace_parity.blame.changes import Hint
 from trace_parity.blame.checks import check_names
 from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, Place
 from trace_parity.blame.evaluation import evaluate
-from trace_parity.blame.hints import hint_for
+from trace_parity.blame.hints import fits, hint_for
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import Vocabulary
@@ -60,6 +60,10 @@ class EvaluatedLog:
         """What the wrong output of an equation looks like; `found`: the equation with other inputs."""
         found = found or self.found[equation.id]
         return hint_for(Suspect(equation, found, self.view, self.domain, tuple(broken)))
+
+    def fits(self, equation: Equation, broken: Sequence[Outcome], text: str) -> bool:
+        """Whether the hypothesis of a hint explains the wrong output of an equation as well."""
+        return fits(Suspect(equation, self.found[equation.id], self.view, self.domain, tuple(broken)), text)
 
     def hint_of_value(self, equation: Equation, broken: Sequence[Outcome]) -> Hint | None:
         """The same of an input of other equations, from what it should have been alone."""

@@ -23,8 +23,6 @@ from trace_parity.blame.output_hints import changed_output, copies, in_another_u
 from trace_parity.blame.shape import CONTRAST, FLOAT32, FLOAT32_STEPS, never_updated, shape, single_arithmetic
 from trace_parity.blame.suspect import Guess, Hypothesis, Suspect, explains
 
-PLACES = 3
-"""Broken places that a hypothesis must explain: the first, the last and the worst."""
 CLEAR = 0.75
 """Part of the broken places that must be clear: at others, as at a peak, a small mistake may hardly show."""
 MUCH = 10
@@ -79,12 +77,12 @@ def _by_other_forms(suspect: Suspect) -> Iterator[Suspect]:
 
 
 def _places(broken: tuple[Outcome, ...]) -> list[Outcome]:
-    """Those worth looking at; empty unless most of all exceed the rounding by far."""
+    """The first, the last, the worst and the one in the middle; empty unless most of all exceed the rounding by far."""
     clear = [o for o in broken if np.isfinite(o.residual) and o.residual > CONTRAST * o.permitted]
     if len(clear) < CLEAR * len(broken):
         return []
     worst = max(clear, key=lambda o: o.residual)
-    return list({o.key: o for o in (clear[0], clear[-1], worst)}.values())[:PLACES]
+    return list({o.key: o for o in (clear[0], clear[-1], worst, clear[len(clear) // 2])}.values())
 
 
 def explains_all(hint: Hint, places: list[Outcome], guess: Guess) -> bool:
@@ -129,3 +127,11 @@ def _row(suspect: Suspect, form: Form, outcome: Outcome) -> Array | None:
     shape = (len(suspect.found.row), len(outcome.got))
     value: Array = result_of(suspect.equation, form, suspect.found.values, shape)[n]
     return value
+
+
+def fits(suspect: Suspect, text: str) -> bool:
+    """Whether the hypothesis of that text explains every place looked at."""
+    places = _places(suspect.broken)
+    with np.errstate(all="ignore"):
+        hypotheses = (one for one in _hypotheses(suspect) if one[0].text == text)
+        return bool(places) and any(explains_all(hint, places, guess) for hint, guess in hypotheses)

@@ -34,7 +34,7 @@ def elsewhere(variable: str, keys: Sequence[Key], own: EvaluatedLog, other: Eval
         for text, move in moves:
             pairs = [(key, same_but(key, place, move(key[place]))) for key in keys if key[place] != ABSENT]
             offered = [(key, there) for key, there in pairs if other.view.at(variable, there) is not None]
-            if any(_is_common(variable, key, there, other) for key, there in offered[:MOST_TICKS]):
+            if any(_is_common(variable, at, other, alone=len(offered) == 1) for at in offered[:MOST_TICKS]):
                 continue
             if offered and all(_has_of(variable, key, there, own, other) for key, there in offered):
                 return f"{own.name} has {other.name}'s value {text}"
@@ -53,8 +53,12 @@ def _has_of(variable: str, key: Key, there: Key, own: EvaluatedLog, other: Evalu
     return bool(length(mine - theirs) <= EXPLAINS * length(mine)) and not np.array_equal(theirs, np.asarray(right))
 
 
-def _is_common(variable: str, key: Key, there: Key, other: EvaluatedLog) -> bool:
-    """Whether half of the other iterations of that loop have the value as well, so that meeting it again is chance."""
+def _is_common(variable: str, at: tuple[Key, Key], other: EvaluatedLog, *, alone: bool) -> bool:
+    """Whether half of the other iterations of that loop have the value as well, so that meeting it again is chance.
+
+    `at`: the place, and the one that the value is of; `alone`: no other place speaks for it, so that one is enough.
+    """
+    key, there = at
     place = next((n for n, (a, b) in enumerate(zip(key, there, strict=True)) if a != b), None)
     value = other.view.at(variable, there)
     if place is None or value is None:
@@ -65,7 +69,7 @@ def _is_common(variable: str, key: Key, there: Key, other: EvaluatedLog) -> bool
         if k not in (key, there) and same_but(k, place, 0) == same_but(key, place, 0)
     ]
     same = sum(np.array_equal(np.asarray(other.view.at(variable, k)), value) for k in line)
-    return len(line) > 1 and 2 * same >= len(line)
+    return len(line) > 1 and (2 * same >= len(line) or (alone and same > 0))
 
 
 def longer_steps(variable: str, c: LogView, py: LogView, domain: Domain) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from trace_parity.blame.changes import Hint, angle, length
 from trace_parity.blame.equation import Outcome
+from trace_parity.blame.log_values import Array
 
 EXPLAINS = 1e-6
 """Part of the residual that a hypothesis may leave unexplained: some 200 hypotheses are tried, each hits this by chance
@@ -115,3 +116,16 @@ def _offset(places: Sequence[Outcome]) -> Hint | None:
 
 AXES = "xyz"
 """What components are called."""
+
+
+def turn_between(before: Array, after: Array) -> float | None:
+    """The angle in degrees of the rotation that takes the rows of one 3×3 matrix to those of another; None for none."""
+    first, second = before.astype(float), after.astype(float)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()) or abs(np.linalg.det(first)) == 0:
+        return None
+    turn = np.linalg.solve(first, second)
+    if not np.allclose(turn @ turn.T, np.eye(3), rtol=0, atol=EXPLAINS) or np.linalg.det(turn) < 0:
+        return None
+    axis = np.array([turn[1, 2] - turn[2, 1], turn[2, 0] - turn[0, 2], turn[0, 1] - turn[1, 0]])
+    angle = float(np.degrees(np.arctan2(np.sqrt(np.sum(axis * axis)) / 2, (np.trace(turn) - 1) / 2)))
+    return angle or None
