@@ -214,7 +214,7 @@ def test_what_the_harness_adds_does_not_change_the_command_line(tmp_path: Path) 
         (["run", "supervisor", "--", "-N", "5"], 2, "both a case"),
         (["run", "--no-images", "--", "-N", "5"], 2, "no place to trace; expected --pixel SLOW FAST"),
         (["run", "--pixels", "best:2", "supervisor"], 2, "'best:2' is not a way to pick pixels"),
-        (["run", "--pixels", "worst:1", "--pixel", "1", "1", "supervisor"], 2, "--pixels picks off the images"),
+        (["run", "--pixels", "worst:1", "--pixel", "1", "1", "supervisor"], 2, "--pixels picks places on the images"),
         (["run", "supervisor", "--hkl", "none.hkl"], 5, "none.hkl: no such file"),
         (["run", "supervisor", "--format", "xlsx"], 2, "unknown output form"),
         (["run", "--pixel", "1", "1", "--", "-N", "5", "-nonsense"], 3, "-nonsense"),

@@ -140,7 +140,7 @@ def test_loops_around_nests_may_be_named() -> None:
         (
             "dt = {",
             'dt = { depends_on = ["poss"],',
-            "nothing is called 'poss'; expected a listed name (hint: did you mean 'pos'?)",
+            "no variable 'poss'; expected a variable of the vocabulary (hint: did you mean 'pos'?)",
         ),
         (
             "dt = {",

@@ -149,9 +149,9 @@ def test_output_that_probes_change_fails_the_run(write: Write) -> None:
     done = call("run", "--", "4")
     assert isinstance(done.exception, HarnessError)
     assert done.exception.code is Exit.PROGRAM_FAILED
-    assert "with probes off it leaves other output: standard output" in str(done.exception)
+    assert "with probes off it writes different output: standard output" in str(done.exception)
     again = call("run", "--", "4")
-    assert "with probes off it leaves other output" in str(again.exception), "from the cache"
+    assert "with probes off it writes different output" in str(again.exception), "from the cache"
     Path("pair.toml").write_text(Path("pair.toml").read_text().replace("[py.probe]", "[py.probe]\ncheck = false"))
     assert call("run", "--", "4").exit_code == 1  # total differs
 

@@ -272,8 +272,8 @@ def test_stream_is_taken_with_a_notice(trace_diff: Cli, tmp_path: Path, supervis
     forms = [trace_diff(*words, *way, env=env) for way in (["--stream"], [])]
     assert [done.returncode for done in forms] == [1, 1]
     assert forms[0].stdout == forms[1].stdout
-    assert "do nothing any more" in forms[0].stderr
-    assert "do nothing any more" not in forms[1].stderr
+    assert "have no effect any more" in forms[0].stderr
+    assert "have no effect any more" not in forms[1].stderr
 
 
 def test_without_a_compiler_the_same_is_found(trace_diff: Cli, tmp_path: Path, supervisor_log: str) -> None:

@@ -125,7 +125,7 @@ def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, qu
         headline = f"{before}first at {first[0]} ({first[1]}){known}; {number}"
         return Verdict(Exit.DIVERGENCE, "divergence", headline, problems)
     if coverage.unreadable:
-        agree = f"{plural(coverage.compared, 'other number')} agree" + "s" * (coverage.compared == 1)
+        agree = f"{plural(coverage.compared, 'other number')} {'agrees' if coverage.compared == 1 else 'agree'}"
         headline = f"{plural(coverage.unreadable, 'trace line')} could not be read; {agree}"
         return Verdict(Exit.UNREADABLE, "unreadable", headline, problems)
     if coverage.compared == 0:
@@ -138,8 +138,10 @@ def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, qu
             headline = f"{headline}; {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "nothing compared", headline, problems)
     if not coverage.holds:
-        headline = f"{coverage.compared} numbers agree, but not all was compared: {coverage.missing[0]}"
+        agree = f"{plural(coverage.compared, 'number')} {'agrees' if coverage.compared == 1 else 'agree'}"
+        headline = f"{agree}, but not all was compared: {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "incomplete", headline, problems)
     needed = comparison.needed_rtol
-    headline = f"all {coverage.compared} numbers agree; a relative tolerance of {needed:.2g} would do"
+    agree = "the only number agrees" if coverage.compared == 1 else f"all {coverage.compared} numbers agree"
+    headline = f"{agree}; a relative tolerance of {needed:.2g} would do"
     return Verdict(Exit.PARITY, "parity", headline, problems)

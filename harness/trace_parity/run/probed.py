@@ -199,7 +199,7 @@ def _kept(
     if not identity.holds:
         raise HarnessError(
             Exit.PROGRAM_FAILED,
-            f"with probes off it leaves other output: {', '.join(identity.differing)}",
+            f"with probes off it writes different output: {', '.join(identity.differing)}",
             where=title,
             expected="the output of the program without probes, byte for byte",
             hint=f"`trace-diff probe {side} --list` names the probes; check = false in [{side}.probe] leaves this out",
