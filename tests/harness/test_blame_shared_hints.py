@@ -10,7 +10,7 @@ from trace_parity.blame.findings import Blame
 
 from tests.harness.test_blame_causes import of_iteration_before
 from tests.harness.test_blame_culprits import as_py, printed
-from tests.harness.test_blame_faults import blame, dual, introduced, rodrigues, unit
+from tests.harness.test_blame_faults import Fault, blame, dual, introduced, rodrigues, unit
 from tests.harness.test_blame_fitted_hints import Small
 from tests.harness.test_blame_settings import log
 
@@ -23,6 +23,10 @@ def hints_of(found: Blame, names: list[str]) -> set[str]:
     return {f.hint for f in found.findings if f.variable in names and f.is_cause}
 
 
+def always(value: np.ndarray) -> Fault:
+    return lambda v, x: value
+
+
 class OfCell(Small):
     """The cell is made by `change` of what it should be."""
 
@@ -32,7 +36,7 @@ class OfCell(Small):
 
     def _run(self) -> dict[str, Any]:
         made = self.change(np.array(dual(*STAR_ROWS)))
-        self.faults = {**self.faults, **{name: lambda v, x, n=n: made[n] for n, name in enumerate(CELL)}}
+        self.faults = {**self.faults, **{name: always(made[n]) for n, name in enumerate(CELL)}}
         return super()._run()
 
 
@@ -55,9 +59,9 @@ def test_three_vectors_that_one_rotation_turns() -> None:
 def test_three_vectors_of_a_setting_that_one_rotation_turns() -> None:
     """No equation makes the reciprocal cell of another orientation: both logs obey all that there are."""
     stars = turned(STAR_ROWS)
-    faults = {name: (lambda v, x, n=n: stars[n]) for n, name in enumerate(STARS)}
+    faults = {name: always(stars[n]) for n, name in enumerate(STARS)}
 
-    cell = {name: (lambda v, x, n=n: dual(*stars)[n]) for n, name in enumerate(CELL)}
+    cell = {name: always(dual(*stars)[n]) for n, name in enumerate(CELL)}
     found = blame(log(Small, "C"), log(Small, "PY", {**faults, **cell}))
     assert not introduced(found)
     assert hints_of(found, STARS) == {"a_star_A_inv, b_star_A_inv, c_star_A_inv are turned by one rotation of 3°"}
