@@ -61,7 +61,7 @@ UNITS = [
     ("pixel_pos_meters", 1e9, "printed in nm, used in m"),
     ("lambda_meters", 1e10, "printed in Å, used in m"),
     ("scattering_vec_m_inv", 1e-10, "printed in 1/Å, used in 1/m"),
-    ("V_actual_A3", 1e-3, "nothing is computed from it: printed in nm³, not in Å³"),
+    ("V_actual_A3", 1e-3, "nothing is computed from it: too small by a factor of 1000: Å³ for nm³ or nm³ for Å³"),
 ]
 
 

@@ -55,8 +55,8 @@ UNITS: list[tuple[str, Prints, str, dict[str, str]]] = [
         "a_angstroms, b_angstroms and c_angstroms of PY are printed in nm, used in Å (and 3 more in print only)",
         {
             **dict.fromkeys(f"{CELL} {ROT}".split(), "printed in nm, used in Å"),
-            "V_cell_A3": "nothing is computed from it: printed in nm³, not in Å³",
-            "V_actual_A3": "nothing is computed from it: printed in nm³, not in Å³",
+            "V_cell_A3": "nothing is computed from it: too small by a factor of 1000: Å³ for nm³ or nm³ for Å³",
+            "V_actual_A3": "nothing is computed from it: too small by a factor of 1000: Å³ for nm³ or nm³ for Å³",
         },
     ),
     (

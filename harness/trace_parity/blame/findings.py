@@ -7,7 +7,7 @@ from dataclasses import dataclass
 HARMLESS = 1e-3
 """A finding that moves less than this part of the final difference explains nothing of it."""
 UNREAD = "nothing is computed from it"
-"""What the hint of a wrong value begins with that no other value in the log is made from."""
+"""What the hint of a wrong value begins with that no other value is made from."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def in_words(accused: Accused, side: EvaluatedLog, hint: Hint | None, text: str)
     if accused.manner or not _is_unread(accused.variable, side):
         return text
     unit = _in_another_unit(accused, side)
-    return _led(UNREAD, unit.if_printed.replace(", used in ", ", not in ") if unit is not None else text)
+    return _led(UNREAD, unit.text if unit is not None else text)
 
 
 def _led(words: str, text: str) -> str:
@@ -30,11 +30,8 @@ def _led(words: str, text: str) -> str:
 
 
 def _is_unread(variable: str, side: EvaluatedLog) -> bool:
-    """Whether nothing that is in the log is made from a variable, and it is not what a site ends in."""
-    if variable in side.finals:
-        return False
-    made = downstream(inputs(side.view.vocabulary), [variable])
-    return not any(side.view.keys(name) for name in made)
+    """Whether nothing is made from a variable, as the vocabulary says, and it is not what a site ends in."""
+    return variable not in side.finals and not downstream(inputs(side.view.vocabulary), [variable])
 
 
 def _in_another_unit(accused: Accused, side: EvaluatedLog) -> Hint | None:
@@ -44,7 +41,12 @@ def _in_another_unit(accused: Accused, side: EvaluatedLog) -> Hint | None:
         for power in (factor, 1 / factor):
             words = units(smell, power == factor, unit)
             if words and all(_size(o.got - o.expected * power) <= EXPLAINS * _size(o.got) for o in accused.outcomes):
-                return Hint("scale", "", words)
+                word = (
+                    f"too large by a factor of {power:.6g}"
+                    if power > 1
+                    else f"too small by a factor of {1 / power:.6g}"
+                )
+                return Hint("scale", f"{word}: {smell}", words)
     return None
 
 
