@@ -6,9 +6,7 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +61,8 @@ def read_regular(path: Path) -> str:
 
 def _replace(target: Path, data: bytes) -> None:
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:60]}.", suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -89,6 +89,8 @@ def owned_folder(parent: Path, prefix: str, name: str = "") -> Iterator[Path]:
     A lock file next to it is held as long: `sweep` of another process, container or host that shares the file system
     takes a folder for abandoned only when it gets that lock. Raises OSError when the folder cannot be made.
     """
+    import shutil
+
     folder = parent / f"{prefix}{name}.{os.urandom(4).hex()}"
     lock = parent / f"{LOCK}{folder.name.lstrip('.')}"
     with lock.open("wb") as stream:
@@ -104,6 +106,8 @@ def owned_folder(parent: Path, prefix: str, name: str = "") -> Iterator[Path]:
 
 def sweep(parent: Path, prefix: str) -> None:
     """Remove the folders of `owned_folder` whose owner is gone, and lock files without a folder."""
+    import shutil
+
     for folder in parent.glob(f"{prefix}*"):
         lock = parent / f"{LOCK}{folder.name.lstrip('.')}"
         with suppress(OSError):
@@ -148,6 +152,8 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
 
 def _temporary() -> Path:
     try:
+        import tempfile
+
         return Path(tempfile.gettempdir())
     except FileNotFoundError as error:
         what = "no folder for temporary files can be written"

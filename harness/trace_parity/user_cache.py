@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +24,14 @@ def cache_folder() -> Path:
     """
     named = os.environ.get("XDG_CACHE_HOME")
     home = Path(named) if named else Path(os.environ.get("HOME") or "/nonexistent") / ".cache"
-    wanted, spare = home / "trace-diff", Path(tempfile.gettempdir()) / f"trace-diff-cache-{os.getuid()}"
+    wanted = home / "trace-diff"
     try:
         return _private(wanted)
     except OSError as error:
         why = error.strerror or str(error)
+    import tempfile
+
+    spare = Path(tempfile.gettempdir()) / f"trace-diff-cache-{os.getuid()}"
     try:
         folder = _private(spare)
     except OSError as error:

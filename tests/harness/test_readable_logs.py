@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,16 @@ def test_a_compressed_log_that_was_cut_off_is_unreadable(tmp_path: Path) -> None
     text = "".join(f"TRACE_C[spixel={i} fpixel=0]: I_pixel_final {rng.random()!r}\n" for i in range(500))
     code, said, _ = ends(tmp_path, gzip.compress(text.encode())[:-500], text.replace("TRACE_C", "TRACE_PY"))
     assert (code, "truncated" in said) == (5, True)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("at", [12, -200])
+def test_a_damaged_compressed_log_is_unreadable(tmp_path: Path, pack: Callable[[bytes], bytes], at: int) -> None:
+    rng = random.Random(1)
+    text = "".join(f"TRACE_C[spixel={i} fpixel=0]: I_pixel_final {rng.random()!r}\n" for i in range(500))
+    packed = bytearray(pack(text.encode()))
+    packed[at : at + 40] = b"\xff" * 40
+    assert ends(tmp_path, bytes(packed), text.replace("TRACE_C", "TRACE_PY"))[0] == 5
 
 
 @pytest.mark.parametrize("line", [b"TRACE_%s: st\xe9ps 1\n", b"TRACE_%s: convention caf\xe9\n"])

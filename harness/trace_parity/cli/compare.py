@@ -124,7 +124,6 @@ def compare(words: Words) -> None:
     """
     from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
-    from trace_parity.quirks.waivers import check_ids
     from trace_parity.render.commands import ASKED
     from trace_parity.run.image_files import embedded, read_images, with_places_of_traces
     from trace_parity.run.source_lines import with_source_lines
@@ -144,7 +143,10 @@ def compare(words: Words) -> None:
         note(inferred)
     if words.rank_loop:
         pair = with_outer_loop(pair, words.rank_loop)
-    check_ids(words.waive, pair.quirks)
+    if words.waive:
+        from trace_parity.quirks.waivers import check_ids
+
+        check_ids(words.waive, pair.quirks)
     images = read_images(pair, words.c_image, words.py_image, words.shape, words.logs)
     options = Options(
         rtol=global_rtol(rules),

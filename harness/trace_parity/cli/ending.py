@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
 import shlex
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -105,6 +101,11 @@ def _internal(error: BaseException, words: Sequence[str]) -> str:
 
 def _write_log(error: BaseException, words: Sequence[str]) -> Path | None:
     """The traceback in a file of the user's cache, or of the temporary folder; None where neither can be written."""
+    import platform
+    import tempfile
+    import traceback
+    from datetime import UTC, datetime
+
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     head = f"trace-diff {__version__}, Python {platform.python_version()}, {platform.platform()}"
     text = "\n".join([head, shlex.join(["trace-diff", *words]), "", *traceback.format_exception(error)])

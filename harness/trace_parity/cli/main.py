@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import difflib
 import gc
 import os
 import re
@@ -71,6 +70,8 @@ class LazyGroup(click.Group):
         word = args[0]
         if word in COMMANDS or ctx.resilient_parsing or word.startswith("-"):
             return super().resolve_command(ctx, args)
+        import difflib
+
         near = difflib.get_close_matches(word, COMMANDS, 1)
         files = word.endswith((".log", ".txt", ".gz")) or "/" in word
         hint = "trace-diff compare C.log PY.log compares two logs" if files else "trace-diff --help lists the commands"

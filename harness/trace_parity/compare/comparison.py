@@ -150,16 +150,13 @@ class Comparison:
             self._last(side, own, window)
 
     def _count_iterations(self, own: Rows) -> None:
-        loops = [loop for loop in range(own.table.shape[1]) if loop not in self.repeated]
-        columns = own.table[:, loops]
-        known = np.array([self.first_iteration.get(loop, ABSENT) for loop in loops], np.int32)
-        if ((columns == known) | (columns == ABSENT)).all():
-            return
-        for loop, column in zip(loops, columns.T, strict=True):
-            high = int(column.max())
-            if high == ABSENT:
+        known = [self.first_iteration.get(loop, ABSENT) for loop in range(own.table.shape[1])]
+        highest = own.table.max(axis=0).tolist()
+        # A loop whose only index is 0 has no other one where none is above that.
+        for loop, high in enumerate(highest):
+            if loop in self.repeated or high == ABSENT or (high <= known[loop] <= 0):
                 continue
-            first = self.first_iteration.setdefault(loop, high)
+            column, first = own.table[:, loop], self.first_iteration.setdefault(loop, high)
             if high != first or ((column != first) & (column != ABSENT)).any():
                 self.repeated.add(loop)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trace_parity.compare.found import Found
 from trace_parity.compare.judge import Judged, judge
 from trace_parity.compare.sites import WHOLE_NUMBERS, in_a_site
-from trace_parity.pair.calibration import Calibration
-from trace_parity.pair.variables import Variable
-from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.printable import plural
+
+if TYPE_CHECKING:
+    from trace_parity.compare.found import Found
+    from trace_parity.pair.calibration import Calibration
+    from trace_parity.pair.variables import Variable
+    from trace_parity.pair.vocabulary import Vocabulary
 
 WITHIN, BEYOND_ROUNDING, BEYOND_TOLERANCE = (
     "within rounding",

@@ -11,8 +11,6 @@ number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -25,8 +23,6 @@ from trace_parity.trace.rows import Rows, among, distinct, empty, joined
 
 PIECE = 5 << 18
 FIRST_PIECE = 1 << 16
-THREADS_FROM = 1 << 22
-"""Bytes of both logs from which a second thread is worth its start."""
 MANY_WAITING = 2_000_000
 """Numbers waiting for their counterpart at once beyond which the result says so: they take some 40 bytes each."""
 
@@ -130,6 +126,8 @@ class Pending:
 
 PARTS = 32
 """Into how many parts the blocks of logs in any order are sorted: the work on one takes several times its size."""
+SORTED_AT_ONCE = 40_000
+"""Rows that are gathered before they are sorted: what is gathered lies in one place per part."""
 
 
 class Held:
@@ -138,16 +136,27 @@ class Held:
     def __init__(self, loops: int, depth: int) -> None:
         self.loops, self.depth = loops, depth
         self.pieces: list[tuple[Rows, Ints]] = []
+        self.fresh: list[Rows] = []
 
     def put(self, rows: Rows) -> None:
         """Take rows in."""
+        self.fresh.append(rows)
+        if sum(map(len, self.fresh)) >= SORTED_AT_ONCE:
+            self._sort()
+
+    def _sort(self) -> None:
+        rows = joined(self.fresh, self.loops)
+        self.fresh.clear()
         mixed = _blocks(rows.table, self.depth).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         part = ((mixed >> np.uint64(40)).astype(np.uint8) % PARTS)[rows.key]
         order = np.argsort(part, kind="stable")
-        self.pieces.append((rows.take(order), np.searchsorted(part[order], np.arange(PARTS + 1))))
+        ends = np.searchsorted(part[order], np.arange(PARTS + 1))
+        self.pieces.append((rows.take(order).with_own_keys(), ends))
 
     def part(self, n: int) -> Rows:
         """The rows of one part."""
+        if self.fresh:
+            self._sort()
         return joined([rows.part(int(ends[n]), int(ends[n + 1])) for rows, ends in self.pieces], self.loops)
 
 
@@ -265,25 +274,12 @@ def read_abreast(
     """Once through both logs; the side that is behind is read first. Raises BeginAgainError."""
     amount = min(piece, FIRST_PIECE)
     whole = max(1, sum(source.size for source in sources))
-    with ExitStack() as stack:
-        pool: ThreadPoolExecutor | None = None
-        while not all(source.ended for source in sources):
-            chosen = _behind(sources, windows)
-            if (
-                len(chosen) == 2 and amount == piece and whole > THREADS_FROM
-            ):  # first C alone, whose names come in its order
-                if pool is None:
-                    pool = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="scan"))
-                # The second thread leaves Python's lock while the compiled part scans.
-                beside = pool.submit(sources[1].read, amount)
-                fresh = [sources[0].read(amount), beside.result()]
-            else:
-                fresh = [sources[side].read(amount) for side in chosen]
-            for side in chosen:
-                windows.put(side, fresh.pop(0))  # held by nothing else: they are copied into the window
-            windows.compare([source.ended for source in sources])
-            amount = piece
-            progress(100 * sum(source.position for source in sources) // whole)
+    while not all(source.ended for source in sources):
+        for side in _behind(sources, windows):
+            windows.put(side, sources[side].read(amount))
+        windows.compare([source.ended for source in sources])
+        amount = piece
+        progress(100 * sum(source.position for source in sources) // whole)
 
 
 def _behind(sources: Sequence[Source], windows: Windows) -> tuple[int, ...]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.entry_points import EntryPoint, entry_points
 from trace_parity.pair.pair import FILE_NAME, Pair, load_pair
 from trace_parity.pair.toml_table import nearest
 
@@ -101,11 +101,11 @@ def installed_names() -> list[str]:
 
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=GROUP))
+    return entry_points(GROUP)
 
 
 def _is_shipped(entry: EntryPoint) -> bool:
-    return entry.dist is not None and entry.dist.name == OWN_DISTRIBUTION
+    return entry.distribution == OWN_DISTRIBUTION
 
 
 def _folder(entry: EntryPoint) -> Path:

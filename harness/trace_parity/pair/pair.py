@@ -13,31 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.pair.exports import Export, read_export
 from trace_parity.pair.probe_keys import KEYS as PROBE_KEYS
-from trace_parity.pair.programs import (
-    PROBES,
-    SIDES,
-    Option,
-    Program,
-    Programs,
-    read_option,
-    read_program,
-    read_shape,
-)
-from trace_parity.pair.quirk_ledger import Quirk, check_ledger, load_quirks
 from trace_parity.pair.toml_table import Table, nearest, read_toml
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.pair.vocabulary_file import load_vocabulary
 
 if TYPE_CHECKING:
     from trace_parity.pair.case import Case
+    from trace_parity.pair.exports import Export
     from trace_parity.pair.matrix import Matrix
+    from trace_parity.pair.programs import Option, Program, Programs
+    from trace_parity.pair.quirk_ledger import Quirk
     from trace_parity.pair.sweep_grammar import Grammar
     from trace_parity.probe.probes_file import ProbesFile
 
 T = TypeVar("T")
 FILE_NAME = "pair.toml"
+SIDES = ("C", "PY")
 KEYS = ("vocabulary", "quirks", "cases", "matrix", "sweep", "equations", "probes")
 """Files of a pair, each with the name that it has unless pair.toml says another."""
 DEFAULTS = {
@@ -130,6 +122,8 @@ class Pair:
     @cached_property
     def quirks(self) -> tuple[Quirk, ...]:
         """The ledger of known quirks; empty where there is none."""
+        from trace_parity.pair.quirk_ledger import check_ledger, load_quirks
+
         path = self.file("quirks")
         found = load_quirks(path) if path is not None else ()
         if path is not None and path.is_relative_to(self.folder) and self.file("vocabulary") is not None:
@@ -146,12 +140,16 @@ class Pair:
     @cached_property
     def options(self) -> dict[str, Option]:
         """The options that `trace-diff run` and `inject` have for this pair, by name."""
+        from trace_parity.pair.programs import read_option
+
         own = {name: read_option(name, entry) for name, entry in self.table.named_tables("options").items()}
         return {**(self.base.options if self.base is not None else {}), **own}
 
     @cached_property
     def exports(self) -> dict[str, Export]:
         """The tables that `trace-diff export` writes for this pair, by name."""
+        from trace_parity.pair.exports import read_export
+
         own = {name: read_export(name, entry) for name, entry in self.table.named_tables("exports").items()}
         return {**(self.base.exports if self.base is not None else {}), **own}
 
@@ -189,6 +187,8 @@ class Pair:
         return found if found is not None or self.base is None else self.base.probes
 
     def _program(self, name: str) -> Program | None:
+        from trace_parity.pair.programs import PROBES, Program, read_program
+
         programs = self.table.named_tables("programs")
         if unknown := [n for n in programs if n not in SIDES]:
             raise self.table.wrong("programs", unknown[0], "C and PY", nearest(unknown[0], SIDES))
@@ -205,6 +205,8 @@ class Pair:
 
     def _shared(self, sides: dict[str, Program]) -> Programs:
         """What both programs share; the base's where this pair says nothing."""
+        from trace_parity.pair.programs import Programs, read_shape
+
         base = self.base._shared(sides) if self.base is not None else Programs(sides)
         arguments = self.table.table("arguments")
         if arguments is not None:

@@ -12,7 +12,6 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.toml_table import Table, nearest
 from trace_parity.pair.variants import Variant, read_variants
 
-SIDES = ("C", "PY")
 FILE, STDOUT, STDERR, PROBES = "file", "stdout", "stderr", "probes"
 PLACEHOLDERS = {
     "args": "the case's command line",

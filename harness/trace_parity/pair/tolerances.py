@@ -11,7 +11,6 @@ They are put into the vocabulary before anything is judged. A rule that matches 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import math
 import re
@@ -103,6 +102,8 @@ def _nearest(names: str, vocabulary: Vocabulary) -> str:
     known = sorted({variable.name for variable in vocabulary.variables})
     if "," in names:
         return "rules are separated by spaces"
+    import difflib
+
     near = difflib.get_close_matches(names.strip("*?[]"), known, 1, 0.4)
     return f"did you mean {near[0]}?" if near else "a rule that applies to nothing is refused"
 

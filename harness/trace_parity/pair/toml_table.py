@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import shlex
@@ -79,6 +78,8 @@ def located(text: str, where: str) -> Iterator[None]:
 def nearest(name: str, known: Iterable[str], least: float = 0.5) -> str:
     """A hint with the known name that is most like `name`; empty when none is by at least `least`, 1 for the same."""
     lower = {word.lower(): word for word in known}
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=least)
     return f"did you mean {lower[close[0]]!r}?" if close else ""
 

@@ -6,16 +6,19 @@ fault.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from typing import TYPE_CHECKING
 
-from trace_parity.blame.findings import Blame, BlameFinding
-from trace_parity.compare.sites import Examined
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.printable import plural
-from trace_parity.quirks.recognise import Quirk
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from trace_parity.blame.findings import Blame, BlameFinding
+    from trace_parity.compare.sites import Examined
+    from trace_parity.quirks.recognise import Quirk
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def check_ids(ids: Iterable[str], quirks: Sequence[Quirk]) -> None:
     """Raises HarnessError (exit 2) for an id that no quirk has, or whose quirk no comparison can show."""
     known = sorted(quirk.id for quirk in quirks)
     if unknown := sorted(set(ids) - set(known)):
+        import difflib
+
         near = difflib.get_close_matches(unknown[0], known, 1, 0.4)
         raise HarnessError(
             Exit.USAGE,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from trace_parity.blame.findings import Blame
 from trace_parity.compare.align import Alignment
@@ -21,8 +22,6 @@ from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.vocabulary import ABSENT, TickTable, Vocabulary
-from trace_parity.quirks.recognise import QuirkFinding, find_quirks, name_unexplained, quirks_of_blame
-from trace_parity.quirks.waivers import Waived, Waiver, apply_waivers, with_unchecked
 from trace_parity.result.result import (
     AGAINST,
     EXPLAIN,
@@ -38,6 +37,10 @@ from trace_parity.result.result import (
 )
 from trace_parity.result.verdict import Verdict, images_differ, of_found
 from trace_parity.trace.table import TraceTable
+
+if TYPE_CHECKING:
+    from trace_parity.quirks.recognise import QuirkFinding
+    from trace_parity.quirks.waivers import Waived, Waiver
 
 
 def compare(
@@ -181,6 +184,8 @@ def _examine(
 
 
 def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None, argv: tuple[str, ...]) -> _Closer:
+    from trace_parity.quirks.recognise import find_quirks, name_unexplained, quirks_of_blame
+
     judgement = judge(alignment, rtol=rtol)
     blame = _blame(alignment, judgement, pair, argv)
     ledger = pair.quirks if pair is not None else ()
@@ -218,6 +223,8 @@ def _waive(
     vocabulary: Vocabulary, closer: _Closer, pair: Pair | None, options: Options, images: ImageMetrics | None
 ) -> Waived:
     """What the waivers explain. Equations are evaluated on traces only, so images that differ are left over."""
+    from trace_parity.quirks.waivers import apply_waivers, with_unchecked
+
     waived = apply_waivers(
         options.waive,
         pair.quirks if pair is not None else (),

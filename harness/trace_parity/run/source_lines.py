@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from trace_parity.pair.pair import Pair
-from trace_parity.pair.programs import Programs
 from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder, with_context
-from trace_parity.result.result import Result
+
+if TYPE_CHECKING:
+    from trace_parity.pair.pair import Pair
+    from trace_parity.pair.programs import Programs
+    from trace_parity.result.result import Result
 
 MOST_EXCERPTS = 12
 """Variables whose source is kept with the lines around it."""

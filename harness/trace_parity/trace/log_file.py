@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import io
-import lzma
 import os
-import shutil
-import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +14,7 @@ from trace_parity.errors import Exit, HarnessError
 
 _HEAD = 4096
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_MODULES = {"gzip": "gzip", "xz": "lzma", "bzip2": "bz2"}
 _BINARY = {
     b"\x89PNG": "a PNG image",
     b"\x89HDF": "an HDF5 file",
@@ -37,6 +34,9 @@ class LogFile:
         try:
             self._raw: IO[bytes] = path.open("rb", buffering=0)
             if not path.is_file():  # a pipe: to be read twice it is kept in a file of its own
+                import shutil
+                import tempfile
+
                 self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
                 with self._raw as pipe:
                     shutil.copyfileobj(pipe, self._spool)
@@ -80,8 +80,9 @@ class LogFile:
             return self._raw
         if self.compression == "zstd":
             return _zstd(self._raw)
-        unpack: dict[str, Any] = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
-        return unpack[self.compression](self._raw, "rb")
+        from importlib import import_module
+
+        return import_module(_MODULES[self.compression]).open(self._raw, "rb")
 
     def open(self) -> Any:
         """A stream with `readinto` that gives UTF-8, without a byte order mark, from the start."""
@@ -151,7 +152,8 @@ class _Guard:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, EOFError):
             raise HarnessError(Exit.UNREADABLE, "the compressed file is truncated", where=str(self.path)) from error
-        if isinstance(error, (OSError, lzma.LZMAError)):
+        damaged = isinstance(error, zlib.error) or type(error).__name__ == "LZMAError"  # whose module is rarely loaded
+        if isinstance(error, OSError) or damaged:
             why = getattr(error, "strerror", None) or str(error)
             raise HarnessError(Exit.UNREADABLE, why, where=str(self.path)) from error
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import ctypes as ct
 import hashlib
 import os
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -103,6 +100,10 @@ def _built() -> Path:
         raise NoCompilerError(f"there is no cache: {error}") from error
     if is_sound(target):
         return target
+    import shutil
+    import subprocess
+    import tempfile
+
     if shutil.which(compiler[0]) is None:
         raise NoCompilerError(f"there is no C compiler ({compiler[0]})")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,11 @@ class Rows:
         """The loop indices of a row."""
         made: tuple[int, ...] = tuple(self.table[self.key[row]].tolist())
         return made
+
+    def with_own_keys(self) -> Rows:
+        """The same rows with a table of their keys in the order of the rows, so that a run of rows has a run of it."""
+        fresh = np.r_[True, self.key[1:] != self.key[:-1]] if len(self) else np.empty(0, np.bool_)
+        return replace(self, table=self.table[self.key[fresh]], key=np.cumsum(fresh, dtype=np.int32) - np.int32(1))
 
     def part(self, begin: int, end: int) -> Rows:
         """A run of rows whose numbers lie behind one another, without copying them."""

@@ -19,6 +19,20 @@ typedef struct {
     uint32_t mask, wanted;
 } scanner;
 
+/* Whether two runs of bytes are equal. Most are short: memcmp's call would cost more. */
+static inline int same_bytes(const char *a, const char *b, size_t length) {
+    uint64_t x, y;
+    size_t i = 0;
+    for (; i + 8 <= length; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y) return 0;
+    }
+    for (; i < length; i++)
+        if (a[i] != b[i]) return 0;
+    return 1;
+}
+
 static uint32_t name_hash(const char *name, size_t length, uint32_t mask) {
     uint32_t h = 2166136261u ^ mask;
     for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)name[i]) * 16777619u;
@@ -31,7 +45,7 @@ static uint32_t find_slot(const ts_context *x, const char *name, size_t length, 
         uint32_t at = x->slot_table[i];
         if (at == TS_NONE) return TS_NONE;
         const ts_slot *s = &x->slots[at];
-        if (s->length == length && s->mask == mask && memcmp(s->name, name, length) == 0) return at;
+        if (s->length == length && s->mask == mask && same_bytes(s->name, name, length)) return at;
     }
 }
 
@@ -119,7 +133,7 @@ int ts_used(const ts_context *x, uint32_t slot) {
 }
 
 static int is_loop(const ts_context *x, uint32_t loop, const char *name, size_t length) {
-    return x->lengths[loop] == length && memcmp(x->loops[loop], name, length) == 0;
+    return x->lengths[loop] == length && same_bytes(x->loops[loop], name, length);
 }
 
 /* `[name=count ...]` after the side, and the colon and space: the key, or NULL when it is not plain. */
@@ -131,13 +145,17 @@ static const char *read_prefix(const ts_context *x, const char *s, int32_t *key,
     uint32_t next = 0;
     do {
         const char *name = ++s;
-        while (*s > ' ' && *s != '=' && *s != ']') s++;
-        if (*s != '=') return NULL;
-        size_t length = (size_t)(s - name);
         uint32_t loop = next; /* loops are mostly in their order */
-        while (loop < x->n_loops && !is_loop(x, loop, name, length)) loop++;
-        if (loop == x->n_loops)
-            for (loop = 0; loop < x->n_loops && !is_loop(x, loop, name, length);) loop++;
+        if (loop < x->n_loops && same_bytes(x->loops[loop], name, x->lengths[loop]) && name[x->lengths[loop]] == '=') {
+            s += x->lengths[loop];
+        } else {
+            while (*s > ' ' && *s != '=' && *s != ']') s++;
+            if (*s != '=') return NULL;
+            size_t length = (size_t)(s - name);
+            while (loop < x->n_loops && !is_loop(x, loop, name, length)) loop++;
+            if (loop == x->n_loops)
+                for (loop = 0; loop < x->n_loops && !is_loop(x, loop, name, length);) loop++;
+        }
         if (loop == x->n_loops || *mask >> loop & 1) return NULL;
         next = loop + 1;
         int32_t count = 0;
@@ -158,7 +176,7 @@ static const char *plain_line(scanner *s, const char *p, size_t side_length) {
     ts_context *x = s->x;
     ts_found *out = s->out;
     const char *at;
-    if (s->prefix_length && memcmp(p, s->prefix, s->prefix_length) == 0) {
+    if (s->prefix_length && same_bytes(p, s->prefix, s->prefix_length)) {
         at = p + s->prefix_length;
     } else {
         at = read_prefix(x, p + side_length, out->keys + (size_t)out->n_keys * x->n_loops, &s->mask);
@@ -176,7 +194,7 @@ static const char *plain_line(scanner *s, const char *p, size_t side_length) {
     size_t length = (size_t)(at - name);
     uint32_t slot = x->n_slots ? x->slots[x->last_slot].next_guess : TS_NONE;
     if (slot >= x->n_slots || x->slots[slot].length != length || x->slots[slot].mask != s->mask ||
-        memcmp(x->slots[slot].name, name, length) != 0) {
+        !same_bytes(x->slots[slot].name, name, length)) {
         slot = find_slot(x, name, length, s->mask);
         if (slot == TS_NONE) return NULL;
         x->slots[x->last_slot].next_guess = slot;

@@ -15,7 +15,6 @@ import numpy as np
 
 from trace_parity.pair.vocabulary import Key
 from trace_parity.trace import native
-from trace_parity.trace.interpreted import Interpreted
 from trace_parity.trace.lines import looks_cut
 from trace_parity.trace.log_file import LogFile
 from trace_parity.trace.names import MOST_NAMES, Known, Names, is_plain, known_slots, mask_of
@@ -205,6 +204,8 @@ def _scanner(names: Names, accepted: str, texts: bool) -> Lines:
             return _Compiled(names, accepted, texts)
         except native.NoCompilerError:
             pass
+    from trace_parity.trace.interpreted import Interpreted
+
     return Interpreted(names, accepted, texts)
 
 
