@@ -106,7 +106,7 @@ def main() -> None:
                 for _ in range(options.rounds)
             ]
             old, now = ([statistics.median(x) for x in zip(*side, strict=True)] for side in zip(*found, strict=True))
-            row = f"| {work.name} | {old[0]:.2f} ({old[1]:.2f}) | {now[0]:.2f} ({now[1]:.2f}) | {old[0] / now[0]:.2f} "
+            row = f"| {work.name} | {old[0]:.3f} ({old[1]:.3f}) | {now[0]:.3f} ({now[1]:.3f}) | {old[0] / now[0]:.2f} "
             print(f"{row}| {old[2]:.0f} | {now[2]:.0f} |", flush=True)
 
 

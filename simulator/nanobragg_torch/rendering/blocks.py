@@ -86,7 +86,7 @@ def each(work: Callable[[S], T], blocks: Sequence[S], *, device: torch.device, g
         torch.set_num_threads(threads)  # the workers' setting is partly global
 
 
-_HUGE_FROM_BYTES = 8 * 2**20
+_HUGE_FROM_BYTES = 32 * 2**20  # smaller ones the C library keeps for the next image, pages and all
 
 
 def _empty(count: int, like: Tensor) -> Tensor:

@@ -35,7 +35,9 @@ def rendered_pixels(settings: ModelSettings, height: int, width: int) -> np.ndar
     """(height, width), True where a pixel is in the region of interest and not masked."""
     chosen = np.zeros((height, width), dtype=bool)
     cpu = torch.device("cpu")
-    chosen.reshape(-1)[indices(active_pixels(settings, height, width, None, cpu), cpu).numpy()] = True
+    active = active_pixels(settings, height, width, None, cpu)
+    where = slice(active.start, active.stop) if isinstance(active, range) else indices(active, cpu).numpy()
+    chosen.reshape(-1)[where] = True
     return chosen
 
 
@@ -78,7 +80,7 @@ def image_statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarra
 
 
 def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:
-    values = image[rendered]
+    values = _chosen(image, rendered)
     # From 0: a black image, or one of NaN alone, has its maximum nowhere.
     at = None
     above = np.where(rendered & (image > 0), image, 0.0)
@@ -91,9 +93,16 @@ def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) ->
     # Squared in single precision: the sixth digit of rms can tell.
     rms = np.sqrt((values * values).sum(dtype=np.float64) / max(values.size - 1, 1))
     # quirk masked-rmsd: this counts the masked pixels too, as zeros.
-    deviations = image[scanned].astype(np.float64) - mean
-    rmsd = np.sqrt((deviations * deviations).sum() / max(deviations.size - 1, 1))
+    deviations = _chosen(image, scanned).astype(np.float64)
+    deviations -= mean
+    deviations *= deviations
+    rmsd = np.sqrt(deviations.sum() / max(deviations.size - 1, 1))
     return Statistics(maximum, at, mean, float(rms), float(rmsd))
+
+
+def _chosen(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(n,) the pixels where `mask` is True; not a copy where it is so everywhere."""
+    return image.reshape(-1) if mask.all() else image[mask]
 
 
 def smv_scale(asked: float, maximum: float) -> float:
@@ -116,6 +125,12 @@ def smv_pixels(image: np.ndarray, scanned: np.ndarray, scale: float, adc_offset:
     `scanned` is True in the region. A masked pixel is as any black one: it holds the offset. The sum is rounded to
     single precision before the floor, which moves one pixel in some images; NaN becomes 0.
     """
+    pixels = np.zeros(image.shape, dtype=np.uint16)
+    rows = max(1, _PIXELS_AT_ONCE // max(image.shape[1], 1))
     with np.errstate(invalid="ignore", over="ignore"):
-        counts = np.nan_to_num(np.clip(image.astype(np.float64) * scale + adc_offset, 0.0, 65535.0), nan=0.0)
-    return np.where(scanned, np.floor((counts + 0.5).astype(np.float32)), 0.0).astype(np.uint16)
+        for first in range(0, len(image), rows):
+            here = slice(first, first + rows)
+            counts = np.clip(image[here].astype(np.float64) * scale + adc_offset, 0.0, 65535.0)
+            rounded = np.floor((np.nan_to_num(counts, nan=0.0) + 0.5).astype(np.float32))
+            pixels[here] = np.where(scanned[here], rounded, 0.0).astype(np.uint16)
+    return pixels

@@ -8,7 +8,7 @@
 
 // The sum over slices of one sub-sample and source.
 template <int shape, int lookup, bool few>
-INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
+INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q, Polynomials* polynomials) {
   V total = {};
   Values values;
   for (int64_t slice = 0; slice < m.slices; slice++) {
@@ -20,7 +20,7 @@ INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
     V F = F_latt.root;
     if constexpr (lookup == NO_TABLE) F *= *m.default_F;
     if constexpr (lookup == NEAREST) F *= values.F;
-    if constexpr (lookup == INTERPOLATED) F *= interpolated(g, hkl, hkl0);
+    if constexpr (lookup == INTERPOLATED) F *= interpolated(g, hkl, hkl0, *polynomials);
     if constexpr (few) total = fma(F * F, F_latt.rest, total);
     else total = fma(F, F, total);
   }
@@ -28,11 +28,11 @@ INLINE V sum_of_slices(const Model& m, const Crystal& c, const Grid& g, V3 q) {
 }
 
 template <int shape, int lookup>
-INLINE V sum_of_steps(const Model& m, const Crystal& c, const Grid& g, V3 q) {
+INLINE V sum_of_steps(const Model& m, const Crystal& c, const Grid& g, V3 q, Polynomials* polynomials) {
   constexpr bool may_be_few = shape == SQUARE && !IS_DOUBLE;
   V total;
-  if (may_be_few && c.has_few_cells) total = sum_of_slices<shape, lookup, may_be_few>(m, c, g, q);
-  else total = sum_of_slices<shape, lookup, false>(m, c, g, q);
+  if (may_be_few && c.has_few_cells) total = sum_of_slices<shape, lookup, may_be_few>(m, c, g, q, polynomials);
+  else total = sum_of_slices<shape, lookup, false>(m, c, g, q, polynomials);
   return m.dmin_m > 0 ? (is_resolved(m, q) ? total : V{}) : total;
 }
 
@@ -42,6 +42,9 @@ template <int shape, int lookup>
 static void values(const Model& m, const int64_t* flat, int64_t first, int64_t count, Real* out) {
   const Crystal c = crystal(m);
   const Grid g = grid(m);
+  std::conditional_t<lookup == INTERPOLATED, Polynomials, char> kept;
+  Polynomials* polynomials = nullptr;
+  if constexpr (lookup == INTERPOLATED) polynomials = &kept;
   Coordinates coordinates(m, flat, first, count);
   Pixels pixels[TILE];
   Ray first_rays[TILE];
@@ -63,7 +66,7 @@ static void values(const Model& m, const int64_t* flat, int64_t first, int64_t c
           for (int64_t number = 0; number < m.sources; number++) {
             const Source source = source_at(m, number);
             for (int t = 0; t < size; t++)
-              I[t] += sum_of_steps<shape, lookup>(m, c, g, scattering_vector(source, diffracted[t]));
+              I[t] += sum_of_steps<shape, lookup>(m, c, g, scattering_vector(source, diffracted[t]), polynomials);
           }
         }
     for (int t = 0; t < size; t++) {

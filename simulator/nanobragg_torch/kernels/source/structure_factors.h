@@ -89,57 +89,81 @@ INLINE Block block(const Grid& g, V3 hkl) {
   return b;
 }
 
-// The sum over one block, for all pixels: node by node, each loaded once.
-INLINE V sum_of_block(const Grid& g, const Block& b, const Real* at) {
-  V total = {};
-  for (int i = 0; i < 4; i++) {
-    V over_k = {};
-    for (int j = 0; j < 4; j++) {
-      const Real* row = at + (i * g.nk + j) * g.nl;
-      V over_l = b.l[0] * row[0];
-      for (int n = 1; n < 4; n++) over_l = fma(b.l[n], all(row[n]), over_l);
-      over_k = fma(b.k[j], over_l, over_k);
+// The polynomials of blocks: F = sum c[16 i + 4 j + n] x^i y^j z^n of the place x, y, z in the cell. Each is made once, of
+// the block's nodes, and kept until another block takes its place.
+class Polynomials {
+ public:
+  Polynomials() { std::memset(key, -1, sizeof key); }
+
+  const Real* of_block(const Grid& g, Int first) {
+    const int at = int(uint64_t(first) * 0x9e3779b97f4a7c15 >> (64 - BITS));
+    if (key[at] != first) make(g, g.F + g.origin + first, c[at]), key[at] = first;
+    return c[at];
+  }
+
+ private:
+  static constexpr int BITS = 8;
+
+  // Of the values at -1, 0, 1, 2: the coefficients.
+  template <typename T>
+  static void coefficients(T (&f)[4]) {
+    const T before = f[0], here = f[1], after = f[2], last = f[3];
+    f[0] = here;
+    f[1] = after - before * Real(1.0 / 3) - here * Real(0.5) - last * Real(1.0 / 6);
+    f[2] = (before + after) * Real(0.5) - here;
+    f[3] = (last - before) * Real(1.0 / 6) + (here - after) * Real(0.5);
+  }
+
+  static __attribute__((noinline)) void make(const Grid& g, const Real* nodes, Real* to) {
+    typedef Real Row __attribute__((vector_size(4 * sizeof(Real))));
+    Row f[4][4];  // along k, h; each over l
+    for (int i = 0; i < 4; i++)
+      for (int j = 0; j < 4; j++) {
+        Real row[4];
+        std::memcpy(row, nodes + (i * g.nk + j) * g.nl, sizeof row);
+        coefficients(row);
+        std::memcpy(&f[j][i], row, sizeof row);
+      }
+    for (int j = 0; j < 4; j++) coefficients(f[j]);
+    for (int i = 0; i < 4; i++) {
+      Row over_k[4] = {f[0][i], f[1][i], f[2][i], f[3][i]};
+      coefficients(over_k);
+      std::memcpy(to + 16 * i, over_k, sizeof over_k);
     }
-    total = fma(b.h[i], over_k, total);
+  }
+
+  Int key[1 << BITS];
+  alignas(VECTOR_BYTES) Real c[1 << BITS][64];
+};
+
+INLINE V value(const Real* c, V3 place) {
+  V total;
+  for (int i = 3; i >= 0; i--) {
+    V over_k;
+    for (int j = 3; j >= 0; j--) {
+      const Real* row = c + 16 * i + 4 * j;
+      V over_l = fma(all(row[3]), place.z, all(row[2]));
+      over_l = fma(fma(over_l, place.z, all(row[1])), place.z, all(row[0]));
+      over_k = j == 3 ? over_l : fma(over_k, place.y, over_l);
+    }
+    total = i == 3 ? over_k : fma(total, place.x, over_k);
   }
   return total;
 }
 
-typedef Real Row __attribute__((vector_size(4 * sizeof(Real))));
-
-// Neighbouring pixels mostly share their block; where many differ, a pixel after the other by rows of four.
-INLINE V interpolated(const Grid& g, V3 hkl, V3 hkl0) {
-  Block b = block(g, hkl);
+// Neighbouring pixels mostly share their block.
+INLINE V interpolated(const Grid& g, V3 hkl, V3 hkl0, Polynomials& polynomials) {
+  V3 base = {floor_of(hkl.x), floor_of(hkl.y), floor_of(hkl.z)}, place = hkl - base;
+  V3 before = {base.x - Real(1.0), base.y - Real(1.0), base.z - Real(1.0)};
+  M first = flat_index(g, before, g.first_low, g.first_high);
   M open = ~is_outside(g, hkl);
   V total = {};
-  if (any(~open)) {
-    total = gather(g.F + g.origin, flat_index(g, hkl0, g.low, g.high));
-  }
-  const Real* F = g.F + g.origin;
-  for (int blocks = 0; blocks < W / 8 && any(open); blocks++) {
-    int lane = 0;
-    while (!open[lane]) lane++;
-    M same = open & (b.first == b.first[lane]);
-    total = same ? sum_of_block(g, b, F + b.first[lane]) : total;
+  if (any(~open)) total = gather(g.F + g.origin, flat_index(g, hkl0, g.low, g.high));
+  while (any(open)) {
+    int lane = first_lane(open);
+    M same = open & (first == first[lane]);
+    total = same ? value(polynomials.of_block(g, first[lane]), place) : total;
     open &= ~same;
-  }
-  if (!any(open)) return total;
-  alignas(VECTOR_BYTES) Real weights[16][W];
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 4; j++) store(weights[4 * i + j], b.h[i] * b.k[j]);
-  for (int lane = 0; lane < W; lane++) {
-    if (!open[lane]) continue;
-    Row even = {}, odd = {}, over_l = {b.l[0][lane], b.l[1][lane], b.l[2][lane], b.l[3][lane]};
-    const Real* at = F + b.first[lane];
-    for (int i = 0; i < 4; i++)
-      for (int j = 0; j < 4; j += 2) {
-        Row row, next;
-        std::memcpy(&row, at + (i * g.nk + j) * g.nl, sizeof row);
-        std::memcpy(&next, at + (i * g.nk + j + 1) * g.nl, sizeof next);
-        even += row * weights[4 * i + j][lane], odd += next * weights[4 * i + j + 1][lane];
-      }
-    over_l *= even + odd;
-    total[lane] = (over_l[0] + over_l[1]) + (over_l[2] + over_l[3]);
   }
   return total;
 }

@@ -107,6 +107,18 @@ INLINE bool any(M mask) {
 #endif
 }
 
+// The first lane of a mask that has one.
+INLINE int first_lane(M mask) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  if constexpr (IS_DOUBLE) return __builtin_ctz(_mm512_movepi64_mask((__m512i)mask));
+  else return __builtin_ctz(_mm512_movepi32_mask((__m512i)mask));
+#else
+  int lane = 0;
+  while (!mask[lane]) lane++;
+  return lane;
+#endif
+}
+
 // Whether any bit is set.
 INLINE bool any_bit(M x) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
