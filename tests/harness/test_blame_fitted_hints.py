@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from trace_parity.blame.attribution import blame_pair
+from trace_parity.blame.from_vocabulary import domain_of
 from trace_parity.blame.headline import cause_line
+from trace_parity.compare.align import align
+from trace_parity.compare.judge import judge
+from trace_parity.pair.vocabulary_file import load_vocabulary
+from trace_parity.trace import TraceTable, read_trace_lines
 
 from tests.harness.test_blame_causes import hint_of
 from tests.harness.test_blame_culprits import as_py, printed
@@ -98,3 +106,37 @@ def test_the_corner_is_named_for_what_it_is_the_corner_of(n: int, hint: str) -> 
     corner: dict[str, Any] = {"pixel_pos_meters": lambda v, x: v - x["half_f"] - x["half_s"]}
     found = blame(log(Small, "C", oversample=n), log(Small, "PY", corner, oversample=n))
     assert single(found, "pixel_pos_meters").hint == hint
+
+
+SLIPS = [
+    ("a - b * round(a / b)", "a - b * floor(a / b)", "fits with floor in place of round"),
+    ("a - b * round(a / b)", "a + b * round(a / b)", "fits with the other sign before b * round(a / b)"),
+    ("a + 0.5 * b * b", "a + b * b", "fits without the factor 0.5"),
+    ("a + b + 3 * a * b", "a + b", "fits without the term 3 * a * b"),
+    ("sin(a) * b + a", "cos(a) * b + a", "fits with cos in place of sin"),
+    ("a**2 + b", "a**3 + b", "fits with 3 in place of 2"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "hint"), SLIPS, ids=[hint for *_, hint in SLIPS])
+def test_a_slip_in_an_expression_of_a_vocabulary(right: str, wrong: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "vocabulary.toml").write_text(
+        'title = "t"\nloops = ["i"]\n[scopes]\nstep = { loops = ["i"] }\n[variables]\n'
+        f'a = {{ scope = "step", size = 1 }}\nb = {{ scope = "step", size = 1 }}\n'
+        f'y = {{ scope = "step", size = 1, equals = "{right}" }}\n'
+    )
+    vocabulary = load_vocabulary(tmp_path / "vocabulary.toml")
+    domain = domain_of(vocabulary)
+    assert domain is not None
+
+    def of(side: str, expression: str) -> TraceTable:
+        lines = []
+        for i in range(4):
+            known = {"a": 2.9 + 1.7 * i, "b": 1.9 - 0.3 * i, "round": round, "floor": math.floor}
+            y = eval(expression, {"sin": math.sin, "cos": math.cos, **known})
+            lines += [f"TRACE_{side}[i={i}]: {n} {v!r}\n" for n, v in (("a", known["a"]), ("b", known["b"]), ("y", y))]
+        return read_trace_lines(lines, side, side, vocabulary)
+
+    alignment = align(of("C", right), of("PY", wrong), vocabulary)
+    (finding,) = blame_pair(alignment, judge(alignment), domain).findings
+    assert (finding.side, finding.variable, finding.hint) == ("PY", "y", hint)

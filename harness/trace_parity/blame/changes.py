@@ -19,7 +19,7 @@ Change = Callable[[Array], Array | None]
 @dataclass(frozen=True)
 class Hint:
     """`kind` is for machines: scale, sign, axes, transposed, stale, copy, tick, constant, offset, index, float32,
-    turned, length, unnormalised, power, zero, variant or input. `if_printed`: the words for what is only printed so."""
+    turned, length, unnormalised, power, zero, variant, slip or input. `if_printed`: its words for a wrong print."""
 
     kind: str
     text: str

@@ -85,7 +85,8 @@ class Equation:
     evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
     one, but says what an input of other equations should have been. settled: of (log, name of the form, values of the
     whole log, values of some rows) a function of other values of these rows that keeps what the form reads off the log;
-    None for the form itself. table: the output is a number of a table, by the value of this variable.
+    None for the form itself. table: the output is a number of a table, by the value of this variable. slips: further
+    wrong ways, tried after what a value may be by itself.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Equation:
     backward: bool = False
     settled: Callable[[LogView, str, Values, Values], Callable[[Values], Array] | None] | None = None
     table: str = ""
+    slips: Forms = ()
 
 
 @dataclass(frozen=True)

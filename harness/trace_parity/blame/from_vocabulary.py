@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from trace_parity.blame.equation import Computed, Domain, Equation, Form, Input, Place, same_but
 from trace_parity.blame.evaluation import propagate
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.blame.slips import slips
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.expression import Expression, Term
 from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
@@ -103,7 +104,25 @@ def equation_of(variable: Variable, expression: Expression, vocabulary: Vocabula
         variable.id,
         tuple(inputs.values()),
         (Form("equals", partial(_result, expression, variable, vocabulary.loops)),),
+        slips=lambda view: tuple(_slips(expression, variable, vocabulary.loops)),
     )
+
+
+def _slips(expression: Expression, variable: Variable, loops: tuple[str, ...]) -> Iterator[Form]:
+    for words, tree in slips(expression.tree, expression.terms):
+        wrong = dataclasses.replace(expression, tree=tree)
+        name = f"fits {words}" if words.startswith("with") else f"fits with {words}"
+        yield Form(name, partial(_result_if_any, wrong, variable, loops))
+
+
+def _result_if_any(
+    expression: Expression, variable: Variable, loops: tuple[str, ...], values: Mapping[str, Array]
+) -> Array:
+    """NaN where a slip makes numbers of other shapes."""
+    try:
+        return np.broadcast_to(_result(expression, variable, loops, values), (len(values["loops"]), variable.size or 1))
+    except (HarnessError, ValueError):
+        return np.full((len(values["loops"]), 1), np.nan, dtype=np.longdouble)
 
 
 def _result(expression: Expression, variable: Variable, loops: tuple[str, ...], values: Mapping[str, Array]) -> Array:

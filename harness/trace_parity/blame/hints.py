@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from trace_parity.blame.changes import Hint, signs
-from trace_parity.blame.equation import Form, Outcome
+from trace_parity.blame.equation import Form, Forms, Outcome
 from trace_parity.blame.evaluation import result_of
 from trace_parity.blame.fitted_hints import added, replaced_inputs, scaled_input
 from trace_parity.blame.input_hints import changed_inputs
@@ -40,11 +40,17 @@ def hint_for(suspect: Suspect) -> Hint | None:
         for one, places in tried:
             for hint, guess in _hypotheses(one):
                 if explains_all(hint, places, guess):
-                    return hint
+                    return _plainer(hint, places)
         most = MUCH * max(o.residual for o in tried[0][1])
         near = [pair for pair in tried if max(o.residual for o in pair[1]) <= most]
         fitted = (_by_fit_or_shape(one, places) for one, places in near)
         return next(filter(None, fitted), None) or single_arithmetic(tried[0][1], suspect.view.digits)
+
+
+def _plainer(hint: Hint, places: list[Outcome]) -> Hint:
+    """One factor throughout, where a slip in the expression comes to no more than that."""
+    described = shape(places) if hint.kind == "slip" else None
+    return described if described is not None and described.kind == "scale" else hint
 
 
 def _by_fit_or_shape(one: Suspect, places: list[Outcome]) -> Hint | None:
@@ -106,10 +112,7 @@ def _is_float32(suspect: Suspect, places: list[Outcome]) -> bool:
 
 def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     """Most telling first: a domain's own known mistakes, a whole wrong value, the output changed, an input changed."""
-    variants = suspect.equation.variants
-    forms = variants(suspect.view) if callable(variants) else variants
-    for form in forms:
-        yield Hint("variant", form.name), partial(_row, suspect, form)
+    yield from _forms(suspect, suspect.equation.variants)
     yield Hint("zero", "zero, which it is not: never set"), lambda o: np.zeros_like(o.expected)
     for hint, change in signs():  # before copies: another axis is easily the opposite of this one
         yield hint, partial(of_expected, change)
@@ -117,7 +120,14 @@ def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     yield from copies(suspect)
     yield from other_iterations(suspect)
     yield from changed_output(suspect)
+    yield from _forms(suspect, suspect.equation.slips, "slip")
     yield from changed_inputs(suspect)
+
+
+def _forms(suspect: Suspect, given: Forms, kind: str = "variant") -> Iterator[Hypothesis]:
+    """Wrong ways to compute it, by their names."""
+    for form in given(suspect.view) if callable(given) else given:
+        yield Hint(kind, form.name), partial(_row, suspect, form)
 
 
 def _row(suspect: Suspect, form: Form, outcome: Outcome) -> Array | None:
