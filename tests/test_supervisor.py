@@ -166,8 +166,8 @@ def test_two_bundles_are_compared(
     assert (same.returncode, same.stdout) == (0, "SAME  no difference\n")
     done = trace_diff("bundle", "diff", parity[1], unfixed[1], cwd=parity[1])
     assert done.returncode == 1
-    assert "settings.against: 'fixed' -> 'unfixed'" in done.stdout
-    assert "result.verdict: 'parity' -> 'divergence'" in done.stdout
+    assert "settings.against: fixed -> unfixed" in done.stdout
+    assert "result.verdict: parity -> divergence" in done.stdout
     assert "environment" not in done.stdout
 
 
