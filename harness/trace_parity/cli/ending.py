@@ -68,7 +68,7 @@ def _usage(error: click.ClickException, words: Sequence[str]) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = " ".join(["trace-diff", *(word for word in words[:1] if not word.startswith("-"))])
     name = context.command_path if context is not None else command
-    what = _bad_number(error, words) or " ".join(error.format_message().split()).rstrip(".")
+    what = _bad_number(error, words) or _no_such_option(error) or " ".join(error.format_message().split()).rstrip(".")
     hint = f"{name} --help"
     if context is not None and "unexpected extra argument" in what:
         takes = " ".join(context.command.collect_usage_pieces(context)[1:]) or "no arguments"
@@ -76,6 +76,14 @@ def _usage(error: click.ClickException, words: Sequence[str]) -> str:
         if option := {"gate": "--only", "gradcheck": "--case"}.get(context.command.name or ""):
             hint = f"{option} CASE chooses a case"
     return f"{name}: {what[:1].lower()}{what[1:]} (hint: {hint})"
+
+
+def _no_such_option(error: click.ClickException) -> str:
+    """An unknown option and those with a name like it, worded alike for all versions of click; else empty."""
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    near = [repr(name) for name in sorted(error.possibilities or ())]
+    return f"no such option {error.option_name!r}" + (f". Did you mean {' or '.join(near)}?" if near else "")
 
 
 def _bad_number(error: click.ClickException, words: Sequence[str]) -> str:
