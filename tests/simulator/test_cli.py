@@ -249,3 +249,15 @@ def test_from_argv_raises_one_type() -> None:
         with pytest.raises(ExperimentError):
             from_argv([*BASE, *more])
     assert parse([*BASE, "-pix0_vector", "1", "1", "1"], Path()).warnings
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_after_import_as_before(enabled: bool) -> None:
+    program = (
+        f"import gc, sys; gc.enable() if {enabled} else gc.disable(); import nanobragg_torch;"
+        "before = gc.get_freeze_count(); from nanobragg_torch.cli import main;"
+        "main(['-version']); first = gc.get_freeze_count(); main(['-version']); second = gc.get_freeze_count();"
+        "print(gc.isenabled(), before, first > 100000, first >= second > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split() == [str(enabled), "0", "True", "True"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -30,6 +31,8 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code: 0, 2 for a bad command line or file, 130 when interrupted."""
+    if not gc.get_freeze_count():  # what is imported stays to the end, and need not be looked through for garbage
+        gc.freeze()
     words = list(sys.argv[1:] if argv is None else argv)
     if any(word in ("-h", "--help", "-help") for word in words):
         sys.stdout.write(usage())
