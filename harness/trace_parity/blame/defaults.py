@@ -53,6 +53,8 @@ def told(default: Default, names: tuple[str, str], value: Array, argv: Sequence[
         return f"{name} has the default, {other} {spelled}, and the command line has no {_or(default.flag)}"
     if default.is_entered and _asks_for(default.values, value, argv, flags):
         return f"{name} has {spell(default.values)}, as the command line asks for; {other} has {spelled}"
+    if name == "C" and not argv:  # the command line may ask for what C has
+        return f"C has the default, PY a value that was set, {spelled}, by {default.flag}"
     return f"{name} has the default, {other} a value that was set, {spelled}: {name} ignores {default.flag}"
 
 
@@ -76,6 +78,8 @@ def who_ignores(setting: LoopSetting, flags: str, c: int, py: int, argv: Sequenc
     name, other, value = ("C", "PY", py) if c == setting.default else ("PY", "C", c)
     if _asks_for([setting.default], [value], argv, FLAG.findall(flags)):
         return f"{name} has {setting.default}, as the command line asks for; {other} has {value}"
+    if name == "C" and not argv:
+        return f"C has the default, PY a number that was set, {value}, by {flags}"
     return f"{name} has the default, {other} a number that was set, {value}: {name} ignores {flags}"
 
 
