@@ -21,7 +21,7 @@ from trace_parity.compare.join import Contradiction, join
 from trace_parity.pair.vocabulary import ABSENT, Vocabulary
 from trace_parity.trace.rows import Rows, among, distinct, empty, joined
 
-PIECE = 5 << 18
+PIECE = 7 << 18
 FIRST_PIECE = 1 << 16
 MANY_WAITING = 2_000_000
 """Numbers waiting for their counterpart at once beyond which the result says so: they take some 40 bytes each."""
@@ -168,6 +168,16 @@ def _blocks(keys: npt.NDArray[np.int32], depth: int) -> Ints:
     return made
 
 
+def _runs(rows: Rows, depth: int) -> tuple[Ints, Ints]:
+    """The blocks of rows that follow one another in the same block, and where such rows begin."""
+    changes = np.flatnonzero(rows.key[1:] != rows.key[:-1]) + 1
+    begins = np.concatenate([np.zeros(min(1, len(rows)), np.int64), changes])
+    block = _blocks(rows.table, depth)[rows.key[begins]]
+    fresh = np.ones(len(begins), np.bool_)
+    np.not_equal(block[1:], block[:-1], out=fresh[1:])
+    return block[fresh], begins[fresh]
+
+
 def _parted(rows: Rows, begins: Ints, is_ready: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
     """The rows that are ready, and the others. Rows of a place begin at `begins`."""
     first_kept = int(np.argmin(is_ready)) if len(is_ready) and not is_ready.all() else len(is_ready)
@@ -229,9 +239,8 @@ class Windows:
             return
         rows = [p.all() for p in self.pending]
         self.most_waiting = max(self.most_waiting, sum(r.numbers for r in rows))
-        blocks = [_blocks(r.table, self.depth)[r.key] for r in rows]
-        begins = [np.flatnonzero(np.r_[True, s[1:] != s[:-1]]) if len(s) else np.empty(0, np.int64) for s in blocks]
-        unique = [distinct(s[b]) for s, b in zip(blocks, begins, strict=True)]
+        runs = [_runs(r, self.depth) for r in rows]
+        unique = [distinct(blocks) for blocks, _ in runs]
         if any(self.gone.any_of(u) for u in unique):
             raise BeginAgainError("a log comes back to places that it had left")
         left = [
@@ -246,8 +255,8 @@ class Windows:
             return
         chosen = []
         for side in (0, 1):
-            is_ready = among(blocks[side][begins[side]], ready)
-            now, kept = _parted(rows[side], begins[side], is_ready)
+            blocks, begins = runs[side]
+            now, kept = _parted(rows[side], begins, among(blocks, ready))
             chosen.append(now)
             self.pending[side].parts = [kept] if len(kept) else []
             self.pending[side].held = len(kept)
