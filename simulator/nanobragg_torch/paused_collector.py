@@ -13,7 +13,8 @@ gc.disable()
 
 def end() -> None:
     """Collect again, if it was so before; what there is counts as old, so that it is not looked through at once."""
-    gc.freeze()
-    gc.unfreeze()
+    if not gc.get_freeze_count():  # else the program's own would be released
+        gc.freeze()
+        gc.unfreeze()
     if _was_enabled:
         gc.enable()
