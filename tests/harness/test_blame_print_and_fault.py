@@ -281,7 +281,8 @@ def test_another_size_of_the_pixel() -> None:
 def test_rotations_that_differ_are_told_apart_by_their_angle() -> None:
     turned = np.array([rodrigues(e, np.array([0.0, 0.0, 1.0]), 0.25) for e in np.eye(3)]).T.ravel()
     found = of([], {"mosaic_umat": lambda v, x: turned if x["keys"]["mos_tic"] else v}, TwoDomains)
-    assert re.fullmatch(r"a rotation on both sides, apart by 0\.\d+°", single_cause(found, "mosaic_umat").hint)
+    hint = single_cause(found, "mosaic_umat").hint
+    assert re.fullmatch(r"a matrix turned by 0\.\d+° from one side to the other", hint)
 
 
 class TwoDomains(TwoTicks):

@@ -21,8 +21,6 @@ AS_READ = 9
 COMPUTED = 12
 NOISE = 1e-6
 """Numbers of one entry of a table that are apart by less, relatively, are one number."""
-UNITARY = 1e-6
-"""How far from a rotation a matrix may be to be taken for one."""
 FEW_STEPS = 8
 """Roundings of float32 by which two values that no equation makes may be apart for float32 to be named."""
 
@@ -114,23 +112,10 @@ def between_sides(c: Array | None, py: Array | None, domain: Domain, unit: str =
         return f"a matrix turned by {turn:.4g}° from one side to the other"
     if len(c) == 3 and abs(length(c) / length(py) - 1) <= EXPLAINS * angle(c, py):
         return f"of the same length on both sides, turned by {float(angle(c, py)) * 180 / np.pi:.4g}°"
-    if len(c) == 9 and (turned := _turned(c, py)):
-        return turned
     off = float(np.max(np.abs(py - c)) / max(length(c), length(py)))
     if FLOAT32 / 16 <= off <= FEW_STEPS * FLOAT32:
         return f"apart by {off / FLOAT32:.2g} roundings of float32: float32 arithmetic, or a constant of fewer digits"
     return ""
-
-
-def _turned(c: Array, py: Array) -> str:
-    """By what angle one rotation matrix differs from another; empty where one of them is none."""
-    a, b = (v.reshape(3, 3) for v in (c, py))
-    if any(np.max(np.abs(m @ m.T - np.eye(3))) > UNITARY for m in (a, b)):
-        return ""
-    apart = b @ a.T
-    sine = length(np.array([apart[2, 1] - apart[1, 2], apart[0, 2] - apart[2, 0], apart[1, 0] - apart[0, 1]])) / 2
-    angle_deg = float(np.arctan2(sine, (np.trace(apart) - 1) / 2)) * 180 / np.pi
-    return f"a rotation on both sides, apart by {angle_deg:.4g}°"
 
 
 def _in_float32(c: Array, py: Array) -> str:
