@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import math
+import mmap
 import os
 import platform
 import shutil
@@ -99,7 +100,7 @@ def test_a_large_image_in_large_pages_is_the_same(monkeypatch: pytest.MonkeyPatc
     gc.collect()  # nobody else may hold the memory
     image_of_own += 1.0
     assert torch.equal(image_of_own - 1.0, (usual + 1.0) - 1.0)
-    monkeypatch.delattr(blocks.mmap, "MADV_HUGEPAGE", raising=False)
+    monkeypatch.delattr(mmap, "MADV_HUGEPAGE", raising=False)
     assert torch.equal(render(experiment(**MANY), engine="kernel"), usual)
 
 
