@@ -337,3 +337,14 @@ def test_a_value_on_which_the_logs_agree_is_not_accused() -> None:
     found = of([(f"{CELL} {ROT}", times(0.1)), ("V_cell_A3 V_actual_A3", times(1e-3))], {})
     assert not {f.variable for f in found.findings if f.kind == "introduced"} & {*STAR.split(), "hkl_frac"}
     assert blame(TwoTicks("C").text(), TwoTicks("PY").text()).findings == ()
+
+
+@pytest.mark.parametrize("lacking", ["N_cells", "N_cells|I_running"])
+def test_no_share_is_known_where_the_log_lacks_what_a_change_goes_through(lacking: str) -> None:
+    def logged(side: str, faults: Faults) -> str:
+        lines = TwoTicks(side, faults).text().splitlines(True)
+        return "".join(line for line in lines if not re.match(rf"TRACE_\w+(\[.*\])?: ({lacking}) ", line))
+
+    found = blame(logged("C", {}), logged("PY", {"hkl_frac": at_tick(0, lambda v, x: v + 0.001)}))
+    (finding,) = [f for f in found.findings if f.variable == "hkl_frac"]
+    assert (finding.kind, finding.side, finding.share) == ("introduced", "PY", None)

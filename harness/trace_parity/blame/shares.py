@@ -181,17 +181,20 @@ class Shares:
                 moving.add(place[0])
             else:
                 kept.add(place[0])
-        made_of: dict[str, list[str]] = {}
-        for made, feeding in self.graph.items():
-            for name in feeding:
-                made_of.setdefault(name, []).append(made)
         met: set[str] = set()
-        waiting = list(ids)
-        while waiting:
-            new = set(made_of.get(waiting.pop(), ())) - met
-            met |= new
-            waiting += [name for name in new if name in moving or name not in kept]
-        return met | (ids & {self.final})
+        passing: set[str] = set(ids)
+        while True:
+            reached = {made for made, feeding in self.graph.items() if passing & set(feeding)}
+            lost = self._lost(reached, moving | kept, own)
+            passing |= {name for name in reached if name in moving or name not in kept or name in lost}
+            if reached == met:
+                return met | (ids & {self.final})
+            met = reached
+
+    def _lost(self, met: set[str], made_again: set[str], own: EvaluatedLog) -> set[str]:
+        """What the log has of `met` and no equation made again, and of `met` all that is made from that."""
+        lost = {name for name in met - made_again if own.view.keys(name)}
+        return lost | (downstream(self.graph, lost) & met)
 
     def _reaches(self, met: set[str], changed: Changed, own: EvaluatedLog) -> bool:
         """Whether the change went all the way: each variable between that the log has was made again."""
