@@ -95,6 +95,18 @@ def dual(rows: Tensor, smallest: float = SMALLEST_VOLUME) -> tuple[Tensor, Tenso
     return across / volume[..., None, None], volume
 
 
+def real_of(reciprocal: Tensor, lengths: Tensor | None, V: Tensor | None) -> tuple[Tensor, Tensor]:
+    """(a, b, c in Å as rows (3, 3), volume in Å³) of a*, b*, c*; with the lengths (3,) and volume of a given cell."""
+    if lengths is None or V is None:
+        real, volume_star = dual(reciprocal)
+        return real, 1.0 / volume_star
+    # quirk triclinic-cell: the forced lengths hide most of the wrong component of c*.
+    # In the order of the original's roundings: a sample can be a whole number of these cells to the last bit.
+    across = crosses(reciprocal)
+    volume = 1.0 / (1.0 / V)
+    return volume * (across * (lengths / V / exact_root.root(dot(across, across)))[:, None]), volume
+
+
 def build_cell(
     settings: CrystalSettings, wavelength_A: units.Number, misset_rad: Tensor, use: Use = as_computed
 ) -> Cell:
@@ -115,15 +127,7 @@ def build_cell(
     assert reciprocal is not None  # settings have one or the other
     reciprocal = rotate_xyz(reciprocal, *misset_rad.unbind())
 
-    if lengths is None or V is None:
-        real, volume_star = dual(reciprocal)
-        volume = 1.0 / volume_star
-    else:
-        # quirk triclinic-cell: the forced lengths hide most of the wrong component of c*.
-        # In the order of the original's roundings: a sample can be a whole number of these cells to the last bit.
-        across = crosses(reciprocal)
-        volume = 1.0 / (1.0 / V)
-        real = volume * (across * (lengths / V / exact_root.root(dot(across, across)))[:, None])
+    real, volume = real_of(reciprocal, lengths, V)
     # a* = V* (b × c) with V* of the cell itself, not of the vectors: they differ where lengths were forced.
     reciprocal = crosses(real) / volume
     other = use_rows(reciprocal, "{}_star_A_inv", use)
