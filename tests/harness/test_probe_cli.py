@@ -108,7 +108,7 @@ def test_output_that_changes_is_a_divergence(pair: Path) -> None:
     done = call("py", "-o", "PY.log", "--", "2")
     assert isinstance(done.exception, HarnessError)
     assert done.exception.code is Exit.DIVERGENCE
-    assert "other output: standard output" in str(done.exception)
+    assert "writes different output: standard output" in str(done.exception)
 
 
 @pytest.mark.parametrize(

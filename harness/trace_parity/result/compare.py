@@ -98,7 +98,7 @@ def result_of(
         divergences = (dataclasses.replace(divergences[0], quirk=quirk), *divergences[1:])
     first = divergences[0] if divergences else None
     verdict = of_found(found, coverage, (first.name, first.place) if first else None, quirk)
-    verdict = _with_findings(verdict, closer, images)
+    verdict = _with_findings(verdict, closer, images, bool(settings))
     waivers: tuple[Waiver, ...] = ()
     if options.waive:
         waived = _waive(found.vocabulary, closer, pair, options, images)
@@ -208,14 +208,18 @@ def _ticks(alignment: Alignment, judgement: Judgement) -> tuple[TickTable | None
     return (found[0], tuple(found[1])) if found is not None else (None, ())
 
 
-def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | None) -> Verdict:
-    """The verdict of two traces with what was found apart from their numbers."""
+def _with_findings(verdict: Verdict, closer: _Closer, images: ImageMetrics | None, has_settings: bool) -> Verdict:
+    """The verdict of two traces with what was found apart from their numbers.
+
+    Where the programs have reported settings that differ, those that blame sees in the logs are the same ones.
+    """
     if closer.examined is not None:
         verdict = verdict.with_examined(closer.examined)
     if images is not None:
         verdict = verdict.with_images(images)
     if closer.blame is not None:
-        verdict = verdict.with_cause(closer.blame)
+        seen = dataclasses.replace(closer.blame, settings=(), loops=()) if has_settings else closer.blame
+        verdict = verdict.with_cause(seen)
     return verdict
 
 
