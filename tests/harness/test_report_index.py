@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trace_parity.bundle.bundle import verify, write_manifest
@@ -125,6 +126,15 @@ def test_the_index(trace_diff: Cli, reports: Path) -> None:
 def test_a_trend_joins_runs_of_one_setting_only() -> None:
     runs = [replace(entry("a", day, 0.1), setting=setting) for day, setting in ((1, "x"), (2, "y"), (3, "x"))]
     assert [[e.name[6:8] for e in trend.entries] for trend in trends(runs)] == [["01", "03"], ["02"]]
+
+
+@pytest.mark.parametrize("other", [{"rtol": 0.1}, {"waivers": RESULTS["waived"]().waivers[:1]}])
+def test_a_trend_joins_runs_of_one_tolerance_and_the_same_waivers(tmp_path: Path, other: dict[str, Any]) -> None:
+    make_bundle(tmp_path, "toy", "20261101T101112Z-abc", result())
+    make_bundle(tmp_path, "toy", "20261102T101112Z-abc", replace(result(), **other))
+    make_bundle(tmp_path, "toy", "20261103T101112Z-abc", result())
+    joined = [sorted(e.name[6:8] for e in trend.entries) for trend in trends(entries(tmp_path))]
+    assert sorted(joined) == [["01", "03"], ["02"]]
 
 
 def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
     case = case if isinstance(case, dict) else {}
     against = str(case.get("against", ""))
     waivers = result.get("waivers") or ()
-    pair = pair_of(folder)
+    pair, judged_with = pair_of(folder), (result.get("rtol"), sorted(str(w.get("id")) for w in waivers))
     return BundleInfo(
         folder,
         folder.parent.name,
@@ -219,7 +219,7 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
         math.nan if needed is None else float(needed),
         against,
         tuple(str(w.get("id")) for w in waivers if w.get("state") in ("used", "expired")),
-        repr((pair, against, case.get("places", case.get("pixels")), case.get("options"))),
+        repr((pair, against, case.get("places", case.get("pixels")), case.get("options"), judged_with)),
         pair,
     )
 

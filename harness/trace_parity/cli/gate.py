@@ -63,9 +63,9 @@ def gate(words: Words) -> None:
     pair, out = words.pair, words.out
     options = words.options(waive_unused=True, together=True, preflight=words.preflight)
     loaded = pair.matrix(words.matrix)
-    known = [case.id for case in loaded.cases]
+    known, others = [case.id for case in loaded.cases], [case.id for case in pair.cases()]
     for name in words.only:
-        if name not in known and any(case.id == name for case in pair.cases()):
+        if name not in known and name in others:
             raise HarnessError(
                 Exit.USAGE,
                 f"{name!r} is a case of the pair, not of the matrix",
@@ -77,7 +77,7 @@ def gate(words: Words) -> None:
                 Exit.USAGE,
                 f"no case {name!r} in the matrix",
                 where=loaded.name,
-                hint=nearest(name, known, 0.65) or "`trace-diff cases list` shows them",
+                hint=nearest(name, [*known, *others], 0.65) or "`trace-diff cases list` shows them",
             )
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
     seen = 0

@@ -42,6 +42,7 @@ def table(loop: str, pair: Pair, **chosen: object) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).
 
     The pair's own table where it has one for this loop, else all variables of the scopes that end in LOOP.
+
     \b
     trace-diff table phi_tic C.log PY.log
     trace-diff table phi_tic BUNDLE
