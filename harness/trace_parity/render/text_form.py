@@ -170,14 +170,15 @@ def _counts(result: Result, detail: Detail) -> list[str]:
 
 
 def _verdict(result: Result, detail: Detail) -> list[str]:
-    """Who is wrong, what to do next, and the verdict."""
-    wrong, step = who(result), next_step(result)
-    lines = (
-        []
-        if detail == "verdict"
-        else [*([f"wrong:  {wrong}"] if wrong else []), *([f"next:   {step}"] if step else [])]
-    )
-    return [*lines, f"{result.verdict.upper()}  {result.case.id}: {_headline(result)}"]
+    """What was not compared apart from what differs, who is wrong, what to do next, and the verdict."""
+    verdict = f"{result.verdict.upper()}  {result.case.id}: {_headline(result)}"
+    if detail == "verdict":
+        return [verdict]
+    lacks = result.problems if result.num_divergent and result.verdict == "divergence" else ()
+    more = f" (and {len(lacks) - 1} more)" if len(lacks) > 1 else ""
+    lines = {"lacks": f"{Places(result).sentence(lacks[0])}{more}" if lacks else "", "wrong": who(result)}
+    lines["next"] = next_step(result) or ""
+    return [*(f"{f'{name}:':8}{text}" for name, text in lines.items() if text), verdict]
 
 
 def _headline(result: Result) -> str:
