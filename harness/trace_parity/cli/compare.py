@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,7 @@ def compare(words: Words) -> None:
 
     Without --case, whatever one log holds must be in the other too, and vectors must be complete.
     """
+    _import_numpy()
     from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.render.commands import ASKED
@@ -166,6 +168,17 @@ def compare(words: Words) -> None:
     further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
     emit(result, wanted, further)
     raise SystemExit(result.exit_code)
+
+
+def _import_numpy() -> None:
+    """NumPy with a BLAS of one thread: nothing here multiplies matrices, and to start the threads takes 0.1 s."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "1")
+    import numpy  # noqa: F401
+
+    if before is None:
+        del os.environ[name]
 
 
 def _label(pair: Pair, words: Words) -> tuple[CaseResult, Contract]:
