@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import mpmath
@@ -113,7 +114,7 @@ def measure(operations: Sequence[Operation], dtype: torch.dtype, count: int, com
         exact, result = rounded(op, given), op.torch(*given)
         off, largest = off_by(result, exact)
         many = points(op, dtype, MANY)
-        threads = by_threads(lambda op=op, many=many: op.torch(*many))  # type: ignore[misc]
+        threads = by_threads(partial(op.torch, *many))
         name = str(dtype).removeprefix("torch.")
         row = Row(op.name, name, off, largest, where_it_matters(op, dtype), threads)
         if other is not None:
@@ -138,7 +139,7 @@ def reductions(dtype: torch.dtype) -> list[Row]:
         place = (["shape"] if differ(alone, whole) else []) + (["layout"] if differ(turned, whole) else [])
         square = torch.rand((700, 700), generator=generator, dtype=torch.float64).to(dtype)
         large = square if name in ("matmul", "einsum") else long
-        threads = by_threads(lambda function=function, large=large: function(large))  # type: ignore[misc]
+        threads = by_threads(partial(function, large))
         rows.append(Row(name, str(dtype).removeprefix("torch."), 0.0, 0.0, tuple(place), threads))
     return rows
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli import candidates
-from trace_parity.cli.common import note, pair_option, stages
+from trace_parity.cli.common import against_option, note, pair_option, stages
 from trace_parity.cli.screen import show
 from trace_parity.errors import HarnessError
 from trace_parity.files import make_folder
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Runs in which the real numbers of the inputs are changed by one unit in the last place.",
 )
-@click.option(
-    "--against",
-    default="",
-    metavar="VARIANT",
-    shell_complete=candidates.against,
-    help="Variant of the programs, as for `trace-diff run`.",
-)
+@against_option("Variant of the programs, as for `trace-diff run`.")
 @click.option("--fresh", is_flag=True, help="Run everything again; by default, cached runs are not repeated.")
 @click.option(
     "--out",

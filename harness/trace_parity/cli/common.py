@@ -61,6 +61,11 @@ def gathered(words: Callable[..., Any]) -> Callable[[Callable[[Any], None]], Cal
     return decorate
 
 
+def against_option(text: str) -> Callable[[F], F]:
+    """--against, with a help text of the command's own."""
+    return click.option("--against", default="", metavar="VARIANT", shell_complete=candidates.against, help=text)
+
+
 rtol_option = click.option(
     "--rtol",
     "rtol_words",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from trace_parity.cli import candidates
-from trace_parity.cli.common import cluster_option, pair_option, rtol_option, rules_of
+from trace_parity.cli.common import against_option, cluster_option, pair_option, rtol_option, rules_of
 from trace_parity.cli.screen import detail_options
 
 if TYPE_CHECKING:
@@ -86,13 +86,7 @@ def many_cases_options(each: str, out: str, holds: str, *, waive: str, no_images
             show_default=True,
             help=f"Folder for {holds}.",
         ),
-        click.option(
-            "--against",
-            default="",
-            metavar="VARIANT",
-            shell_complete=candidates.against,
-            help="Variant of the programs. [default: the pair's first]",
-        ),
+        against_option("Variant of the programs. [default: the pair's first]"),
         rtol_option,
         click.option(
             "--waive",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -133,8 +133,8 @@ def _focus_flags(pair: Pair) -> list[str]:
     return [f"--{name}" for name in dict.fromkeys(names) if name]
 
 
-def _option(name: str, *flags: str, **settings: object) -> click.Option:
+def _option(name: str, *flags: str, **settings: Any) -> click.Option:
     def keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         ctx.meta.setdefault(_VALUES, {})[name] = value
 
-    return click.Option([*flags], expose_value=False, callback=keep, **settings)  # type: ignore[arg-type]
+    return click.Option([*flags], expose_value=False, callback=keep, **settings)

@@ -12,6 +12,7 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import (
+    against_option,
     calibration_for,
     calibration_option,
     emit,
@@ -67,13 +68,7 @@ class Words:
     help="Pick pixels on the two images: worst:5,brightest:3,edge:2,weak:2,random:10@SEED. "
     "[default for a command line without a place: worst:2,brightest:1]",
 )
-@click.option(
-    "--against",
-    default="",
-    metavar="VARIANT",
-    shell_complete=candidates.against,
-    help="Variant of the programs, such as fixed or unfixed. [default: the pair's first]",
-)
+@against_option("Variant of the programs, such as fixed or unfixed. [default: the pair's first]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

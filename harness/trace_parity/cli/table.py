@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,7 +38,7 @@ def _options(command: click.Command) -> click.Command:
 @click.command()
 @click.argument("loop", shell_complete=candidates.loops)
 @pair_option
-def table(loop: str, pair: Pair, **chosen: object) -> None:
+def table(loop: str, pair: Pair, **chosen: Any) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).
 
     The pair's own table where it has one for this loop, else all variables of the scopes that end in LOOP.
@@ -47,15 +47,15 @@ def table(loop: str, pair: Pair, **chosen: object) -> None:
     trace-diff table phi_tic C.log PY.log
     trace-diff table phi_tic BUNDLE
     """
-    _print(pair, loop, **chosen)  # type: ignore[arg-type]
+    _print(pair, loop, **chosen)
 
 
 @_options
 @click.command()
 @pair_option
-def phi(pair: Pair, **chosen: object) -> None:
+def phi(pair: Pair, **chosen: Any) -> None:
     """Print the pair's own table: `table LOOP` for the loop that it names."""
-    _print(pair, None, **chosen)  # type: ignore[arg-type]
+    _print(pair, None, **chosen)
 
 
 def _print(

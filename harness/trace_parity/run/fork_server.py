@@ -27,7 +27,7 @@ from typing import Any
 HEAD_BYTES = 4
 
 
-def main(words: list[str]) -> object:
+def main(words: list[str]) -> Any:
     """Serve until the other end is closed; in a child, the return value of the program."""
     requests = socket.socket(fileno=int(words[0]))
     module, _, name = words[1].partition(":")
@@ -88,4 +88,4 @@ def _become(asked: dict[str, Any], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))  # type: ignore[arg-type]
+    sys.exit(main(sys.argv[1:]))
