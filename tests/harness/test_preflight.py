@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trace_parity.bundle.diff import diff_bundles
+from trace_parity.bundle.diff import diff_bundles, differing
 from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import pasted_case
@@ -39,6 +40,28 @@ def run_with(tmp_path: Path) -> Runner:
         return run_case(shipped().with_programs(changed), pasted_case(SMALL.split(), [(8, 8)]), chosen)
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "differs"),
+    [
+        (1e9, 1e9 + 0.5, True),  # by 5e-10: within a relative tolerance that deepdiff applies on its own
+        (4_000_000_000, 4_000_000_003, True),
+        (1e-13, 2e-13, True),
+        (0.1, 0.1 * (1 + 1e-11), True),
+        (0.1, 0.1 * (1 + 1e-14), False),
+        (3, 3.0, False),
+        (math.nan, math.nan, False),
+        (math.nan, 1.0, True),
+        ([1, 2], [1.0, 2.0], False),
+        ([1.0, 2.0], [1.0, 2.0 + 1e-9], True),
+        (1, True, True),
+    ],
+)
+def test_settings_are_compared_by_twelve_digits(a: object, b: object, differs: bool) -> None:
+    found = differing({"value": a}, {"value": b})
+    assert bool(found) is differs
+    assert all(place.startswith("value") for place, _, _ in found)
 
 
 CONFIG = shipped().programs.sides["PY"].config
