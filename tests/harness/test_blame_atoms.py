@@ -29,13 +29,13 @@ def test_sound_logs_agree() -> None:
 
 
 IN_PRINT: list[tuple[str, Change, str]] = [
-    ("r2", np.sqrt, "r2 of PY is printed wrong, used right: its square root, not itself"),
-    ("force", np.negative, "force of PY is printed wrong, used right: the sign is wrong"),
-    ("dr", lambda v: v[[1, 0, 2]], "dr of PY is printed wrong, used right: components swapped: y x z for x y z"),
-    ("u", lambda v: v / 2, "u of PY is printed wrong, used right: too small by a factor of 2 throughout"),
-    ("inv_r6", lambda v: 1 / v, "inv_r6 of PY is printed wrong, used right: its inverse, not itself"),
-    ("f_over_r", lambda v: v * 1.0002, "f_over_r of PY is printed wrong, used right: too large by a factor of 1.0002"),
-    ("dt", lambda v: v * 1e3, "dt of PY is printed wrong, used right: too large by a factor of 1000"),
+    ("r2", np.sqrt, "r2 of PY is wrong in print only: its square root, not itself"),
+    ("force", np.negative, "force of PY is wrong in print only: the sign is wrong"),
+    ("dr", lambda v: v[[1, 0, 2]], "dr of PY is wrong in print only: components swapped: y x z for x y z"),
+    ("u", lambda v: v / 2, "u of PY is wrong in print only: too small by a factor of 2 throughout"),
+    ("inv_r6", lambda v: 1 / v, "inv_r6 of PY is wrong in print only: its inverse, not itself"),
+    ("f_over_r", lambda v: v * 1.0002, "f_over_r of PY is wrong in print only: too large by a factor of 1.0002"),
+    ("dt", lambda v: v * 1e3, "dt of PY is wrong in print only: too large by a factor of 1000"),
 ]
 
 
@@ -52,7 +52,7 @@ COMPUTED: list[tuple[str, Fault, str]] = [
     ("dr", lambda v, k: v * [1, -1, 1], "component y has the wrong sign"),
     ("f_over_r", lambda v, k: v * 1.0002, "too large by a factor of 1.0002 throughout"),
     ("inv_r6", lambda v, k: v**0.5, "its square root, not itself"),
-    ("v_half", lambda v, k: v * 0, "zero, which it is not: never set"),
+    ("v_half", lambda v, k: v * 0, "zero, but it should not be: never set"),
     ("r", lambda v, k: v.astype(np.float32).astype(float), "these numbers are float32"),
 ]
 

@@ -86,8 +86,8 @@ def test_factors_that_are_printed_wrong_are_accused_and_not_the_sum_that_agrees(
     found = blame(c, printed(py, "F_cell", lambda v: np.array([0.0])))
     assert introduced(found) == {("PY", "F_latt"), ("PY", "F_cell")}
     assert hints(found) == {
-        "F_latt": "printed wrong, used right: the same at all 64 places, where the right one changes: never updated",
-        "F_cell": "printed wrong, used right: zero, which it is not: never set",
+        "F_latt": "wrong in print only: the same at all 64 places, but it should change: never updated",
+        "F_cell": "wrong in print only: zero, but it should not be: never set",
     }
     assert {f.variable for f in found.findings if f.kind == "inherited"} >= {"I_pixel_final"}
 
@@ -255,7 +255,7 @@ def test_stale_reciprocal_vectors_of_a_triclinic_cell_name_both_quirks() -> None
     assert introduced(found) == {("C", name) for name in STAR.split()}
     said = single(found, "rot_a_star_A_inv")
     assert (said.quirk, said.quirk_too) == ("stale-reciprocal", "triclinic-cell")
-    assert said.hint.endswith("places, where the right one changes: never updated")
+    assert said.hint.endswith("places, but it should change: never updated")
 
 
 def hint_of(name: str, fault: Fault, *, side: str = "PY") -> str:
@@ -272,7 +272,7 @@ SMELLS: list[tuple[str, Fault, str]] = [
     (
         "diffracted_vec",
         lambda v, x: v[[0, 2, 1]] * [1, -1, 1],
-        "swapped and of another sign: x -z y for x y z",
+        "swapped and with the opposite sign: x -z y for x y z",
     ),
     ("incident_vec", lambda v, x: v * [-1, 1, -1], "components x and z have the wrong sign"),
     ("F_latt", lambda v, x: v * 1.0002, "too large by a factor of 1.0002 throughout"),
@@ -296,13 +296,13 @@ def test_a_label_of_half_a_pixel_is_harmless() -> None:
     assert introduced(found) == {("PY", "pixel_pos_meters")}
     said = single(found, "pixel_pos_meters")
     assert said.manner == "probe"
-    assert said.hint == f"printed wrong, used right: {CORNER}"
+    assert said.hint == f"wrong in print only: {CORNER}"
 
 
 def test_a_parameter_at_its_default_is_a_setting_that_one_side_ignores() -> None:
     default = 125932015286227086360700780544.0
     found = blame(Program("C").text(), Program("PY", {"fluence_photons_per_m2": lambda v, x: default}).text())
-    ignored = "PY has the default, C a value that was set, 1e+24: PY ignores -fluence and -flux"
+    ignored = "PY has the default; C has 1e+24: PY ignores -fluence and -flux"
     assert single_cause(found, "fluence_photons_per_m2").hint == ignored
     assert found.settings == (f"fluence_photons_per_m2: C 1e+24, PY 1.25932e+29 ({ignored})",)
     assert "setting that differs: fluence_photons_per_m2: C 1e+24, PY 1.25932e+29" in "\n".join(lines_of(found))

@@ -91,7 +91,7 @@ PRINTED: list[tuple[str, Change, str]] = [
 def test_what_is_only_printed(name: str, change: Change, hint: str) -> None:
     found = blame(GOOD, printed(as_py(GOOD), name, change))
     assert introduced(found) == {("PY", name)}
-    assert cause_line(found) == f"{name} of PY is printed wrong, used right: {hint}"
+    assert cause_line(found) == f"{name} of PY is wrong in print only: {hint}"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_label_of_part_of_a_pixel_or_a_whole_one_is_harmless_and_a_value_is_no
     lines = as_py(GOOD).splitlines(keepends=True)
     label = blame(GOOD, "".join(next(wrong) if ": pixel_pos_meters " in line else line for line in lines))
     assert introduced(label) == {("PY", "pixel_pos_meters")}
-    assert cause_line(label) == f"pixel_pos_meters of PY is printed wrong, used right: {where}"
+    assert cause_line(label) == f"pixel_pos_meters of PY is wrong in print only: {where}"
     value = single(blame(GOOD, computed), "pixel_pos_meters")
     assert (value.manner, value.hint) == ("computation", where)
     assert value.share == pytest.approx(1, abs=1e-6)

@@ -276,7 +276,7 @@ FAULTS: list[tuple[str, str, Fault, str]] = [
     ("h and k swapped", "hkl_frac", lambda v, x: v[[1, 0, 2]], "swapped: y x z"),
     ("hkl in single precision", "hkl_frac", in_single, "single precision"),
     ("indices rounded down", "hkl_rounded", lambda v, x: np.floor(x["hkl"]), "rounded down"),
-    ("N off by one", "F_latt_b", lambda v, x: sincg(x["x"], x["N"] + 1), "N_cells more by one"),
+    ("N off by one", "F_latt_b", lambda v, x: sincg(x["x"], x["N"] + 1), "N_cells increased by one"),
     ("F_latt of the wrong sign", "F_latt", lambda v, x: -v, "sign"),
     ("F_cell stale at one step", "F_cell", at_tick(1, lambda v, x: 77.0 if x["keys"]["mos_tic"] else v), ""),
     ("a step added twice", "I_running", at_tick(1, lambda v, x: v + x["step"][0] ** 2 * x["step"][1] ** 2), ""),

@@ -33,8 +33,8 @@ def step_times(factor: float) -> Fault:
 
 
 FITTED: list[tuple[str, Fault, str]] = [
-    ("I_running", step_times(2.0), "what is added to the value before is twice what it should be"),
-    ("I_running", step_times(1.0002), "what is added to the value before is 1.0002 times what it should be"),
+    ("I_running", step_times(2.0), "what is added to the previous value is twice what it should be"),
+    ("I_running", step_times(1.0002), "what is added to the previous value is 1.0002 times what it should be"),
     (
         "I_running",
         lambda v, x: x["total"] + x["step"][0] * x["step"][1] ** 2,
@@ -45,8 +45,8 @@ FITTED: list[tuple[str, Fault, str]] = [
         lambda v, x: sincg(x["x"] * 1.0002, x["N"]),
         "fits with hkl_frac times 1.0002",
     ),
-    ("F_latt_a", lambda v, x: sincg(x["x"], x["N"] - 1), "fits with N_cells less by one"),
-    ("F_latt_b", lambda v, x: sincg(x["x"], x["N"] + 1), "fits with N_cells more by one"),
+    ("F_latt_a", lambda v, x: sincg(x["x"], x["N"] - 1), "fits with N_cells decreased by one"),
+    ("F_latt_b", lambda v, x: sincg(x["x"], x["N"] + 1), "fits with N_cells increased by one"),
     ("F_latt_b", lambda v, x: v * np.sin(np.pi * x["x"]), "not divided by sin(πk)"),
     ("hkl_frac", lambda v, x: v + np.array([0, 1e-3, 0]), "component y 0.001 too large throughout: something is added"),
     ("omega_pixel_sr", lambda v, x: x["no_obliquity"], "without the obliquity factor close_distance/R"),
@@ -64,7 +64,7 @@ def test_all_three_lattice_factors_of_one_cell_less_agree_on_why() -> None:
     faults: dict[str, Fault] = {f"F_latt_{n}": lambda v, x: sincg(x["x"], x["N"] - 1) for n in "abc"}
     c, py = (log(Small, side, f, cells=(5.0, 6.0, 7.0)) for side, f in (("C", {}), ("PY", faults)))
     hints = {f.variable: f.hint for f in blame(c, py).findings if f.kind == "introduced"}
-    assert hints == {f"F_latt_{n}": "fits with N_cells less by one" for n in "abc"}
+    assert hints == {f"F_latt_{n}": "fits with N_cells decreased by one" for n in "abc"}
 
 
 @pytest.mark.parametrize(("name", "added"), [("N_cells", 1.0), ("phi_deg", 1.0), ("phi_deg", -1.0)])

@@ -36,7 +36,7 @@ def test_vectors_printed_in_metres() -> None:
 def test_a_factor_printed_wrong_beside_a_sum_that_agrees() -> None:
     c = without(Program("C").text(), "I_running")
     assert headline(c, printed(as_py(c), "F_latt", lambda v: np.array([125.0]))) == (
-        "F_latt of PY is printed wrong, used right: the same at all 64 places, where the right one changes: "
+        "F_latt of PY is wrong in print only: the same at all 64 places, where the right one changes: "
         f"never updated; first at F_latt ({STEP})"
     )
 
@@ -92,7 +92,7 @@ def test_a_label_of_half_a_pixel() -> None:
     lines = Program("PY").text().splitlines(keepends=True)
     py = "".join(next(wrong) if ": pixel_pos_meters " in line else line for line in lines)
     assert headline(Program("C").text(), py) == (
-        "pixel_pos_meters of PY is printed wrong, used right: half a sub-sample less on both axes"
+        "pixel_pos_meters of PY is wrong in print only: half a sub-sample less on both axes"
         ": the corner of the sub-sample, not its centre; "
         "first at pixel_pos_meters[0] (spixel=20 fpixel=31 thick_tic=0 subS=0 subF=0)"
     )
@@ -148,7 +148,7 @@ def test_a_wrong_sign_comes_before_another_axis_that_is_the_opposite() -> None:
     opposite: Faults = {"twotheta_axis": lambda v, x: -vector("odet_vec")}
     c, py = (OneTick(side, opposite).text() for side in ("C", "PY"))
     found = blame_of(c, printed(py, "odet_vec", np.negative))
-    assert {f.hint for f in found.findings if f.is_cause} == {"printed wrong, used right: the sign is wrong"}
+    assert {f.hint for f in found.findings if f.is_cause} == {"wrong in print only: the sign is wrong"}
 
 
 class Unsampled(OneTick):

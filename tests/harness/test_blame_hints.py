@@ -69,7 +69,7 @@ def said(got: tuple[float, ...], wanted: tuple[float, ...] = WANTED) -> Hint | N
         ([WANTED[0], -WANTED[1], WANTED[2]], "sign", "component y has the wrong sign"),
         ([float(np.float32(x)) for x in WANTED], "float32", "single precision"),
         ([x * 1.25 for x in WANTED], "length", "in the right direction, but 1.25 times too long"),
-        ([WANTED[1], -WANTED[0], WANTED[2]], "axes", "swapped and of another sign: y -x z"),
+        ([WANTED[1], -WANTED[0], WANTED[2]], "axes", "swapped and with the opposite sign: y -x z"),
         ([0.6 * WANTED[0] - 0.8 * WANTED[1], 0.8 * WANTED[0] + 0.6 * WANTED[1], WANTED[2]], "turned", "but turned by"),
     ],
 )
@@ -161,7 +161,7 @@ def test_single_numbers_say_one_factor_throughout() -> None:
         ([1.5], [-1.5], "the sign of one side"),
         ([1.1], [float(np.float32(1.1))], "float32"),
         ([1.0, 2.0, 4.0], [2.0, 1.0, 4.0], "y x z"),
-        ([1.0, 2.0, 4.0], [2.0, 1.0, -4.0], "swapped and of another sign: y x -z"),
+        ([1.0, 2.0, 4.0], [2.0, 1.0, -4.0], "swapped and with the opposite sign: y x -z"),
         ([1.0, 2.0, 2.0], [2.2, 0.4, 2.0], "turned by"),
         ([1.5], [1.5 * (1 + 1e-7)], "1.7 roundings of float32"),
         ([1.5], [1.5 * (1 + 1e-6)], ""),

@@ -98,7 +98,7 @@ def test_values_that_are_all_printed_in_another_unit(
 def test_a_cell_in_nanometres_among_swapped_axes() -> None:
     """x and z of a position are swapped in print; y is small, so that other orders are nearly right as well."""
     found = of([("pixel_pos_meters", lambda v: v[[2, 1, 0]])], {})
-    assert hints(found) == {"pixel_pos_meters": "printed wrong, used right: components swapped: z y x for x y z"}
+    assert hints(found) == {"pixel_pos_meters": "wrong in print only: components swapped: z y x for x y z"}
 
 
 BOTH: list[tuple[str, Prints, Faults, str, dict[str, float]]] = [
@@ -108,7 +108,7 @@ BOTH: list[tuple[str, Prints, Faults, str, dict[str, float]]] = [
         [("F_latt", np.square)],
         {f"F_latt_{n}": lambda v, x: sincg(x["x"], x["N"] - 1) for n in "abc"},
         r"F_latt_a, F_latt_b and F_latt_c explain the whole difference of I_pixel_final \(.*\); "
-        "F_latt of PY is printed wrong, used right.*",
+        "F_latt of PY is wrong in print only.*",
         {"F_latt": 0.0, "F_latt_a": 1.0, "F_latt_b": 1.0, "F_latt_c": 1.0},
     ),
     (
@@ -116,7 +116,7 @@ BOTH: list[tuple[str, Prints, Faults, str, dict[str, float]]] = [
         [("fluence_photons_per_m2", times(1e-4))],
         {"steps": lambda v, x: v / 2},
         r"steps explains the whole difference of I_pixel_final \(factor 2\); "
-        "fluence_photons_per_m2 of PY is printed wrong, used right: too small by a factor of 10000 throughout",
+        "fluence_photons_per_m2 of PY is wrong in print only: too small by a factor of 10000 throughout",
         {"fluence_photons_per_m2": 0.0, "steps": 1.0},
     ),
     (
@@ -178,8 +178,8 @@ def test_a_sum_printed_with_the_factor_that_the_pixel_lacks() -> None:
     polar = float(re.findall(r"polar_final (\S+)", py)[0])
     found = blame(OneTick("C").text(), printed(py, "I_before_scaling", times(polar)))
     assert re.fullmatch(
-        r"I_pixel_final explains the whole difference of I_pixel_final \(.*\); I_before_scaling of PY is printed "
-        r"wrong, used right: off by the factor polar_final \(.*\): .*",
+        r"I_pixel_final explains the whole difference of I_pixel_final \(.*\); I_before_scaling of PY is wrong "
+        r"in print only: off by the factor polar_final \(.*\): .*",
         cause_line(found),
     )
     assert single_cause(found, "I_pixel_final").hint == "polar_final left out"
@@ -190,7 +190,7 @@ def test_a_final_value_that_is_printed_twice_as_large_and_lacks_a_factor() -> No
     assert cause_sentence(found).startswith("I_pixel_final explains the whole difference of floatimage_accumulated (")
     assert single_cause(found, "I_pixel_final").hint == "polar_final left out"
     assert printed_sentence(found) == (
-        "I_pixel_final of PY is printed wrong, used right: too large by a factor of 2 throughout"
+        "I_pixel_final of PY is wrong in print only: too large by a factor of 2 throughout"
     )
 
 
@@ -251,10 +251,10 @@ def test_a_quirk_of_one_program_that_the_other_shows() -> None:
     assert result.quirks == ()
     assert hints(result.blame)["rot_b_star_A_inv"] == (
         "nothing is computed from it: the value of b_star_A_inv of the run; "
-        "PY shows quirk stale-reciprocal, which is known of C"
+        "PY shows quirk stale-reciprocal, a known quirk of C"
     )
     assert who(result) == (
-        "PY prints rot_a_star_A_inv, rot_b_star_A_inv, rot_c_star_A_inv wrong, and computes nothing from them"
+        "PY prints rot_a_star_A_inv, rot_b_star_A_inv, rot_c_star_A_inv incorrectly, and uses them nowhere"
     )
 
 

@@ -58,7 +58,7 @@ PHI = "-phisteps, -phistep or -osc"
 
 
 def ignored(name: str, other: str, number: int, flags: str) -> str:
-    return f"({name} has the default, {other} a number that was set, {number}: {name} ignores {flags})"
+    return f"({name} has the default; {other} has {number}: {name} ignores {flags})"
 
 
 Change = dict[str, Any]
@@ -68,7 +68,7 @@ COUNTS: list[tuple[type[Program], Change, Change, str]] = [
         Divergent,
         {"sources": 1},
         {"sources": 2},
-        f"sources: C 1, PY 2 (C has the default, PY a number that was set, 2, by {HDIV})",
+        f"sources: C 1, PY 2 (C has the default; PY has 2, set by {HDIV})",
     ),
     (Divergent, {"sources": 4}, {"sources": 3}, f"sources: C 4, PY 3 (set by {HDIV})"),
     (Dispersed, {"sources": 2}, {"sources": 1}, f"sources: C 2, PY 1 {ignored('PY', 'C', 2, DISP)}"),
@@ -104,7 +104,7 @@ def compared(c: str, py: str) -> Result:
 
 def test_the_headline_of_a_comparison_names_the_setting() -> None:
     result = compared(log(Divergent, "C"), log(Divergent, "PY", sources=1))
-    line = f"sources: C 2, PY 1 (PY has the default, C a number that was set, 2: PY ignores {HDIV})"
+    line = f"sources: C 2, PY 1 (PY has the default; C has 2: PY ignores {HDIV})"
     assert result.headline.startswith(f"setting that differs: {line}; first at incident_vec[")
     assert who(result) == "neither program breaks an equation; a setting differs: sources: C 2, PY 1"
 
@@ -134,21 +134,21 @@ def set_to(*values: float) -> Any:
 
 
 DEFAULTS = [
-    ("lambda_meters", (9.7e-11,), (1e-10,), "PY has the default, C a value that was set, 9.7e-11: PY ignores -lambda"),
-    ("lambda_meters", (1e-10,), (1.02e-10,), "C has the default, PY a value that was set, 1.02e-10, by -lambda"),
+    ("lambda_meters", (9.7e-11,), (1e-10,), "PY has the default; C has 9.7e-11: PY ignores -lambda"),
+    ("lambda_meters", (1e-10,), (1.02e-10,), "C has the default; PY has 1.02e-10, set by -lambda"),
     ("lambda_meters", (0.98e-10,), (1.02e-10,), ""),
-    ("phi_deg", (3.0,), (0.0,), "PY has the default, C a value that was set, 3: PY ignores -phi"),
+    ("phi_deg", (3.0,), (0.0,), "PY has the default; C has 3: PY ignores -phi"),
     (
         "spindle_vec",
         (0.0, 1.0, 0.0),
         (0.0, 0.0, 1.0),
-        "PY has the default, C a value that was set, 0 1 0: PY ignores -spindle_axis",
+        "PY has the default; C has 0 1 0: PY ignores -spindle_axis",
     ),
     (
         "N_cells",
         (1.0, 1.0, 1.0),
         (5.0, 5.0, 5.0),
-        "C has the default, PY a value that was set, 5 5 5, by -N, -Na, -Nb and -Nc",
+        "C has the default; PY has 5 5 5, set by -N, -Na, -Nb and -Nc",
     ),
 ]
 
@@ -171,8 +171,8 @@ def ignoring(found: Blame, name: str) -> str:
 
 ASKED = [
     (["-lambda", "1.0"], "C has 1e-10, as the command line asks for; PY has 1.02e-10"),
-    (["-lambda", "1.02"], "C has the default, PY a value that was set, 1.02e-10: C ignores -lambda"),
-    (["-energy", "12155.3"], "C has the default, PY a value that was set, 1.02e-10: C ignores -lambda"),
+    (["-lambda", "1.02"], "C has the default; PY has 1.02e-10: C ignores -lambda"),
+    (["-energy", "12155.3"], "C has the default; PY has 1.02e-10: C ignores -lambda"),
     (["-N", "5"], "C has the default, PY 1.02e-10, and the command line has no -lambda"),
 ]
 
@@ -195,7 +195,7 @@ def test_a_distance_in_the_logs_comes_before_the_origin_that_follows_from_it() -
         }
 
     found = blame(log(Dull, "C"), log(Dull, "PY", at(0.1005)))
-    line = "distance_meters: C 0.1, PY 0.1005 (C has the default, PY a value that was set, 0.1005, by -distance)"
+    line = "distance_meters: C 0.1, PY 0.1005 (C has the default; PY has 0.1005, set by -distance)"
     assert found.settings == (line,)
     assert cause_line(found).startswith(f"setting that differs: {line}; pix0_vector_meters explains ")
 
@@ -204,5 +204,5 @@ def test_a_matrix_that_is_the_identity_on_one_side() -> None:
     mosaic = {"domains": 2}
     found = blame(log(Dull, "C", **mosaic), log(Dull, "PY", {"mosaic_umat": lambda v, x: np.eye(3).ravel()}, **mosaic))
     hint = next(f.hint for f in found.findings if f.variable == "mosaic_umat")
-    assert hint.startswith("PY has the default, C a value that was set, ")
+    assert hint.startswith("PY has the default; C has ")
     assert hint.endswith(": PY ignores -mosaic_spread")

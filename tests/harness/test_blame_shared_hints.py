@@ -117,4 +117,4 @@ def test_what_is_only_printed_keeps_its_words_in_front() -> None:
         text = printed(text, name, partial(replaced, row))
     hints = hints_of(blame(c, text), CELL)
     matrix = "the matrix with the rows a_angstroms, b_angstroms, c_angstroms is transposed"
-    assert hints == {f"printed wrong, used right: {matrix}"}
+    assert hints == {f"wrong in print only: {matrix}"}

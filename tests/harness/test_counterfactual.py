@@ -1,4 +1,4 @@
-"""`trace-diff inject`: with C's value of this, does everything after it agree? On the reference's leak."""
+"""`trace-diff inject`: with C's value of this, does everything downstream agree? On the reference's leak."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_with_c_s_rotated_vectors_everything_after_agrees(leaky: Path, folder: P
     done = trace_diff("inject", leaky, *ROTATED, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     names = "rot_a_angstroms, rot_b_angstroms, rot_c_angstroms"
-    assert done.stdout.splitlines()[-1] == f"AGREES  with C's {names} everything after agrees"
+    assert done.stdout.splitlines()[-1] == f"AGREES  with C's {names}, everything downstream agrees"
     assert verify(leaky) == []
 
 
@@ -135,7 +135,7 @@ def test_nothing_to_isolate_where_all_agrees(folder: Path) -> None:
         ([], 2, "no variable to inject"),
         (["F_latt", "--bisect"], 2, "both names and --bisect"),
         (["V_cell_A3"], 6, "nothing in the traces is computed from V_cell_A3"),
-        (["F_latt", "--mat", "B.mat"], 2, "B.mat: not what the bundle was made with"),
+        (["F_latt", "--mat", "B.mat"], 2, "B.mat: not the input that the bundle was made with"),
         (["F_latt", "--mat", "C.mat"], 5, "C.mat: no such file"),
     ],
 )
@@ -179,10 +179,10 @@ def test_a_changed_bundle_is_refused_before_anything_runs(leaky: Path, folder: P
     write_manifest(bundle)  # whoever changes a bundle can hash it again
     done = trace_diff("inject", bundle, "F_latt", cwd=tmp_path)
     assert done.returncode == 2
-    assert "the bundle makes A.mat by a command of its own: touch ran" in done.stderr
+    assert "the bundle generates A.mat by running a command: touch ran" in done.stderr
     done = trace_diff("inject", bundle, "F_latt", "--trust-bundle", cwd=tmp_path)
     assert done.returncode == 2  # the command is run, and what it makes is another file than the run had
-    assert "A.mat: not what the bundle was made with" in done.stderr
+    assert "A.mat: not the input that the bundle was made with" in done.stderr
 
 
 def test_the_graph_between_scopes(vocabulary: Vocabulary) -> None:

@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (5, "c.log bad.log", "'ten' is not a number"),
         (5, "c.log none.log", "none.log: No such file"),
         (5, "c.log py.log --c-image a.bin --py-image none.bin --shape 3,4", "none.bin: No such file"),
-        (6, "c.log lacks.log", "polar: in C only"),
+        (6, "c.log lacks.log", "polar: missing in PY at 1 place"),
         (6, "empty.log empty.log", "nothing was compared"),
         (7, "c.log py.log --waive phi-carryover", "waiver phi-carryover: its divergence is gone"),
     ],

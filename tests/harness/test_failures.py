@@ -287,5 +287,5 @@ def test_an_interrupt_says_what_is_kept() -> None:
     assert ending(kept, [])[1] == [
         "trace-diff: interrupted; 3 of 9 cases are kept in reports/gate; to continue: trace-diff gate --resume"
     ]
-    assert ending(KeyboardInterrupt(), []) == (130, ["trace-diff: interrupted; no bundle was left"])
+    assert ending(KeyboardInterrupt(), []) == (130, ["trace-diff: interrupted; no bundle was written"])
     assert ending(TerminatedError(), [])[0] == 143

@@ -117,7 +117,7 @@ def test_a_missing_line_costs_one_row(compare_texts: Compare, supervisor_log: st
     result = compare_texts(supervisor_log, as_py("".join(lines[:middle] + lines[middle + 1 :])))
     assert (result.compared, result.num_divergent, result.exit_code) == (317, 0, 6)
     assert result.coverage.missing == (
-        "F_cell: in C only at 1 place, missing in PY, first at spixel=685 fpixel=1039 thick_tic=0 subS=0 subF=0 "
+        "F_cell: missing in PY at 1 place, first at spixel=685 fpixel=1039 thick_tic=0 subS=0 subF=0 "
         "source=0 phi_tic=4 mos_tic=0",
     )
 

@@ -55,7 +55,7 @@ def test_every_command_takes_what_the_logs_tell(trace_diff: Cli, tmp_path: Path)
     (tmp_path / "c.log.gz").write_bytes(gzip.compress(LOG.encode()))
     port = LOG.replace("TRACE_C", "TRACE_PY").replace("mass 2.5\n", "mass 2.75\n")
     (tmp_path / "py.log").write_bytes(codecs.BOM_UTF16_LE + port.encode("utf-16-le"))
-    note = "note: no pair's vocabulary fits the logs: loops and order are those of c.log.gz"
+    note = "note: no pair's vocabulary matches the logs: loops and order are taken from c.log.gz"
     done = trace_diff("compare", "c.log.gz", "py.log")
     assert (done.returncode, note in done.stderr) == (1, True)
     assert "first at mass; 6 of 24 numbers differ" in done.stdout

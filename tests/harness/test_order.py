@@ -199,6 +199,6 @@ def test_names_without_a_tolerance_are_held_to_their_largest_magnitude(
         (tmp_path / name).write_text("".join(lines))
     done = trace_diff("compare", "c.log", "py.log")
     assert done.returncode == (0 if agree else 1), done.stdout  # type: ignore[attr-defined]
-    rule = "no tolerance is given for something: they agree to 1e-06 relative plus 1e-12 of the largest magnitude"
+    rule = "something: no own tolerance, compared to 1e-06 relative plus 1e-12 of the variable's largest magnitude"
     assert rule in done.stdout  # type: ignore[attr-defined]
-    assert "no pair's vocabulary fits the logs" in done.stderr  # type: ignore[attr-defined]
+    assert "no pair's vocabulary matches the logs" in done.stderr  # type: ignore[attr-defined]

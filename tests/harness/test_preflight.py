@@ -121,7 +121,7 @@ def test_a_program_that_cannot_say_is_a_failure(run_with: Runner, config: tuple[
     with pytest.raises(HarnessError, match=says) as caught:
         run_with(config)
     assert caught.value.code == Exit.PROGRAM_FAILED
-    assert "PyTorch simulator shows its settings" in str(caught.value)
+    assert "reading the settings of the PyTorch simulator" in str(caught.value)
 
 
 def test_a_failure_later_names_the_setting_too(run_with: Runner) -> None:

@@ -146,8 +146,8 @@ def test_zstd_is_read_where_pyarrow_is(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"hello\n", "no trace line among them"),
-        (b"TRACE: a = [1, 2, 3]\n", "do not say their side"),
-        (b"trace_c: steps 1\n", "is not written TRACE_C"),
+        (b"TRACE: a = [1, 2, 3]\n", "do not name their side"),
+        (b"trace_c: steps 1\n", "do not have the form TRACE_C"),
     ],
 )
 def test_nothing_to_compare_says_why(tmp_path: Path, text: bytes, says: str) -> None:

@@ -157,7 +157,7 @@ def test_what_does_not_fit_the_usual_order_is_said(tmp_path: Path) -> None:
     paths = write(tmp_path / "c.log", c), write(tmp_path / "py.log", again)
     wanted, found = both(*paths, piece=100, whole_numbers=-1)
     assert comparable(found, ("per_tick",)) == comparable(wanted, ("per_tick",))
-    assert "comes back to places" in found.logs["C"].notes["comparison"]
+    assert "returns to places" in found.logs["C"].notes["comparison"]
     plain = both(paths[0], write(tmp_path / "py2.log", py), piece=100, whole_numbers=-1)[1]
     assert "every row" not in plain.logs["C"].notes["comparison"]
 
@@ -349,7 +349,7 @@ def test_a_scale_that_comes_last_is_still_the_scale(tmp_path: Path) -> None:
         paths = write(tmp_path / "c.log", late), write(tmp_path / "py.log", py_blocks)
         wanted, found = both(*paths, piece=100, whole_numbers=-1)
         assert comparable(found, ("per_tick", "quirks")) == comparable(wanted, ("per_tick", "quirks"))
-        assert "names the scale" in found.logs["C"].notes["comparison"]
+        assert "prints the scale" in found.logs["C"].notes["comparison"]
 
 
 def test_of_many_divergences_the_first_are_kept(tmp_path: Path) -> None:

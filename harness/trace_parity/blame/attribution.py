@@ -321,7 +321,7 @@ def _quirk_of_the_other(accused: Accused, name: str, hint: Hint | None, side: Ev
     """That one side shows what the ledger knows of the other alone."""
     theirs = "PY" if name == "C" else "C"
     quirk = _quirk(accused.equation, theirs, accused.outcomes, hint, side)
-    return f"; {name} shows quirk {quirk}, which is known of {theirs}" if quirk else ""
+    return f"; {name} shows quirk {quirk}, a known quirk of {theirs}" if quirk else ""
 
 
 def _blame(placed: list[Placed], sides: list[EvaluatedLog], shares: Shares | None = None) -> Blame:

@@ -68,7 +68,7 @@ def _named(order: tuple[int, ...], signs: tuple[int, ...]) -> Hint | None:
         return Hint("sign", f"components {' and '.join(flipped)} have the wrong sign") if len(flipped) == 2 else None
     kind = "cycled" if all(i != n for n, i in enumerate(order)) else "swapped"
     spelled = " ".join(f"{'-' if sign < 0 else ''}{'xyz'[i]}" for i, sign in zip(order, signs, strict=True))
-    more = " and of another sign" if flipped else ""
+    more = " and with the opposite sign" if flipped else ""
     return Hint("axes", f"components {kind}{more}: {spelled} for x y z")
 
 
@@ -95,7 +95,7 @@ def changes(domain: Domain, label: str, *, is_whole: bool = False) -> Iterator[t
         for power, word in ((factor, f"{factor:.6g}"), (1 / factor, f"1/{factor:.6g}")):
             yield Hint("scale", f"fits with {label} times {word}: {smell}"), partial(np.multiply, power)
     for step in (-1, 1) if is_whole else ():
-        text = f"fits with {label} {'less' if step < 0 else 'more'} by one"
+        text = f"fits with {label} {'decreased' if step < 0 else 'increased'} by one"
         yield Hint("input", text), partial(_nudged, step)
     for word, power in (("the square root", 0.5), ("the square", 2.0), ("the inverse", -1.0)):
         yield Hint("power", f"fits with {word} of {label}"), partial(_power, power)

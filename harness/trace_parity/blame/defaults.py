@@ -54,8 +54,8 @@ def told(default: Default, names: tuple[str, str], value: Array, argv: Sequence[
     if default.is_entered and _asks_for(default.values, value, argv, flags):
         return f"{name} has {spell(default.values)}, as the command line asks for; {other} has {spelled}"
     if name == "C" and not argv:  # the command line may ask for what C has
-        return f"C has the default, PY a value that was set, {spelled}, by {default.flag}"
-    return f"{name} has the default, {other} a value that was set, {spelled}: {name} ignores {default.flag}"
+        return f"C has the default; PY has {spelled}, set by {default.flag}"
+    return f"{name} has the default; {other} has {spelled}: {name} ignores {default.flag}"
 
 
 def _is_first(default: Default, key: Key, view: LogView) -> bool:
@@ -79,8 +79,8 @@ def who_ignores(setting: LoopSetting, flags: str, c: int, py: int, argv: Sequenc
     if _asks_for([setting.default], [value], argv, FLAG.findall(flags)):
         return f"{name} has {setting.default}, as the command line asks for; {other} has {value}"
     if name == "C" and not argv:
-        return f"C has the default, PY a number that was set, {value}, by {flags}"
-    return f"{name} has the default, {other} a number that was set, {value}: {name} ignores {flags}"
+        return f"C has the default; PY has {value}, set by {flags}"
+    return f"{name} has the default; {other} has {value}: {name} ignores {flags}"
 
 
 def is_entered(value: Array) -> bool:

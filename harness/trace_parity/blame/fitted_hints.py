@@ -66,7 +66,7 @@ def added(suspect: Suspect, places: Sequence[Outcome]) -> Hint | None:
             made = [b + (o.expected - b) * factor for o, b in zip(places, before, strict=True) if b is not None]
             if all(map(explains, places, made)):
                 word = "twice" if abs(factor - 2) <= EXPLAINS else f"{float(factor):.9g} times"
-                return Hint("scale", f"what is added to the value before is {word} what it should be")
+                return Hint("scale", f"what is added to the previous value is {word} what it should be")
     return None
 
 

@@ -113,7 +113,7 @@ def _is_float32(suspect: Suspect, places: list[Outcome]) -> bool:
 def _hypotheses(suspect: Suspect) -> Iterator[Hypothesis]:
     """Most telling first: a domain's own known mistakes, a whole wrong value, the output changed, an input changed."""
     yield from _forms(suspect, suspect.equation.variants)
-    yield Hint("zero", "zero, which it is not: never set"), lambda o: np.zeros_like(o.expected)
+    yield Hint("zero", "zero, but it should not be: never set"), lambda o: np.zeros_like(o.expected)
     for hint, change in signs():  # before copies: another axis is easily the opposite of this one
         yield hint, partial(of_expected, change)
     yield from in_another_unit(suspect)  # before copies: a number of few digits is easily that of another variable

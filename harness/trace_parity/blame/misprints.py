@@ -11,7 +11,7 @@ from trace_parity.blame.findings import UNREAD
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.pair.dependencies import downstream, inputs
 
-ONLY_PRINTED = "printed wrong, used right"
+ONLY_PRINTED = "wrong in print only"
 
 
 def in_words(accused: Accused, side: EvaluatedLog, hint: Hint | None, text: str) -> str:

@@ -29,7 +29,7 @@ def never_updated(broken: Sequence[Outcome]) -> Hint | None:
     allowed = max(float(length(np.nan_to_num(o.allowed))) for o in broken)
     if not moves > CONTRAST * allowed:
         return None
-    return Hint("constant", f"the same at all {len(got)} places, where the right one changes: never updated")
+    return Hint("constant", f"the same at all {len(got)} places, but it should change: never updated")
 
 
 def single_arithmetic(places: Sequence[Outcome], digits: int) -> Hint | None:

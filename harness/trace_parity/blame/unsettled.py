@@ -29,9 +29,9 @@ from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
 
 EXPLAINED = 8
 """Places of one variable whose inputs are examined one by one; the others of the same kind are taken as these."""
-NOT_SEEN = "both obey, and none of the inputs in both logs differs: what feeds it is not in the logs"
+NOT_SEEN = "both sides obey it, and no input that both logs have differs: the cause is not in the logs"
 TWO_CONSTANTS = "each side obeys it with a constant of its own that is not in the logs: a setting differs"
-NOT_MADE = "no equation makes it: a setting of the run, or data"
+NOT_MADE = "no equation computes it: a setting of the run, or data"
 AS_MUCH = 1e-2
 """A value that no equation makes is inherited from inputs that differ, relatively, by at least this part of it."""
 NAMED_INPUTS = 4

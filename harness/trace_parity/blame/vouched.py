@@ -65,7 +65,7 @@ class Vouched:
 
     def _unmade(self) -> dict[str, list[Key]]:
         """The places of each variable at which no equation makes it; empty where an equation may fail to."""
-        name = "places that no equation makes"
+        name = "places that no equation computes"
         if name not in self.side.view.memo:
             made: dict[str, set[Key]] = {}
             for equation in self.side.domain.equations:

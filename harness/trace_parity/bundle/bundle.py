@@ -120,7 +120,7 @@ def _read_manifest(folder: Path) -> list[tuple[str, str]]:
             hint=bundle_hint(folder),
         ) from error
     except UnicodeDecodeError as error:
-        raise HarnessError(Exit.UNREADABLE, "not a manifest: no text", where=str(path)) from error
+        raise HarnessError(Exit.UNREADABLE, "not a manifest: not text", where=str(path)) from error
     listed = []
     for number, line in enumerate(text.splitlines(), start=1):
         digest, gap, name = line.partition("  ")

@@ -86,7 +86,7 @@ def output_options(command: F) -> F:
             is_flag=True,
             expose_value=False,
             callback=_keep_i_know,
-            help="Accept a tolerance of 1 or more, with which nearly any two numbers agree.",
+            help="Accept a tolerance of 1 or more, with which almost any two numbers agree.",
         ),
         click.option(
             "--lenient",

@@ -119,9 +119,9 @@ class Words:
 @output_options
 @gathered(Words)
 def compare(words: Words) -> None:
-    """Compare the trace lines of two logs, today's or older forms, amid any other output.
+    """Compare the trace lines of two logs, in the current or an older form, among any other output.
 
-    Without --case, whatever one log holds must be in the other too, and vectors must be complete.
+    Without --case, both logs must have the same values, and vectors must be complete.
     """
     _import_numpy()
     from trace_parity.compare.options import Options

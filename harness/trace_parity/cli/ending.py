@@ -37,7 +37,7 @@ def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:
     if isinstance(error, HarnessError):
         return int(error.code), [f"trace-diff: {visible_lines(str(error))}", *map(visible, notes)]
     if isinstance(error, click.exceptions.Abort | KeyboardInterrupt | TerminatedError):
-        kept = notes or ["no bundle was left"]
+        kept = notes or ["no bundle was written"]
         code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
         return code, [f"trace-diff: interrupted; {visible(kept[0])}"]
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

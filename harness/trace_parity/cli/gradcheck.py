@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from trace_parity.run.gradcheck import GradientRow
 
 
-@click.command(epilog="Exit codes: 0 every gradient holds, 1 one does not, 2 usage, 3 the port failed, 6 none checked.")
+@click.command(
+    epilog="Exit codes: 0 all gradients are correct, 1 one is wrong, 2 usage, 3 the port failed, 6 nothing checked."
+)
 @click.option("--case", "cases", multiple=True, help="Case to check, or all. Repeatable. [default: the program's own]")
 @click.option(
     "--parameter", "parameters", multiple=True, help="Parameter to differentiate by. Repeatable. [default: all]"

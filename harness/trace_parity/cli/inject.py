@@ -36,12 +36,14 @@ class Words:
 
 @click.command(
     cls=PairCommand,
-    epilog="Exit codes: 0 everything after agrees, 1 it does not, 2 usage or another input file, 3 the port failed, "
-    "5 unreadable, 6 nothing was compared that comes after.",
+    epilog="Exit codes: 0 everything downstream agrees, 1 it does not, 2 usage or another input file, "
+    "3 the port failed, 5 unreadable, 6 nothing downstream was compared.",
 )
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=candidates.variables)
-@click.option("--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains it all.")
+@click.option(
+    "--bisect", "is_bisect", is_flag=True, help="Find the smallest set of variables that explains everything."
+)
 @click.option("--trust-bundle", is_flag=True, help="Run commands of the bundle's case that no installed case has.")
 @rtol_option
 @click.option(
@@ -51,7 +53,7 @@ class Words:
 @pair_option
 @gathered(Words)
 def inject(words: Words) -> None:
-    """Run the port with C's values of the variables NAME, and report whether everything after them agrees.
+    """Run the port with C's values of the variables NAME, and report whether everything downstream agrees.
 
     Only the port is run again; BUNDLE does not change. A name that exists in several scopes is replaced in each;
     `scope.NAME` means one of them.
@@ -104,11 +106,11 @@ def _lines(found: Injection | Bisection) -> list[str]:
 def _injection(found: Injection) -> list[str]:
     names = ", ".join(found.names)
     if not found.agrees:
-        verdict = f"STILL DIVERGES  with C's {names} some of what comes after still differs"
+        verdict = f"STILL DIVERGES  with C's {names}, some variables downstream still differ"
     elif found.cured:
-        verdict = f"AGREES  with C's {names} everything after agrees"
+        verdict = f"AGREES  with C's {names}, everything downstream agrees"
     else:
-        verdict = f"AGREES  everything after {names} agrees, but it did so without C's values"
+        verdict = f"AGREES  everything downstream of {names} agrees, but it did so without C's values too"
     lines = [f"  after      {_few(found.after)}"]
     if found.cured:
         lines.append(f"  cured      {_few(found.cured)}")

@@ -90,11 +90,11 @@ def trace_diff() -> None:
     """Find the first variable in which a port differs from its C original, and prove it.
 
     \b
-    trace-diff run supervisor          both programs, compared, bundled
-    trace-diff compare C.log PY.log    two logs that you have
+    trace-diff run supervisor          run both programs, compare, keep a bundle
+    trace-diff compare C.log PY.log    compare two existing logs
 
     Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,
-    6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 the file system refuses.
+    6 nothing or one side only to compare, 7 a stale waiver, 70 an internal error, 74 a file cannot be written.
     """
 
 

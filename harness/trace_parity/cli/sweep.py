@@ -31,8 +31,8 @@ class Words(ManyCases):
 
 
 @click.command(
-    epilog="Exit code: that of the worst line, as of a gate; 6 where no line could be compared. --resume continues an "
-    "interrupted sweep."
+    epilog="Exit code: that of the worst command line; 6 if none could be compared. "
+    "--resume continues an interrupted sweep."
 )
 @click.option("--grammar", type=click.Path(path_type=Path), help="Grammar of flags. [default: sweep.toml of the pair]")
 @click.option("--random", "count", type=click.IntRange(min=1), metavar="N", help="Draw N command lines.")
@@ -41,7 +41,7 @@ class Words(ManyCases):
     type=int,
     default=0,
     show_default=True,
-    help="Seed of --random. The first N lines do not depend on their number.",
+    help="Seed of --random. A larger N keeps the first lines.",
 )
 @click.option(
     "--grid",

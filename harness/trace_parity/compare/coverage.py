@@ -92,14 +92,14 @@ def _against_contract(found: Comparison) -> Iterator[str]:
 
 
 def _one_sided(found: Comparison) -> Iterator[str]:
-    for side, (present, absent) in enumerate((SIDES, SIDES[::-1])):
+    for side, absent in enumerate(SIDES[::-1]):
         lonely = [(found.names.variables[n], t) for n, t in enumerate(found.tallies) if t.only[side]]
         for variable, tally in sorted(lonely, key=lambda v: (v[0].place, v[1].first_only[side])):
             first = tally.first_only[side]
             assert first is not None
             where = found.vocabulary.describe(first[1])
             places = plural(tally.places[side], "place")
-            yield f"{variable.name}: in {present} only at {places}, missing in {absent}, first at {where}"
+            yield f"{variable.name}: missing in {absent} at {places}, first at {where}"
 
 
 def _of_wrong_size(found: Comparison, tables: Sequence[TraceTable]) -> Iterator[str]:

@@ -107,8 +107,8 @@ def default_rule(variables: Iterable[Variable]) -> tuple[str, ...]:
         return ()
     rule = next(v.tolerance for v in every if v.name == names[0])
     which = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    floor = f" plus {rule.floor:g} of the largest magnitude of the variable" if rule.floor else ""
-    return (f"no tolerance is given for {which}: they agree to {rule.rtol:g} relative{floor}",)
+    floor = f" plus {rule.floor:g} of the variable's largest magnitude" if rule.floor else ""
+    return (f"{which}: no own tolerance, compared to {rule.rtol:g} relative{floor}",)
 
 
 def ulp_distance(a: float, b: float) -> float:

@@ -141,7 +141,7 @@ def _compare(
             windows.finish()
         except BeginAgainError as why:
             in_any_order = True
-            notes.append(f"every row was held in memory, since {why}")
+            notes.append(f"every row was held in memory, because {why}")
             continue
         if comparison.contradictions and repeats.are_numbered():
             continue

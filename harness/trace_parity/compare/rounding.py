@@ -40,14 +40,14 @@ LIMITS = {
     "k": Limit(
         4.0,
         "spreads that still count as rounding: a port rounds in another order than any of the builds, and a dozen runs "
-        "do not meet the worst case",
+        "do not find the worst case",
     ),
     "ulps": Limit(
         1.0,
-        "units in the last place of the number (of the length of its vector, in float32 where C keeps the variable so) "
-        "below which no spread is taken to lie: that all builds round alike does not make a number exact",
+        "smallest spread assumed, in units in the last place of the number (of the length of its vector, in float32 if "
+        "C stores the variable so): a number is not exact because all builds round it alike",
     ),
-    "blind": Limit(1000.0, "times what rounding explains from which a tolerance is called blind"),
+    "blind": Limit(1000.0, "a tolerance that is this many times what rounding explains is called blind"),
 }
 """The only numbers of this page; docs/how-to/rounding.md shows them."""
 _FLOAT64, _FLOAT32 = (float(np.finfo(kind).eps) for kind in (np.float64, np.float32))

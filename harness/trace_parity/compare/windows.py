@@ -227,7 +227,7 @@ class Windows:
         """Rows that a log has brought. Raises BeginAgainError."""
         of_run = self.pending[side].put(rows)
         if side == 0 and len(of_run) and self.comparison.scales.remember(of_run) and self.judged:
-            raise BeginAgainError("the C log names the scale of a tolerance after the numbers that it is for")
+            raise BeginAgainError("the C log prints the scale of a tolerance after the numbers that it applies to")
         self.pending[side].once(side, len(self.comparison.names.variables), self.comparison.contradictions)
 
     def compare(self, ended: Sequence[bool]) -> None:
@@ -242,7 +242,7 @@ class Windows:
         runs = [_runs(r, self.depth) for r in rows]
         unique = [distinct(blocks) for blocks, _ in runs]
         if any(self.gone.any_of(u) for u in unique):
-            raise BeginAgainError("a log comes back to places that it had left")
+            raise BeginAgainError("a log returns to places that it had finished")
         left = [
             u if end or p.current is None else u[u != p.current]
             for u, end, p in zip(unique, ended, self.pending, strict=True)

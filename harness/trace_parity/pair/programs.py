@@ -15,9 +15,9 @@ from trace_parity.pair.variants import Variant, read_variants
 FILE, STDOUT, STDERR, PROBES = "file", "stdout", "stderr", "probes"
 PLACEHOLDERS = {
     "args": "the case's command line",
-    "against": "the words of --against",
-    "options": "the words of --device and the like",
-    "focus": "the words that ask for the places to trace",
+    "against": "the arguments of --against",
+    "options": "the arguments of --device and similar options",
+    "focus": "the arguments that select the places to trace",
     "source": "the folder of the program's sources",
     "build": "the folder build in it",
     "python": "the interpreter of trace-diff",

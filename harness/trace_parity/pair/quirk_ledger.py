@@ -13,7 +13,7 @@ from trace_parity.pair.vocabulary import Vocabulary
 STATE_LEAK, LOGGING, DETERMINISTIC = "state leak", "logging", "deterministic"
 KINDS = {
     STATE_LEAK: "the side's result depends on what was computed before",
-    LOGGING: "the side's log shows another value than the one computed with",
+    LOGGING: "the side's log prints a value other than the one that it uses",
     DETERMINISTIC: "a function of the inputs, which both programs reproduce; never waived",
 }
 SIDES = ("C", "PY", "both")

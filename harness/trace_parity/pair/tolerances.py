@@ -55,7 +55,7 @@ def parse_rules(words: Iterable[str], *, i_know: bool = False) -> tuple[Rule, ..
         if value >= 1 and match["part"] != "ulp" and not i_know:
             raise HarnessError(
                 Exit.USAGE,
-                f"a tolerance of {value:g} lets nearly any two numbers agree",
+                f"a tolerance of {value:g} lets almost any two numbers agree",
                 where="--rtol",
                 expected="less than 1",
                 hint="--i-know accepts it",

@@ -60,10 +60,10 @@ DEFAULT_TOLERANCE = Tolerance(
     1e-6,
     1e-12,
     Scale("largest", "largest magnitude of the variable"),
-    "nothing is known of the variable: relative 1e-6, plus 1e-12 of its largest magnitude, so that 0 and 1e-17 agree",
+    "default for variables without a tolerance: 1e-6 relative plus 1e-12 of the largest value, so 0 and 1e-17 agree",
 )
 """For names that no vocabulary lists, and for variables that name no tolerance."""
-EXACT = Tolerance("exact", 0.0, 0.0, None, "whole numbers are equal or they are not")
+EXACT = Tolerance("exact", 0.0, 0.0, None, "whole numbers must be equal")
 
 
 @dataclass(frozen=True)

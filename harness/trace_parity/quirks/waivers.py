@@ -46,8 +46,9 @@ class Waiver:
         return {
             "stale": f"waiver {self.id}: its divergence is gone; remove the waiver",
             "expired": f"waiver {self.id}: expired on {self.expires}; owner {self.owner}",
-            "unchecked": f"waiver {self.id}: it shows, but nothing confirms the other side's values: not waived",
-            "exceeded": f"waiver {self.id}: shows {self.largest or 0:.3g}, more than the {self.allowed:.3g} allowed",
+            "unchecked": f"waiver {self.id}: it occurs, but nothing confirms the other side's values: not waived",
+            "exceeded": f"waiver {self.id}: its largest difference is {self.largest or 0:.3g}, "
+            f"more than the {self.allowed:.3g} allowed",
         }.get(self.state, "")
 
 

@@ -48,9 +48,9 @@ def _known_quirk(result: Result) -> QuirkResult | None:
 
 def _accused(cause: BlameFinding, final: str) -> str:
     names = ", ".join([cause.variable, *cause.together])
-    what = f"prints {names} wrong, but computes on with the right value" if cause.manner == "probe" else ""
+    what = f"prints {names} incorrectly, but uses the correct value" if cause.manner == "probe" else ""
     if cause.hint.startswith(UNREAD):
-        what = f"prints {names} wrong, and computes nothing from {'them' if cause.together else 'it'}"
+        what = f"prints {names} incorrectly, and uses {'them' if cause.together else 'it'} nowhere"
     share = explains(cause, final)
     side = "both programs" if cause.side == "both" else cause.side
     return (what and f"{side} {what}") or f"{side}, in {names}" + (f", which {share}" if share else "")
@@ -69,7 +69,7 @@ def next_step(result: Result) -> str:
         return (
             "correct these lines; --lenient compares the others"
             if unreadable
-            else "write the whole log and compare again"
+            else "run the program to its end and compare the complete log"
         )
     if result.exit_code == Exit.SHAPE_MISMATCH:
         return "make both programs print the same number of values"

@@ -13,7 +13,7 @@ _WORDS = {
     SAME: ("agree", "agrees"),
     DIFFERS: ("differ", "differs"),
     REFUSED: ("refused by both", "refused by both"),
-    EMPTY: ("without anything to compare", "without anything to compare"),
+    EMPTY: ("with nothing to compare", "with nothing to compare"),
 }
 
 

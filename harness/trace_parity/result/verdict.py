@@ -82,7 +82,7 @@ class Verdict:
                 return verdict._now(self.code, self.name, f"{self.headline}; not covered by waivers: {left}")
             headline = f"waived {', '.join(waived.seen)}: {self.headline}"
             if not coverage.holds:
-                missing = f"{headline}; but not all was compared: {coverage.missing[0]}"
+                missing = f"{headline}; but not everything was compared: {coverage.missing[0]}"
                 if coverage.unreadable:
                     return verdict._now(Exit.UNREADABLE, "unreadable", missing)
                 return verdict._now(Exit.NOTHING_TO_COMPARE, "incomplete", missing)
@@ -139,9 +139,9 @@ def of_found(found: Found, coverage: Coverage, first: tuple[str, str] | None, qu
         return Verdict(Exit.NOTHING_TO_COMPARE, "nothing compared", headline, problems)
     if not coverage.holds:
         agree = f"{plural(coverage.compared, 'number')} {'agrees' if coverage.compared == 1 else 'agree'}"
-        headline = f"{agree}, but not all was compared: {coverage.missing[0]}"
+        headline = f"{agree}, but not everything was compared: {coverage.missing[0]}"
         return Verdict(Exit.NOTHING_TO_COMPARE, "incomplete", headline, problems)
     needed = comparison.needed_rtol
     agree = "the only number agrees" if coverage.compared == 1 else f"all {coverage.compared} numbers agree"
-    headline = f"{agree}; a relative tolerance of {needed:.2g} would do"
+    headline = f"{agree}; a relative tolerance of {needed:.2g} would suffice"
     return Verdict(Exit.PARITY, "parity", headline, problems)

@@ -193,7 +193,7 @@ def _logged(setup: _Setup, variant: Variant, compiler: str, sample: int | None) 
             if setup.program.trace_from != FILE:
                 trace = ran.stdout if setup.program.trace_from == STDOUT else ran.stderr
             if not trace.is_file():
-                raise HarnessError(Exit.PROGRAM_FAILED, "ended well but wrote no trace", where=title)
+                raise HarnessError(Exit.PROGRAM_FAILED, "ended with exit code 0 but wrote no trace", where=title)
             write_whole(log, trace.read_bytes())
     return log
 
@@ -276,5 +276,5 @@ def staleness(found: Calibration, pair: Pair, case: Case | None, against: str) -
     if case is not None and origin.case_digest != case_digest(case):
         changed.append("the command line of the case has changed")
     if origin.against and against and origin.against != against:
-        changed.append(f"it is of --against {origin.against}")
+        changed.append(f"it was made with --against {origin.against}")
     return "; ".join(changed)

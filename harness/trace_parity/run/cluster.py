@@ -163,7 +163,7 @@ def _wait_for_a_worker(client: Any, cluster: str) -> None:
         client.wait_for_workers(1, timeout=WORKERS_S if cluster.endswith(".toml") else CONNECT_S)
     except TimeoutError as error:
         raise HarnessError(
-            Exit.PROGRAM_FAILED, "no worker came", where=cluster, hint="`dask worker tcp://HOST:PORT` starts one"
+            Exit.PROGRAM_FAILED, "no worker connected", where=cluster, hint="`dask worker tcp://HOST:PORT` starts one"
         ) from error
 
 

@@ -186,7 +186,7 @@ def check_commands(pair: Pair, case: Case, where: Path) -> None:
         if file.command and file.command not in own:
             raise HarnessError(
                 Exit.USAGE,
-                f"the bundle makes {file.name} by a command of its own: {shlex.join(file.command)}",
+                f"the bundle generates {file.name} by running a command: {shlex.join(file.command)}",
                 where=str(where),
                 expected="a command of the installed pair's cases",
                 hint="--trust-bundle runs it",
@@ -199,9 +199,10 @@ def _check_inputs(hashes: dict[str, str], stored: CaseResult) -> None:
     strange = [name for name, digest in hashes.items() if digest not in stored.inputs.values()] or list(hashes)
     raise HarnessError(
         Exit.USAGE,
-        f"{', '.join(strange) or 'an input file'}: not what the bundle was made with",
-        expected=", ".join(f"{name} of sha256 {digest[:12]}…" for name, digest in stored.inputs.items()) or "no file",
-        hint="name the files that the run was given with the same options",
+        f"{', '.join(strange) or 'an input file'}: not the input that the bundle was made with",
+        expected=", ".join(f"{name} with SHA-256 {digest[:12]}…" for name, digest in stored.inputs.items())
+        or "no file",
+        hint="pass the files of the original run with the same options",
     )
 
 

@@ -35,7 +35,7 @@ class Launch:
     @property
     def title(self) -> str:
         """What the run is called in messages."""
-        return f"{self.side.title} shows its settings"
+        return f"reading the settings of the {self.side.title}"
 
     @property
     def target(self) -> str:
@@ -83,7 +83,7 @@ def read_settings(launch: Launch, folder: Path) -> tuple[dict[str, Any], Ran]:
             f"printed {text[:60]!r}",
             where=launch.title,
             expected="its settings as one JSON object",
-            hint="--no-preflight leaves this out",
+            hint="--no-preflight skips this",
         )
     (folder / launch.target).write_text(text, encoding="utf-8")
     return config, ran

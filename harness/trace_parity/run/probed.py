@@ -202,7 +202,7 @@ def _kept(
             f"with probes off it writes different output: {', '.join(identity.differing)}",
             where=title,
             expected="the output of the program without probes, byte for byte",
-            hint=f"`trace-diff probe {side} --list` names the probes; check = false in [{side}.probe] leaves this out",
+            hint=f"`trace-diff probe {side} --list` names the probes; check = false in [{side}.probe] skips this",
         )
     return identity
 

@@ -306,7 +306,7 @@ def _run_side(run: Run, side: Program, what: str) -> Ran:
         shutil.copyfile(ran.stdout if side.trace_from == STDOUT else ran.stderr, run.folder / _trace_of(side))
     for target in targets:
         if not (run.folder / target).is_file():
-            raise HarnessError(Exit.PROGRAM_FAILED, f"ended well but did not write {target}", where=title)
+            raise HarnessError(Exit.PROGRAM_FAILED, f"ended with exit code 0 but did not write {target}", where=title)
     logs = [f"logs/{output.name}.stdout.txt", f"logs/{output.name}.stderr.txt"]
     run.ran.append((side, title, ran, [*targets, *logs]))
     return ran

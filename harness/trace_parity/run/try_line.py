@@ -17,7 +17,7 @@ from trace_parity.run.run_case import side_fails, try_case
 
 
 def try_line(pair: Pair, prepared: Prepared, case: Case, options: Options, timeout_s: int) -> Shown:
-    """What a case shows. Raises HarnessError (exit 74) where the file system refuses."""
+    """What a case shows. Raises HarnessError (exit 74) where a file cannot be written."""
     limited = replace(prepared, timeout_s=timeout_s)
     try:
         result = try_case(pair, case, options, limited)

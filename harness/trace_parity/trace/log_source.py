@@ -99,7 +99,7 @@ class LogSource:
                 f"{self.how.numbering.count} blocks without an index are numbered by {loops} in the order of the log"
             )
         if self._swapped:
-            self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
+            self.table.notes["side"] = f"the log contains only lines of the other side; they are taken as {self.side}"
         self.table.side = self.side
         return True
 
@@ -190,19 +190,19 @@ class LogSource:
         if self.scanner.reader.prefixes[self.taken].passed_over:
             return f"no line is of rank {self.how.rank}"
         if self.scanner.has_others:
-            return f"its trace lines are of the other side, none begins TRACE_{self.taken}"
+            return f"its trace lines are of the other side, none begins with TRACE_{self.taken}"
         if table.trace_lines:
-            return f"its {table.trace_lines} trace lines carry no number"
+            return f"its {plural(table.trace_lines, 'trace line')} have no number"
         with self.log.guard():
             head = self.log.buffered().read(_HEAD)
         if b"TRACE:" in head:
             return (
-                f"{plural(table.lines, 'line')}; those that begin TRACE: do not say their side "
-                "(--sides C,PY takes the first log's as C's, the second's as PY's)"
+                f"{plural(table.lines, 'line')}; those that begin with TRACE: do not name their side "
+                "(--sides C,PY reads the first log as C's, the second as PY's)"
             )
         form = f"TRACE_{self.taken}: name number ..."
         if b"trace_c" in head.lower() or b"trace_py" in head.lower():
-            return f"{plural(table.lines, 'line')}; what looks like trace lines is not written {form}"
+            return f"{plural(table.lines, 'line')}; the lines that look like trace lines do not have the form {form}"
         return f"{plural(table.lines, 'line')}, no trace line among them ({form})"
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ def _held(value: float, word: str) -> float:
         )
     if value == 0.0 and re.search("[1-9a-fA-F]", re.split("[eEdDpP]", word.removeprefix("0x"))[0]):
         raise NotANumberError(
-            f"{word!r} is under the smallest double", "print what a double can hold, or its logarithm"
+            f"{word!r} is below the smallest double", "print what a double can hold, or its logarithm"
         )
     return value
 

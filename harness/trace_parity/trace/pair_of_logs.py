@@ -31,7 +31,7 @@ def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
     made.__dict__["vocabulary"] = replace(infer_vocabulary(logs[0], logs[-1]), focus=made.focus)
     if has_vocabulary:
         made.__dict__.update(quirks=(), focus=())
-    return made, f"no pair's vocabulary fits the logs: loops and order are those of {logs[0].name}"
+    return made, f"no pair's vocabulary matches the logs: loops and order are taken from {logs[0].name}"
 
 
 def with_outer_loop(pair: Pair, loop: str) -> Pair:

@@ -171,7 +171,7 @@ class ColumnSource:
         """See Source."""
         self.names, self.table, self._next = names, self.file.table(self.side), 0
         if self.file.of != self._taken:
-            self.table.notes["side"] = f"the log holds only lines of the other side; they are taken as {self.side}"
+            self.table.notes["side"] = f"the log contains only lines of the other side; they are taken as {self.side}"
 
     @property
     def position(self) -> int:

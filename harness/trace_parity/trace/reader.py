@@ -228,7 +228,7 @@ def unreadable_lines(table: TraceTable) -> HarnessError:
         f"{why}: {first.text[:120]!r}{also}",
         where=f"{table.path}:{first.line}",
         expected="TRACE_C[key=int ...]: name number ...",
-        hint="write the whole log" if is_cut else first.hint or MEND,
+        hint="run the program to its end and compare the complete log" if is_cut else first.hint or MEND,
     )
 
 
@@ -258,7 +258,7 @@ def _read(
     reader.finish(taken)
     if taken != side:
         wanted.side = side
-        wanted.notes["side"] = f"the log holds only lines of the other side; they are taken as {side}"
+        wanted.notes["side"] = f"the log contains only lines of the other side; they are taken as {side}"
     wanted.lines = count
     wanted.unterminated = bool(count) and not raw.endswith(("\n", "\r")) and looks_cut(raw.rstrip("\r"))
     return wanted, reader

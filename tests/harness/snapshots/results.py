@@ -110,7 +110,7 @@ def result(**changes: object) -> Result:
         ),
         "verdict": "parity",
         "exit_code": 0,
-        "headline": "all 12 numbers agree; a relative tolerance of 3.5e-13 would do",
+        "headline": "all 12 numbers agree; a relative tolerance of 3.5e-13 would suffice",
         "num_divergent": 0,
         "compared": 12,
         "rtol": None,
@@ -230,11 +230,11 @@ def one_sided() -> Result:
     return result(
         verdict="incomplete",
         exit_code=6,
-        headline="8 numbers agree, but not all was compared: rot_a: in C only at 4 places, missing in PY",
+        headline="8 numbers agree, but not everything was compared: rot_a: missing in PY at 4 places",
         compared=8,
         needed_rtol=0.0,
-        coverage=Coverage(8, 4, 0, 1, 0, ("rot_a: in C only at 4 places, missing in PY",), False),
-        problems=("rot_a: in C only at 4 places, missing in PY",),
+        coverage=Coverage(8, 4, 0, 1, 0, ("rot_a: missing in PY at 4 places",), False),
+        problems=("rot_a: missing in PY at 4 places",),
         variables=(
             variable("cell_vec", "run", worst_at="the whole run"),
             variable(
