@@ -1,4 +1,4 @@
-"""trace-parity: compare the traces of a C simulation and its port, name the first divergence, keep the proof.
+"""trace-parity: compare the traces of a C simulation and its port, name the first divergence, keep the evidence.
 
 The public API is what `__all__` lists, imported when first used; trace_parity/api.py has the functions.
 """
@@ -22,7 +22,7 @@ _HOME = {
 
 
 class _CallablePackage(ModuleType):
-    """The packages `compare` and `run` have the names of functions of the API: called, they are these."""
+    """The packages `compare` and `run` share their names with functions of the API: calling them calls these."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return getattr(import_module("trace_parity.api"), self.__name__.rpartition(".")[2])(*args, **options)

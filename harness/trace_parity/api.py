@@ -31,12 +31,12 @@ PathLikeText = str | PathLike[str]
 
 @dataclasses.dataclass(frozen=True)
 class Result(results.Result):
-    """A result with what notebooks ask of it."""
+    """A result with conversions for notebooks."""
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per listed divergence: its loop indices and the fields of Divergence. The listing has an end.
+        """One row per listed divergence: its loop indices and the fields of Divergence. At most 1000 are listed.
 
-        An index is -1 where the row is in no such loop.
+        An index is -1 if the row is outside that loop.
         """
         import pandas
 
@@ -68,7 +68,7 @@ def _public(found: results.Result, bundle: str = "") -> Result:
 
 
 def load_pair(pair: PathLikeText | Pair | None = None) -> Pair:
-    """The pair in a folder or of a name; without one as the command line finds it. Raises HarnessError (exit 2)."""
+    """The pair with this folder or name; by default that of the command line. Raises HarnessError (exit 2)."""
     from trace_parity.pair.find import find_pair
     from trace_parity.pair.pair import Pair
 
@@ -88,10 +88,10 @@ def compare(
 ) -> Result:
     """Compare the traces of two logs, as `trace-diff compare` does.
 
-    `pair` is a folder, the name of an installed pair, or a Pair; without one the nearest pair.toml upwards, else the
-    installed pair where its vocabulary fits the logs, else what the logs themselves tell. `case` names a case whose
-    coverage is requested. `rtol` is a number or the words of --rtol. Raises HarnessError, whose `code` is the exit code
-    of the command line.
+    `pair` is a folder, the name of an installed pair, or a Pair; by default the nearest pair.toml upwards, else the
+    installed pair if its vocabulary matches the logs, else one inferred from the logs. `case` names a case whose
+    coverage is required. `rtol` is a number or the arguments of --rtol. Raises HarnessError; its `code` is the exit
+    code of the command line.
     """
     from trace_parity.compare.align import align
     from trace_parity.compare.options import Options
@@ -125,7 +125,7 @@ def run(
     against: str = "",
     rtol: float | None = None,
 ) -> Result:
-    """Run both programs of a pair on a case, compare them and leave a bundle under `out`, as `trace-diff run` does.
+    """Run both programs of a pair on a case, compare them and write a bundle under `out`, as `trace-diff run` does.
 
     `case` is the id of a case of the pair, or the path of a case file. The bundle's folder is `result.bundle`. Raises
     HarnessError.
@@ -139,7 +139,7 @@ def run(
 
 
 def load_bundle(folder: PathLikeText) -> Result:
-    """The result that a run left in a bundle. Raises HarnessError (exit 5) for a folder that is none."""
+    """The result stored in a bundle. Raises HarnessError (exit 5) if the folder is not a bundle."""
     from trace_parity.result.result_json import read_result
 
     path = Path(folder)

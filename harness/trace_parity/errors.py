@@ -25,7 +25,7 @@ class Exit(IntEnum):
 
 
 REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
-"""Errors by which a file system refuses to write; what else goes wrong with a path is the user's to mend."""
+"""Errors of the file system on writing; other errors with a path are for the user to fix."""
 
 
 class HarnessError(Exception):
@@ -57,6 +57,6 @@ def _again(code: Exit, what: str, where: str, expected: str, hint: str) -> Harne
 
 
 def cannot_write(error: OSError, where: object, hint: str = "") -> HarnessError:
-    """The error for a file that cannot be written: exit 74 where the file system refuses, else exit 2."""
+    """The error for a file that cannot be written: exit 74 if the file system fails, else exit 2."""
     code = Exit.FILE_SYSTEM if error.errno in REFUSALS else Exit.USAGE
     return HarnessError(code, f"cannot be written: {error.strerror or error}", where=str(where), hint=hint)

@@ -21,9 +21,9 @@ DAY_S = 86400.0
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name and rename it: a reader sees the old content or the new one, never a part.
+    """Write a file under a temporary name and rename it: a reader sees the old or the new content, never a mixture.
 
-    A device or a pipe is written to directly. Raises HarnessError: exit 74 where the file system refuses, exit 2 where
+    A device or a pipe is written to directly. Raises HarnessError: exit 74 if the file system fails, exit 2 if
     the path is wrong; no partial file is left.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content

@@ -1,4 +1,4 @@
-"""What the search for wrong values is about: broken equations, and the variables that are accused of them."""
+"""The data of the search for wrong values: broken equations, and the variables accused of breaking them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trace_parity.pair.vocabulary import Key
 class Accused:
     """A variable that is wrong at the places of `outcomes`.
 
-    `equation` is one that it breaks: as its output, or else as an input. `instead` names what explains as much.
+    `equation` is one that it breaks, as its output or as an input. `instead` names what would explain as much.
     `manner`: whether the value was only printed wrong. `found`: the equation with inputs put right that are wrong in
     print only, where there are such.
     """
@@ -28,7 +28,7 @@ class Accused:
 
 
 Cleared = frozenset[tuple[str, Key]]
-"""Broken equations, by id and key, that hold once what else is wrong is put right."""
+"""Broken equations, by id and key, that hold once the other wrong values are corrected."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who breaks its own equation: the third opinion on two logs, or on one.
+"""Which side breaks its own equation: a third opinion on two logs, or on one.
 
 Every equation of a domain is evaluated on each side's own inputs and compared with that side's own output. A number
 that differs is then *introduced* (a side breaks the equation that makes it), *inherited* (the equation is obeyed and
@@ -38,7 +38,7 @@ from trace_parity.pair.vocabulary import Key, Vocabulary
 from trace_parity.trace.table import TraceTable
 
 OFF_LENGTH = 1e-9
-"""A length that is off by more, relatively, is not off by the rounding of a rotation."""
+"""A relative error of a length above this is not the rounding of a rotation."""
 
 __all__ = ["Blame", "BlameFinding", "blame_log", "blame_pair"]
 
@@ -101,14 +101,14 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
 
 
 def _as_meant(side: EvaluatedLog, accused: Sequence[Accused]) -> EvaluatedLog:
-    """A log with what should have been printed where the print alone is wrong."""
+    """A log with corrected values where only the print is wrong."""
     return side.with_values(
         {(a.variable, o.key): o.expected for a in accused if a.manner == "probe" for o in a.outcomes}
     )
 
 
 def _is_obeyed(variable: str, key: Key, sides: Sequence[EvaluatedLog]) -> bool:
-    """Whether a value is what one of its equations says, in any of the logs."""
+    """Whether a value agrees with one of its equations, in any of the logs."""
     outcomes = [
         side.found[e.id].outcomes.get(key)
         for side in sides
@@ -152,9 +152,9 @@ def _guilty(
     *,
     is_excused: bool,
 ) -> dict[str, list[Outcome]]:
-    """The broken places by side. Broken alike on both sides: a setting that the equation lacks, no fault.
+    """The broken places by side. If both sides break it alike, the equation lacks a setting; that is not a fault.
 
-    Where a conditional equation `is_excused`, the sides are known to have other settings: it accuses no one.
+    Where a conditional equation `is_excused`, the sides are known to have other settings: it accuses neither side.
     """
     ours, theirs = c.found[equation.id].outcomes, py.found[equation.id].outcomes
     guilty: dict[str, list[Outcome]] = {"C": [], "PY": [], "both": []}
@@ -175,7 +175,7 @@ def _guilty(
 
 
 def _wrong(own: Outcome, other: Outcome | None) -> bool:
-    """Broken for sure: or, where the equation holds for some settings only, broken while the other side obeys."""
+    """Whether it is certainly broken; if it holds for some settings only, whether the other side obeys it."""
     return not own.ok and (not own.conditional or (other is not None and other.ok))
 
 
@@ -192,14 +192,14 @@ def _carried_alike(c: EvaluatedLog, py: EvaluatedLog, variable: str, key: Key) -
 
 
 def _alike(a: Outcome, b: Outcome) -> bool:
-    """Whether both miss by about the same."""
+    """Whether both sides miss by about the same."""
     return abs(a.residual - b.residual) <= 1e-3 * max(a.residual, b.residual)
 
 
 VAGUE = ("length", "turned")
-"""Hints that say a shape only: what is known of a unit vector is its length, and the other log knows more."""
+"""Hints that only describe a shape: of a unit vector just the length is known, and the other log gives more."""
 CLEAR = ("scale", "sign", "axes", "transposed", "index")
-"""Hints that say a mistake, from the other log's value too."""
+"""Hints that name a mistake, also when derived from the other log's value."""
 
 
 def _is_another(accused: Accused, other: EvaluatedLog) -> bool:
@@ -215,7 +215,7 @@ def _is_another(accused: Accused, other: EvaluatedLog) -> bool:
 
 
 def _from_the_other(accused: Accused, side: EvaluatedLog, other: EvaluatedLog, least: int = 2) -> Hint | None:
-    """What a wrong value looks like from that of the other log where it obeys the equation; of `least` numbers."""
+    """How a wrong value relates to the other log's where that obeys the equation; for `least` numbers or more."""
     theirs = other.found[accused.equation.id].outcomes
     beside = []
     for outcome in accused.outcomes:
@@ -318,7 +318,7 @@ def _quirk(equation: Equation, name: str, broken: Sequence[Outcome], hint: Hint 
 
 
 def _quirk_of_the_other(accused: Accused, name: str, hint: Hint | None, side: EvaluatedLog) -> str:
-    """That one side shows what the ledger knows of the other alone."""
+    """A note if one side shows a quirk that the ledger lists for the other side only."""
     theirs = "PY" if name == "C" else "C"
     quirk = _quirk(accused.equation, theirs, accused.outcomes, hint, side)
     return f"; {name} shows quirk {quirk}, a known quirk of {theirs}" if quirk else ""
@@ -358,7 +358,9 @@ def _never_asked(sides: list[EvaluatedLog]) -> tuple[str, ...]:
             found = side.found[equation.id]
             if not found.outcomes and found.missing and not any(side.found[e].outcomes for e in instead):
                 words = (w for lacking in found.missing.values() for w in lacking)
-                every = list(dict.fromkeys(words))  # of a recurrence the first iteration lacks one before: not news
+                every = list(
+                    dict.fromkeys(words)
+                )  # the first iteration of a recurrence has no previous one: not worth reporting
                 lacks = ", ".join([w for w in every if "@" not in w] or every)
                 lines.setdefault((equation.text, lacks), []).append(side.name)
     return tuple(f"{', '.join(names)}: {text}: lacks {lacks}" for (text, lacks), names in lines.items())

@@ -26,7 +26,7 @@ FEW_STEPS = 8
 
 
 def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLog) -> str:
-    """That one side takes the nearest number of a table where the other interpolates; empty where both do alike."""
+    """A note if one side takes the nearest table entry and the other interpolates; empty if both do the same."""
     kinds = {side.name: takes_nearest(equation, side) for side in (c, py)}
     if kinds["C"] is None or kinds["PY"] is None or kinds["C"] == kinds["PY"]:
         return ""
@@ -37,7 +37,7 @@ def nearest_or_interpolated(equation: Equation, c: EvaluatedLog, py: EvaluatedLo
 def takes_nearest(equation: Equation, side: EvaluatedLog) -> bool | None:
     """Whether a log shows one number per entry of the table, whatever the place between entries.
 
-    Where no entry is looked up twice, numbers of few digits are taken as read; None where not even
+    If no entry is looked up twice, numbers of few digits count as table entries; None if not even
     these decide.
     """
     name = f"how {equation.id} is looked up"
@@ -55,7 +55,7 @@ def interpolates(equation: Equation, side: EvaluatedLog) -> bool:
 
 
 def _looked_up(equation: Equation, side: EvaluatedLog) -> tuple[bool | None, bool]:
-    """What takes_nearest and interpolates say."""
+    """The hints of takes_nearest and interpolates."""
     groups: dict[tuple[float, ...], set[float]] = {}
     met: dict[tuple[float, ...], set[tuple[float, ...]]] = {}
     between = side.view.vocabulary.named(equation.table.rpartition(".")[2])
@@ -119,7 +119,7 @@ def between_sides(c: Array | None, py: Array | None, domain: Domain, unit: str =
 
 
 def _in_float32(c: Array, py: Array) -> str:
-    """Which of two values is the other in float32; empty where neither is."""
+    """Which of two values is the other rounded to float32; empty if neither is."""
     rounded = single(c)
     close = 1e-3 * float(np.max(np.abs(py - c)))
     for name, value in (("C", c), ("PY", py)):

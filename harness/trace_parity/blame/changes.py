@@ -1,4 +1,4 @@
-"""Mistakes that a value can have whatever its equation is: a unit, a sign, swapped axes, one too many."""
+"""Mistakes that any value can have, whatever its equation: a unit, a sign, swapped axes, off by one."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def units(smell: str, is_larger: bool, unit: str) -> str:
 
 
 def smells(domain: Domain, unit: str) -> list[tuple[float, str]]:
-    """The unit factors that a variable may be off by, those of its own `unit` first, each factor once."""
+    """The unit factors by which a variable may be off, those of its own `unit` first, each factor once."""
     fitting = [pair for pair in domain.unit_factors if unit not in ("", "1") and units(pair[1], True, unit)]
     known = {factor for factor, _ in fitting}
     return [*fitting, *(pair for pair in domain.unit_factors if pair[0] not in known and pair[0] not in RARE)]
 
 
 RARE = (10.0,)
-"""Factors that a number without a unit is as easily off by for another reason."""
+"""Factors that have other common causes in a number without a unit."""
 _SPELLINGS = {"m2": "m²", "m3": "m³", "Å2": "Å²", "Å3": "Å³", "deg": "degrees", "rad": "radians"}
 _SPELLED = re.compile(r"\b(m2|m3|Å2|Å3|deg|rad)\b")
 
@@ -58,7 +58,7 @@ def _take(order: tuple[int, ...], signs: tuple[int, ...], value: Array) -> Array
 
 
 def _named(order: tuple[int, ...], signs: tuple[int, ...]) -> Hint | None:
-    """The words for components in another order and with other signs; None for those as they are."""
+    """A description of components in another order or with other signs; None if nothing changed."""
     flipped = ["xyz"[i] for i, sign in enumerate(signs) if sign < 0]
     if order == (0, 1, 2):
         if not flipped:
@@ -151,7 +151,7 @@ def single(value: Array) -> Array:
 
 
 INDEX = 1e-3
-"""Smaller numbers are not indices: adding 1 to them gives 1."""
+"""Smaller magnitudes are not indices: adding 1 to them gives 1."""
 
 
 def one_based(step: int, component: int | None, value: Array) -> Array | None:

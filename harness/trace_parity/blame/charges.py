@@ -18,9 +18,9 @@ from trace_parity.blame.worlds import Worlds
 from trace_parity.pair.vocabulary import Key
 
 NEAR = 0.1
-"""What a program had in hand may be off by this part of what it should have been, for its print to be undone."""
+"""A print is undone if the value that the program used is within this fraction of the correct one."""
 ROUNDS = 3
-"""Times that the uses of a value are looked at: what is printed wrong further down may be known first."""
+"""Passes over the uses of a value: a wrong print downstream may be recognised first."""
 
 
 class Charges:
@@ -63,7 +63,7 @@ class Charges:
         return found, cleared
 
     def _equation_of(self, variable: str) -> Equation:
-        """One that a value is in, for one that no broken equation uses."""
+        """An equation that contains the value, for a value that no broken equation uses."""
         equations = [e for e in self.side.domain.equations if not e.backward]
         made = (e for e in equations if e.output == variable)
         return next(made, None) or next(e for e in equations if variable in self.worlds.feeding(e))
@@ -114,7 +114,7 @@ class Charges:
         return [replace(accused, manner=manners[accused.variable]) for accused in found]
 
     def _is_clearer(self, accused: Accused) -> bool:
-        """Whether what uses a value is wrong in a known way once the value is put right, and in none as it is."""
+        """Whether what uses a value is wrong in a known way once the value is corrected, and only then."""
         right = self.side.with_values({(accused.variable, o.key): o.expected for o in accused.outcomes})
         clearer = 0
         for equation in self._uses(accused.variable):
@@ -159,7 +159,7 @@ class Charges:
         return [accused]
 
     def _in_hand(self, accused: Accused) -> list[dict[Place, Array]]:
-        """What the program may have had in hand: near to what it should have had, and not the same."""
+        """The value that the program may have used: close to the correct one, but not equal."""
         found: list[dict[Place, Array]] = []
         right = [self._right(accused.variable, o) for o in accused.outcomes]
         for change in known_changes(self.side.domain, accused.outcomes[0].got):
@@ -248,12 +248,12 @@ class Charges:
 
 
 def _known(hint: Hint | None) -> int:
-    """How well a mistake is known: a domain's own best of all."""
+    """How specific a hint is: a domain's own mistakes come first."""
     return 0 if hint is None else 2 if hint.kind == "variant" else 1
 
 
 def _expected(accused: Accused, values: Mapping[Place, Array]) -> tuple[Outcome, ...]:
-    """The places of an accusation with other values that should be there."""
+    """The places of an accusation with other expected values."""
     return tuple(replace(o, expected=values[(accused.variable, o.key)]) for o in accused.outcomes)
 
 

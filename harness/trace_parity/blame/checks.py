@@ -1,4 +1,4 @@
-"""Check equations: their names are in the vocabulary, and logs of a run in parity obey them."""
+"""Check equations: their names are in the vocabulary, and the logs of a run in parity obey them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
 
 
 def check_tuples(domain: Domain) -> None:
-    """HarnessError (exit 2) for equations, inputs, forms or variants that are one in place of a tuple of one."""
+    """HarnessError (exit 2) if equations, inputs, forms or variants are a single object instead of a tuple."""
     _check_sequence(f"the domain {domain.title!r}", "equations", domain.equations, Equation)
     for equation in domain.equations:
         where = f"equation {equation.id!r}"
@@ -61,7 +61,7 @@ def _unknown(where: str, what: str, name: str, known: set[str], expected: str) -
 
 @np.errstate(all="ignore")  # a log may hold NaN and infinity
 def check_equation(equation: Equation, log: TraceTable, vocabulary: Vocabulary) -> int:
-    """Hold one equation against a log that is known to be right, and return at how many places it was evaluated.
+    """Check one equation on a log that is known to be right, and return at how many places it was evaluated.
 
     For the tests of a pair's own equations. Raises AssertionError with the worst place where it does not hold, with
     what is missing where it could be evaluated nowhere; HarnessError (exit 2) for a name that the vocabulary lacks.

@@ -1,8 +1,8 @@
 """How many digits each equation loses, and in which of its operations.
 
 The condition number of an equation at a place is the factor by which it enlarges relative errors of its inputs. Each
-inexact input is moved by a small relative step, and the moves of the output are added up. Its logarithm is the number
-of digits that are gone in the output, however carefully it is computed from inputs that are rounded.
+inexact input is changed by a small relative step, and the changes of the output are added up. The logarithm of the
+condition number is the number of digits lost in the output, however carefully it is computed from rounded inputs.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _worst(side: EvaluatedLog, equation: Equation, found: Evaluated) -> Conditio
 
 
 def _size(array: Array) -> Array:
-    """What an input is known relative to: the length of its vector, as the rounding of a rotation is."""
+    """The reference of an input's relative uncertainty: the length of its vector, as for a rotation."""
     return np.asarray(np.broadcast_to(_length(array)[:, None], array.shape) + 0 * array)
 
 
@@ -144,7 +144,7 @@ def _name(label: str, names: dict[str, str]) -> str:
 
 
 def lines(found: Iterable[Conditioning]) -> list[str]:
-    """The equations that lose most digits, in order of evaluation; empty where none loses any worth saying."""
+    """The equations that lose most digits, in order of evaluation; empty if none loses a relevant number."""
     worth = [entry for entry in found if entry.digits >= WORTH_SAYING]
     if not worth:
         return []

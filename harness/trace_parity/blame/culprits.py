@@ -1,4 +1,4 @@
-"""Which values are wrong when equations are broken: the fewest that explain all of them.
+"""Which values are wrong when equations are broken: the smallest set that explains all of them.
 
 A broken equation alone does not say whether its output is wrong or one of its inputs. A value is taken for wrong when
 putting the right one in its place makes every equation hold that it was broken with; what is right, one of the
@@ -34,13 +34,13 @@ Guilty = Mapping[str, Sequence[Outcome]]
 
 
 def culprits(side: EvaluatedLog, guilty: Guilty) -> list[Accused]:
-    """Whom to accuse in one log of breaking equations."""
+    """The accusations for one log."""
     return _Search(side, None, guilty).accused()
 
 
 @dataclass(frozen=True)
 class Found:
-    """Whom to accuse in each of two logs, and what that clears."""
+    """The accusations for each of two logs, and what these clear."""
 
     accused: tuple[list[Accused], list[Accused]]
     cleared: tuple[Cleared, Cleared]
@@ -149,7 +149,7 @@ class _Search:
             chosen |= set().union(*sets)
 
     def _group(self, rest: list[int], chosen: set[str]) -> list[int]:
-        """Of the broken equations left those that hang together with the first."""
+        """Those of the remaining broken equations that are connected with the first."""
         group, variables = [rest[0]], self._variables(rest[0], chosen)
         grew = True
         while grew:

@@ -16,9 +16,9 @@ from trace_parity.blame.shape import EXPLAINS
 from trace_parity.pair.vocabulary import Key
 
 AS_ENTERED = 9
-"""Digits that someone enters at most."""
+"""Most digits that a person enters."""
 ROUNDED = 1e-14
-"""What a change of unit leaves of the last digits, relatively."""
+"""Relative error in the last digits after a change of unit."""
 FLAG = re.compile(r"(?<![\w-])-[A-Za-z]\w*")
 
 
@@ -44,10 +44,10 @@ def default_of(
 
 
 def told(default: Default, names: tuple[str, str], value: Array, argv: Sequence[str] = ()) -> str:
-    """What it says that the first of two programs has the default and the other one `value`."""
+    """The hint when the first of two programs has the default and the other one `value`."""
     name, other = names
     if default.is_entered and not is_entered(value):
-        return ""  # worked out from something else, which may differ as well
+        return ""  # computed from something else, which may differ as well
     spelled, flags = spell(value), [*FLAG.findall(default.flag), *default.also]
     if argv and not any(word in flags for word in argv):
         return f"{name} has the default, {other} {spelled}, and the command line has no {_or(default.flag)}"
@@ -84,7 +84,7 @@ def who_ignores(setting: LoopSetting, flags: str, c: int, py: int, argv: Sequenc
 
 
 def is_entered(value: Array) -> bool:
-    """Whether numbers are as someone enters them: of few digits, a change of unit apart."""
+    """Whether numbers look entered by a person: few digits, apart from a change of unit."""
     with np.errstate(all="ignore"):
         few = np.array([np.longdouble(f"{x:.{AS_ENTERED - 1}e}") for x in value])
         return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())

@@ -1,4 +1,4 @@
-"""What a domain's equations are made of, and their evaluation on one log.
+"""The parts of a domain's equations, and the result of evaluating them on one log.
 
 An equation says what an output variable should be, from inputs in the same log. It is evaluated at all
 places at once. What it may miss by is the uncertainty of its inputs, each sent through the equation, and that of the
@@ -111,9 +111,9 @@ class Equation:
 
 @dataclass(frozen=True)
 class Default:
-    """What a setting is when it is not given, and what sets it.
+    """The default of a setting, and the flag that sets it.
 
-    is_entered: the log has the number as it is given, a unit apart; otherwise the program works it out. also: further
+    is_entered: the log has the number as given, apart from its unit; otherwise the program computes it. also: further
     flags that set it. first_of: a loop whose first iteration alone has the value.
     """
 
@@ -126,9 +126,9 @@ class Default:
 
 @dataclass(frozen=True)
 class LoopSetting:
-    """What sets how many iterations a loop has: `name` is what these are, `flag` what sets their number.
+    """The setting of a loop's number of iterations: `name` is what these are, `flag` what sets their number.
 
-    default: their number when nothing is set; None where the program works it out. by: another flag, by the id of a
+    default: their number when nothing is set; None if the program computes it. by: another flag, by the id of a
     variable that changes from one iteration to the next where it is used. is_counted: among all iterations.
     """
 
@@ -160,7 +160,7 @@ class Domain:
 
 
 def asked(domain: Domain) -> list[Equation]:
-    """The equations that accuse someone when they are broken."""
+    """The equations that accuse a side when they are broken."""
     return [e for e in domain.equations if not e.backward]
 
 
@@ -189,7 +189,7 @@ class Outcome:
 
     @property
     def residual(self) -> float:
-        """Largest miss of a component, relative to `scale`; infinite where a number is lost."""
+        """Largest error of a component, relative to `scale`; infinite where a number is NaN."""
         with np.errstate(invalid="ignore"):
             miss = np.where(self.got == self.expected, 0, np.abs(self.got - self.expected))[~np.isnan(self.expected)]
         if not len(miss) or not np.isfinite(miss).all():

@@ -57,7 +57,7 @@ class EvaluatedLog:
         return made
 
     def hint(self, equation: Equation, broken: Sequence[Outcome], found: Evaluated | None = None) -> Hint | None:
-        """What the wrong output of an equation looks like; `found`: the equation with other inputs."""
+        """The hint for the wrong output of an equation; `found`: the equation with other inputs."""
         found = found or self.found[equation.id]
         return hint_for(Suspect(equation, found, self.view, self.domain, tuple(broken)))
 

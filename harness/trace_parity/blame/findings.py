@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HARMLESS = 1e-3
-"""A finding that moves less than this part of the final difference explains nothing of it."""
+"""A finding that explains less than this fraction of the final difference is harmless."""
 UNREAD = "nothing is computed from it"
-"""What the hint of a wrong value begins with that no other value is made from."""
+"""How the hint begins for a wrong value from which nothing is computed."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class BlameFinding:
     `allowed` are relative, at the worst place; `count` places, the first of which is `place`. `instead`: variables that
     would explain as much if they were wrong; each of these sets has findings of its own, and one of them is innocent.
     manner: "probe" where the value is only printed wrong and what follows behaves as if it were right, "computation"
-    where the program went on with it, empty where nothing tells. quirk_too: a second quirk
+    where the program used it, empty if the logs do not show it. quirk_too: a second quirk
     that shows. share: the part of the difference of the final value
-    that is gone with the other side's value here (and those of `together`) put in; None where the logs do not tell.
+    that disappears with the other side's value here (and those of `together`); None if the logs do not show it.
     factor: by what the final values of the sides differ; ratio: the part of PY/C of the final value that this accounts
     for. image_share: the part of the ratio of the sums of the two images, where there are images.
     """
@@ -50,12 +50,12 @@ class BlameFinding:
 
     @property
     def is_cause(self) -> bool:
-        """Whether something goes wrong here, rather than upstream."""
+        """Whether the fault is here, not upstream."""
         return self.kind in ("introduced", "unexplained", "self-inconsistent")
 
     @property
     def is_harmless(self) -> bool:
-        """Whether it is known to move nothing of the final value."""
+        """Whether it is known not to change the final value."""
         return self.is_cause and self.share is not None and abs(self.share) < HARMLESS
 
 
@@ -63,7 +63,7 @@ class BlameFinding:
 class Blame:
     """All findings: causes by their share of the difference of `final`, what is inherited, what is harmless.
 
-    In order of evaluation where these are equal; `first` is the variable of the first in that order. `notes`: what
+    In order of evaluation if these are equal; `first` is the variable of the first in that order. `notes`: what
     both sides do alike; `settings`: a line per setting that is in both logs and differs; `loops`: those of them that
     are the number of iterations of a loop. `missing` says which equations could not be evaluated, and what they lack;
     `digits` how many significant digits each log prints, from which the rounding is taken.

@@ -51,7 +51,7 @@ def replaced_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
 
 
 def added(suspect: Suspect, places: Sequence[Outcome]) -> Hint | None:
-    """What is added to the value before is a constant times what it should be."""
+    """The increment is a constant times what it should be."""
     inputs = Changed(suspect)
     for label in inputs.labels:
         sources = [place for place in suspect.found.sources.get(label, ()) if place is not None]
@@ -127,7 +127,7 @@ def _ratio(got: Array, expected: Array) -> np.longdouble:
 
 
 def _common(factors: Sequence[np.longdouble], places: Sequence[Outcome]) -> np.longdouble | None:
-    """The factor of all places, as the clearest of them has it; None where there is none, or no evidence for it."""
+    """The common factor of all places, from the clearest of them; None if there is none, or no evidence for it."""
     numbers = sum(int(np.sum(~np.isnan(o.expected))) for o in places)
     if numbers < 2 or not np.isfinite(factors).all():
         return None

@@ -14,7 +14,7 @@ from trace_parity.pair.vocabulary import Key
 
 
 def hold_to_the_other(side: EvaluatedLog, other: EvaluatedLog) -> None:
-    """Say of each broken place of `side` what the form gives that `other` obeys at it."""
+    """For each broken place of `side`, use the form that `other` obeys there."""
     for equation in side.domain.equations:
         found = side.found[equation.id]
         meant = {

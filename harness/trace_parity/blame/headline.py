@@ -1,4 +1,4 @@
-"""What a set of findings comes to in one sentence: the finding that explains most of the final difference."""
+"""A set of findings in one sentence: the finding that explains most of the final difference."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def explains(finding: BlameFinding, final: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, with enough digits that nothing reads as all or none."""
+    """A share in percent, with enough digits that only an exact one reads as 100 % or 0 %."""
     number = 100 * share
     return f"{number:.3g} %" if abs(number - 100) >= 0.5 else f"{number:.2f} %"
 

@@ -24,7 +24,7 @@ from trace_parity.blame.shape import CONTRAST, FLOAT32, FLOAT32_STEPS, never_upd
 from trace_parity.blame.suspect import Guess, Hypothesis, Suspect, explains
 
 CLEAR = 0.75
-"""Part of the broken places that must be clear: at others, as at a peak, a small mistake may hardly show."""
+"""Fraction of the broken places that must be clear: at others, such as a peak, a small mistake hardly shows."""
 MUCH = 10
 """A form that misses by so many times more is not the one meant, if only a shape speaks for it."""
 
@@ -54,7 +54,7 @@ def _plainer(hint: Hint, places: list[Outcome]) -> Hint:
 
 
 def _by_fit_or_shape(one: Suspect, places: list[Outcome]) -> Hint | None:
-    """What has to be fitted, and what describes the numbers without a hypothesis: first what says more."""
+    """Hypotheses with a fitted parameter, and descriptions without a hypothesis: the most specific first."""
     for hint, guess in replaced_inputs(one):
         if explains_all(hint, places, guess):
             return hint

@@ -1,4 +1,4 @@
-"""What one log would hold had a program had other values: a change sent through the equations, downstream of it.
+"""What a log would contain if a program had other values: a change is propagated through the equations downstream.
 
 A place is made again from its changed inputs by the equation that made it. Where the program breaks that equation, its
 miss is kept: as a factor where it is one, else as a sum. Constants that an equation reads off the log (the size of
@@ -22,7 +22,7 @@ from trace_parity.pair.dependencies import upstream
 from trace_parity.pair.vocabulary import ABSENT, Key
 
 PARALLEL = 1e-6
-"""How far from parallel, relatively, two vectors may be for one to be taken as a multiple of the other."""
+"""Relative deviation from parallel up to which one vector counts as a multiple of another."""
 AFFINE = 1e-12
 
 
@@ -355,7 +355,7 @@ def _table(side: EvaluatedLog, equation: Equation) -> dict[tuple[float, ...], Ar
 
 
 def _between(tables: list[dict[tuple[float, ...], Array]]) -> np.longdouble:
-    """By what the first log's numbers are larger than the other's, where both have some."""
+    """The offset between the first log's numbers and the other's, where both have some."""
     if len(tables) < 2:
         return np.longdouble(1)
     ratios = [tables[0][w][0] / tables[1][w][0] for w in tables[0].keys() & tables[1].keys() if tables[1][w][0]]

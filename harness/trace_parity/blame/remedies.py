@@ -21,7 +21,7 @@ from trace_parity.pair.vocabulary import Key
 Place = tuple[str, Key]
 Change = Callable[[Array], Array]
 SAME = 1000
-"""Two programs that agree are apart by less than this many times the rounding of one value."""
+"""Two programs that agree differ by less than this many times the rounding of one value."""
 AGREES = 1e-2
 """The other log confirms a value that is apart from its own by less than this part of what it would be wrong by."""
 WHOLE = (2.0, 3.0, 4.0, 5.0)
@@ -61,7 +61,7 @@ class Witness:
         return Remedy(value, self.other.view.uncertainty(place[0], value[None])[0])
 
     def is_same(self, place: Place) -> bool | None:
-        """Whether both logs have the same value there; None where the other has none."""
+        """Whether both logs have the same value there; None if the other has none."""
         a = self.side.view.at(*place)
         b = self.theirs(place)
         if a is None or b is None or a.shape != b.shape:
@@ -85,7 +85,7 @@ class Witness:
             return bool(_size(a - b) <= AGREES * _size(remedy.value - a))
 
     def apart(self, variable: str, key: Key) -> Array | None:
-        """How far the two logs are apart at a place, component by component."""
+        """The difference of the two logs at a place, component by component."""
         a = self.side.view.at(variable, key)
         b = self.other.view.at(variable, key) if self.other is not None else None
         return None if a is None or b is None or a.shape != b.shape else np.abs(a - b)
@@ -134,7 +134,7 @@ def _changes(own: Array, factors: list[float]) -> Iterator[Array]:
 
 
 def known_changes(domain: Domain, own: Array) -> Iterator[Change]:
-    """What undoes a mistake in the print of a value of that shape: a unit, a small whole factor, the sign, the axes."""
+    """Corrections of a wrong print of that shape: a unit, a small whole factor, the sign, the axes."""
     factors = {factor for factor, _ in domain.unit_factors} | set(WHOLE)
     yield np.negative
     for factor in (*factors, *(1 / factor for factor in factors)):

@@ -1,4 +1,4 @@
-"""Describe wrong numbers without a hypothesis: a factor, an offset, a turn, a value that never changes."""
+"""Describe wrong numbers without a hypothesis: a factor, an offset, a rotation, a value that never changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXPLAINS = 1e-6
 """Part of the residual that a hypothesis may leave unexplained: some 200 hypotheses are tried, each hits this by chance
 once in a million."""
 CONTRAST = 1000
-"""A residual below this many times the rounding is too blunt to tell one hypothesis from another."""
+"""A residual below this many times the rounding cannot distinguish hypotheses."""
 FLOAT32 = 2.0**-24
 FLOAT32_STEPS = 64
 """A stage done in float32 is off by up to this many of its roundings; more is not rounding."""
@@ -33,7 +33,7 @@ def never_updated(broken: Sequence[Outcome]) -> Hint | None:
 
 
 def single_arithmetic(places: Sequence[Outcome], digits: int) -> Hint | None:
-    """Off by some roundings of float32, though the numbers themselves are not float32."""
+    """Off by a few roundings of float32, although the numbers themselves are not float32."""
     worst = max(o.residual for o in places)
     if FLOAT32 / 16 <= worst <= FLOAT32_STEPS * FLOAT32 and digits > 8:
         return Hint("float32", f"off by {worst / FLOAT32:.2g} roundings of float32: float32 arithmetic before this")
@@ -81,7 +81,7 @@ def _one_factor(ratios: np.ndarray, blunt: float) -> str:
 
 
 LARGEST = 1e6
-"""A whole ratio above this is one by chance as easily."""
+"""A whole ratio above this can as easily be chance."""
 
 
 def _whole(ratio: np.longdouble, blunt: float) -> str:

@@ -249,7 +249,7 @@ def _is_apart(variable: str, changed: Changed, own: EvaluatedLog) -> bool:
 
 
 def _apart(a: Array | None, b: Array | None) -> float:
-    """The largest difference of a component; infinite where the two cannot be held against each other."""
+    """The largest difference of a component; infinite if the two cannot be compared."""
     if a is None or b is None or a.shape != b.shape:
         return np.inf
     with np.errstate(all="ignore"):
@@ -257,7 +257,7 @@ def _apart(a: Array | None, b: Array | None) -> float:
 
 
 def by_share(finding: BlameFinding) -> tuple[int, float]:
-    """What sorts findings: causes by what they leave of the difference, the unknown, the inherited, the harmless."""
+    """The sort key of findings: causes by what they leave of the difference, then unknown, inherited, harmless."""
     if not finding.is_cause:
         return 2, 0.0
     if finding.share is None:

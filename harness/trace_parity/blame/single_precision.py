@@ -19,7 +19,7 @@ from trace_parity.pair.vocabulary import Key, Vocabulary
 from trace_parity.trace.table import TraceTable
 
 PASSES = 100
-"""Times the equations are gone through before a chain that still changes is given up."""
+"""Passes over the equations before a chain that still changes is given up."""
 Place = tuple[str, Key]
 
 

@@ -1,4 +1,4 @@
-"""A broken equation as the hypotheses about it want it, and when a hypothesis explains it."""
+"""A broken equation in the form that hypotheses need, and when a hypothesis explains it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trace_parity.pair.vocabulary import Key
 
 @dataclass(frozen=True)
 class Suspect:
-    """A broken equation on one side, as the hypotheses want it."""
+    """A broken equation on one side, in the form that hypotheses need."""
 
     equation: Equation
     found: Evaluated
@@ -30,7 +30,7 @@ Hypothesis = tuple[Hint, Guess]
 
 
 def explains(outcome: Outcome, guess: Array | None) -> bool:
-    """Whether a hypothesis gives the number of the log, to what it may leave unexplained."""
+    """Whether a hypothesis gives the number of the log, within the residual that is allowed."""
     if guess is None:
         return False
     left = np.abs(outcome.got - np.broadcast_to(guess, outcome.got.shape))[~np.isnan(outcome.expected)]

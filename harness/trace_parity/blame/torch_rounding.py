@@ -38,7 +38,7 @@ def _hinted(finding: BlameFinding) -> BlameFinding:
 
 
 def last_bit(equation: str) -> str:
-    """What rounds otherwise in PyTorch among the operations of an equation; empty where nothing is known of them."""
+    """Which operations of an equation PyTorch rounds differently; empty if none is known."""
     right = equation.partition("=")[2] or equation
     names = [m[1] or m[2] or "norm" for m in _FUNCTION.finditer(right)]
     for name in dict.fromkeys(OTHER_NAMES.get(name, name) for name in names):

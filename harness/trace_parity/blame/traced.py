@@ -54,7 +54,7 @@ class Traced(np.ndarray[Any, Any]):
         return part
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        """Do it on plain arrays and note what it loses."""
+        """Evaluate on plain arrays and record what is lost."""
         bare = [_bare(value) for value in inputs]
         result = getattr(ufunc, method)(*bare, **options)
         operations = next((v.operations for v in inputs if isinstance(v, Traced) and v.operations is not None), None)
@@ -69,7 +69,7 @@ class Traced(np.ndarray[Any, Any]):
         return traced(result, text, known, operations)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Functions other than ufuncs: done on plain arrays, the result named by the function."""
+        """Functions other than ufuncs: evaluated on plain arrays, the result named by the function."""
         flat = list(_flat((*args, *kwargs.values())))
         operations = next((v.operations for v in flat if v.operations is not None), None)
         result = func(*_plain(args), **{name: _bare(value) for name, value in kwargs.items()})
@@ -87,7 +87,7 @@ class Traced(np.ndarray[Any, Any]):
 
 
 def traced(value: Any, text: str, exact: bool, operations: Operations | None) -> Any:
-    """An array as one that takes notes; anything else as it is."""
+    """An array as one that records its operations; anything else unchanged."""
     if not isinstance(value, np.ndarray):
         return value
     made = value.view(Traced)

@@ -1,6 +1,6 @@
-"""Values that are all in one wrong unit, as their print tells: each is the other log's times a factor between units.
+"""Values that are all in one wrong unit: each is the other log's times a factor between units.
 
-Where these agree with each other, no equation between them is broken; those that lead out of them are.
+Equations between such values hold; equations between them and other values are broken.
 """
 
 from __future__ import annotations

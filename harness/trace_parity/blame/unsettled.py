@@ -56,7 +56,7 @@ class Sides:
     py: EvaluatedLog
     cleared: dict[str, Cleared]
     printed: frozenset[str] = frozenset()
-    """Variables that are wrong in print only: nothing comes from these."""
+    """Variables that are wrong in print only: nothing is derived from these."""
     uneven: tuple[Uneven, ...] = ()
     """Loops with another number of iterations in the other log."""
     argv: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Whether a wrong value was computed with, or only printed wrong.
+"""Whether a wrong value was used, or is only printed wrong.
 
 What uses a value tells: where equations downstream hold with the printed number, the program went on with it; where
 they hold only with what should have been printed, the print alone is wrong. Where they hold with neither, since
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trace_parity.blame.worlds import Worlds
 
 Manner = Literal["probe", "computation", ""]
-"""Empty where nothing in the log tells."""
+"""Empty if nothing in the log shows it."""
 NEARER = 0.1
 """One of two values is the one in use where the equation misses with it by no more than this part of the other miss."""
 
@@ -92,7 +92,7 @@ def _nearer(equation: Equation, uses: tuple[Outcome, ...], wrong: World, worlds:
 
 
 def miss(got: np.ndarray, expected: np.ndarray) -> float:
-    """How far apart two values are; of positive numbers, how far their logarithms are."""
+    """The distance of two values; of positive numbers, of their logarithms."""
     with np.errstate(all="ignore"):
         if (got > 0).all() and (expected > 0).all():
             got, expected = np.log(got), np.log(expected)

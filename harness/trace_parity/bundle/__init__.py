@@ -1,1 +1,1 @@
-"""What a run leaves: files, hashes, provenance."""
+"""The output of a run: files, hashes, provenance."""

@@ -1,4 +1,4 @@
-"""A bundle: one folder with everything a run left, hashed, that appears under its name only when it is whole.
+"""A bundle: one folder with all output of a run, hashed, that appears under its name only when it is complete.
 
 It is written in a folder next to its final name (`.partial-…`) and renamed last; the manifest is the last file written.
 """
@@ -27,7 +27,7 @@ PARTIAL = ".partial-"
 def bundle_folder(root: Path, case_id: str, name: str) -> Iterator[Path]:
     """A folder to fill. On leaving without an exception it is sealed and renamed to its final name, else removed.
 
-    Raises HarnessError when `root` cannot be written: exit 74 where the file system refuses, else exit 2.
+    Raises HarnessError when `root` cannot be written: exit 74 if the file system fails, else exit 2.
     `final_path` of the folder is the final path.
     """
     parent = root / case_id
@@ -74,10 +74,10 @@ def write_manifest(folder: Path) -> None:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a bundle: changed, missing, doubly listed and unlisted entries; empty when it is as written.
+    """Faults of a bundle: changed, missing, doubly listed and unlisted entries; empty if it is unchanged.
 
-    A bundle holds regular files only: a link, a FIFO or a device is a fault, whatever it leads to. Raises HarnessError
-    (exit 5) when there is no readable manifest.
+    A bundle contains regular files only: a link, a FIFO or a device is a fault, whatever it points to. Raises
+    HarnessError (exit 5) when there is no readable manifest.
     """
     entries = _read_manifest(folder)
     there = dict(_entries(folder))
@@ -94,7 +94,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def check_whole(folder: Path) -> None:
-    """Raises HarnessError (exit 5) for a bundle that is not as it was written."""
+    """Raises HarnessError (exit 5) for a bundle that was changed."""
     if faults := verify(folder):
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise HarnessError(
@@ -150,7 +150,7 @@ def _sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What lists of bundles show. `against` is the variant of the reference, `waived` the quirks that passed."""
+    """One bundle in a list. `against` is the variant of the reference, `waived` the quirks that passed."""
 
     path: Path
     case: str
@@ -172,7 +172,7 @@ class BundleInfo:
 
 
 def find_bundles(root: Path, pair: str = "") -> list[BundleInfo]:
-    """The whole bundles under `root`, of the pair with this title or of all, oldest first.
+    """The complete bundles under `root`, of the pair with this title or of all, oldest first.
 
     Half-written ones have no manifest or a hidden name.
     """

@@ -12,7 +12,7 @@ from trace_parity.files import parse_json, read_regular
 
 IGNORED = ("created_utc",)
 DIGITS = 12
-"""Numbers that agree to so many significant digits are the same setting."""
+"""Numbers that agree to this many significant digits are the same setting."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Difference:
 
 
 def in_words(value: Any) -> str:
-    """A value of JSON for a reader: yes, no, not set, numbers by DIGITS significant digits, lists without brackets."""
+    """A JSON value as text: yes, no, not set, numbers with DIGITS significant digits, lists without brackets."""
     if value is None or value == "":
         return "not set" if value is None else "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Where a bundle comes from: machine, versions, commit. Of the environment only what is listed here is recorded."""
+"""Provenance of a bundle: machine, versions, commit. Only the environment variables listed here are recorded."""
 
 from __future__ import annotations
 

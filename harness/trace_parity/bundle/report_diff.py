@@ -48,7 +48,7 @@ class ReportDiff:
 
     @property
     def headlines(self) -> tuple[str, ...]:
-        """What each result says of itself."""
+        """The verdict and headline of each result."""
         return tuple(Places(r).sentence(r.headline) for r in self.results)
 
     @property

@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def commit(self) -> str:
-        """What follows the time in the bundle's name."""
+        """The part of the bundle's name after the time."""
         return self.name.partition("-")[2]
 
 
@@ -192,7 +192,7 @@ def newest_report(place: Path, pair: str = "") -> Path:
 
 
 def open_page(path: Path, environment: Mapping[str, str], platform: str, opener: Callable[[str], bool]) -> bool:
-    """Show a page in a browser where there is a display; says whether one was started."""
+    """Show a page in a browser if there is a display; returns whether one was started."""
     needs_display = platform.startswith(("linux", "freebsd"))
     has_display = any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     if needs_display and not has_display:

@@ -89,7 +89,7 @@ def list_bundles(root: Path) -> None:
 )
 @detail_options("every finding in full, inherited differences included.")
 def show_bundle(folder: Path, form: str) -> None:
-    """Print the verdict of a bundle as the run printed it; the last line is the verdict."""
+    """Print the report of a bundle as the run printed it; the last line is the verdict."""
     from trace_parity.bundle.bundle import load_result
     from trace_parity.render.places import Places
     from trace_parity.result.result_json import read_result

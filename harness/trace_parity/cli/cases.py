@@ -50,7 +50,7 @@ def _places(case: Case) -> str:
 @click.argument("name", metavar="CASE", shell_complete=candidates.cases)
 @pair_option
 def show_case(name: str, pair: Pair) -> None:
-    """Print a case: its command line, places, files, and which variables must be compared."""
+    """Print a case: its command line, places, files, and the variables that must be compared."""
     case = pair.case(name)
     text = [f"{case.id}: {case.title}" if case.title != case.id else case.id]
     text += ["", *case.description.split("\n"), ""] if case.description else []

@@ -1,4 +1,4 @@
-"""What several subcommands share: output forms, progress on standard error, option texts."""
+"""Shared by several subcommands: output forms, progress on standard error, option texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _I_KNOW = f"{__name__}.i_know"
 
 
 def rules_of(words: Sequence[str]) -> tuple[Rule, ...]:
-    """The words of --rtol as rules. Raises HarnessError (exit 2)."""
+    """The arguments of --rtol as rules. Raises HarnessError (exit 2)."""
     from trace_parity.pair.tolerances import parse_rules
 
     context = click.get_current_context(silent=True)
@@ -181,7 +181,7 @@ blame_sites_option = click.option(
 def calibration_for(pair: Pair, case: Case | None, against: str, given: Path | None) -> Calibration | None:
     """The calibration to compare with: the one given, else that of the case; None where there is none.
 
-    One that no longer holds is left out, with a note that says why. Raises HarnessError (exit 5, or 2 for that of
+    An outdated one is not used, and a note gives the reason. Raises HarnessError (exit 5, or 2 for that of
     another pair).
     """
     if given is None and (case is None or not pair.has_programs):
@@ -214,7 +214,7 @@ def calibration_for(pair: Pair, case: Case | None, against: str, given: Path | N
 
 
 def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
-    """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work is done."""
+    """`json:out.json` to ("json", Path). Raises HarnessError (exit 2) for an unknown form, before any work starts."""
     parsed = []
     for word in formats or ("text",):
         form, colon, path = word.partition(":")
@@ -231,7 +231,7 @@ def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
 
 
 def note(text: str) -> None:
-    """A remark on standard error."""
+    """A note on standard error."""
     click.echo(f"note: {visible(text)}", err=True)
 
 

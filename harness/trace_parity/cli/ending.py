@@ -1,4 +1,4 @@
-"""How the command ends when an exception ends it: the exit code and the lines for standard error."""
+"""The exit code and the lines on standard error when an exception ends the command."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EI
 WRONG_PATH = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
 )
-"""Errors that a path of the user's causes. A missing file is not one of them: it may be one of the package."""
+"""Errors caused by a path that the user gave. A missing file is not among them: it may be a file of the package."""
 
 
 class TerminatedError(BaseException):
-    """SIGTERM came: end as after Ctrl-C, so that what is under way cleans up."""
+    """SIGTERM arrived: end as after Ctrl-C, so that running work cleans up."""
 
 
 def ending(error: BaseException, words: Sequence[str]) -> tuple[int, list[str]]:

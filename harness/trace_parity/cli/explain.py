@@ -1,4 +1,4 @@
-"""`trace-diff explain`: everything that the pair states about one variable."""
+"""`trace-diff explain`: everything that the pair defines for one variable."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def judge(
     formats: tuple[str, ...],
     lenient: bool,
 ) -> None:
-    """Judge the logs and images in BUNDLE again; the bundle stays as it is."""
+    """Judge the logs and images in BUNDLE again; the bundle is not changed."""
     from trace_parity.compare.align import align
     from trace_parity.compare.images import compare_images, read_image
     from trace_parity.compare.options import Options

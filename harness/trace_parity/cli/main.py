@@ -20,7 +20,7 @@ from trace_parity.cli.ending import TerminatedError, ending
 from trace_parity.errors import Exit, HarnessError
 
 COMMANDS = {
-    "run": "run both programs on one command line, compare, leave a bundle",
+    "run": "run both programs on one command line, compare, write a bundle",
     "compare": "compare two logs",
     "blame": "find the side that breaks its own equation, in one or two logs",
     "inject": "run the port with C's values of some variables; isolate faults",
@@ -87,10 +87,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trace-diff")
 def trace_diff() -> None:
-    """Find the first variable in which a port differs from its C original, and prove it.
+    """Find the first variable in which a port differs from its C original, with evidence.
 
     \b
-    trace-diff run supervisor          run both programs, compare, keep a bundle
+    trace-diff run supervisor          run both programs, compare, write a bundle
     trace-diff compare C.log PY.log    compare two existing logs
 
     Exit codes: 0 parity, 1 divergence, 2 usage, 3 a program failed, 4 shapes differ, 5 unreadable,

@@ -1,4 +1,4 @@
-"""What `gate` and `sweep` share: their options, and how one that was broken off goes on."""
+"""Shared by `gate` and `sweep`: their options, and how an interrupted one continues."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ManyCases:
     resume: bool
 
     def options(self, **more: Any) -> Options:
-        """As a run takes them, checked before anything is run. Raises HarnessError (exit 2)."""
+        """The options of a run, checked before anything is run. Raises HarnessError (exit 2)."""
         from trace_parity.compare.options import Options
         from trace_parity.pair.tolerances import global_rtol, with_rules
         from trace_parity.quirks.waivers import check_ids
@@ -63,7 +63,7 @@ class ManyCases:
         )
 
     def note_kept(self, error: BaseException, what: str) -> None:
-        """Add to an error what is kept, and the command that goes on."""
+        """Add to an error what is kept, and the command that continues."""
         again = shlex.join(["trace-diff", *sys.argv[1:], *([] if self.resume else ["--resume"])])
         error.add_note(f"{what} kept in {self.out}; to continue: {again}")
 

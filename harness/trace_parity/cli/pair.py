@@ -59,9 +59,9 @@ def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
 @click.argument("folder", metavar="[DIR]", type=_PATH, required=False)
 @pair_option
 def check(folder: Path | None, pair: Pair) -> None:
-    """Read every file of a pair and say what is there, and what is missing for which command.
+    """Read every file of a pair and list what it has, and what is missing for which command.
 
-    Exit code 0 when all that is there is sound, 2 with the first mistake otherwise.
+    The exit code is 0 if all files are valid, otherwise 2 with the first mistake.
     """
     from trace_parity.pair.find import find_pair
     from trace_parity.run.check_pair import report

@@ -18,10 +18,10 @@ _PAIR, _PASTED, _VALUES = "pair", "pasted", "values"
 
 
 class PairCommand(click.Command):
-    """A command that has the options of its pair too; what is behind `--` is a command line of the programs."""
+    """A command with the options of its pair; everything after `--` is a command line of the programs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put what is behind `--` aside, and find the pair before the options are parsed."""
+        """Set aside everything after `--`, and find the pair before the options are parsed."""
         if "--" in args:
             cut = args.index("--")
             ctx.meta[_PASTED] = tuple(args[cut + 1 :])
@@ -72,7 +72,7 @@ def _is_cluster(word: str) -> bool:
 
 
 def pasted(ctx: click.Context) -> tuple[str, ...]:
-    """The command line behind `--`."""
+    """The command line after `--`."""
     words: tuple[str, ...] = ctx.meta.get(_PASTED, ())
     return words
 

@@ -1,4 +1,4 @@
-"""`trace-diff probe c|py`: a trace from a program that prints none."""
+"""`trace-diff probe c|py`: trace a program that prints no trace."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def probe() -> None:
     "--file", "sources", type=_PATH, multiple=True, metavar="C", help="The source, in place of [c] file. Repeatable."
 )
 def c(sources: tuple[Path, ...], **options: Any) -> None:
-    """Put probes into the C program and run it with ARGS, in an empty folder and on one thread."""
+    """Insert probes into the C program and run it with ARGS, in an empty folder and on one thread."""
     from trace_parity.probe.c_program import CProgram, build, check_identity, record, run
     from trace_parity.probe.identity import drop_superseded
 

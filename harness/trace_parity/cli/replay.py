@@ -35,7 +35,7 @@ _PATH = click.Path(path_type=Path)
 def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, rtol_words: tuple[str, ...]) -> None:
     """Call FUNCTION of the port with the inputs that C.log has at each place, and compare its outputs with C's.
 
-    [replay.FUNCTION] in probes.toml says which function that is and which variables go in and come out.
+    [replay.FUNCTION] in probes.toml names the function and the variables that are its inputs and outputs.
     """
     from trace_parity.probe.probes_file import find_probes
     from trace_parity.probe.replay import describe, find_function, read_replay

@@ -42,9 +42,9 @@ def report() -> None:
 )
 @_pair
 def render(bundle: Path, out: Path | None, pair: str) -> None:
-    """Make report.html of BUNDLE again from its result.json.
+    """Render report.html of BUNDLE again from its result.json.
 
-    Without --out the page takes its place in the bundle and in the manifest, provided that no other file was changed.
+    Without --out the page replaces the one in the bundle and in its manifest, provided that no other file was changed.
     """
     from trace_parity.bundle.report_index import render_bundle, replace_report, require_pair
     from trace_parity.files import write_whole
@@ -84,7 +84,7 @@ def index(root: Path, pair: str) -> None:
 @detail_options("every change, even if they do not fit on the screen.")
 @_pair
 def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
-    """Put two bundles side by side: what got better from A to B, what got worse, what was set differently."""
+    """Compare two bundles: what got better from A to B, what got worse, which settings differ."""
     from trace_parity.bundle import report_diff
     from trace_parity.bundle.report_index import require_pair
     from trace_parity.errors import Exit
@@ -109,7 +109,7 @@ def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
 def open_newest(place: Path, pair: str) -> None:
     """Open the report of a bundle, or of the newest under a folder (default: reports), in the browser.
 
-    The path is printed in any case; where there is no display it is only printed.
+    The path is always printed; without a display nothing is opened.
     """
     import os
     import sys

@@ -1,4 +1,4 @@
-"""`trace-diff run`: both programs on one command line, compared, with a bundle left behind."""
+"""`trace-diff run`: both programs on one command line, compared; writes a bundle."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Words:
 @output_options
 @gathered(Words)
 def run(words: Words) -> None:
-    """Run both programs on CASE or on a pasted command line, compare, and leave a bundle.
+    """Run both programs on CASE or on a pasted command line, compare, and write a bundle.
 
     \b
     trace-diff run CASE

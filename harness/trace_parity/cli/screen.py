@@ -1,4 +1,4 @@
-"""How much a command prints (-q, -v): on a terminal what fits on its screen, to a pipe or a file whole lines."""
+"""How much a command prints (-q, -v): on a terminal as much as fits on the screen, to a pipe or a file whole lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`trace-diff sweep`: many command lines of a grammar, what differs shrunk to a few flags."""
+"""`trace-diff sweep`: try many command lines of a grammar and shrink those that differ to a few flags."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _options(command: click.Command) -> click.Command:
 def table(loop: str, pair: Pair, **chosen: Any) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).
 
-    The pair's own table where it has one for this loop, else all variables of the scopes that end in LOOP.
+    This is the pair's own table if it has one for this loop, else all variables of the scopes that end in LOOP.
 
     \b
     trace-diff table phi_tic C.log PY.log

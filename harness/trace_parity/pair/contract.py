@@ -1,4 +1,4 @@
-"""What a case asks a comparison for."""
+"""What a case requires of a comparison."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Contract:
-    """What a case asks for: each variable present on both sides at every index of its loops.
+    """What a case requires: each variable present on both sides at every index of its loops.
 
     `places` are those in the vocabulary's focus; `ticks` says how many ticks each other loop has
     (1 where it is not named).

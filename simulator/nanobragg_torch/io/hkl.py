@@ -37,7 +37,7 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
 
 
 def warnings_of(path: Path, flag: str = "-hkl") -> list[str]:
-    """What is odd about the lines of a list, with the number of the first such line.
+    """What is unusual about the lines of a list, with the number of the first such line.
 
     They are read all the same, four numbers at a time wherever lines end, as the original does.
     """
