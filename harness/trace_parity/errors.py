@@ -1,6 +1,6 @@
 """Exit codes and the one exception that carries them to the command line.
 
-Every error says what was wrong, where, what was expected, and gives a hint.
+Every error states what was wrong, where, what was expected, and gives a hint.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Dataclasses out of what JSON holds, with every value of the annotated type."""
+"""Dataclasses from JSON data, with every value of the annotated type."""
 
 from __future__ import annotations
 

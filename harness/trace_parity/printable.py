@@ -1,4 +1,4 @@
-"""Text from logs, made fit to be printed: what a terminal or a CI runner would obey is shown instead.
+"""Text from logs, made safe to print: control sequences of a terminal or a CI runner are shown, not executed.
 
 A log may hold any bytes as a name. Printed as they are, an escape sequence moves the cursor or clears the screen, a
 bidirectional mark reverses the line, and a line that begins with `::` is a command to GitHub's runner.
@@ -15,7 +15,7 @@ _KINDS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def visible(text: str) -> str:
-    """`text` on one line, without anything that is obeyed: `\\x1b` for an escape, `\\n` for a newline."""
+    """`text` on one line, without control characters: `\\x1b` for an escape, `\\n` for a newline."""
     if not text.isascii() or not text.isprintable():
         text = "".join(_shown(ch) if unicodedata.category(ch) in _KINDS else ch for ch in text)
     text = _OBEYED.sub(r"#\\#", text)

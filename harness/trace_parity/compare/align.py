@@ -1,4 +1,4 @@
-"""Two tables in memory, brought together: what judging, quirks and blame look at row by row."""
+"""Two tables in memory, aligned: the input of judging, quirks and blame, row by row."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Alignment:
         return AlignedRow(row, variable, self.c.rows[row], self.py.rows[row])
 
     def only(self, outer: Collection[Key], depth: int) -> Alignment:
-        """What is left when only keys whose first `depth` indices are among `outer` stay."""
+        """The alignment restricted to keys whose first `depth` indices are among `outer`."""
 
         def inside(table: TraceTable) -> TraceTable:
             return replace(table, rows={row: n for row, n in table.rows.items() if row.key[:depth] in outer})

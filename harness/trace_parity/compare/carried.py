@@ -17,15 +17,15 @@ from trace_parity.trace.table import TraceTable
 Floats = npt.NDArray[np.float64]
 
 EVEN = 0.05
-"""A difference of the sides that varies by less than this part of itself over the ticks is the same at all of them."""
+"""A difference of the sides that varies relatively by less than this over the ticks counts as constant."""
 
 
 NEAREST = 4
 """Ticks from which the value of another one is predicted."""
 MOVES = 1e-9
-"""A value that changes by less over the ticks, relatively, is the same at all of them but for rounding."""
+"""A value that changes relatively by less than this over the ticks is constant apart from rounding."""
 PREDICTS = 1e-3
-"""Where the ticks predict a value worse than this, relatively, they say nothing of it."""
+"""A prediction with a larger relative error is not used."""
 
 
 def _through(ticks: Sequence[tuple[float, Floats]], at: float) -> Floats:
@@ -102,7 +102,7 @@ class Known:
 
 
 def of_both(alignment: Alignment, quirks: tuple[Quirk, ...], known: Known) -> tuple[str, ...]:
-    """A sentence per quirk that both logs show at the same tick, with what differs all the same."""
+    """A sentence per quirk that both logs show at the same tick, with what still differs."""
     notes = []
     for quirk in quirks:
         if isinstance(quirk.signature, Stale) and (note := _of_both(alignment, quirk, quirk.signature, known)):
@@ -131,11 +131,11 @@ def _of_both(alignment: Alignment, quirk: Quirk, signature: Stale, known: Known)
 
 
 UPSTREAM = "that comes from upstream"
-"""The end of a note that says what differs."""
+"""The end of a note, with what differs."""
 
 
 def _constant(c: Ticks, py: Ticks, variable: str, loop: str, known: Known) -> str:
-    """That the sides differ by the same at every tick, which no carried value explains."""
+    """A note if the sides differ by the same at every tick, which no carried value explains."""
     keys = [k for k in c.vectors if k in py.vectors]
     if not keys or any((variable, k) not in known.differing for k in keys):
         return ""

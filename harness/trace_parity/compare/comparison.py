@@ -1,4 +1,4 @@
-"""The comparison: windows of rows of both sides go in, counts and the rows worth reporting are kept.
+"""The comparison: it takes windows of rows of both sides and keeps counts and the rows to report.
 
 A window is any set of rows that has all of a key on both sides. Logs of any size are compared by windows
 (compare/windows.py), two tables in memory as a single one.
@@ -43,7 +43,7 @@ class Comparison:
     """What two logs have in common, and how far that agrees."""
 
     settles = True
-    """Whether what needs no closer look is left out of it."""
+    """Whether rows that need no closer look are left out of it."""
 
     def __init__(
         self, names: Names, *, rtol: float | None = None, wanted: Wanted | None = None, every: bool = False
@@ -112,7 +112,7 @@ class Comparison:
         self._look(c, py, table)
 
     def finish(self) -> None:
-        """All windows have come."""
+        """All windows are done."""
         c, py = self._all_left()
         if len(c) or len(py):
             self._look(c, py, self.table())

@@ -18,7 +18,7 @@ from trace_parity.trace.table import TraceTable
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was compared and what was not."""
+    """What was compared and what is missing."""
 
     compared: int
     c_only: int
@@ -31,7 +31,7 @@ class Coverage:
 
     @property
     def unreadable(self) -> int:
-        """Trace lines that could not be read: what they say was not compared."""
+        """Trace lines that could not be read: their values were not compared."""
         return self.c_unreadable + self.py_unreadable
 
 
@@ -67,7 +67,7 @@ def _unreadable(tables: Sequence[TraceTable]) -> Iterator[str]:
 
 
 def _elsewhere(found: Comparison) -> Iterator[str]:
-    """Logs of different places or cases: nothing that sits in a loop is in both."""
+    """Logs of different places or cases: they share no value inside a loop."""
     keys = [side.first_key for side in found.sides]
     if None in keys or any(tally.compared and _in_loops(found, n) for n, tally in enumerate(found.tallies)):
         return
@@ -123,18 +123,18 @@ def _wrong_size_line(variable: Variable, size: int, places: int, where: str) -> 
 
 
 def cut_off(found: Comparison, tables: Sequence[TraceTable], last_differs: Sequence[bool]) -> str | None:
-    """A line that says which log was cut off, if one was. `last_differs` says whether a log's last number is there
-    in other characters than in the other log.
+    """A line that names the truncated log, or None. `last_differs`: whether the text of a log's last number differs
+    from the other log's.
 
-    Two signs. The last line has no newline, and its number differs from the other side's or is followed by nothing
-    where the other side goes on. Or all that a side lacks is the tail of the other's log, and it begins within a place
-    that this side has begun and not closed. (A log that lacks variables lacks them throughout.)
+    There are two signs. Either the last line has no newline, and its number differs from the other side's or the other
+    side continues after it. Or a side lacks only the tail of the other log, and this tail begins within a place that
+    the side has begun and not closed. (A log that lacks a variable lacks it throughout.)
     """
     if not found.sides[0].numbers or not found.sides[1].numbers:
         return None
     for short, long in ((1, 0), (0, 1)):
         table, lacking, surplus = tables[short], found.sides[long].only, found.sides[short].only
-        # Unfinished even where the last number is whole: lines behind it may be gone.
+        # Incomplete even if the last number is whole: further lines may be missing.
         if table.unterminated and (lacking or last_differs[short] or found.sides[short].last_mismatched):
             return (
                 f"{table.path}: the log is truncated in its last line ({table.lines}): it has no "

@@ -1,4 +1,4 @@
-"""A finished comparison and what both logs hold apart from numbers: the input of results."""
+"""A finished comparison and what both logs contain apart from numbers: the input of results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_MISMATCHES = 1000
 class Found:
     """What two logs have in common. `read` gives their rows in memory, of some sites or (None) all.
 
-    `nothing` says of each log why it has no number, where it has none; `read_as` whose lines were taken from each, and
+    `nothing` gives for each log without a number the reason; `read_as` whose lines were taken from each, and
     how, where it is a log.
     """
 
@@ -38,7 +38,7 @@ class Found:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What the logs were read by."""
+        """The vocabulary that the logs were read with."""
         return self.comparison.vocabulary
 
     @property

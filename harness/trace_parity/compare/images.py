@@ -40,7 +40,7 @@ class ImageMetrics:
 
     @property
     def warning(self) -> str:
-        """The message for two images that are zero everywhere: an image that was never rendered looks the same."""
+        """The message for two images that are zero everywhere: an image that was never rendered looks like that."""
         return (
             "both images are zero everywhere, so their agreement proves nothing"
             if self.max_c == self.max_py == 0

@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass
 class Contradiction:
-    """Two lines of one log that give one number different values."""
+    """Two lines of one log with different values for one number."""
 
     side: int
     variable: int
@@ -121,7 +121,7 @@ class Pairs:
 
 @dataclass
 class Window:
-    """What two sets of rows have in common and what not."""
+    """What two sets of rows have in common, and what is on one side only."""
 
     sides: tuple[SortedRows, SortedRows]
     packing: Packing
@@ -317,7 +317,7 @@ def _every_number_once(
 
 
 def _contradict(rows: Rows, row: Ints, place: Ints, value: npt.NDArray[np.float64], head: Ints) -> Bools:
-    """Where a number and the first of its kind cannot both be right."""
+    """Where a number and the first one for the same place cannot both be right."""
     first = value[head]
     with np.errstate(invalid="ignore"):
         differs: Bools = (value != first) & ~(np.isnan(value) & np.isnan(first))

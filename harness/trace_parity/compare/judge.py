@@ -1,4 +1,4 @@
-"""What a comparison found, in words that reports use: rows judged one by one, and a summary per variable.
+"""The findings of a comparison for reports: rows judged one by one, and a summary per variable.
 
 The formula is in compare/tolerance_table.py, the counting in compare/comparison.py.
 """
@@ -100,7 +100,7 @@ def summaries(found: Comparison, row_of: RowOf) -> tuple[VariableSummary, ...]:
 
 
 def default_rule(variables: Iterable[Variable]) -> tuple[str, ...]:
-    """A line that states the rule for those of the variables that have no tolerance of their own; none: nothing."""
+    """A line with the rule for the variables that have no tolerance of their own; empty if there are none."""
     every = list(variables)
     names = sorted({v.name for v in every if v.tolerance.name == DEFAULT_TOLERANCE.name})
     if not names:

@@ -1,4 +1,4 @@
-"""Two logs on disk, of any size, compared: opened, read abreast, joined, and what is reported looked up in them."""
+"""Two logs on disk, of any size, compared: opened, read side by side, joined; then the reported lines are looked up."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Source(Protocol):
         """Why the log has no number."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 @contextmanager

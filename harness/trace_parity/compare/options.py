@@ -28,12 +28,12 @@ class Options:
     rank: str | None = None  # one process's lines of several
     rank_loop: str = ""  # the loop whose indices the ranks are
     piece: int = PIECE  # bytes of a log that are read at a time
-    blame_sites: int = SITES  # of logs of more than `whole_numbers` that are held against the equations
+    blame_sites: int = SITES  # of logs of more than `whole_numbers` that are checked against the equations
     whole_numbers: int = WHOLE_NUMBERS
     waive: tuple[str, ...] = ()  # quirks that may pass
-    waive_unused: bool = False  # and that need not show
+    waive_unused: bool = False  # and that need not occur
     calibration: Calibration | None = None  # what rounding explains
-    today: date | None = None  # the day that their expiry is held against
+    today: date | None = None  # the day with which their expiry is compared
 
     against: str = ""  # variant of the programs; the pair's first where it is empty
     out: Path = Path("reports")

@@ -1,4 +1,4 @@
-"""Which pixels to trace, chosen from the two images, so that users need not search for a telling one."""
+"""Which pixels to trace, chosen from the two images, so that users need not search for a useful one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def parse_picks(text: str) -> tuple[Pick, ...]:
 def pick_pixels(c: Image, py: Image, picks: tuple[Pick, ...], tolerance: ImageTolerance) -> tuple[Picked, ...]:
     """The pixels of two images (slow, fast), each once, under its first reason.
 
-    Only pixels that either program gave a value are picked. Kinds: `worst` differ most beyond what the tolerance
+    Only pixels with a value in one of the images are picked. Kinds: `worst` differ most beyond what the tolerance
     allows, `brightest` and `weak` by C's value, `edge` spread along the border of what was rendered, `random` by seed.
     Raises HarnessError (exit 6) when no pixel has a value, or none is left to pick.
     """

@@ -98,11 +98,11 @@ class RoundedVariable:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What a calibration says of a comparison. `unknown` numbers are at places that it does not have.
+    """The result of applying a calibration to a comparison. `unknown` numbers are at places that it lacks.
 
     `first` is the first number, in order of evaluation, that rounding does not explain, within its tolerance or not;
     `divergence` the same of the first divergence, whatever rounding explains of it. `float32_of` says what the port's
-    error is held against where the port computes in float32: "C in float32" or "the equations in float32"; ratios are
+    error is compared with if the port computes in float32: "C in float32" or "the equations in float32"; ratios are
     of root mean squares over a variable's numbers.
     """
 
@@ -138,7 +138,7 @@ def classify(
 
 
 def _least(rows: Iterable[Judged]) -> dict[tuple[str, tuple[int, ...]], float]:
-    """The least spread of each of C's vectors: a unit in the last place of its length, in the precision that C has."""
+    """The smallest spread of C's vectors: a unit in the last place of the length, in the precision that C has."""
     lengths: dict[tuple[str, tuple[int, ...]], float] = {}
     values: dict[str, list[float]] = {}
     for judged in rows:

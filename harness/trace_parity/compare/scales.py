@@ -1,4 +1,4 @@
-"""What the absolute part of a tolerance is a fraction of.
+"""The scale of the absolute part of a tolerance.
 
 The length of the row's vector, a named quantity of the C log, a unit, or the largest magnitude of the variable.
 """
@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Scales:
-    """Scales of the rows of windows. What the C log says of the whole run is remembered (`remember`)."""
+    """Scales of the rows of windows. Values of the whole run in the C log are remembered (`remember`)."""
 
     def __init__(self, names: Names) -> None:
         self.names = names

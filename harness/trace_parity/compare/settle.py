@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trace_parity.compare.comparison import Comparison
 
 SAFE = 1 - 1e-9
-"""Bounds are taken by this factor to the safe side: the arithmetic of the rule rounds."""
+"""Safety factor of the bounds, because the arithmetic of the rule rounds."""
 _HOW = {"inverse": -1, "product": -2}
 
 
@@ -66,7 +66,7 @@ class Settled:
         self.target, self.how = np.full(count, -1, np.int32), np.zeros(count, np.int32)
         self.inside, self.part = np.zeros((count, self.loops), np.uint8), np.zeros(count)
         self.needed_whole: set[int] = set()
-        """Variables of which every row must be looked at: others are measured by them in a way not known here."""
+        """Variables of which every row must be judged, because they set the scale of others in a way not known here."""
         for n in np.flatnonzero((table.kind == NAMED) & (table.floor > 0)).tolist():
             scale, part = self.found.names.variables[n].tolerance.scale, table.floor[n] * SAFE
             targets = self.found.vocabulary.named(scale.name) if scale is not None else []
@@ -120,7 +120,7 @@ class Settled:
 
 
 def _side(rows: Rows, left: Any) -> tuple[Any, list[Any]]:
-    """One side as the compiled part takes it, and what must not be freed meanwhile."""
+    """One side in the form that the compiled part takes, and the objects that must stay alive meanwhile."""
     kinds = (np.int32, np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int32, np.uint8, np.float64)
     columns = (
         rows.table, rows.key, rows.variable, rows.first, rows.count,

@@ -18,7 +18,7 @@ from trace_parity.pair.vocabulary import ABSENT
 from trace_parity.printable import plural
 
 WHOLE_NUMBERS = 200_000
-"""Numbers in both logs up to which they are examined whole, some ten seconds of work."""
+"""Numbers in both logs up to which all of them are examined, some ten seconds of work."""
 SITES = 50
 """How many sites of larger logs are examined. More only where the variables that diverge need more."""
 
@@ -28,7 +28,7 @@ Site = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Examined:
-    """How much of the divergence was examined: so many sites, with so many of the numbers that differ."""
+    """How much of the divergence was examined: the number of sites, and of the numbers that differ in them."""
 
     sites: int
     divergent: int

@@ -28,7 +28,7 @@ class Kept(NamedTuple):
 
     @property
     def badness(self) -> tuple[bool, float, float]:
-        """The larger, the worse."""
+        """The larger, the worse it is."""
         rel = self.relative
         return self.status != 0, self.needed, rel if rel == rel else float("inf")
 

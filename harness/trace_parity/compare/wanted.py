@@ -1,4 +1,4 @@
-"""The rows that a contract asks for, looked out for as windows go by."""
+"""The rows that a contract requires, checked window by window."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _present(side: SortedRows, codes: np.ndarray, size: np.ndarray) -> np.ndarra
 
 
 def contract_keys(vocabulary: Vocabulary, loops: tuple[str, ...], contract: Contract) -> list[tuple[int, ...]]:
-    """Every key that the contract asks for in a scope of these loops: its places in the focus, all ticks else."""
+    """Every key that the contract requires in a scope of these loops: its places in the focus, all ticks else."""
     places = [dict(zip(vocabulary.focus, place, strict=True)) for place in contract.places] or [{}]
     keys: dict[tuple[int, ...], None] = {}
     for place in places:

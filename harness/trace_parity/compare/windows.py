@@ -1,11 +1,10 @@
-"""Two logs of any size: read abreast, compared window by window, nothing held that is done with.
+"""Two logs of any size: read side by side and compared window by window; compared rows are released.
 
-A block is the rows of the same outermost loops' indices (a pixel, a step). They are compared once both logs have left
-it; what one log has not brought yet is held. Rows in no block belong to the whole run: they are held, each once, and
-compared at the end. A log that comes back to a block that was compared, or names a scale after rows were judged without
-it, makes the comparison begin again and hold all rows, which is right in any order: they are sorted into parts by their
-block as they come, and the parts compared one by one at the end. Rows are never paired by line
-number.
+A block is the set of rows with the same indices of the outermost loops (a pixel, a step). It is compared once both logs
+have left it; until then its rows are held. Rows in no block belong to the whole run: they are held, each once, and
+compared at the end. If a log returns to a block that was compared, or prints a scale after rows were judged without it,
+the comparison starts again and holds all rows, which is correct in any order: rows are sorted into parts by their block
+as they are read, and the parts are compared one by one at the end. Rows are never paired by line number.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Source(Protocol):
 
 
 class BeginAgainError(Exception):
-    """What was assumed of the logs does not hold; the message says what."""
+    """An assumption about the logs does not hold; the message names it."""
 
 
 def block_depth(vocabulary: Vocabulary) -> int:
@@ -117,7 +116,7 @@ class Pending:
             self.run_fresh, self.run_held = 0, len(rows)
 
     def all(self) -> Rows:
-        """Everything that waits, in one."""
+        """All rows that wait, as one set."""
         made = joined(self.parts, self.loops)
         self.parts = [made] if len(made) else []
         self.fresh = 0
@@ -211,7 +210,7 @@ class _Gone:
 
 
 class Windows:
-    """Cuts what both logs bring into windows and hands them to a comparison."""
+    """Cuts the rows of both logs into windows and passes them to a comparison."""
 
     def __init__(self, comparison: Comparison, depth: int, *, in_any_order: bool = False) -> None:
         self.comparison, self.depth = comparison, depth
@@ -224,7 +223,7 @@ class Windows:
         self.most_waiting = 0
 
     def put(self, side: int, rows: Rows) -> None:
-        """Rows that a log has brought. Raises BeginAgainError."""
+        """Rows that were read from a log. Raises BeginAgainError."""
         of_run = self.pending[side].put(rows)
         if side == 0 and len(of_run) and self.comparison.scales.remember(of_run) and self.judged:
             raise BeginAgainError("the C log prints the scale of a tolerance after the numbers that it applies to")
@@ -265,7 +264,7 @@ class Windows:
         self.comparison.add(chosen[0], chosen[1])
 
     def finish(self) -> None:
-        """Compare what is left once both logs have ended."""
+        """Compare the remaining rows once both logs have ended."""
         self.compare((True, True))
         held = [pending.all_held for pending in self.pending]
         if held[0] is not None and held[1] is not None:
@@ -280,7 +279,7 @@ class Windows:
 def read_abreast(
     sources: Sequence[Source], windows: Windows, progress: Progress = lambda percent: None, piece: int = PIECE
 ) -> None:
-    """Once through both logs; the side that is behind is read first. Raises BeginAgainError."""
+    """One pass through both logs; the side that is behind is read first. Raises BeginAgainError."""
     amount = min(piece, FIRST_PIECE)
     whole = max(1, sum(source.size for source in sources))
     while not all(source.ended for source in sources):

@@ -1,7 +1,7 @@
-"""How far rounding alone moves each number of a case: what `trace-diff calibrate` measured, as a file.
+"""How far rounding alone changes each number of a case: the file that `trace-diff calibrate` writes.
 
 A spread is the largest deviation of a number from that of the program's own build, over builds that change rounding
-only and over inputs moved by one unit in the last place.
+only and over inputs changed by one unit in the last place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Number = tuple[str, Key, int]
 
 @dataclass(frozen=True)
 class Member:
-    """One run of the measurement: how many numbers it moved, and how many the default build has and it has not.
+    """One run of the measurement: how many numbers it changed, and how many of the default build's it lacks.
 
     kind: build, perturbed or float32; `skipped` says why it was not run.
     """
@@ -43,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a calibration was made from. `sources`, `case` and `variants` are digests: another one makes it stale."""
+    """What a calibration was made from. `sources`, `case` and `variants` are digests; if one changes, it is outdated."""
 
     pair: str
     case: str
@@ -111,7 +111,7 @@ def _by_variable(found: Calibration) -> dict[str, dict[str, list[Any]]]:
 
 
 def _rounded_up(spread: float) -> Any:
-    """Three digits are enough; never below what was measured. JSON has no infinity."""
+    """Three digits are enough; rounded up. JSON has no infinity."""
     if not math.isfinite(spread):
         return "inf" if spread > 0 else "nan"
     if spread == 0:
@@ -126,7 +126,7 @@ def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """The calibration in a file. Raises HarnessError (exit 5) when it holds none."""
+    """The calibration in a file. Raises HarnessError (exit 5) if it is not a calibration."""
     try:
         data = parse_json(read_regular(path))
         if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""A case: a command line that both programs run, its input files, the places to trace, and what must come of it.
+"""A case: a command line that both programs run, its input files, the places to trace, and what must be compared.
 
 A pair's cases are TOML files in its folder `cases/`; a pasted command line makes a case of its own.
 """
@@ -33,7 +33,7 @@ MOST_PLACES = 10_000_000
 
 @dataclass(frozen=True)
 class InputFile:
-    """Where an input file comes from: its text, a command that prints it, or a file that lies with the case file.
+    """The source of an input file: its text, a command that prints it, or a file next to the case file.
 
     In the command {python} is this interpreter and {pair} the pair's folder. `path` is relative to `folder`, the case
     file's own.
@@ -135,7 +135,7 @@ def parse_case(text: str, where: str, pair: Pair) -> Case:
 
 
 def check_expectation(case: Case, pair: Pair, where: str) -> None:
-    """That [expectation] of a case that was written for this pair names variants of its programs (exit 2)."""
+    """Check that [expectation] of a case written for this pair names variants of its programs (exit 2)."""
     if not case.expectation or not pair.has_programs:
         return
     known = pair.programs.against
@@ -151,7 +151,7 @@ def check_expectation(case: Case, pair: Pair, where: str) -> None:
 
 
 def _check_coverage(table: Table, contract: Contract, pair: Pair) -> None:
-    """That the vocabulary, if the pair has one, knows what is required, and that this is not beyond all memory."""
+    """Check that the vocabulary, if the pair has one, has what is required, and that this fits into memory."""
     if math.prod(contract.ticks.values()) * max(1, len(contract.places)) > MOST_PLACES:
         raise table.wrong("ticks", contract.ticks, f"at most {MOST_PLACES:,} places in all")
     if pair.file("vocabulary") is None:
@@ -253,7 +253,7 @@ def with_flag_value(case: Case, flag: str, value: str) -> Case:
 
 
 def without_outputs(case: Case, output_flags: Sequence[str], switches: Sequence[str] = ()) -> Case:
-    """The case without the flags that name output files, and without `switches`: both are a run's to decide."""
+    """The case without the flags that name output files, and without `switches`: both are decided by the run."""
     words: list[str] = []
     skip = False
     for word in case.argv:

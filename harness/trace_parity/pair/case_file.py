@@ -1,4 +1,4 @@
-"""A case as a case file, so that a bundle keeps what it ran: with the places and input files of that very run."""
+"""A case as a case file, so that a bundle keeps what it ran, with the places and input files of that run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def keep_case(case: Case, placed: Case, pair: Pair, folder: Path) -> str:
     """The case file of a run, whose other input files are copied to `folder`/inputs.
 
     `placed` is the case as the programs got it: input files that the case does not make are absolute paths there. The
-    file that the case was read from is kept word for word where it says all.
+    file that the case was read from is kept word for word if it is complete.
     """
     words = list(placed.argv)
     files = {f.name: f for f in case.files}

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 File = tuple[str, list[str]]
 Place = tuple[str, int]
 STEPS = 3
-"""Names that a value is handed on under before the line that computes it."""
+"""How many times a value may be passed on under another name before the line that computes it."""
 REACH = 120
 """Lines above a probe in which its value may be assigned."""
 CONSTANT = r"[-+\d\"']|None|NULL|NAN|vec3\([-\d]"
-"""Right sides that compute nothing."""
+"""Right-hand sides that compute nothing."""
 ASSIGNS = r"(\[[^\]]*\])*\s*[-+*/]?=(?!=)"
 TYPED = r"\s*(static |const )*(double|float|int|long|unsigned|bool|[A-Z]\w*) \*?\w"
 """The beginning of a C declaration, which may assign several names."""
 HANDED_ON = r"(?<![-+*/=])=\s*[*&]?\s*([A-Za-z_]\w*((->|\.)\w+|\[[^\]]*\])*)\s*[,;)]?\s*$"
 SAME_VALUE = r"\s*[*+]\s*([A-Z][A-Z_]+|[01]\.0)$|\.(expand|item|detach|cpu|clone)\([^()]*(\([^()]*\))?[^()]*\)$"
-"""What is done to a value for its print alone: another unit, a zero without sign, another layout."""
+"""Conversions of a value for its print only: another unit, a zero without sign, another layout."""
 
 
 def computing_line(files: Sequence[File], path: str, index: int, name: str) -> Place | None:
@@ -64,7 +64,7 @@ def _lines(files: Sequence[File], path: str) -> list[str]:
 
 
 def _followed(files: Sequence[File], place: Place) -> Place:
-    """Past lines that only hand a name on, as `fdet=fdet,`, `omega_final = omega` and `u = x->umats[i].m` do."""
+    """Skip lines that only pass a name on, such as `fdet=fdet,`, `omega_final = omega` and `u = x->umats[i].m` do."""
     for _ in range(STEPS):
         lines = _lines(files, place[0])
         handed = re.search(HANDED_ON, lines[place[1]])

@@ -1,4 +1,4 @@
-"""Which variable is computed from which: the graph that `depends_on` of the vocabulary spans, between ids."""
+"""Which variable is computed from which: the graph of `depends_on` in the vocabulary, between ids."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Dependency:
 
 
 def parse_dependency(text: str) -> Dependency | None:
-    """The dependency that a word of `depends_on` says; None where it says none. A name alone may be any text."""
+    """The dependency that a word of `depends_on` describes, or None. A name alone may be any text."""
     if match := _SUM.fullmatch(text):
         return Dependency(match[1], over=tuple(re.split(", *", match[2])))
     if match := _PLAIN.fullmatch(text):

@@ -96,7 +96,7 @@ class Expression:
                 yield term.name
 
     def check(self, output: str, scopes: Scopes, loops: Sequence[str], where: str) -> None:
-        """That every name exists and has a value at the loops of `output`. Raises HarnessError (exit 2)."""
+        """Check that every name exists and has a value at the loops of `output`. Raises HarnessError (exit 2)."""
         self._check(output, scopes, set(scopes[output][0]), loops, where)
 
     def _check(self, output: str, scopes: Scopes, own: set[str], loops: Sequence[str], where: str) -> None:

@@ -109,7 +109,7 @@ def _is_shipped(entry: EntryPoint) -> bool:
 
 
 def _folder(entry: EntryPoint) -> Path:
-    """The folder that an entry point `package.module:NAME` names; the package itself is not imported."""
+    """The folder of an entry point `package.module:NAME`; the package itself is not imported."""
     package, _, module = entry.module.partition(".")
     spec = find_spec(package)
     locations = list(spec.submodule_search_locations or ()) if spec else []

@@ -1,4 +1,4 @@
-"""Where names that no vocabulary lists come in the order of evaluation: by their first appearance in the logs."""
+"""The order of evaluation of names that no vocabulary lists: by their first appearance in the logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trace_parity.pair.vocabulary import Variable, Vocabulary
 
 
 def with_places(vocabulary: Vocabulary, met: Sequence[Mapping[str, Variable]]) -> dict[str, Variable]:
-    """The variables that logs brought, by id; those that the vocabulary does not list come after those that it lists.
+    """The variables found in logs, by id; those that the vocabulary lists come first.
 
     `met` has the variables of each log by order of first appearance, C's first.
     """
@@ -24,7 +24,7 @@ def with_places(vocabulary: Vocabulary, met: Sequence[Mapping[str, Variable]]) -
 
 
 def merged(sequences: Iterable[Sequence[Any]]) -> list[Any]:
-    """One order that fits all sequences where there is one; where they contradict each other, the earlier decides."""
+    """An order that agrees with all sequences if possible; where they contradict each other, the earlier decides."""
     order: list[Any] = []
     for sequence in sequences:
         at = 0

@@ -12,12 +12,12 @@ SWITCH, WHOLE, NUMBER, WORDS, ONE_OF = "switch", "whole", "number", "words", "on
 KINDS = (SWITCH, WHOLE, NUMBER, WORDS, ONE_OF)
 Words = tuple[str, ...]
 AT_AN_END = 0.25
-"""How often a drawn number is an end of its range or the default: rules often change there."""
+"""Probability that a drawn number is an end of its range or the default: behaviour often changes there."""
 
 
 @dataclass(frozen=True)
 class FlagRule:
-    """A flag with its values. `default` is the simplest value, and what the flag has where it must be there."""
+    """A flag with its values. `default` is the simplest value, and the value of a flag that must be present."""
 
     name: str
     kind: str

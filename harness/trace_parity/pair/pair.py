@@ -1,4 +1,4 @@
-"""A pair: two programs and what is known of them, as a folder with a pair.toml describes it.
+"""A pair: two programs and everything known about them, described by a folder with a pair.toml.
 
 Only what a command uses is read: the vocabulary for a comparison, the programs for a run.
 """
@@ -43,7 +43,7 @@ DEFAULTS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """What pair.toml says; `base` is the pair that it extends, which answers for what this one leaves out."""
+    """The content of pair.toml; `base` is the pair that it extends, which supplies what this one leaves out."""
 
     folder: Path
     title: str
@@ -100,7 +100,7 @@ class Pair:
 
     @cached_property
     def focus_names(self) -> tuple[str, ...]:
-        """What people call the indices of the focus, such as slow and fast."""
+        """The names of the indices of the focus, such as slow and fast."""
         if "focus_names" in self.table:
             return self.table.words("focus_names")
         return self.base.focus_names if self.base is not None and "focus" not in self.table else self.focus
@@ -155,7 +155,7 @@ class Pair:
 
     @property
     def has_programs(self) -> bool:
-        """Whether it names both programs, which a comparison of logs does not need."""
+        """Whether it has both programs; a comparison of logs does not need them."""
         pair: Pair | None = self
         named: set[str] = set()
         while pair is not None:
@@ -180,7 +180,7 @@ class Pair:
 
     @cached_property
     def probes(self) -> ProbesFile | None:
-        """What is probed in programs that print no trace; None where nothing is."""
+        """The probes of programs that print no trace; None if there are none."""
         from trace_parity.probe.probes_file import probes_of
 
         found = probes_of(self.folder)
@@ -204,7 +204,7 @@ class Pair:
         return self.base._program(name) if self.base is not None else None
 
     def _shared(self, sides: dict[str, Program]) -> Programs:
-        """What both programs share; the base's where this pair says nothing."""
+        """The settings of both programs; the base's if this pair has none."""
         from trace_parity.pair.programs import Programs, read_shape
 
         base = self.base._shared(sides) if self.base is not None else Programs(sides)

@@ -33,7 +33,7 @@ PLACEHOLDERS = {
 
 @dataclass(frozen=True)
 class Unread:
-    """Files that a program cannot read: those after `flag` with one of the suffixes, .gz after it or not."""
+    """Files that a program cannot read: those after `flag` with one of the suffixes, optionally followed by .gz."""
 
     flag: str
     suffixes: tuple[str, ...]
@@ -62,9 +62,9 @@ class Program:
     against: Mapping[str, Sequence[str]] = field(default_factory=dict)
     options: Mapping[str, Sequence[str]] = field(default_factory=dict)
     render: tuple[str, ...] = ()
-    inject: tuple[str, ...] = ()  # options of a trace that goes on from given values; empty where it cannot
-    config: tuple[str, ...] = ()  # prints the settings as JSON; empty where the program cannot
-    together: tuple[str, ...] = ()  # traces and renders in one process; empty where it had better not
+    inject: tuple[str, ...] = ()  # options of a trace that continues from given values; empty if not supported
+    config: tuple[str, ...] = ()  # prints the settings as JSON; empty if not supported
+    together: tuple[str, ...] = ()  # traces and renders in one process; empty if separate runs are better
     version: tuple[str, ...] = ()  # prints the program's version
     gradcheck: tuple[str, ...] = ()
     unread: tuple[Unread, ...] = ()

@@ -1,4 +1,4 @@
-"""The ledger of known quirks: what each entry of quirks.toml must hold, read with errors that name field and line."""
+"""The ledger of known quirks: what each entry of quirks.toml must contain; errors name field and line."""
 
 from __future__ import annotations
 
@@ -65,9 +65,10 @@ class BlameSignature:
 class Quirk:
     """One entry of the ledger.
 
-    `selectors`: the variables at which it shows, or, where both programs reproduce it, which it decides; none where no
-    trace line shows it. `recognised` says how one sees it, `signature` and `blame` how a comparison does. `sources`:
-    the files that name it where they reproduce or avoid it. `largest` is relative: what is off by more is not this.
+    `selectors`: the variables in which it shows or, if both programs reproduce it, which it affects; none if no trace
+    line shows it. `recognised` describes how a person recognises it, `signature` and `blame` how a comparison does.
+    `sources`: the files that reproduce or avoid it and name it. `largest` is relative: a larger difference is not this
+    quirk.
     """
 
     id: str
@@ -88,7 +89,7 @@ class Quirk:
 
     @property
     def can_be_waived(self) -> bool:
-        """Whether a comparison can show it: what both programs do alike, or no line shows, is not a divergence."""
+        """Whether a comparison can show it: what both programs do, or no trace line shows, is not a divergence."""
         return self.signature is not None or self.blame is not None
 
 
@@ -195,7 +196,7 @@ def _when(table: Table) -> tuple[str, float]:
 
 
 def check_ledger(quirks: Sequence[Quirk], vocabulary: Vocabulary, where: str) -> None:
-    """That the vocabulary has every name that a ledger uses. Raises HarnessError (exit 2)."""
+    """Check that the vocabulary has every name that a ledger uses. Raises HarnessError (exit 2)."""
     known = {name for v in vocabulary.variables for name in (v.name, v.id)}
     for n, quirk in enumerate(quirks):
         named = [("selectors", quirk.selectors)]

@@ -1,8 +1,8 @@
 """Where each program computes a variable: file, line and text, found from the line that prints it.
 
 Best effort: it reads source as text and knows no language. From the line that prints a value the assignment is looked
-for that computes it; where none is found, the printing line is given. A name that is found nowhere is left out. What
-text cannot show, a pair says itself: `lines` of its programs name text of the line.
+for that computes it; where none is found, the printing line is given. A name that is found nowhere is left out. Where
+the text does not show it, a pair can state it: `lines` of its programs name text of the line.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _search(
 
 
 def _score(lines: list[str], index: int, scope: str, name: str, scopes: frozenset[str]) -> int:
-    """How much a line looks like the one that prints `name` of `scope`; 0 for not at all."""
+    """A score of how likely a line prints `name` of `scope`; 0 for not at all."""
     text = lines[index]
     mentioned = name in text and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) is not None
     if not mentioned and not _spelled_in_parts(text, name):

@@ -1,4 +1,4 @@
-"""Tolerances that a user asks for, in place of the vocabulary's own.
+"""Tolerances that the user sets in place of the vocabulary's own.
 
     1e-6            the relative part of every tolerance
     F_latt:1e-9     of one variable; `rot_*` of all whose names fit

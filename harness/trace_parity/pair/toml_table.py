@@ -1,4 +1,4 @@
-"""Tables of a TOML file, read strictly: every mistake is one line with file, key, what was found, what was expected."""
+"""Tables of a TOML file, read strictly: a mistake is one line with file, key, what was found and expected."""
 
 from __future__ import annotations
 

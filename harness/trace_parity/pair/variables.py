@@ -1,4 +1,4 @@
-"""What a vocabulary is made of: variables with their scopes and tolerances, older names, tables."""
+"""The parts of a vocabulary: variables with their scopes and tolerances, older names, tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from trace_parity.pair.expression import Expression
 
 ABSENT = -1
-"""Loop index of a loop that a row does not sit in."""
+"""The index of a loop that a row is not in."""
 
 Key = tuple[int, ...]
 """One index per loop of the vocabulary, outermost first; ABSENT where the row sits in no such loop."""
@@ -37,7 +37,7 @@ class Tolerance:
     reason: str
     ulps: float = 0.0
     own: bool = False
-    hidden: float = 0.0  # what the logs' printing can hide, relative
+    hidden: float = 0.0  # relative error that the logs' limited digits can hide
 
     @property
     def exact(self) -> bool:

@@ -1,4 +1,4 @@
-"""The variables of a trace, as `vocabulary.toml` lists them: what each is, its scope, how it is judged."""
+"""The variables of a trace, as listed in `vocabulary.toml`: meaning, scope and tolerance of each."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 
 def parse_vocabulary(text: str, where: str) -> Vocabulary:
-    """Read a vocabulary and check that it hangs together. Raises HarnessError (exit 2): one line, file and key."""
+    """Read a vocabulary and check that it is consistent. Raises HarnessError (exit 2): one line, file and key."""
     return build_vocabulary(parse_toml(text, where), where)
 
 
@@ -234,7 +234,7 @@ def _variable(
 
 
 def _circle(vocabulary: Vocabulary) -> list[str]:
-    """Variables each of which `equals` something of the next at the same place, the last being the first again."""
+    """A cycle of variables, each of which needs the next one at the same place for its `equals`."""
     ids = {name: v.id for v in vocabulary.variables for name in (v.name, v.id)}
     single = {name for name, loops in vocabulary.scopes_of().items() if len(loops) == 1}
     needs = {
@@ -249,7 +249,7 @@ def _circle(vocabulary: Vocabulary) -> list[str]:
 
 
 def _check(vocabulary: Vocabulary, where: str) -> None:
-    """That every name that is meant exists, and that no variable is listed twice."""
+    """Check that every referenced name exists, and that no variable is listed twice."""
     variables, loops = vocabulary.variables, vocabulary.loops
     names = dict.fromkeys(v.name for v in variables)
 

@@ -123,7 +123,7 @@ class LogFile:
         return chunk[: chunk.find(b"\n") + 1 or None]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._raw.close()
 
 
