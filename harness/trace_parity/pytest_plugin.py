@@ -1,4 +1,4 @@
-"""pytest plugin: `--parity` collects a matrix as tests; `assert_parity` compares two traces in anyone's suite.
+"""pytest plugin: `--parity` collects a matrix as tests; `assert_parity` compares two traces in any test suite.
 
 Loaded by entry point into every pytest run, so it imports the harness only when it is used.
 """
@@ -105,7 +105,7 @@ class ParityItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[str, int | None, str]:
-        """What a failure is headed with."""
+        """The heading of a failure."""
         return "parity", None, f"parity of {self.case.id}"
 
 

@@ -1,4 +1,4 @@
-"""The user's cache: a private folder, and built files in it that are checked before they are loaded."""
+"""The user's cache: a private folder, with built files that are checked before they are loaded."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SUM = ".sha256"
 def cache_folder() -> Path:
     """`trace-diff` in XDG_CACHE_HOME or ~/.cache, mode 0700 and owned by the user.
 
-    Where it cannot be made, written or trusted (a link, somebody else's), a folder of the user's own in the temporary
-    folder serves, with a notice on standard error. Raises HarnessError (exit 74) where that fails too.
+    If it cannot be created, written or trusted (a link, another user's), a private folder in the temporary
+    folder is used, with a notice on standard error. Raises HarnessError (exit 74) where that fails too.
     """
     named = os.environ.get("XDG_CACHE_HOME")
     home = Path(named) if named else Path(os.environ.get("HOME") or "/nonexistent") / ".cache"
@@ -55,7 +55,7 @@ def _private(folder: Path) -> Path:
 
 
 def is_sound(file: Path) -> bool:
-    """Whether a kept file is the user's own regular file with the size and hash that were recorded with it.
+    """Whether a cached file is the user's own regular file with its recorded size and hash.
 
     A truncated library kills every process that loads it; this is checked first.
     """

@@ -31,7 +31,7 @@ COLUMNS = 0.03
 
 
 def exit_code(paths: tuple[Path, Path], options: Options) -> int:
-    """How a comparison ends."""
+    """The outcome of a comparison."""
     try:
         with compare_logs(paths, VOCABULARY, Contract(), options) as found:
             return result_of(found, CaseResult("t", "t")).exit_code

@@ -43,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a calibration was made from. `sources`, `case` and `variants` are digests; if one changes, it is outdated."""
+    """The origin of a calibration. `sources`, `case` and `variants` are digests; it is outdated when one changes."""
 
     pair: str
     case: str

@@ -1,7 +1,7 @@
 """Which loop statements of a C program are loops of the vocabulary, and how their keys are read.
 
 A `for` is the loop of each name that its header initialises or steps; a `while` or `do` that of each name that its
-condition reads and its body or condition writes; a macro that opens a loop and any other case go by a LoopRule.
+condition reads and its body or condition writes; macros that open a loop and all other cases need a LoopRule.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _innermost(loop: Node) -> Node:
 
 
 def jumped_into(body: Node) -> str:
-    """Why a loop's body can be entered other than at its start: a case label or a goto from outside; else empty."""
+    """Why a loop's body can be entered other than at its start (a case label, a goto from outside); else empty."""
     labels = set()
     for node in walk(body):
         if node.type == "case_statement":

@@ -1,4 +1,4 @@
-"""Where the probe of a write goes: after its statement, within an expression, or nowhere, and then why.
+"""The position of a write's probe: after its statement, within an expression, or nowhere, with the reason.
 
 After a statement is best; a condition, a `for` header or a branch of `?:` and `&&` takes the probe into the expression.
 """
@@ -21,7 +21,7 @@ def matches(write: Write, watch: Lvalue) -> bool:
 
 
 def placement(node: Node) -> tuple[Node | None, str]:
-    """Where the probe of a write goes: (node, how), or (None, why it cannot)."""
+    """The position of a write's probe: (node, how), or (None, the reason why there is none)."""
     statement = statement_of(node)
     if statement is None:
         return None, 'outside functions: use at = "enter FUNCTION"'
@@ -56,7 +56,7 @@ def _has_value(node: Node) -> bool:
 
 
 def unfit(statement: Node, how: str) -> str:
-    """Why a statement cannot get a probe on that side of it; empty when it can."""
+    """Why a statement cannot have a probe on that side; empty if it can."""
     inside = statement.parent.type not in OPEN_PARENTS
     pragma = pragma_before(statement)
     if pragma is not None and (how == "before" or inside) and b"omp" in pragma.text:

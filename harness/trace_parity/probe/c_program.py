@@ -1,7 +1,7 @@
-"""Build a probed C program, run it, and hold it against the program without probes.
+"""Build a probed C program, run it, and compare it with the program without probes.
 
-Both are compiled by the pair's command in a temporary folder; nothing is written into the user's tree. A run happens in
-an empty folder of its own, so whatever files it leaves are its output.
+Both are compiled by the pair's command in a temporary folder; nothing is written into the user's tree. Each run has
+an empty folder, so all files in it afterwards are its output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trace_parity.probe.identity import run as run_command
 from trace_parity.probe.spec import Placed, ProbeSpec, Unplaced
 
 NO_CONTRACTION = "-ffp-contract=off"
-"""Added to a compile command that does not say: a probe must not change which products and sums are fused."""
+"""Added to a compile command without such a flag: a probe must not change which products and sums are fused."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +132,14 @@ def run(
 
 
 def check_identity(built: Built, args: Sequence[str], work: Path, timeout_s: float) -> Identity:
-    """Run with probes off and without probes and compare what they leave; where that differs, run bare once more."""
+    """Run with probes off and without probes and compare their output; if it differs, run without probes once more."""
     off = run(built.probed, args, work / "off", None, "", timeout_s)
     bare = run(built.bare, args, work / "bare-run", None, "", timeout_s)
     return compare_runs(off, bare, lambda: run(built.bare, args, work / "bare-again", None, "", timeout_s))
 
 
 def record(built: Built, identity: Identity | None) -> str:
-    """What a bundle keeps of the probes, as JSON: hashes, commands, probes, what was not probed, the identity check."""
+    """The record of the probes in a bundle, as JSON: hashes, commands, probes, what was not probed, the check."""
     return json.dumps(
         {
             "sha256": dict(built.sha256),

@@ -1,8 +1,8 @@
-"""Put probes into a C source: the same text, on the same lines, with reads of the named values in between.
+"""Insert probes into a C source: the same text, on the same lines, with reads of the named values in between.
 
 A probe is an expression that does nothing unless a trace is wanted, then checks the loops of the variable's scope and
-the focus, and only then reads the value. The tree is written out recursively, so that what is added to nested pieces
-that end at one byte comes out innermost first.
+the focus, and only then reads the value. The tree is written out recursively, so that additions to nested nodes
+that end at the same byte are written innermost first.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class _Instrumentor:
                 self._list(doubt.node, variable.name, doubt.reason)
 
     def _guard(self, write: Write, watch: Lvalue) -> str | None:
-        """A condition on the pointer that a write sets: empty where it sets none, None where it moves one."""
+        """A condition on the pointer that a write sets: empty if it sets none, None if it moves one."""
         depth = len(write.lvalue.path)
         if depth not in watch.followed or depth in write.lvalue.followed or depth > len(watch.path):
             return ""
@@ -293,14 +293,14 @@ class _Instrumentor:
         return f"__extension__({{{frames} {call}; }})" if frames else call
 
     def _number(self, expr: str) -> str:
-        """A value as a double; of a complex one the cast alone would drop a part, so that is refused."""
+        """A value as a double; a complex one is refused, because the cast would drop a part."""
         if self.source.path.suffix in CXX:
             return f"(double)({expr})"
         kind = f"__builtin_classify_type(({expr})) == 9 ? -1 : 1"
         return f"((void)sizeof(struct {{ char complex_value_needs_creal_and_cimag[{kind}]; }}), (double)({expr}))"
 
     def _watched(self, variable: ProbeVariable) -> list[Lvalue]:
-        """The lvalues whose writes count: the given ones, else all that the expressions read, subscripts apart."""
+        """The lvalues whose writes count: the given ones, else all that the expressions read except subscripts."""
         texts = variable.watch or tuple(expand_slices(e, variable.name)[0] for e in variable.exprs)
         piece = Source(self.source.path, "".join(f"void f(void) {{ {t}; }}\n" for t in texts).encode())
         found: dict[tuple[str, ...], Lvalue] = {}

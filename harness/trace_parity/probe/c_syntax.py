@@ -1,6 +1,6 @@
 """C as tree-sitter reads it: functions, statements, lvalues. C++ that tree-sitter-cpp reads goes through the same code.
 
-An lvalue is known by its path: `p->v[3]` is ("p", "v"), `*x` is ("x",). Subscripts do not count, so a write of one
+An lvalue is identified by its path: `p->v[3]` is ("p", "v"), `*x` is ("x",). Subscripts do not count, so a write of one
 component is a write of the vector.
 """
 
@@ -43,9 +43,9 @@ OPEN_PARENTS = {"compound_statement", "case_statement", "preproc_if", "preproc_i
 
 @dataclass(frozen=True)
 class Lvalue:
-    """A path, and after how many of its names an address is followed: 1 for `v[1]` and `*p`, 2 for `q.v[1]`.
+    """A path, and after how many of its names an address is dereferenced: 1 for `v[1]` and `*p`, 2 for `q.v[1]`.
 
-    `depth`: how often an address is followed in all, 2 for `m[0][1]`.
+    `depth`: how often an address is dereferenced in all, 2 for `m[0][1]`.
     """
 
     path: Path_

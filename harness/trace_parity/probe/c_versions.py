@@ -1,6 +1,6 @@
 """Two versions of a function: the text as it is, and a copy with probes that it hands over to when a trace is wanted.
 
-The choice is one branch per call, so that loops cost without a trace what they cost without probes. A function whose
+The choice is one branch per call, so that loops without a trace cost the same as without probes. A function whose
 copy could behave otherwise, or cannot be declared ahead, keeps its probes within its only version.
 """
 

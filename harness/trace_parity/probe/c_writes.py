@@ -1,7 +1,7 @@
-"""Which expressions of a C function write to what, through assignments, declarations, calls and macros.
+"""What each expression of a C function writes to, through assignments, declarations, calls and macros.
 
-A call writes what it gets the address of, and the contents of an array that it gets, unless its callee is known to
-leave that alone: from its own text where the file has it, from a list for the standard library.
+A call writes to every address and array that it gets, unless its callee is known not to: from its own text if it is in
+the file, from a list for the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ READERS = set(
     "printf fprintf dprintf puts fputs perror fwrite write free fclose fflush fopen getenv assert va_start va_end"
     " strlen strcmp strncmp memcmp memchr strchr strstr strtod strtol strtoul atoi atol atof".split()
 )
-"""Functions of the standard library that leave alone what they get."""
+"""Functions of the standard library that do not write to their arguments."""
 WRITES_FIRST_ONLY = set(
     "memcpy memmove memset strcpy strncpy strcat strncat sprintf snprintf vsnprintf fread fgets qsort".split()
 )
@@ -36,7 +36,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Something that may write where it cannot be seen."""
+    """Something that may write without being seen."""
 
     node: Node
     lvalue: Lvalue
@@ -54,7 +54,7 @@ class Writes:
         self._of: dict[int, tuple[list[Write], list[Doubt]]] = {}
 
     def of(self, function: Function) -> tuple[list[Write], list[Doubt]]:
-        """All writes in a function's body, and what may be missed, in order of the text."""
+        """All writes in a function's body, and those that may be missed, in order of the text."""
         if function.node.id not in self._of:
             self._of[function.node.id] = self.under(function.body)
         return self._of[function.node.id]

@@ -1,4 +1,4 @@
-"""Runs of a program in folders of their own, and whether two of them left the same, byte for byte."""
+"""Runs of a program in separate folders, and whether two of them gave the same output, byte for byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEXT_SECOND_S = 1.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run left: its exit status, and the digest of standard output and of each file."""
+    """The output of one run: exit status, and the digest of standard output and of each file."""
 
     returncode: int
     outputs: Mapping[str, str]
@@ -27,7 +27,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whether probes that are off change the program's output. `varying`: what differs between two bare runs, too."""
+    """Whether inactive probes change the program's output. `varying`: what also differs between runs without probes."""
 
     compared: tuple[str, ...]
     differing: tuple[str, ...]
@@ -82,7 +82,7 @@ def _files(folder: Path) -> dict[Path, tuple[int, int, int]]:
 
 
 def compare_runs(off: Outcome, bare: Outcome, again: Callable[[], Outcome]) -> Identity:
-    """Hold a run with probes off against a bare run; where they differ, a second bare run shows what varies.
+    """Compare a run with probes off with one without probes; if they differ, a second one shows what varies.
 
     That run begins in another second, since what varies is often a time or a seed made of one.
     """
@@ -101,12 +101,12 @@ def _differences(one: Outcome, other: Outcome) -> set[str]:
 
 
 def named(command: Sequence[str]) -> list[str]:
-    """A command without this machine's paths: what is recorded holds on another one, too."""
+    """A command without this machine's paths, so that the record is valid on another one."""
     return [Path(word).name if word.startswith("/") else word for word in command]
 
 
 def findings(placed: Sequence[Placed], unplaced: Sequence[Unplaced], identity: Identity | None) -> dict[str, object]:
-    """What a record says of both sides: the probes, what was not probed, the outputs with probes off."""
+    """The common part of the records of both sides: the probes, what was not probed, the outputs with probes off."""
     return {
         "probes": [{**vars(p), "file": Path(p.file).name} for p in placed],
         "not_probed": [{**vars(u), "file": Path(u.file).name} for u in unplaced],

@@ -1,6 +1,6 @@
 """Run a Python program with probes: `python -m trace_parity.probe.launch JOB.json (-m MODULE | SCRIPT) ARGS`.
 
-The job says what is probed and where the log and the report go; `trace-diff probe py` writes it. This module runs in
+The job lists what is probed and where the log and the report go; `trace-diff probe py` writes it. This module runs in
 the port's process.
 """
 

@@ -1,4 +1,4 @@
-"""What is probed in each program and how each is built and run: from `probes.toml`, or from `pair.toml` itself.
+"""The probes of each program and how it is built and run: from `probes.toml`, or from `pair.toml` itself.
 
     [c.probe]                                  # in probes.toml also [c]
     file = "lj.c"

@@ -1,4 +1,4 @@
-"""Rewrite chosen modules while Python imports them; the files and their compiled caches are left alone."""
+"""Rewrite chosen modules while Python imports them; the files and their compiled caches are not changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the port with probes in a process of its own, and hold its output against a run without them."""
+"""Run the port with probes in a process of its own, and compare its output with a run without them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PyProgram:
 
 @dataclass(frozen=True)
 class PyReport:
-    """What a run with probes says of itself."""
+    """The report of a run with probes."""
 
     modules: tuple[str, ...]
     placed: tuple[Placed, ...]
@@ -122,7 +122,7 @@ def read_report(program: PyProgram, wanted: PyRun, work: Path, said: str) -> PyR
 
 
 def check_identity(program: PyProgram, spec: ProbeSpec, work: Path) -> Identity:
-    """Run with probes off and without probes and compare what they leave; where that differs, run bare once more."""
+    """Run with probes off and without probes and compare their output; if it differs, run without probes once more."""
     off, _ = run_probed(program, spec, PyRun(None), work / "off")
     environment = environment_of(program, eager=False)
     bare = run(program.command, work / "bare", environment, program.timeout_s)

@@ -32,7 +32,7 @@ class ProbeError(RuntimeError):
 
 
 class Variable:
-    """What is known about one variable before it is put: `loops` are all of its keys, `axes` those on leading axes."""
+    """The properties of one variable, known before it is put: `loops` are its keys, `axes` those on leading axes."""
 
     def __init__(self, name: str, loops: Sequence[str], axes: Sequence[str] = (), where: str = "") -> None:
         self.name, self.loops, self.axes = name, tuple(loops), tuple(axes)
@@ -101,7 +101,7 @@ class Recorder:
             self._watch_gradient(variable, parts[0], dict(zip(variable.outer, outer, strict=True)))
 
     def flush(self, loop: str | None = None) -> None:
-        """Write out what waits and has this loop among its keys; everything for None."""
+        """Write the waiting values that have this loop among their keys; all for None."""
         with self.lock:
             for key in [k for k, (variable, _) in self.waiting.items() if loop is None or loop in variable.outer]:
                 for start, numbers in self.waiting.pop(key)[1]:
@@ -113,7 +113,7 @@ class Recorder:
         self.file.close()
 
     def unreached(self) -> list[str]:
-        """Variables whose gradient was waited for and never came."""
+        """Variables whose gradient was expected and never arrived."""
         return sorted(self.hooked - self.reached)
 
     def _write(self, name: str, start: bytes, numbers: bytes) -> None:
@@ -301,7 +301,7 @@ def loop(name: str, iterable: Iterable[Any]) -> Iterator[Any]:
 
 @contextmanager
 def at(**indices: int) -> Iterator[None]:
-    """Hold loop indices for a block."""
+    """Set loop indices for a block."""
     before = {name: enter(name) for name in indices}
     try:
         for name, index in indices.items():

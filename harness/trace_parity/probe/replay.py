@@ -1,4 +1,4 @@
-"""Call one function of the port with the inputs that C had at each place, and compare what it returns with C's.
+"""Call one function of the port with the inputs that C had at each place, and compare its results with C's.
 
     [replay.pair_force]                       # in probes.toml
     call = "lj_port.model:pair_force"
@@ -41,7 +41,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Difference:
-    """A number that the function returns otherwise than C has it."""
+    """A number that the function returns and that differs from C's."""
 
     place: Place
     output: str
@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came out: places called, numbers compared, differences in the order of the log, places left out."""
+    """The outcome: places called, numbers compared, differences in the order of the log, places left out."""
 
     places: int
     compared: int

@@ -1,4 +1,4 @@
-"""What is to be traced, and where, as the pair names it: the input of both instrumentors.
+"""What to trace, and where, as the pair defines it: the input of both instrumentors.
 
 Plain data; nothing here parses C or Python. `probe_variable` reads the table that a pair has per variable and side:
 
@@ -54,7 +54,7 @@ class ProbeVariable:
 
 @dataclass(frozen=True)
 class LoopRule:
-    """How a loop of the vocabulary shows in the program, where its own name is not the name of its counter.
+    """A loop of the vocabulary in the program, if its counter has another name.
 
     `var`: the counter. `index`: the expression that gives the key (`ii - 1`). `macro`: a macro that opens the loop.
     `line`: a regular expression that the text of the loop's first line matches. `functions`: where the rule holds.
@@ -79,7 +79,7 @@ class ProbeSpec:
 
 @dataclass(frozen=True)
 class Placed:
-    """A probe that was put into the program: which variable, where, and what sets it off."""
+    """A probe that was put into the program: which variable, where, and what triggers it."""
 
     file: str
     line: int

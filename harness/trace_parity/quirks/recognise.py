@@ -30,8 +30,8 @@ __all__ = ["Quirk", "QuirkFinding", "find_quirks", "name_unexplained", "quirks_o
 class QuirkFinding:
     """A quirk seen in a comparison: at how many places, and what the first shows.
 
-    `whole`: the variables all of whose divergent numbers show its signature, with the other side's as its other ticks
-    predict them: only for these the quirk explains the difference.
+    `whole`: the variables whose divergent numbers all show its signature, with the other side's values as its other
+    ticks predict them: only for these does the quirk explain the difference.
     """
 
     quirk: Quirk
@@ -90,7 +90,7 @@ def _find(alignment: Alignment, judgement: Judgement, quirk: Quirk) -> QuirkFind
     if isinstance(signature, Stale) and not held & set(names):
         names = signature.instead
     divergent = [r for r in judgement.rows if r.status == "divergent" and r.row.variable.name in names]
-    if isinstance(signature, Fallback):  # where it is given something else, it says nothing
+    if isinstance(signature, Fallback):  # with other inputs it proves nothing
         elsewhere = {
             r.row.id.key for r in judgement.rows if r.status != "match" and r.row.variable.name in signature.given
         }
@@ -194,7 +194,7 @@ def _digits(value: float) -> int:
 def _evidence(
     alignment: Alignment, judged: Judged, side: str, signature: Stale, ticks: Callable[[TraceTable, str], Ticks]
 ) -> str | None:
-    """What shows that this row is stale, or None."""
+    """The evidence that this row is stale, or None."""
     row = judged.row
     place = alignment.vocabulary.loops.index(signature.loop)
     suspect, witness = (alignment.c, alignment.py) if side == "C" else (alignment.py, alignment.c)

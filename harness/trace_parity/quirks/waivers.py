@@ -1,7 +1,6 @@
-"""Waivers: known quirks that a run accepts. What they explain is let through, what is left over still fails.
+"""Waivers: known quirks that a run accepts. What they explain passes, the rest still fails.
 
-A waiver whose quirk does not show any more, or that has expired, fails by itself (exit 7): it would hide the next
-fault.
+A waiver whose quirk no longer occurs, or that has expired, fails by itself (exit 7): it would hide the next fault.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Waived:
-    """The states of the waivers of a run; `left` says what none of them explains."""
+    """The states of the waivers of a run; `left` is what none of them explains."""
 
     waivers: tuple[Waiver, ...]
     left: tuple[str, ...]
@@ -120,7 +119,7 @@ def apply_waivers(
     examined: Examined | None = None,
     may_be_unused: bool = False,
 ) -> Waived:
-    """Hold the findings against the waivers. Raises HarnessError (exit 2) for an id that no quirk has.
+    """Compare the findings with the waivers. Raises HarnessError (exit 2) for an id that no quirk has.
 
     A divergence is explained when the side that breaks its equation shows a waived quirk no larger than the ledger
     says, or when it is inherited. `vocabulary_order` lists variables in order of evaluation: what is inherited before

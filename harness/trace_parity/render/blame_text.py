@@ -166,7 +166,7 @@ def head_lines(blame: Blame) -> list[str]:
 
 
 def harmless_lines(blame: Blame, findings: list[BlameFinding]) -> list[str]:
-    """A line per finding that moves nothing."""
+    """A line per finding that does not change the result."""
     lines = [f"harmless, moving less than {100 * HARMLESS:g} % of the difference of {blame.final}:"]
     for f in findings:
         notes = [f"quirk {_quirks(f)}"] if f.quirk else []

@@ -1,4 +1,4 @@
-"""The commands of a page: those that a reader can copy, and the record of what ran."""
+"""The commands of a page: those to copy, and the record of what ran."""
 
 from __future__ import annotations
 

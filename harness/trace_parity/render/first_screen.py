@@ -14,7 +14,7 @@ from trace_parity.result.result import Result
 
 @dataclass(frozen=True)
 class FirstScreen:
-    """The answers; empty where the result does not tell."""
+    """The answers; empty if the result does not contain them."""
 
     who: str
     explains: str

@@ -15,7 +15,7 @@ from trace_parity.result.result import Result, VariableResult
 BOX_W, BOX_H, GAP_X, GAP_Y, PER_ROW, BAND_HEAD, MARGIN = 180, 24, 8, 22, 6, 22, 8
 WIDTH = 2 * MARGIN + PER_ROW * (BOX_W + GAP_X) - GAP_X
 MOST_NODES = 150
-"""Boxes of a picture that can still be taken in."""
+"""Largest number of boxes in a readable picture."""
 LONGEST = 22
 """Letters of a name that a box has room for."""
 

@@ -1,4 +1,4 @@
-"""Where and when a page's run was made: pair, commit, time, host, versions. A page without a bundle says less."""
+"""Where and when the run of a page was made: pair, commit, time, host, versions. A page without a bundle has less."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is wrong, and what to do next: the end of a verdict in two lines."""
+"""Which program is wrong, and what to do next: two lines at the end of a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDES = ("C", "PY")
 
 
 def who(result: Result) -> str:
-    """Which program is wrong, and in what; empty where the result does not tell."""
+    """Which program is wrong, and in which variable; empty if the result does not contain it."""
     if result.exit_code != Exit.DIVERGENCE:
         return ""
     if result.settings:
@@ -37,7 +37,7 @@ def who(result: Result) -> str:
 
 
 def _known_quirk(result: Result) -> QuirkResult | None:
-    """The known quirk that comes first, unless it moves nothing of the result and something else does."""
+    """The known quirk that comes first, unless it does not change the result and something else does."""
     known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
     cause = cause_of(result.blame) if result.blame is not None else None
     if known is None or result.blame is None or cause is None:

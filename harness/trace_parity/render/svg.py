@@ -1,4 +1,4 @@
-"""Line plots as inline SVG: C as a line, PY as open circles, so that agreement shows as beads on a string.
+"""Line plots as inline SVG: C as a line, PY as open circles, so that agreement looks like beads on a string.
 
 Below each the difference, on an axis of its own. Every tick has a strip to point at, with its values as a tooltip, so
 that they can be read without a script too.

@@ -1,6 +1,6 @@
-"""Everything that a comparison found, as one object: renderers and result.json get this and nothing else.
+"""The result of a comparison as one object: the only input of renderers and result.json.
 
-It holds no time, no absolute path and no duration: the same run twice gives the same result.
+It contains no time, no absolute path and no duration: the same run twice gives the same result.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class QuirkResult:
 
 @dataclass(frozen=True)
 class LogResult:
-    """What one log held."""
+    """The contents of one log."""
 
     lines: int
     trace_lines: int
@@ -132,7 +132,7 @@ class LogResult:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What was run, or which logs were compared."""
+    """The case that was run, or the logs that were compared."""
 
     id: str
     title: str
@@ -142,16 +142,16 @@ class CaseResult:
     options: dict[str, str] = field(default_factory=dict)
     expectation: dict[str, str] = field(default_factory=dict)
     places: tuple[tuple[int, ...], ...] = ()  # those traced, in the pair's focus
-    picked: tuple[str, ...] = ()  # why each place was picked; empty where the case names them
+    picked: tuple[str, ...] = ()  # why each place was picked; empty if the case names them
 
 
 EXPLAIN, INJECT, AGAINST = "explain", "inject", "against"
-"""What a next step may name and not every pair can do: `explain`, `inject`, variants of the programs."""
+"""What a next step may name although not every pair supports it: `explain`, `inject`, variants of the programs."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The whole finding."""
+    """The whole result."""
 
     schema: int
     case: CaseResult
@@ -172,11 +172,11 @@ class Result:
     per_tick: tuple[TickRow, ...]
     images: ImageMetrics | None = None
     sources: dict[str, dict[str, SourceLine]] = field(default_factory=dict)
-    """Where each program prints a variable: `scope.name`, then side; filled in where the bundle is made."""
+    """Where each program prints a variable: `scope.name`, then side; filled in when the bundle is written."""
     precision: tuple[str, ...] = ()
-    """Which log prints fewer digits than a double has, and what that hides; which rule names without one come under."""
+    """Notes on logs that print fewer digits than a double has, and on the rule for variables without a tolerance."""
     blame: Blame | None = None
-    """Who breaks its own equation; none where nothing differs or the vocabulary's domain has no equations."""
+    """Which side breaks its own equation; none if nothing differs or the pair has no equations."""
     settings: tuple[str, ...] = ()
     """A line per setting that the two programs resolved differently; they come before every number."""
     waivers: tuple[Waiver, ...] = ()
@@ -188,15 +188,15 @@ class Result:
     examined: Examined | None = None
     """How much of the divergence was examined for quirks and blame; none where that was all."""
     tick_name: str = ""
-    """What the pair calls the files of `per_tick` in a bundle; empty in a result of an older version."""
+    """The name of the files of `per_tick` in a bundle; empty in a result of an older version."""
     tick_title: str = ""
-    """What the pair calls that table in a report."""
+    """The title of that table in a report."""
     rounding: Rounding | None = field(default=None, metadata={"plain": "where set"})
     """What rounding explains, where the case is calibrated; not in result.json where it is not."""
     lacks: tuple[str, ...] = field(default=(), metadata={"plain": "where set"})
-    """Of EXPLAIN, INJECT and AGAINST, what the pair cannot do; not in result.json where it can do all."""
+    """Those of EXPLAIN, INJECT and AGAINST that the pair does not support; not in result.json if it supports all."""
     pair_option: str = field(default="", metadata={"plain": False})
-    """What --pair had, as it was typed; for commands to copy, not in result.json."""
+    """The value of --pair as typed; for commands to copy, not in result.json."""
     bundle: str = field(default="", metadata={"plain": False})
     """The folder of the bundle that the result was read from or written to; not in result.json."""
 
@@ -206,12 +206,12 @@ class Result:
 
 
 def _is_plain(kept: bool | str, value: Any) -> bool:
-    """Whether a field goes into JSON: those marked `where set` only where they say something."""
+    """Whether a field goes into JSON: those marked `where set` only if they are set."""
     return bool(kept) and not (kept == "where set" and not value)
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
+    """`value` as JSON data: dataclasses become objects, numbers that JSON lacks the strings nan, inf, -inf."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         kept = [f for f in fields if _is_plain(f.metadata.get("plain", True), getattr(value, f.name))]

@@ -12,7 +12,7 @@ from trace_parity.result.result import SCHEMA, Result
 
 
 def read_result(path: Path) -> Result:
-    """The Result in the file at `path`. Raises HarnessError (exit 5) when it holds none, or one of another schema."""
+    """The Result in the file at `path`. Raises HarnessError (exit 5) if there is none, or it has another schema."""
     try:
         return result_from_json(read_regular(path), str(path))
     except (OSError, UnicodeDecodeError) as error:

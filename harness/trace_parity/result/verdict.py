@@ -24,7 +24,7 @@ from trace_parity.quirks.waivers import Waived
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a comparison ends."""
+    """The outcome of a comparison."""
 
     code: Exit
     name: str
@@ -45,7 +45,7 @@ class Verdict:
         return self._now(Exit.DIVERGENCE, "divergence", headline)
 
     def with_cause(self, blame: Blame) -> Verdict:
-        """What explains most of the final difference comes before what differs first.
+        """The main cause of the final difference comes before the first difference.
 
         Where these are the same the share is given of what no side is accused of: a setting, a table. A quirk of both
         sides comes last where it says nothing of what differs.

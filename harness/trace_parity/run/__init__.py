@@ -1,1 +1,1 @@
-"""Running both programs and comparing what they leave."""
+"""Running both programs and comparing their output."""

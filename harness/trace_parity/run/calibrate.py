@@ -1,7 +1,7 @@
 """How far rounding alone moves each number of a case: builds and inputs that differ in rounding only, run and compared.
 
-Every run's log is kept in the user's cache under what it depends on, so that a measurement that was interrupted, or
-that needs more samples, continues from there.
+Every run's log is cached under a key of all that it depends on, so that an interrupted measurement, or one that needs
+more samples, continues from there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SIDE = "C"
 
 @dataclass(frozen=True)
 class _Setup:
-    """What the runs of one measurement share."""
+    """Shared by the runs of one measurement."""
 
     pair: Pair
     program: Program
@@ -140,7 +140,7 @@ def _can_be_moved(setup: _Setup) -> bool:
 
 
 def _take(member: Member, default: TraceTable, table: TraceTable, into: dict[Number, float]) -> Member:
-    """Widen the spreads by one run; says what it moved."""
+    """Widen the spreads by one run; returns what it changed."""
     moved = missing = 0
     largest = 0.0
     for row, number in default.rows.items():
@@ -199,7 +199,7 @@ def _logged(setup: _Setup, variant: Variant, compiler: str, sample: int | None) 
 
 
 def _moved(setup: _Setup, sample: int) -> tuple[Case, Path]:
-    """The case with the real numbers of its command line and of its text files moved, and the folder of these."""
+    """The case with the real numbers of its command line and of its text files changed, and the folder of these."""
     programs, folder = setup.pair.programs, setup.work.parent / f"sample-{sample}"
     shutil.copytree(setup.work, folder, dirs_exist_ok=True)
     chance = random.Random(f"{setup.pair.name} {setup.case.id} {sample}")
@@ -219,7 +219,7 @@ def _moved(setup: _Setup, sample: int) -> tuple[Case, Path]:
 
 
 def _text_of(path: Path) -> str | None:
-    """A text file; None for one that is packed or binary, whose numbers cannot be moved."""
+    """A text file; None for a compressed or binary one, whose numbers cannot be changed."""
     data = path.read_bytes()
     try:
         return None if b"\0" in data else data.decode("utf-8")
@@ -228,13 +228,13 @@ def _text_of(path: Path) -> str | None:
 
 
 def case_digest(case: Case) -> str:
-    """What a case asks of the program, as a digest: its command line and how its input files are made."""
+    """The input of a case to the program, as a digest: its command line and how its input files are made."""
     files = [(f.name, f.text, list(f.command)) for f in case.files]
     return hashlib.sha256(json.dumps([list(case.argv), files]).encode()).hexdigest()
 
 
 def variants_digest(pair: Pair) -> str:
-    """The variants and what is perturbed, as a digest."""
+    """The variants and the perturbed inputs, as a digest."""
     programs = pair.programs
     listed = [[v.name, v.build, v.trace, sorted(v.env.items()), v.precision] for v in programs.sides[SIDE].variants]
     parts = [listed, programs.perturb, programs.perturb_files]
@@ -266,7 +266,7 @@ def calibration_path(pair: Pair, case_id: str, against: str) -> Path:
 
 
 def staleness(found: Calibration, pair: Pair, case: Case | None, against: str) -> str:
-    """Why a calibration no longer holds, in words; empty where it does."""
+    """Why a calibration is out of date, in words; empty if it is valid."""
     origin = found.origin
     changed = []
     if origin.sources != sources_digest(pair.programs.sides[SIDE]):

@@ -1,4 +1,4 @@
-"""Everything of a pair read once: what it has, and what each command would still need."""
+"""Read everything of a pair once: what it has, and what each command still needs."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _programs(pair: Pair) -> list[str]:
 
 
 def _check_lines(pair: Pair, program: str, lines: Iterable[str]) -> None:
-    """That `lines` of a program names variables of the vocabulary, by name or by scope and name."""
+    """Check that `lines` of a program names variables of the vocabulary, by name or by scope and name."""
     if pair.file("vocabulary") is None:
         return
     known = [name for v in pair.vocabulary.variables for name in (v.name, f"{v.scope}.{v.name}")]

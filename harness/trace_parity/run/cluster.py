@@ -1,6 +1,6 @@
 """Cases on the workers of a Dask cluster: processes of this machine, a scheduler that runs already, or jobs of Slurm.
 
-Workers see the files of the one who asks (the pair, the framework, the folder for bundles) at the same paths, as on one
+Workers see the files of the client (the pair, the framework, the folder for bundles) at the same paths, as on one
 machine or a shared file system; each checks that before its first case. See docs/how-to/cluster.md.
 """
 
@@ -41,7 +41,7 @@ EXPECTED = "local:N, tcp://HOST:PORT, or a .toml file that describes jobs of Slu
 
 @dataclass(frozen=True)
 class Site:
-    """What a worker needs to know before its first case."""
+    """The data that a worker needs before its first case."""
 
     pair: str
     identity: str  # as JSON
@@ -77,7 +77,7 @@ def program_options(pair: Pair, jobs: int, cluster: str) -> dict[str, str]:
 def engine_of(
     pair: Pair, prepared: Prepared, jobs: int, cluster: str, files: Iterable[InputFile], out: Path
 ) -> AbstractContextManager[Engine]:
-    """Threads of this process, or the cluster that is named. Raises HarnessError where it cannot be had."""
+    """Threads of this process, or the cluster that is named. Raises HarnessError if it is not available."""
     if not cluster:
         return local_engine(pair, prepared, jobs, files)
     return _cluster_engine(pair, prepared, cluster, files, out.resolve())
@@ -168,14 +168,14 @@ def _wait_for_a_worker(client: Any, cluster: str) -> None:
 
 
 def on_worker(site: Site, work: Callable[..., T], *words: Any) -> T:
-    """What a worker runs: `work` with its own pair and its own loaded programs."""
+    """The task of a worker: `work` with its own pair and its own loaded programs."""
     pair, prepared = _at(site)
     return work(pair, prepared, *words)
 
 
 @lru_cache(maxsize=1)
 def _at(site: Site) -> tuple[Pair, Prepared]:
-    """The pair and what its runs share, on this worker. Raises HarnessError (exit 2) where it sees other files."""
+    """The pair and the shared data of its runs. Raises HarnessError (exit 2) where it sees other files."""
     host = f"worker on {socket.gethostname()}"
     for folder in (site.cwd, site.inputs, site.pair):
         if not Path(folder).is_dir():

@@ -1,4 +1,4 @@
-"""commands.txt of a bundle: what was run, and commands that go on from it and work in the bundle's folder."""
+"""commands.txt of a bundle: what was run, and follow-up commands that work in the bundle's folder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _may_inject(pair: Pair, case: Case) -> bool:
 
 
 def _option_words(options: Options) -> tuple[str, ...]:
-    """The options of `trace-diff run` that ask for the same run."""
+    """The options of `trace-diff run` that repeat the same run."""
     words = ["--against", options.against] if options.against else []
     for name, value in options.program_options.items():
         words += [f"--{name}", value]
@@ -75,7 +75,7 @@ def _option_words(options: Options) -> tuple[str, ...]:
 
 
 def _judging(options: Options) -> tuple[str, ...]:
-    """Of these, what says how to judge."""
+    """Those of them that affect judging."""
     words = []
     rules = options.rules or ((Rule("", "rtol", options.rtol),) if options.rtol is not None else ())
     for rule in rules:

@@ -1,8 +1,8 @@
-"""The counterfactual: had the port had C's value of this variable, would everything after it agree?
+"""The counterfactual: if the port had C's value of this variable, would everything downstream agree?
 
-The port's trace is made again with C's values put in for some variables, and compared with C's trace. `inject` does so
-for variables by name; `bisect` looks for the smallest set of variables with which all is well. The C program is not
-run: its trace is that of the bundle.
+The port is traced again with C's values of some variables, and compared with C's trace. `inject` does so for variables
+by name; `bisect` looks for the smallest set of variables with which everything agrees. The C program is not run: its
+trace is that of the bundle.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from trace_parity.trace import TraceTable, read_trace
 
 @dataclass(frozen=True)
 class Still:
-    """A variable that diverges: how many of its numbers do without C's values and with them.
+    """A variable that diverges: how many of its numbers diverge without C's values and with them.
 
     `after`: it is computed from what was put in.
     """
@@ -75,7 +75,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Bisection:
-    """The smallest set of variables with whose C values everything agrees; `left` diverges all the same.
+    """The smallest set of variables with whose C values everything agrees; `left` still diverges.
 
     `stubborn`: variables that differ even where C's values of them are put in, since the port changes them after that.
     """
@@ -148,12 +148,12 @@ def counterfactual(
     stage: Stage = silent,
     cwd: Path | None = None,
 ) -> Iterator[Counterfactual]:
-    """Make the inputs of the bundle's run again in a folder of its own and read its C trace.
+    """Recreate the inputs of the bundle's run in a separate folder and read its C trace.
 
     A bundle may come from somebody else. Its hashes are checked first, and a command of its case that makes an input
     file is run only if the installed pair has the same command, or if the bundle `is_trusted`.
 
-    `files` as for `with_options`: what the run was given by the pair's options. Raises HarnessError: exit 5 where the
+    `files` as for `with_options`: the files that the run got by the pair's options. Raises HarnessError: exit 5 if the
     bundle or an input cannot be read, exit 2 where an input is not the one that the bundle was made with.
     """
     check_whole(bundle)
@@ -222,7 +222,7 @@ def known_ids(names: Sequence[str], vocabulary: Vocabulary) -> frozenset[str]:
 
 
 def names_of(ids: frozenset[str]) -> list[str]:
-    """Names for people, each once, in the order of the alphabet."""
+    """Names for people, each once, in alphabetical order."""
     return sorted({i.rpartition(".")[2] for i in ids})
 
 

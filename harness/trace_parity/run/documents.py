@@ -1,4 +1,4 @@
-"""The documents of a bundle, written when both programs have run and are compared."""
+"""The documents of a bundle, written after both programs have run and were compared."""
 
 from __future__ import annotations
 

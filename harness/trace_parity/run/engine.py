@@ -1,4 +1,4 @@
-"""What runs many cases at a time: threads of this process, or workers of a cluster (run/cluster.py)."""
+"""Engines that run many cases at a time: threads of this process, or workers of a cluster (run/cluster.py)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Engine:
 
     submit: Callable[..., Future[Any]]
     jobs: int
-    lost: type[BaseException] | tuple[()] = ()  # what a future raises that has lost one worker after the other
+    lost: type[BaseException] | tuple[()] = ()  # raised by a future that lost several workers
 
     def results(self, work: Callable[..., T], asked: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, T | None]]:
-        """For each of `asked`, as they come, it and what `work` returns; None where it has lost its workers."""
+        """Each of `asked` with the result of `work`, in order of completion; None if it lost its workers."""
         words_of: dict[Future[T], tuple[Any, ...]] = {self.submit(work, *words): words for words in asked}
         pending = set(words_of)
         while pending:

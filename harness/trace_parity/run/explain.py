@@ -1,4 +1,4 @@
-"""What a pair says of one variable, in lines."""
+"""The lines of `trace-diff explain`: everything that a pair defines for one variable."""
 
 from __future__ import annotations
 

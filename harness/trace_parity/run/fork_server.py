@@ -1,7 +1,7 @@
 """A process that has imported a program once, and forks a child for every run of it.
 
 Started as a script: it imports nothing but the standard library and the program. A child begins in the state after the
-import, so no run sees what another has left behind, and one that crashes takes nothing with it.
+import, so no run sees the state of another, and a crash affects nothing else.
 
     python fork_server.py SOCKET_FD MODULE:FUNCTION [FOLDER]
 

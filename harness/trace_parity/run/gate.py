@@ -1,4 +1,4 @@
-"""The gate: many cases through both programs, one verdict. What is done is kept, so that a broken-off gate goes on.
+"""The gate: many cases through both programs, one verdict. Outcomes are kept, so that an interrupted gate continues.
 
 State is one JSON file, rewritten whole after every case. An outcome is taken over on `resume` when the case, the
 options, the pair's files, both programs with their sources, and the framework are the same, byte for byte.
@@ -51,7 +51,7 @@ def run_gate(
     resume: bool = False,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Every case's outcome, in the order of the matrix. One that crashes is an outcome like any other.
+    """Every case's outcome, in the order of the matrix. A crash is an outcome like any other.
 
     `cluster` names where the cases run in place of `jobs` threads: see run/cluster.py.
 
@@ -75,7 +75,7 @@ def run_gate(
 
 
 def stale_waivers(outcomes: Sequence[Outcome], waive: Sequence[str]) -> list[str]:
-    """The waivers that no case of the gate needs any more."""
+    """The waivers that no case of the gate needs."""
     return [i for i in dict.fromkeys(waive) if not any(i in outcome.waived for outcome in outcomes)]
 
 
@@ -134,7 +134,7 @@ def _save(out: Path, done: dict[str, Outcome]) -> None:
 
 
 def _resumed(out: Path, keys: dict[str, str]) -> dict[str, Outcome]:
-    """The kept outcomes that still hold. Raises HarnessError (exit 5) when the file is not a state file."""
+    """The kept outcomes that are still valid. Raises HarnessError (exit 5) when the file is not a state file."""
     path = _state(out)
     if not path.exists():
         return {}

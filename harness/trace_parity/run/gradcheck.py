@@ -1,4 +1,4 @@
-"""The port's own check of its gradients, run as a program, and what it found.
+"""The port's own check of its gradients, run as a program, and its results.
 
 The numbers come from the program that the pair names (`programs.PY.gradcheck`); here they are read and counted.
 """
@@ -18,7 +18,7 @@ from trace_parity.run.launch import Progress, fill, places, run_program
 
 @dataclass(frozen=True)
 class GradientRow:
-    """One parameter of one case at one place, and whether its gradient holds."""
+    """One parameter of one case at one place, and whether its gradient is correct."""
 
     case: str
     parameter: str

@@ -1,6 +1,6 @@
-"""What a run depends on apart from its case: the pair's files, both programs, the framework; each by its contents.
+"""The dependencies of a run apart from its case: the pair's files, both programs, the framework; each by its contents.
 
-Commits alone do not say it: a tree may have changes, and a program may lie outside any repository.
+Commits alone are not enough: a tree may have changes, and a program may lie outside any repository.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from trace_parity.run.probed import probe_files
 
 
 def identity(pair: Pair, out: Path | None = None) -> dict[str, Any]:
-    """The git state of the pair's repository and digests of pair, programs and framework; `out` takes no part."""
+    """The git state of the pair's repository and digests of pair, programs and framework; `out` is left out."""
     own = Path(trace_parity.__file__).resolve().parent
     chain = [pair]
     while chain[-1].base is not None:
@@ -41,7 +41,7 @@ def identity(pair: Pair, out: Path | None = None) -> dict[str, Any]:
 
 
 def resume_key(known: Mapping[str, Any], *asked: object) -> str:
-    """A digest of the identity and the question; empty where a program's files are unknown: then nothing is kept."""
+    """A digest of the identity and the request; empty if a program's files are unknown: then nothing is kept."""
     if any(program["sha256"] is None for program in known["programs"].values()):
         return ""
     parts = (
@@ -127,7 +127,7 @@ def _from_path(program: Program) -> list[Path]:
 
 
 STARTERS = re.compile(r"(|ba|da|z|k)sh$|env$|python[\d.]*$|perl$|nice$|time(out)?$|mpi(run|exec)$|srun$")
-"""What names nothing of a program by itself."""
+"""Words that identify no file of a program by themselves."""
 
 
 def _import_roots(program: Program) -> list[Path]:

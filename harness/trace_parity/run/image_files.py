@@ -1,4 +1,4 @@
-"""Two float images that are there already: which size they have, and the metrics and pictures of them."""
+"""Two existing float images: their size, metrics and pictures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def shape_in_logs(logs: Iterable[Path], programs: Programs) -> Shape | None:
             with log.open("rb") as stream:
                 head = stream.read(HEAD_BYTES).decode("utf-8", "replace")
         except OSError:
-            continue  # reading the log will say what is wrong with it
+            continue  # reading the log will report what is wrong with it
         if (shape := programs.find_shape(head)) is not None:
             found[log.name] = shape
     if len(set(found.values())) > 1:
@@ -61,7 +61,7 @@ def read_images(
 ) -> ImagePair | None:
     """Both images; None when none is named.
 
-    Raises HarnessError: exit 2 for one image without the other or when nothing says the shape, exit 4 when a file has
+    Raises HarnessError: exit 2 for one image without the other or if the shape is unknown, exit 4 when a file has
     another size, exit 5 when it cannot be read.
     """
     if c is None and py is None:

@@ -49,13 +49,13 @@ def fill(template: Sequence[str], words: Mapping[str, Sequence[str]], names: Map
 
 
 def focus_words(programs: Programs, focus: Sequence[str], asked: Sequence[Place]) -> list[str]:
-    """The words that ask for these places in the loops of `focus`."""
+    """The arguments that select these places in the loops of `focus`."""
     indices = [{loop: str(i) for loop, i in zip(focus, place, strict=True)} for place in asked]
     return [word for place in indices for word in fill(programs.focus_words, {}, place)]
 
 
 def build_program(program: Program, on_output: Callable[[str], None] | None = None) -> Path:
-    """The folder {build} of a program, which is built first where its entry says how.
+    """The folder {build} of a program, which is built first if its entry has a build command.
 
     Raises HarnessError (exit 3) when a tool is not installed or the build fails.
     """
@@ -80,7 +80,7 @@ def build_program(program: Program, on_output: Callable[[str], None] | None = No
 
 
 def places(program: Program) -> dict[str, str]:
-    """What {source}, {build}, {pair} and {python} are in a program's commands."""
+    """The values of {source}, {build}, {pair} and {python} in a program's commands."""
     folder = build_folder(program)
     names = {"source": folder, "build": folder / "build", "pair": program.folder}
     return {**{name: str(path) for name, path in names.items()}, "python": python()}
@@ -130,7 +130,7 @@ def _copy(source: Path) -> Path:
 
 
 class _locked:
-    """One build at a time in a folder: two runs started together must not build over each other."""
+    """One build at a time in a folder: two runs at the same time must not overwrite each other's build."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / ".build-lock"

@@ -1,7 +1,7 @@
-"""Before anything is traced: what either program made of the command line, setting by setting.
+"""Before anything is traced: the settings that each program derives from the command line, compared one by one.
 
-Two programs that understand one flag differently differ in every number of their traces. Both print their settings once
-all defaults and precedence are worked out; the first that differs is named in place of the thousand numbers behind it.
+Two programs that read one flag differently differ in every number of their traces. Both print their settings after
+defaults and precedence are applied; the first that differs is reported instead of the thousand numbers that follow.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Launch:
 
     @property
     def title(self) -> str:
-        """What the run is called in messages."""
+        """The name of this run in messages."""
         return f"reading the settings of the {self.side.title}"
 
     @property
@@ -53,7 +53,7 @@ class Preflight:
 
 
 def preflight(launches: Sequence[Launch], folder: Path) -> Preflight:
-    """Ask both programs at the same time; their settings go to `folder`. Raises HarnessError as `run_program` does."""
+    """Run both programs at the same time; their settings go to `folder`. Raises HarnessError as `run_program` does."""
     pool = ThreadPoolExecutor(max_workers=len(launches))
     try:
         asked = [pool.submit(read_settings, launch, folder) for launch in launches]

@@ -1,4 +1,4 @@
-"""What the runs of one gate or sweep share: built programs, their identity, input files, programs that stay loaded."""
+"""Shared by the runs of one gate or sweep: built programs, their identity, input files, loaded programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Prepared:
     timeout_s: int = 0  # for one run of a program; 0: as long as it takes
 
     def start_of(self, program: Program) -> Start:
-        """What starts a program's commands, and kills what takes too long."""
+        """Starts a program's commands, and kills what takes too long."""
         start = start_process if self.warm is None else self.warm.start_of(program)
         if not self.timeout_s:
             return start

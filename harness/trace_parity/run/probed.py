@@ -1,4 +1,4 @@
-"""Trace a program of a pair that prints none: build it with probes, run it, hold its output against the plain one's.
+"""Trace a program of a pair that prints none: build it with probes, run it, check its output.
 
 The instrumented source is temporary. The build is kept for the life of the process; the outcome of the comparison of
 outputs is kept in the user's cache, by the contents of the programs, the command line and the input files.
@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Probed:
-    """What a run with probes left in addition to its log: a record as JSON, and the probes that were placed."""
+    """The output of a run with probes in addition to its log: a record as JSON, and the probes that were placed."""
 
     record: str
     placed: tuple[Placed, ...]

@@ -1,4 +1,4 @@
-"""The main job: run both programs on one command line, compare their traces and images, leave a bundle."""
+"""The main job: run both programs on one command line, compare their traces and images, write a bundle."""
 
 from __future__ import annotations
 
@@ -60,9 +60,10 @@ def run_case(
     cwd: Path | None = None,
     prepared: Prepared | None = None,
 ) -> RunOutcome:
-    """Do the whole job. Raises HarnessError when a program cannot be built or fails, or a file cannot be read.
+    """Run, compare and write the bundle.
 
-    What the programs wrote before a failure is kept in `<out>/<case>/failed-<name>/`.
+    Raises HarnessError when a program cannot be built or fails, or a file cannot be read. What the programs wrote
+    before a failure is kept in `<out>/<case>/failed-<name>/`.
     """
     options, vocabulary = _checked(pair, case, options)
     now = datetime.now(UTC)
@@ -85,7 +86,7 @@ def run_case(
 
 
 def try_case(pair: Pair, case: Case, options: Options, prepared: Prepared) -> Result:
-    """The same without a bundle and without pictures: what the programs write is compared and thrown away."""
+    """The same without a bundle and without pictures: the output of the programs is compared and deleted."""
     options, vocabulary = _checked(pair, case, options)
     with scratch_folder("try") as folder:
         run = _begun(folder, pair, case, options, prepared, silent, None)
@@ -94,7 +95,7 @@ def try_case(pair: Pair, case: Case, options: Options, prepared: Prepared) -> Re
 
 
 def side_fails(pair: Pair, case: Case, options: Options, prepared: Prepared, side: Program) -> bool:
-    """Whether one program fails on a case: where the other has, that tells whether both refuse it."""
+    """Whether one program fails on a case: if the other has failed, this shows whether both refuse it."""
     options, _ = _checked(pair, case, options)
     with scratch_folder("try") as folder:
         run = _begun(folder, pair, case, options, prepared, silent, None)
@@ -129,7 +130,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
     options = run.options
     if options.preflight:
         _preflight(run)
-    if options.picks:  # the images say which places to trace
+    if options.picks:  # the images determine which places to trace
         _render_images(run)
         case = _pick(run, case, vocabulary)
     rendering = options.render_images and run.programs.can_render and run.images is None
@@ -139,7 +140,7 @@ def _run_and_compare(run: Run, case: Case, vocabulary: Vocabulary) -> Result:
     images = _compare_images(run, case, vocabulary)
     with run.stage("comparing"):
         logs = {name: run.folder / f"traces/{name.lower()}.log" for name in ("C", "PY")}
-        if not vocabulary.variables:  # the pair lists none: the logs tell
+        if not vocabulary.variables:  # the pair lists none: taken from the logs
             vocabulary = replace(infer_vocabulary(*logs.values()), focus=vocabulary.focus)
         vocabulary, precision = with_precision(vocabulary, logs)
         tables = [
@@ -226,7 +227,7 @@ def _preflight(run: Run) -> None:
 
 
 def _check_places(run: Run, settings: Mapping[str, Any]) -> None:
-    """Every place of the case is one that there is. Raises HarnessError (exit 2) with the sizes."""
+    """Check that every place of the case exists. Raises HarnessError (exit 2) with the sizes."""
     pair = run.pair
     sizes = [size for size in (settings.get(name) for name in pair.focus_sizes) if isinstance(size, int)]
     if not sizes or len(sizes) != len(pair.focus):
@@ -287,7 +288,7 @@ def _image_of(side: Program) -> str:
 
 
 def _run_side(run: Run, side: Program, what: str) -> Ran:
-    """Let a program trace, render, or do both (`what` is "run"). Raises HarnessError (exit 3)."""
+    """Run a program to trace, render, or both (`what` is "run"). Raises HarnessError (exit 3)."""
     template, does, targets = {
         "trace": (side.trace, "traces", [_trace_of(side)]),
         "render": (side.render, "renders", [_image_of(side)]),
@@ -380,7 +381,7 @@ def _compare_images(run: Run, case: Case, vocabulary: Vocabulary) -> ImageMetric
 
 
 def _keep_failed(folder: Path) -> None:
-    """Move what there is to a folder whose name is not that of a bundle."""
+    """Move the files so far to a folder whose name is not that of a bundle."""
     kept = final_path(folder)
     kept = kept.with_name(f"failed-{kept.name}")
     shutil.rmtree(kept, ignore_errors=True)

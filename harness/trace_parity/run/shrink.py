@@ -1,7 +1,7 @@
 """Shrink a command line that shows a divergence: first to few flags, then to simple values.
 
-Few flags by delta debugging (Zeller and Hildebrandt, IEEE Trans. Softw. Eng. 28 (2002) 183, their ddmin): what is left
-no longer shows the divergence when any one of its flags is taken out. Everything is tried in a fixed order, so the same
+Few flags by delta debugging (Zeller and Hildebrandt, IEEE Trans. Softw. Eng. 28 (2002) 183, their ddmin): the result
+no longer shows the divergence when any one of its flags is removed. Everything is tried in a fixed order, so the same
 line shrinks to the same line.
 """
 
@@ -47,7 +47,7 @@ def fewest_flags(line: Line, grammar: Grammar, shows: Shows) -> Line:
 
 
 def given(line: Line, grammar: Grammar) -> list[str]:
-    """The flags of a line that say something: all but those at the value that they have anyway."""
+    """The flags of a line that have an effect: all but those at their default."""
     return [
         part.name
         for part in line

@@ -1,4 +1,4 @@
-"""A run under way: the folder that becomes the bundle, and what has been done so far."""
+"""A run in progress: the folder that becomes the bundle, and the results so far."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def silent(title: str) -> Iterator[Progress]:
 
 @dataclass
 class Run:
-    """A run under way: the folder that becomes the bundle and what has been done so far."""
+    """A run in progress: the folder that becomes the bundle and the results so far."""
 
     folder: Path
     pair: Pair
@@ -41,7 +41,7 @@ class Run:
     options: Options
     stage: Stage
     start_of: Callable[[Program], Start]  # what starts a program's commands
-    keeps: bool = True  # what comes of it is a bundle
+    keeps: bool = True  # the result is a bundle
     images: tuple[Image, Image] | None = None
     picked: tuple[Picked, ...] = ()
     settings: tuple[str, ...] = ()  # those that differ

@@ -1,7 +1,7 @@
 """A sweep: many command lines of a grammar through both programs, every divergence shrunk, grouped and kept as a case.
 
-Every try of a line is one line of a file of state. A sweep that was broken off is run again with those at hand: since
-each step depends on tries alone, it comes to where it was, and goes on.
+Every try is one line of a state file. An interrupted sweep runs again with these tries: since each step depends on
+tries alone, it reaches the point of the interruption and continues.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STATE = "sweep.tries.jsonl"
 
 @dataclass(frozen=True)
 class Sweep:
-    """What to sweep, where, and where progress is reported."""
+    """The options of a sweep, its folder, and where progress is reported."""
 
     pair: Pair
     grammar: Grammar
@@ -93,7 +93,7 @@ def _with_picks(sweep: Sweep) -> Options:
 
 
 class Tries:
-    """What each line has shown, on disk and at hand. Safe to use from several threads."""
+    """The outcome of each line, on disk and in memory. Safe to use from several threads."""
 
     def __init__(self, engine: Engine, grammar: Grammar, options: Options, path: Path, resumed: str) -> None:
         self.engine, self.grammar, self.options, self.path = engine, grammar, options, path
@@ -107,7 +107,7 @@ class Tries:
         self.stream.close()
 
     def begin(self, key: str) -> None:
-        """Write the state anew, with what was taken over."""
+        """Write the state again, with the reused tries."""
         head = json.dumps({"key": key})
         write_whole(self.path, "".join(f"{line}\n" for line in (head, *map(_as_json, self.known.items()))))
         self.stream = self.path.open("a", encoding="utf-8")
@@ -125,7 +125,7 @@ class Tries:
             yield by_id[case.id], self._keep(by_id[case.id], shown or _LOST)
 
     def of(self, line: Line) -> Shown:
-        """What one line shows."""
+        """The outcome of one line."""
         if (shown := self.known.get(_digest(self.grammar, line))) is not None:
             return shown
         future = self.engine.submit(try_line, self.case(line), self.options, self.grammar.timeout_s)
@@ -251,7 +251,7 @@ def bundle_of(pair: Pair, prepared: Prepared, finding: Finding, case: Case, opti
 
 
 def _case_of(finding: Finding, grammar: Grammar) -> Case:
-    """A finding as a case that can be kept: its file names the line, the places and how it came about."""
+    """A finding as a case file with its line, its places and its origin."""
     files = tuple(file for file in grammar.files if file.name in finding.argv)
     title = f"differs first at {finding.shown.first}" if finding.shown.first else "differs"
     told = f"{finding.shown.headline} Shrunk by a sweep from: {shlex.join(finding.lines[0])}"

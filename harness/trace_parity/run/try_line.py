@@ -1,4 +1,4 @@
-"""What one command line of a sweep shows: both programs run, traces and images compared, nothing kept."""
+"""The outcome of one command line of a sweep: both programs run, traces and images compared, nothing kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trace_parity.run.run_case import side_fails, try_case
 
 
 def try_line(pair: Pair, prepared: Prepared, case: Case, options: Options, timeout_s: int) -> Shown:
-    """What a case shows. Raises HarnessError (exit 74) where a file cannot be written."""
+    """The outcome of a case. Raises HarnessError (exit 74) where a file cannot be written."""
     limited = replace(prepared, timeout_s=timeout_s)
     try:
         result = try_case(pair, case, options, limited)
@@ -27,7 +27,7 @@ def try_line(pair: Pair, prepared: Prepared, case: Case, options: Options, timeo
 
 
 def shown(result: Result) -> Shown:
-    """What a comparison shows."""
+    """The outcome of a comparison."""
     code = Exit(result.exit_code)
     if code == Exit.PARITY:
         return Shown(SAME, places=result.case.places)
@@ -47,7 +47,7 @@ def shown(result: Result) -> Shown:
 
 
 def _blamed(result: Result) -> str:
-    """The side and the variable that breaks its equation first in order of evaluation; empty where nothing tells."""
+    """The side and the variable that breaks its equation first in order of evaluation; empty if unknown."""
     if result.blame is None:
         return ""
     broken = [f for f in result.blame.findings if f.is_cause]

@@ -38,7 +38,7 @@ def build_key(program: Program, variant: Variant, compiler: str) -> str:
 
 
 def variant_places(program: Program, variant: Variant, compiler: str) -> dict[str, str]:
-    """What {source}, {build}, {pair} and {python} are for a variant, which is built first where it is not yet.
+    """The values of {source}, {build}, {pair} and {python} for a variant, which is built first if needed.
 
     Raises HarnessError (exit 3) when the build fails.
     """

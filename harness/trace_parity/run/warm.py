@@ -1,6 +1,6 @@
 """Programs that stay loaded: one fork server for each case that runs at a time, in place of a new interpreter a case.
 
-What it is for: to start Python and import a tensor library takes seconds, to fork a process that has done both takes
+Starting Python and importing a tensor library takes seconds; forking a process that has done both takes
 milliseconds. See docs/adr/0022-many-cases.md.
 """
 
@@ -66,7 +66,10 @@ class WarmPrograms:
             server = self._take(program)
             try:
                 return server.start(command, cwd, streams, done=lambda: self._give_back(program, server))
-            except (OSError, EOFError):  # somebody killed the server: this run starts afresh, the next one a server
+            except (
+                OSError,
+                EOFError,
+            ):  # the server was killed: this run starts a new process, the next one a new server
                 self._drop(server)
                 return start_process(command, cwd, env, streams)
 

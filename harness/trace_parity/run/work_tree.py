@@ -1,6 +1,6 @@
 """The pair of the git work tree around the working directory, with programs that lie in it.
 
-A gate or a hook that tests an installed copy passes whatever was changed in the tree.
+A gate or a hook that tests an installed copy passes whatever the changes in the tree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A first vocabulary.toml and pair.toml, written from what two logs tell, for a person to go on with."""
+"""A first vocabulary.toml and pair.toml, written derived from two logs, as a starting point for a person."""
 
 from __future__ import annotations
 

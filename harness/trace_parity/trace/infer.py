@@ -1,4 +1,4 @@
-"""What two logs tell of a pair that has no vocabulary: loops, nests, scopes, names, sizes, in order of evaluation.
+"""A vocabulary inferred from two logs: loops, nests, scopes, names, sizes, in order of evaluation.
 
 The C log decides, since its loops are loops; the other adds what C's lacks. Loops are nested as the lines name them.
 Where a loop begins again while those around it do not advance, a sibling nest begins, unless both passes print the same
@@ -38,7 +38,7 @@ NameAt = tuple[str, Loops]
 
 @dataclass
 class Seen:
-    """What is known of a name in the loops of its lines."""
+    """The known properties of a name in the loops of its lines."""
 
     name: str
     loops: Loops
@@ -53,7 +53,7 @@ class Seen:
 
 @dataclass
 class Observed:
-    """What two logs tell. `names` are in order of evaluation; `nests` counts sibling nests, 0 where there are none."""
+    """Inferred from two logs. `names` are in order of evaluation; `nests` counts sibling nests, 0 if there are none."""
 
     loops: Loops
     sizes: dict[str, int]
@@ -62,7 +62,7 @@ class Observed:
     nests_inside: int
 
     def tables(self, title: str = "") -> dict[str, Any]:
-        """As a vocabulary file says it."""
+        """As in a vocabulary file."""
         nested = [f"nest{n + 1}" for n in range(self.nests)]
         scopes: dict[str, Any] = {}
         for seen in self.names:
@@ -100,7 +100,7 @@ def infer_vocabulary(c: Path, py: Path) -> Vocabulary:
 
 
 def observe(c: Path, py: Path) -> Observed:
-    """Read what two logs tell."""
+    """Infer it from two logs."""
     logs = [_Log(side, _lines(path)) for side, path in (("C", c), ("PY", py))]
     loops = merged([order for log in logs for order in log.loop_orders])
     groups, inside = _nests(logs[0], loops)
@@ -304,8 +304,8 @@ ENOUGH_LINES = 1_000
 def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
     """Whether a vocabulary that the user did not choose may be used for these logs.
 
-    It has to know a name of them, and the loops of most lines: a few others are for the reader to refuse. Logs of older
-    forms, where fewer than half of the trace lines are plain, and pipes, which are read once, say nothing against it.
+    It has to know a name of them, and the loops of most lines: the reader refuses a few others. Logs of older
+    forms, where fewer than half of the trace lines are plain, and pipes, which are read once, do not rule it out.
     """
     known = {v.name for v in vocabulary.variables} | set(vocabulary.aliases)
     names: set[str] = set()

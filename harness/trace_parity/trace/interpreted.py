@@ -1,7 +1,7 @@
 """Plain lines of a log without a compiler: the same that the compiled scanner takes.
 
-A piece is taken apart line by line, with as little as can be done per line; its numbers are converted and checked all
-at once. Only where that check finds something unusual are the lines that have it looked at one by one.
+A piece is split line by line, with little work per line; its numbers are converted and checked all
+at once. Only if that check finds something unusual are the lines in question read one by one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The forms of a trace line, today's and the older ones, each to (side, loop indices, [(name, numbers)]).
+"""The forms of a trace line, the current and the older ones, each to (side, loop indices, [(name, numbers)]).
 
-Today:   TRACE_C[step=3 i=7]: force 2.46e-07                      TRACE_C: steps 10
+Current: TRACE_C[step=3 i=7]: force 2.46e-07                      TRACE_C: steps 10
 Lists:   TRACE_PY: beam_vec [1.0, 0.0, 0.0]      TRACE_C: beam_vec = (1, 0, 0)      TRACE_PY: x tensor(1.25)
 Older:   TRACE_C_PHI phi_tic=1 phi_deg=0.01 k_frac=-0.59               (pairs; loop names among them are indices)
          TRACE_C:fdet_after_rotz=0.99 -0.006 -0.0001                    (name=numbers)
@@ -50,7 +50,7 @@ LARGEST_INDEX = 2**31 - 1
 
 
 class BadLineError(ValueError):
-    """A line that begins like a trace line and does not parse; the message says why, `hint` how to mend it."""
+    """A line that begins like a trace line and does not parse; the message gives the reason, `hint` how to fix it."""
 
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
@@ -61,7 +61,7 @@ class BadLineError(ValueError):
 class ParsedLine:
     """One trace line: its side, loop indices, the numbers it names, and values that are text.
 
-    `plain` is true for today's form with nothing but numbers: the compiled scanner reads such lines by itself.
+    `plain` is true for the current form with only numbers: the compiled scanner reads such lines by itself.
     """
 
     side: str
@@ -135,7 +135,7 @@ class _Form:
         return indices
 
     def today(self, name: str, text: str) -> None:
-        """`name 1 2 3`, or a form that begins like it."""
+        """`name 1 2 3`, or a form with the same beginning."""
         if _MARK.match(name):
             return
         if not _plain_name(name):
@@ -226,7 +226,7 @@ class _Form:
         return name in self.loops or name in self.named_loops
 
     def _groups(self, text: str, within: str) -> bool:
-        """`name 1 2 other 3`, `name=1 other=(2, 3)`: indices and values; False when it is nothing of the sort."""
+        """`name 1 2 other 3`, `name=1 other=(2, 3)`: indices and values; False if it is another form."""
         words = split_numbers(_EQUALS.sub(" ", without_keywords(text)))
         groups: list[tuple[str, list[str]]] = []
         for word in words:
@@ -252,7 +252,7 @@ class _Form:
 
 
 def _plain_name(name: str) -> bool:
-    """Whether a word is the name of today's form, not the beginning of another."""
+    """Whether a word is the name of the current form, not the beginning of another."""
     return "=" not in name and not name.endswith(":") and not name.startswith(("[", "("))
 
 

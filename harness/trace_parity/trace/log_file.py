@@ -1,4 +1,4 @@
-"""A log as bytes of UTF-8, however it was saved: compressed, in UTF-16, behind a byte order mark, out of a pipe."""
+"""A log as UTF-8 bytes, however it was saved: compressed, in UTF-16, with a byte order mark, from a pipe."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class LogFile:
 
     @property
     def as_it_is(self) -> bool:
-        """Whether the file's own bytes are those of the log, so that any place of it can be read at once."""
+        """Whether the file's bytes are those of the log, so that any position can be read directly."""
         return not self.compression and self.encoding == "utf-8"
 
     def _head(self) -> bytes:
@@ -70,7 +70,7 @@ class LogFile:
             return bytes(stream.read(_HEAD) or b"")
 
     def guard(self) -> _Guard:
-        """What reading may raise, as HarnessError."""
+        """Convert errors of reading to HarnessError."""
         return _Guard(self.path)
 
     def _unpacked(self) -> Any:
@@ -206,7 +206,7 @@ def _encoding(head: bytes) -> tuple[str, int]:
         return "utf-16-le", 0
     if even > 0.8 * len(head) / 2 and not odd:
         return "utf-16-be", 0
-    # A log with a hole in it (a machine that went down) is still a log.
+    # A log with a gap of NUL bytes (after a crash of the machine) is still a log.
     text = sum(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
     return ("utf-8", 0) if b"TRACE_" in head or text > 0.9 * len(head) else ("", 0)
 

@@ -1,4 +1,4 @@
-"""One log under comparison: read piece by piece into columns, and looked into again for what is reported."""
+"""One log under comparison: read piece by piece into columns, and read again for the reported lines."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class LogSource:
         return True
 
     def repeated(self) -> Repeated | None:
-        """How often the log repeats what; None for a log that is too large to be read line by line for it."""
+        """How often the log repeats each variable; None for a log that is too large to be read line by line."""
         if self.size > _MOST_COUNTED:
             return None
         found = Repeated()

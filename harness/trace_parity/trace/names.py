@@ -1,4 +1,4 @@
-"""Numbers for variables, so that columns can name them; and what names mean, as scanners learn it."""
+"""Numbers for variables, so that columns can refer to them; and the meaning of names, as scanners learn it."""
 
 from __future__ import annotations
 

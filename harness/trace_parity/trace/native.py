@@ -17,11 +17,11 @@ _SOURCES = ("scan.h", "number.c", "scan.c", "settle.c")
 # No contraction to fused multiply-add: the same arithmetic as Python's, to the last bit.
 _FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared")
 WITHOUT = "TRACE_PARITY_NO_COMPILER"
-"""Environment variable that keeps the compiled part out, for tests and for machines where it misbehaves."""
+"""Environment variable that disables the compiled part, for tests and for machines where it fails."""
 
 
 class NoCompilerError(Exception):
-    """The compiled part cannot be built here; the message says why."""
+    """The compiled part cannot be built here; the message gives the reason."""
 
 
 class Found(ct.Structure):
@@ -143,7 +143,7 @@ def _powers_of_five() -> Any:
 
 
 def parse_number(word: bytes) -> float | None:
-    """`word` as the compiled part reads it; None where it leaves it to the caller."""
+    """`word` as the compiled part reads it; None if it leaves it to the caller."""
     lib = library()
     at, value, whole = ct.c_char_p(word + b"\n" + bytes(8)), ct.c_double(), ct.c_int()
     start = ct.cast(at, ct.c_void_p).value or 0

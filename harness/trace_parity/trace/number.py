@@ -1,7 +1,7 @@
-"""Numbers as logs print them, to floats: plain decimals and what Fortran, C, Windows, NumPy and PyTorch write.
+"""Printed numbers to floats: plain decimals and the forms of Fortran, C, Windows, NumPy and PyTorch.
 
-A whole number keeps every digit (`Parsed.whole`): 9007199254740993 is not the double next to it. A number that no
-double can hold (1e400) is refused, since two different ones would both become infinity.
+A whole number keeps every digit (`Parsed.whole`): 9007199254740993 is not the nearest double. A number that no double
+can hold (1e400) is refused, because two different ones would both become infinity.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Parsed(NamedTuple):
 
 
 class NotANumberError(ValueError):
-    """What a word is not, and how to print it so that it can be read."""
+    """A word is not a number; the hint is how to print it so that it can be read."""
 
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
@@ -78,7 +78,7 @@ def _held(value: float, word: str) -> float:
 
 
 def _hint(word: str) -> str:
-    """How a number is printed that can be read."""
+    """A hint on how to print a number so that it can be read."""
     if re.fullmatch(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?", word):
         return "a decimal comma: set the locale to C (LC_ALL=C), print with %.17g"
     if word in ("...", "..."):
@@ -123,5 +123,5 @@ def without_keywords(text: str) -> str:
 
 
 def looks_numeric(word: str) -> bool:
-    """Whether a word is a number or wants to be one: those are never taken for text."""
+    """Whether a word is a number or looks like one: these are never taken for text."""
     return not word[:1].isalpha() or bool(_NAN.fullmatch(word) or _INF.fullmatch(word))

@@ -1,4 +1,4 @@
-"""The pair that two logs are compared under when the user named none."""
+"""The pair for two logs if the user named none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from trace_parity.trace.infer import fits, infer_vocabulary
 
 
 def pair_for_logs(pair: Pair, *logs: Path) -> tuple[Pair, str]:
-    """The pair to take one log or two under, and a note where its vocabulary is made from the logs.
+    """The pair for one log or two, and a note if its vocabulary is inferred from the logs.
 
-    That is so for a pair without a vocabulary, and for the installed one where its vocabulary does not fit the logs;
+    It is for a pair without a vocabulary, and for the installed one if its vocabulary does not match the logs;
     that one's equations and quirks do not apply either.
     """
     has_vocabulary = pair.file("vocabulary") is not None

@@ -71,7 +71,7 @@ def schema(vocabulary: Vocabulary) -> pa.Schema:
 
 
 def about(table: TraceTable) -> dict[str, Any]:
-    """What a log holds apart from its rows, as JSON takes it."""
+    """The content of a log apart from its rows, as JSON data."""
     return {
         "lines": table.lines,
         "trace_lines": table.trace_lines,
@@ -85,7 +85,7 @@ def about(table: TraceTable) -> dict[str, Any]:
 
 
 class ColumnFile:
-    """A file of columns, opened for the rows of one side. Raises HarnessError (exit 5) for a file that is none."""
+    """A file of columns, opened for the rows of one side. Raises HarnessError (exit 5) for any other file."""
 
     def __init__(self, path: Path, side: str, vocabulary: Vocabulary, *, other_side: bool = True) -> None:
         pa = arrow()
@@ -125,7 +125,7 @@ class ColumnFile:
         return sum(self.file.metadata.row_group(group).num_rows for group in self.groups)
 
     def table(self, side: str) -> TraceTable:
-        """What the log holds apart from rows."""
+        """The content of the log apart from its rows."""
         held, table = self.held, TraceTable(side, str(self.path))
         table.lines, table.trace_lines, table.unterminated = held["lines"], held["trace_lines"], held["unterminated"]
         table.aliased.update(held["aliased"])

@@ -1,4 +1,4 @@
-"""What scanners of plain lines have in common: see trace/scanner.py."""
+"""Shared by the scanners of plain lines: see trace/scanner.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Sink = Callable[[Rows, Texts], None]
 
 
 class Lines(Protocol):
-    """What reads the plain lines of a piece of a log."""
+    """A reader of the plain lines of a piece of a log."""
 
     def learn(self, known: Known) -> None:
         """Names may be on plain lines."""
@@ -33,7 +33,7 @@ class Lines(Protocol):
 
 
 class Piece:
-    """What one piece held; lines and offsets count from its start."""
+    """The content of one piece; lines and offsets count from its start."""
 
     def __init__(
         self, rows: Rows, slow: list[tuple[int, int, int]], lines: int, others: int, texts: Texts | None = None

@@ -1,4 +1,4 @@
-"""How many digits a log prints, and what that hides.
+"""How many digits a log prints, and the error that this hides.
 
 `%.15g` does not carry all bits of a double: two programs that agree to the last bit differ by up to a unit of the last
 digit in such logs. What printing can hide is added to every tolerance, and reported.
@@ -19,7 +19,7 @@ from trace_parity.trace.prefix import find_trace
 FULL_DIGITS = 17
 """A double printed with this many digits loses nothing."""
 SAMPLE_BYTES = 1 << 18
-"""How much of a log is looked at: the digits of so many characters are those of the rest."""
+"""How many characters of a log are examined: the rest is assumed to have the same digits."""
 ENOUGH_NUMBERS, ENOUGH_DIGITS = 20, 6
 """Fewer numbers, or shorter ones, tell nothing of how the log was printed; they are then taken for exact."""
 
@@ -33,9 +33,9 @@ def significant_digits(number: str) -> int:
 
 
 def printed_digits(path: Path) -> int:
-    """The most significant digits that a number of the log at `path` shows; FULL_DIGITS where nothing tells.
+    """The most significant digits that a number of the log at `path` shows; FULL_DIGITS if unknown.
 
-    A log that cannot be read as text (columns, a missing file) is taken for exact; reading it will say what is wrong.
+    A log that cannot be read as text (columns, a missing file) is taken for exact; reading it will report the error.
     """
     try:
         log = LogFile(path)
@@ -59,12 +59,12 @@ def printed_digits(path: Path) -> int:
 
 
 def hidden(digits: int) -> float:
-    """What printing with so many digits can hide, relative to the number: half a unit of the last digit."""
+    """The relative error that printing with this many digits can hide: half a unit of the last digit."""
     return 0.0 if digits >= FULL_DIGITS else 0.5 * 10.0 ** (1 - digits)
 
 
 def with_precision(vocabulary: Vocabulary, logs: Mapping[str, Path]) -> tuple[Vocabulary, tuple[str, ...]]:
-    """The vocabulary with every tolerance widened by what both logs' printing hides, and a line on each that does."""
+    """The vocabulary with every tolerance widened by what both logs' printing hides, and a line per log that does."""
     digits = {side: printed_digits(path) for side, path in logs.items()}
     extra = sum(hidden(d) for d in digits.values())
     if not extra:

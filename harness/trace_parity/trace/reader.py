@@ -25,7 +25,7 @@ SIDES = ("C", "PY")
 RANK_LOOP = "rank"
 """A vocabulary that lists a loop of this name has the ranks of processes as its indices."""
 ALIAS_RTOL = 1e-6
-"""What two names for one quantity may differ by in one log: they are often printed with different digits."""
+"""Relative difference allowed between two names of one quantity in one log: their digits often differ."""
 
 
 class Value(NamedTuple):
@@ -42,11 +42,11 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class Taken:
-    """Which lines of a log are taken, and as what.
+    """Which lines of a log are read, and as which side's.
 
     `rank`: the one process whose lines are taken from a log of several. `rank_loop`: the loop of the vocabulary whose
     index the rank in front of a line is. `sideless`: whose the lines `TRACE: ...` are,
-    which do not say it; None leaves them out. `numbering`: of blocks that a log repeats without an index.
+    which do not name a side; None leaves them out. `numbering`: of blocks that a log repeats without an index.
     """
 
     rank: str | None = None
@@ -56,7 +56,7 @@ class Taken:
 
 
 ALL = Taken()
-"""All lines that say their side."""
+"""All lines that name their side."""
 
 
 class LineReader:
@@ -169,7 +169,7 @@ class LineReader:
 
 
 def read_as(variable: Variable, alias: Alias) -> str:
-    """What an older name was read as."""
+    """The variable that an older name was read as."""
     return variable.name if alias.component is None else f"{variable.name}[{alias.component}]"
 
 
@@ -177,7 +177,7 @@ def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool =
     """The trace of `side` ("C" or "PY") in the log at `path`.
 
     Both sides' lines may be in one file; only the requested side's are taken, unless the file holds nothing but the
-    other side's (a log compared with itself): then those are. Lines that do not say their side are of that of all
+    other side's (a log compared with itself): then those are. Lines that name no side belong to the side of all
     others. Raises HarnessError (exit 5) when the file cannot be read, or when a line begins like a trace line and does
     not parse and `lenient` is not set.
     """
@@ -197,7 +197,7 @@ def read_trace(path: Path, side: str, vocabulary: Vocabulary, *, lenient: bool =
 
 
 def side_of_others(reader: LineReader, path: str, others: Mapping[str, bool] = {}) -> str:
-    """Whose the lines are that do not say it, by the log's other lines; empty where there are none.
+    """The side of lines that name none, by the log's other lines; empty if there are none.
 
     `others`: sides that have lines which the reader has not met. Raises HarnessError (exit 5) where both have.
     """

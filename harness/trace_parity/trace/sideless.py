@@ -1,4 +1,4 @@
-"""`TRACE: ...` lines, written by hand into an instrumented program: they do not say their side, and are prose in part.
+"""`TRACE: ...` lines, written by hand into an instrumented program: they name no side, and some are prose.
 
 TRACE:   a = [1, 2, 3] |a| = 3.7 Angstroms          two values; units behind them are left out
 TRACE: V_cell = 24682.3, V_star = 4.05e-05           several

@@ -12,7 +12,7 @@ KEPT_UNREADABLE = 1000
 
 
 class RowId(NamedTuple):
-    """What a row is known by. Never a line number, never how often a name occurred."""
+    """The key of a row. Never a line number, never a count of occurrences."""
 
     key: Key
     variable: str  # Variable.id
@@ -47,7 +47,7 @@ class Unreadable:
 
 @dataclass
 class TraceTable:
-    """What a reader found in one log.
+    """The result of reading one log.
 
     `rows` is in the order of the log (judging does not use that order; telling a cut-off log does). `variables` has
     every variable met, by id. `aliased` says which older names were met and what they were read as. `unterminated` is
