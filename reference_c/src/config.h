@@ -1,4 +1,4 @@
-/* What a run works with once every default, quirk and precedence is settled, for comparison with another program. */
+/* The settings of a run after all defaults, quirks and precedence, for comparison with another program. */
 #ifndef CONFIG_H
 #define CONFIG_H
 

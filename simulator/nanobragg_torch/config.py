@@ -1,4 +1,4 @@
-"""What a run works with once every default, quirk and precedence is settled, for comparison with another program.
+"""The settings of a run after all defaults, quirks and precedence, for comparison with another program.
 
 Names, order and units are those that the C reference prints with `-show_config` (reference_c/src/config.c).
 """
@@ -22,7 +22,7 @@ _MRAD_PER_RAD = 1000.0
 
 
 def resolved(experiment: Experiment, model: Model | None = None) -> dict[str, Any]:
-    """Every setting by name, the unit in the name; `model` is what the experiment builds, if that is at hand.
+    """Every setting by name, the unit in the name; `model` is the experiment's model, if it was built already.
 
     In double precision on the CPU by default: dtype and device are not settings of the simulation.
     """

@@ -1,10 +1,10 @@
-"""The one exception that bad flags, values and files raise.
+"""The only exception for bad flags, values and files.
 
-Its text is one line: what was got, what was expected, and where it helps, a hint.
+Its text is one line: the value, what was expected and, if useful, a hint.
 """
 
 from __future__ import annotations
 
 
 class ExperimentError(ValueError):
-    """A flag, a value or a file that cannot make an experiment."""
+    """A flag, value or file from which no experiment can be made."""

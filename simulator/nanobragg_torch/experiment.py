@@ -1,7 +1,7 @@
 """An experiment: validated settings, and the tensors that the loops over pixels need.
 
-`Experiment` is what users hold; `Experiment.build` runs the stages that do not depend on a pixel and returns a
-`Model`. Everything in a model is connected by gradients to settings that are tensors. Source: model sections 3 to 6.
+`Experiment` is the public object; `Experiment.build` runs the stages that do not depend on a pixel and returns a
+`Model`, which is differentiable with respect to the settings that are tensors. Source: model sections 3 to 6.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from nanobragg_torch.stages.lattice import Counts
 from nanobragg_torch.stages.random import Generator, Stream
 from nanobragg_torch.units import plain
 
-# A crystal whose reciprocal vectors lie in a plane comes out above this, by the guard on its volume.
+# The guard on the volume gives a crystal with coplanar reciprocal vectors a length above this.
 _LARGEST_VOLUME_A3 = 1e17
 
 
 @dataclass(frozen=True)
 class Model:
-    """What does not change from pixel to pixel; K is the number of slices (φ × mosaic domains)."""
+    """The values that are the same for all pixels; K is the number of slices (φ × mosaic domains)."""
 
     place: Placement
     misset_rad: Tensor  # (3,)
@@ -84,7 +84,7 @@ class Model:
 
     @property
     def requires_grad(self) -> bool:
-        """Does anything that a pixel depends on carry a gradient?"""
+        """Does any value that a pixel depends on require a gradient?"""
         p = self.place
         parts = (self.real_m, self.cell.reciprocal_A, p.pix0, p.fdet, p.sdet, p.odet, p.pixel, p.close_distance, p.beam)
         others = (p.distance, p.polar, self.sources.incident, self.sources.wavelength_m, self.default_F, self.fudge)
@@ -126,8 +126,8 @@ class Experiment:
         """Run every stage that does not depend on a pixel; `injected` values replace computed ones.
 
         In float64 on the CPU whatever the experiment's dtype and device, to which the model is converted at the end,
-        once: counts and branches are decided as in the original, the vectors of a float32 model are rounded but not
-        worn, those of a CUDA model are the same to the bit, and no device runs a thousand small kernels.
+        once: counts and branches are decided as in the original, the vectors of a float32 model are only rounded, those
+        of a CUDA model are bit-identical, and no device runs a thousand small kernels.
         """
         with one_thread():
             model: Model = map_tensors(self._build(injected), lambda tensor: tensor.to(self.device, self.dtype))
@@ -224,7 +224,7 @@ class Experiment:
         return units.tensor(b.fluence_per_m2, like)
 
     def _attenuation(self, like: Tensor) -> Tensor:
-        """μ (m⁻¹): of the flag, or the thickness' reciprocal, or -1 for none."""
+        """μ (m⁻¹): from the flag, else the reciprocal of the thickness, else -1."""
         d = self.detector
         if d.attenuation_um is not None:
             return units.tensor(1.0 / units.um(d.attenuation_um) if plain(d.attenuation_um) > 0 else 0.0, like)
@@ -247,7 +247,7 @@ class Experiment:
 
 
 def _injected_cells(cells: Counts, use: Use) -> Counts:
-    """The counts of cells as another program has them: whole numbers."""
+    """The counts of cells as whole numbers, for another program."""
     own = torch.tensor([plain(n) for n in cells], dtype=torch.float64, device="cpu")
     injected = use("N_cells", own)
     if injected is own:

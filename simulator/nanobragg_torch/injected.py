@@ -1,4 +1,4 @@
-"""Values of another program's trace, to compute from in place of one's own: what a counterfactual trace is made of.
+"""Values of another program's trace that replace computed ones in a counterfactual trace.
 
 An injected value replaces the one that the stages computed for a traced pixel. One equal to the computed value
 changes nothing, to the last bit: the computed one is kept, and nothing downstream is computed again.
@@ -24,7 +24,7 @@ the computed value is kept. For a step, such an entry may be at the indices of i
 """
 
 Use = Callable[[str, Tensor], Tensor]
-"""Takes the name and the computed value of a quantity of the run; returns the value to go on with."""
+"""Takes the name and the computed value of a quantity of the run; returns the value to use."""
 
 
 def as_computed(name: str, value: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def as_computed(name: str, value: Tensor) -> Tensor:
 
 
 class Injected:
-    """The injected values, of the run or of one pixel. ExperimentError where one is lacking or has another size."""
+    """The injected values, of the run or of one pixel. ExperimentError if one is missing or has another size."""
 
     def __init__(self, values: Values, pixel: tuple[int, ...] = ()) -> None:
         self._values = values

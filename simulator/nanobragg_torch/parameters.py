@@ -1,7 +1,7 @@
-"""The continuous quantities of an experiment: what gradients are taken with respect to, one table.
+"""The continuous quantities of an experiment: the table of parameters for gradients.
 
-Each entry reads its numbers off an experiment as one vector and puts a vector of them back, so that whoever steps or
-differentiates needs no knowledge of the settings. The scale is a step over which an image of sharp spots changes
+Each entry reads its numbers from an experiment as one vector and writes such a vector back, so that an optimiser or
+a gradient check needs no knowledge of the settings. The scale is a step over which an image of sharp spots changes
 markedly, in the unit of the name.
 """
 

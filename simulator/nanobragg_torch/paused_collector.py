@@ -1,6 +1,6 @@
 """Imported first by the package, which calls `end` last: no collection of garbage while PyTorch is imported.
 
-That makes half a million objects and hardly any garbage; looking through them again and again takes a tenth of it.
+The import creates half a million objects and hardly any garbage; repeated collection takes a tenth of its time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ gc.disable()
 
 
 def end() -> None:
-    """Collect again, if it was so before; what there is counts as old, so that it is not looked through at once."""
+    """Enable collection again if it was enabled before; existing objects become old, so that they are not scanned."""
     if not gc.get_freeze_count():  # else the program's own would be released
         gc.freeze()
         gc.unfreeze()

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 Progress = Callable[[float], None]
-"""Takes the fraction that is done."""
+"""Called with the fraction that is done."""
 QUIET_S = 2.0
 
 
 def percents(what: str = "", quiet_s: float = 0.0) -> Progress:
-    """Whole percents, each once, with `what` is done before them; nothing of work that ends within `quiet_s`."""
+    """Print whole percents, each once, after the text `what`; nothing for work that ends within `quiet_s`."""
     last, begin = -1, time.monotonic()
 
     def report(fraction: float) -> None:
@@ -26,5 +26,5 @@ def percents(what: str = "", quiet_s: float = 0.0) -> Progress:
 
 
 def of_a_sum(name: str) -> Progress:
-    """Of the structure factors of the atoms in a file, which a few seconds do for small ones."""
+    """Progress of the structure factors of the atoms in a file."""
     return percents(f"structure factors of {name}: ", QUIET_S)

@@ -1,4 +1,4 @@
-"""What an experiment is made of: frozen settings with units in their names.
+"""The settings of an experiment: frozen, with units in their names.
 
 Every continuous field takes a float or a tensor (a tensor carries gradients to the image); None means "not given",
 and the stages fill it in as the original does (model sections 3 to 6). Field names are unique over all classes.
@@ -211,7 +211,7 @@ class ScanSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):
-    """What is left: resolution limit, water, and which pixels count."""
+    """Other settings: resolution limit, water, and which pixels count."""
 
     dmin_A: float = 0.0
     water_um: Number = 0.0

@@ -1,4 +1,4 @@
-"""The flags that do no more than set fields: which settings, which fields, which value.
+"""The flags that only set fields: the settings, the fields and the value.
 
 Source: cli.md of the specification.
 """

@@ -36,7 +36,7 @@ VECTORS = (
 
 @dataclass(frozen=True)
 class Outputs:
-    """What to write and print, as the flags ask; a path of None means the flag was not given."""
+    """What to write and print according to the flags; a path of None means the flag was not given."""
 
     floatfile: Path | None = None
     intfile: Path | None = None
@@ -66,7 +66,7 @@ class Outputs:
 
 @dataclass
 class State:
-    """Settings as they gather; `experiment` makes the frozen ones."""
+    """Settings while flags are read; `experiment` returns the frozen ones."""
 
     folder: Path
     warnings: list[str]
@@ -97,7 +97,7 @@ class State:
         return self.folder / str(name)
 
     def experiment(self) -> Experiment:
-        """The frozen experiment; ExperimentError where settings make no sense."""
+        """The frozen experiment; ExperimentError for invalid settings."""
         from nanobragg_torch.experiment import Experiment
 
         return Experiment(
@@ -111,7 +111,7 @@ class State:
 
 
 def apply(state: State, key: str, name: str, values: list[Value]) -> None:
-    """Apply one flag; ExperimentError names it where its value makes no sense."""
+    """Apply one flag; ExperimentError names it if its value is invalid."""
     if key == "threads" and float(values[0]) < 1:
         raise ExperimentError(f"{name} has the value {values[0]}, expected a whole number above 0")
     if key in _PIXELS:
@@ -311,7 +311,7 @@ def finish(state: State) -> None:
 
 
 def _read_dump(state: State, path: Path) -> None:
-    """Reflections of a dump file, where there is one: -dump /dev/null, or a file yet to be made, is none."""
+    """Reflections of a dump file if it exists; -dump /dev/null, or a file not written yet, does not count."""
     if not path.is_file() or path.stat().st_size == 0:
         return
     state.crystal["reflections"] = dump.read_dump(path)

@@ -1,4 +1,4 @@
-"""What the user should know about the settings that were filled in or overruled."""
+"""Warnings about settings that were filled in or overruled."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def notices(experiment: Experiment, model: Model) -> Iterator[str]:
 
 
 def _undone(experiment: Experiment, model: Model) -> Iterator[str]:
-    """Flags whose effect another flag, or a missing one, changes unexpectedly."""
+    """Flags whose effect is changed unexpectedly by another flag, or by a missing one."""
     detector, mask = experiment.detector, experiment.model.mask
     if detector.oversample_thick and model.layers == 1:
         yield "-oversample_thick without a thickness: the image is black (quirk thick-without-thickness)"

@@ -1,4 +1,4 @@
-"""What a run writes and prints: images, their headers, the statistics. Source: model section 10."""
+"""The output of a run: images, their headers, the statistics. Source: model section 10."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def smv_header(experiment: Experiment, model: Model) -> str:
 
 
 def smv_keywords(experiment: Experiment, model: Model) -> dict[str, float | str | tuple[float, ...]]:
-    """What the header of this experiment's SMV images is to tell, in order."""
+    """The contents of the header of this experiment's SMV images, in order."""
     p = model.place
 
     def mm(length_m: Tensor) -> float:
@@ -89,7 +89,7 @@ def output_paths(out: Outputs, folder: Path) -> dict[str, Path]:
 
 
 def check_formats(experiment: Experiment, model: Model, out: Outputs) -> Iterator[str]:
-    """Warnings of what a requested format cannot keep; ExperimentError where it cannot be written at all."""
+    """Warnings about what a requested format cannot store; ExperimentError if it cannot be written at all."""
     if missing := left_out(smv_keywords(experiment, model)):
         yield f"-intfile: the header would not fit in 512 bytes: {', '.join(missing)} left out (quirk long-header)"
     if out.cbffile is not None:
@@ -103,7 +103,7 @@ def check_formats(experiment: Experiment, model: Model, out: Outputs) -> Iterato
 
 
 def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: Outputs, folder: Path) -> list[str]:
-    """Write what the flags ask for of a float32 image (slow, fast); returns the lines to print."""
+    """Write the requested outputs of a float32 image (slow, fast); returns the lines to print."""
     height, width = image.shape
     rendered = statistics.rendered_pixels(experiment.model, height, width)
     scanned = statistics.scanned_pixels(experiment.model, height, width)
@@ -121,7 +121,7 @@ def write_outputs(experiment: Experiment, model: Model, image: np.ndarray, out: 
     ]
     lines.append(f"intfile_scale = {scale:g}")
     counts = statistics.smv_pixels(image, scanned, scale, out.adc_offset)
-    # All that takes time comes before the first file, so that an interrupt leaves none or nearly all.
+    # All slow work comes before the first file, so that an interrupt leaves no files or nearly all.
     noise, photons, overloads = None, 0.0, 0
     if out.with_noise:
         stream = Stream(model.generator, out.noise_seed)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class UsageError(ExperimentError):
-    """The command line asks for nothing that could be simulated: the usage text helps."""
+    """The command line has nothing to simulate: the usage text helps."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """A parsed command line: the experiment, and what to do with it."""
+    """A parsed command line: the experiment and its outputs."""
 
     experiment: Experiment
     outputs: effects.Outputs

@@ -51,7 +51,7 @@ def report(experiment: Experiment, model: Model, mask_file: Path | None = None, 
 
 
 def _changes(experiment: Experiment, model: Model) -> Iterator[str]:
-    """What settings were changed."""
+    """Notes on changed settings."""
     crystal, detector = experiment.crystal, experiment.detector
     beam_mm = plain(experiment.beam.beamsize_mm)
     for name, size_mm in (("high", crystal.sample_y_mm), ("wide", crystal.sample_z_mm)):

@@ -17,7 +17,7 @@ from nanobragg_torch.progress import percents
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check and print; 0 whatever the verdicts, which are in what is printed."""
+    """Check and print; returns 0 whatever the verdicts, which are in the output."""
     parser = argparse.ArgumentParser(prog="python -m nanobragg_torch.gradcheck", description=__doc__)
     parser.add_argument("--case", action="append", choices=[*CASES, "all"], help="repeatable; default phi_rotation")
     parser.add_argument("--parameter", action="append", choices=list(BY_NAME), help="repeatable; default all")

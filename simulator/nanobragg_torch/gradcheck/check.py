@@ -41,12 +41,12 @@ class Row:
 
     @property
     def is_good(self) -> bool:
-        """Does the gradient hold? One that does not depend on the parameter holds too, and is called `none`."""
+        """Is the gradient correct? One that does not depend on the parameter is correct too, and is called `none`."""
         return self.verdict != "wrong"
 
 
 def places(experiment: Experiment) -> dict[str, tuple[int, int]]:
-    """The brightest pixel off the direct beam, and one of middling brightness: (slow, fast)."""
+    """The brightest pixel outside the direct beam, and one of medium brightness: (slow, fast)."""
     with torch.no_grad():
         model = experiment.build()
         image = render(experiment, model=model)

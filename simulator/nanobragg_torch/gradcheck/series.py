@@ -26,7 +26,7 @@ ORDER_MAY_DIFFER = 0.2
 
 @dataclass(frozen=True)
 class Series:
-    """What the differences say of a derivative."""
+    """The result of checking a derivative with differences."""
 
     analytic: float
     difference: float
@@ -34,7 +34,7 @@ class Series:
     error: float
     """Its distance from the analytic derivative."""
     order: float | None
-    """The fitted power of the error in the step; None where there was nothing but rounding to see."""
+    """The fitted power of the error in the step; None if there was only rounding."""
     verdict: str
     """`ok`, `exact` (the differences have no error but rounding), `none` (no dependence at all) or `wrong`."""
     steps: int
@@ -52,7 +52,7 @@ def noise(f: Callable[[float], float], scale: float) -> float:
 
 
 def check(f: Callable[[float], float], slope: float, scale: float) -> Series:
-    """Hold `slope` against central differences of f at 0; `scale` is a step over which f changes markedly."""
+    """Compare `slope` with central differences of f at 0; `scale` is a step over which f changes markedly."""
     sigma = noise(f, scale)
     measured: dict[int, tuple[float, float]] = {}
 

@@ -13,7 +13,7 @@ from nanobragg_torch.errors import ExperimentError
 
 
 def write_bytes(path: Path, data: bytes, flag: str) -> None:
-    """Write `data` to `path`; ExperimentError names the flag and the file. An interrupt leaves no half file."""
+    """Write `data` to `path`; ExperimentError names the flag and the file. An interrupt leaves no partial file."""
     temporary: Path | None = None
     try:
         if (number := _descriptor(path)) is not None:
@@ -22,7 +22,7 @@ def write_bytes(path: Path, data: bytes, flag: str) -> None:
                 stream.write(data)
             return
         path = path.resolve()  # a link is followed, not replaced
-        if path.exists() and not path.is_file():  # /dev/null and the like cannot be renamed over
+        if path.exists() and not path.is_file():  # /dev/null and other devices cannot be replaced by a rename
             path.write_bytes(data)
             return
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -43,7 +43,7 @@ def write_bytes(path: Path, data: bytes, flag: str) -> None:
 
 
 def _descriptor(path: Path) -> int | None:
-    """The open file that /dev/stdout, /dev/fd/3 and the like name: to be written to, never renamed over."""
+    """The open file behind /dev/stdout, /dev/fd/3 and so on: it is written to, never replaced by a rename."""
     if found := re.fullmatch(r"/dev/std(out|err)", str(path)):
         return 1 if found[1] == "out" else 2
     found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))

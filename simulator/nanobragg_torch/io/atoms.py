@@ -1,4 +1,4 @@
-"""Atoms as a sum over them needs them, in fractions of the cell, and the elements that names of atoms begin with."""
+"""Atoms in fractional coordinates, ready for summation, and the elements that names of atoms begin with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Atoms:
 
     `occupancy` (n,) is such that the sum over all operations of the space group is right. `xyz` (n, 3) in fractions
     of the cell; `U` (n, 3, 3) is the mean square displacement in fractions of the cell, 0 for isotropic atoms, which
-    have `B_A2` (n,). `notices` are what a user must know of what was left out or decided.
+    have `B_A2` (n,). `notices` report what was left out or decided.
     """
 
     labels: tuple[str, ...]
@@ -49,7 +49,7 @@ def named(labels: Iterable[str]) -> str:
 
 
 def left_out(labels: list[str], why: str) -> list[str]:
-    """A notice about atoms that are left out; none for no atoms."""
+    """A notice about atoms that are left out; empty if there are none."""
     if not labels:
         return []
     return [f"{len(labels)} atom{'s' if len(labels) > 1 else ''} {why} left out: {named(labels)}"]

@@ -1,6 +1,6 @@
 """CBF images with the mini header of Pilatus detectors, as viewers and processing programs of the field read it.
 
-Written by fabio (extra `[cbf]`). The header has no place for a tilt: NeXus keeps the whole geometry.
+Written by fabio (extra `[cbf]`). The header cannot store a tilt: NeXus keeps the whole geometry.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _width(pixels: np.ndarray) -> type[np.int32] | type[np.int64]:
     """The type that holds the pixels and the differences of neighbours.
 
     Byte-offset compression stores differences, and fabio computes them in the type of the pixels: in 32 bits they
-    overflow between 2^31 - 1 and -1, and -2^31 is the mark of a longer number; either way other values are read back,
+    overflow between 2^31 - 1 and -1, and -2^31 marks a longer number; in both cases wrong values are read back
     without an error.
     """
     narrow = np.iinfo(np.int32)

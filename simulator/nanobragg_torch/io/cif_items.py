@@ -76,7 +76,7 @@ class Items:
         return numbers
 
     def has(self, name: str) -> bool:
-        """Is there any known value of this name?"""
+        """Is there a known value of this name?"""
         return bool(self.texts(name))
 
     def cell(self, where: str) -> tuple[float, float, float, float, float, float]:

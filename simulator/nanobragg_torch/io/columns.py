@@ -1,4 +1,4 @@
-"""Which column of a reflection file holds the amplitudes: the requested one, or the only candidate.
+"""The column of a reflection file with the amplitudes: the requested one, or the only candidate.
 
 Observed pairs F(+), F(-) come first, then an observed column, then calculated amplitudes where no intensities are
 there. An F column that its own phase follows and that has no sigma holds map coefficients or calculated amplitudes. A
@@ -49,7 +49,7 @@ class Columns:
     mean: Callable[[str], float]
 
     def is_observed(self, label: str) -> bool:
-        """Is this neither a map coefficient nor calculated, as far as name, sigma and phase tell?"""
+        """Is this neither a map coefficient nor calculated, judging by name, sigma and phase?"""
         name = _SIGN.sub("", label)
         if _MAP_COEFFICIENT.search(name) or name.upper() in _CALCULATED:
             return False
@@ -100,7 +100,7 @@ def choose(columns: Columns, asked: str | None, where: str) -> Column:
 
 
 def is_calculated(label: str) -> bool:
-    """Does the name say that the values are calculated?"""
+    """Does the name indicate calculated values?"""
     return _SIGN.sub("", label).upper() in _CALCULATED or "calc" in label.lower()
 
 

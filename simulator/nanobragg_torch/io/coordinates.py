@@ -2,9 +2,9 @@
 
 F(h) = sum over all atoms of occupancy · f(s) · T(h) · exp(2πi h·x), with the X-ray form factors f of neutral atoms of
 International Tables C (1992), table 6.1.1.4, and the isotropic or anisotropic Debye-Waller factor T. There is no bulk
-solvent. F(000) is left unlisted: it scatters into the direct beam alone, and measured lists lack it too.
+solvent. F(000) is left out: it scatters only into the direct beam, and measured lists lack it too.
 
-The density is gemmi's, with every atom made smoother by a blur that is divided out again after the FFT (Ten Eyck,
+The density is gemmi's, with every atom smoothed by a blur that is divided out again after the FFT (Ten Eyck,
 Acta Cryst. A33 (1977) 486). Some reflections are summed directly as well, and their difference is reported.
 """
 
@@ -50,7 +50,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Crystal:
-    """What is summed: the atoms, gemmi's cell and the symmetry."""
+    """The input of the sum: the atoms, gemmi's cell and the symmetry."""
 
     atoms: Atoms
     cell: Any
@@ -159,7 +159,7 @@ def fft_sum(
     density.grid.set_unit_cell(gemmi.UnitCell(*cell.parameters))  # without the origin and axes of a PDB file's SCALE
     density.grid.spacegroup = group if group is not None else gemmi.SpaceGroup("P 1")
     density.initialize_grid()
-    # A group of the tables copies the density of its asymmetric unit; for another one every atom is put down.
+    # For a group in the tables the density of its asymmetric unit is copied; otherwise every atom is added.
     operations = list(zip(crystal.symmetry.rotations, crystal.symmetry.translations, strict=True))
     for n, (R, t) in enumerate(operations if group is None else [(np.eye(3), np.zeros(3))]):
         _put_down(

@@ -1,7 +1,7 @@
 """Where the direct beam meets the plane of the detector, from the placement alone.
 
-The distance and beam centre of the placement follow the original's rules, which part from geometry for a detector that
-swings about the sample; other programs read these numbers as geometry.
+The distance and beam centre of the placement follow the original's rules, which differ from the geometry for a
+detector that swings about the sample; other programs read these numbers as geometry.
 """
 
 from __future__ import annotations

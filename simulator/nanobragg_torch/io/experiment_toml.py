@@ -184,7 +184,7 @@ def _hint(name: str) -> str:
 
 
 def _check_detector(values: dict[str, Any]) -> None:
-    """What a named convention would overrule without a word is refused. Source: quirk convention-reset."""
+    """Refuse settings that a named convention would silently overrule. Source: quirk convention-reset."""
     convention = values.get("convention", "MOSFLM")
     if convention not in NAMED:
         return

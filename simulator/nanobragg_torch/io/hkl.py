@@ -39,7 +39,7 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
 def warnings_of(path: Path, flag: str = "-hkl") -> list[str]:
     """What is unusual about the lines of a list, with the number of the first such line.
 
-    They are read all the same, four numbers at a time wherever lines end, as the original does.
+    They are read nevertheless, four numbers at a time across line ends, as the original does.
     """
     text = read_text(path, flag)
     lines, indices = text.splitlines(), _rows(text)[:, :3]

@@ -1,4 +1,4 @@
-"""One value for each reflection: several that agree are one, several that do not are refused or averaged.
+"""One value for each reflection: values that agree are merged, values that differ are refused or averaged.
 
 Mates under the rotations of the space group count as the same reflection, those under Friedel's law do not: they
 differ where there is anomalous scattering. R_merge = Σ |x - <x>| / Σ x over all that were measured more than once.
@@ -33,7 +33,7 @@ class Observed:
 
 
 def settled(observed: Observed, symmetry: Symmetry, merge: str | None, where: str) -> tuple[Observed, list[str]]:
-    """The list with one value per reflection, and what is to be reported.
+    """The list with one value per reflection, and the notices.
 
     Without `merge` a list whose values agree is returned as it is; ExperimentError has the count and examples of
     those that do not. `merge="mean"` averages, weighted by 1/sigma² where every sigma of a reflection is above 0.

@@ -1,6 +1,6 @@
 """NeXus images: HDF5 after the application definition NXmx, with the whole geometry as chains of transformations.
 
-NeXus has vectors in McStas axes: z along the beam, y up, x to the left of one who looks along the beam. The
+NeXus has vectors in McStas axes: z along the beam, y up, x to the left when looking along the beam. The
 laboratory's polarisation is taken as horizontal, so that y = polarisation × beam and x = y × z; the matrix that does
 this to a vector is stored as /entry/simulation/laboratory_to_mcstas. Written by h5py (extra `[nexus]`).
 """
@@ -43,7 +43,7 @@ def laboratory_to_mcstas(place: Placement) -> np.ndarray:
 
 
 def check_geometry(experiment: Experiment, flag: str = "-nexusfile") -> None:
-    """ExperimentError for a detector that NXmx has no words for."""
+    """ExperimentError for a detector that NXmx cannot describe."""
     if experiment.detector.curved:
         raise ExperimentError(f"{flag}: a curved detector has no place in NXmx, expected a flat one")
 

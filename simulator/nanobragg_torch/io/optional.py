@@ -1,4 +1,4 @@
-"""Libraries that only one format needs: imported where that format is read or written, with one clear error."""
+"""Libraries that only one format needs: imported when that format is used, with one clear error if missing."""
 
 from __future__ import annotations
 

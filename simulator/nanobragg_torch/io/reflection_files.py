@@ -45,7 +45,7 @@ class Table:
     notices: tuple[str, ...] = ()
 
     def columns(self) -> Columns:
-        """What the choice of a column needs."""
+        """The input for choosing a column."""
 
         def mean(label: str) -> float:
             values = self.values(label)
@@ -124,7 +124,7 @@ def of_cif(items: Items, symmetry: Symmetry, chosen: dict[str, str], where: str)
 
 
 def _rows(items: Items, indices: np.ndarray, chosen: dict[str, str], where: str) -> tuple[np.ndarray, list[str]]:
-    """Which rows of the loop count, and what is to be reported of the others."""
+    """Which rows of the loop count, and the notices about the others."""
     notices: list[str] = []
     odd = ~np.isfinite(indices).all(1) | (indices != np.round(indices)).any(1)
     if odd.any():

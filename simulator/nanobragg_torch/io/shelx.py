@@ -33,7 +33,7 @@ def is_hklf4(text: str) -> bool:
 
 
 def rows_of_hklf4(text: str, where: str) -> Iterator[tuple[int, int, int, float, float]]:
-    """h k l F² sigma of each line up to 0 0 0; ExperimentError has the number of a line that is none."""
+    """h k l F² sigma of each line up to 0 0 0; ExperimentError has the number of an invalid line."""
     for number, line in enumerate(text.splitlines(), start=1):
         row = _ROW.fullmatch(line)
         if row is None:

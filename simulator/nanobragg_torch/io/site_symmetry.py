@@ -1,4 +1,4 @@
-"""How often a site counts: the order of its site symmetry, as the file gives it or as its printed digits decide.
+"""The weight of a site: the order of its site symmetry, from the file or from its printed digits.
 
 A small-molecule file counts an atom on a symmetry element whole, and the sum over all operations meets it once for
 each of them that leaves it where it is. Source: International Tables for Crystallography A, section 1.4.4.
@@ -22,10 +22,10 @@ _SAME_PLACE_A = 0.05  # closer than this no two whole atoms are
 
 
 def printed_step(text: str) -> float:
-    """What the last digit of a coordinate can hide; 0 for a coordinate that is an exact fraction.
+    """The rounding error of a printed coordinate; 0 for a coordinate that is an exact fraction.
 
-    Coordinates of one or two digits (0, 0.5, 0.2500) are exact, but for sixths (0.33, 0.17), which have no end. Zeros
-    at the end say nothing: 0.333330 has five digits.
+    Coordinates of one or two digits (0, 0.5, 0.2500) are exact, except sixths (0.33, 0.17), which are periodic.
+    Trailing zeros do not count: 0.333330 has five digits.
     """
     number = re.sub(r"\(\d*\)", "", text)
     mantissa, _, exponent = number.lower().partition("e")

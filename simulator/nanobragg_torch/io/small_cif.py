@@ -79,7 +79,7 @@ def _given(items: Items, names: tuple[str, ...], kept: np.ndarray, where: str) -
 
 
 def _steps(items: Items, kept: np.ndarray) -> np.ndarray:
-    """What the printed digits of each coordinate can hide (n, 3)."""
+    """The rounding error of each printed coordinate (n, 3)."""
     texts = [items.texts(f"atom_site_fract_{x}") for x in "xyz"]
     steps = [[site_symmetry.printed_step(texts[axis][i]) for axis in range(3)] for i in kept]
     return np.array(steps, dtype=np.float64).reshape(len(kept), 3)
@@ -111,7 +111,7 @@ def _elements(items: Items, labels: list[str], kept: np.ndarray, where: str, fla
 def _displacements(
     items: Items, labels: list[str], kept: np.ndarray, cell: Any, where: str
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """B (n,) of isotropic atoms, U (n, 3, 3) in fractions of the cell of the others, and what is to be reported."""
+    """B (n,) of isotropic atoms, U (n, 3, 3) in fractions of the cell of the others, and the notices."""
     used = {f"atom_site_{name}" for name, _ in _ISOTROPIC}
     B = np.full(len(kept), np.nan)
     for name, factor in _ISOTROPIC:

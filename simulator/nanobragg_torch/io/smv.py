@@ -49,7 +49,7 @@ class SmvHeader:
         return leading_number(value)
 
     def doubts(self) -> Iterator[str]:
-        """What is perhaps not what the author of the header meant, a line each."""
+        """Warnings about values that the author of the header may not have meant, one line each."""
         for keyword in KEYWORDS:
             yield from self._doubts_of(keyword)
         kind = re.search(r"TYPE[^=]*=([^;\n]*)", self.text[max(self.text.rfind("TYPE"), 0) :])
@@ -113,9 +113,9 @@ def header_text(numbers: Mapping[str, float | str | tuple[float, ...]]) -> str:
 
 
 def left_out(numbers: Mapping[str, float | str | tuple[float, ...]]) -> tuple[str, ...]:
-    """The keywords that have no room in the header.
+    """The keywords that do not fit in the header.
 
-    quirk long-header: the original writes what does not fit all the same; here optional keywords are left out.
+    quirk long-header: the original also writes what does not fit; here optional keywords are left out.
     """
     return _fitted(numbers)[1]
 

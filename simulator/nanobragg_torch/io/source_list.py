@@ -28,7 +28,7 @@ def read_source_list(path: Path, flag: str = "-sourcefile") -> tuple[tuple[float
 
 
 def checked_rows(rows: Sequence[Sequence[float]], name: str) -> tuple[tuple[float, ...], ...]:
-    """Rows of one to five numbers; ExperimentError names the row that makes no sense."""
+    """Rows of one to five numbers; ExperimentError names the invalid row."""
     return tuple(_checked(row, f"{name}: row {number}") for number, row in enumerate(rows, 1))
 
 

@@ -34,7 +34,7 @@ _NUMBERS = ("space_group_it_number", "symmetry_int_tables_number")
 
 @dataclass(frozen=True)
 class Symmetry:
-    """The operations of a space group (gemmi's GroupOps), its name for messages, and what is to be reported."""
+    """The operations of a space group (gemmi's GroupOps), its name for messages, and the notices."""
 
     operations: Any
     name: str

@@ -1,4 +1,4 @@
-"""Reading of small text files with one clear error for what cannot be read, and numbers as C reads them."""
+"""Reading small text files with one clear error if that fails, and numbers as C reads them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SUFFIXES = (".mtz", ".cif", ".mmcif", ".fcf", ".pdb", ".ent")
 
 @dataclass(frozen=True)
 class Loaded:
-    """Reflections in P1, the unit cell (Å, deg), in words where they come from, and what else is to be reported."""
+    """Reflections in P1, the unit cell (Å, deg), in words where they come from, and further notices."""
 
     reflections: Reflections
     cell: CellParameters
@@ -50,7 +50,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take from a file, and what the file itself lacks.
+    """What to read from a file, and data that the file itself lacks.
 
     `column` names a column; `d_min_A` is called only for coordinates; `beyond` says how many cells of reciprocal
     space further they go; `merge` is None or "mean"; `chosen` maps crystal_id and wavelength_id of a CIF to one of
@@ -95,7 +95,7 @@ def read_reflections(
 
 
 def log_notices(loaded: Loaded, path: Path) -> None:
-    """To the library's log what a command line shows on standard error."""
+    """Write to the library's log what the command line prints on standard error."""
     for notice in loaded.notices:
         _log.warning("%s: %s", path.name, notice)
 
@@ -110,7 +110,7 @@ def load_for(
     flag: str = "-hkl",
     progress: Progress | None = None,
 ) -> Loaded:
-    """What a simulation needs of the file: coordinates are summed to `dmin_A`, or for 0 as far as any pixel sees.
+    """The reflections that a simulation needs: coordinates are summed to `dmin_A`, or for 0 to the limit of any pixel.
 
     They go two cells further, so that the neighbours which rounding and interpolation look at are there.
     """
@@ -145,7 +145,7 @@ def load(path: Path, wanted: Wanted) -> Loaded:
 
 def _by_content(gemmi: Any, data: bytes, path: Path, wanted: Wanted, where: str) -> Loaded:
     suffix = _suffix(path)
-    # Structure factors of the archive are CIF under the name of a PDB file.
+    # The archive's structure factors are CIF files with the suffix of PDB files.
     if suffix in (".pdb", ".ent") and (
         data[:512].lstrip().startswith(b"data_") or path.name.lower().endswith("sf.ent.gz")
     ):

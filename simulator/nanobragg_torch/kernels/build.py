@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 Kind: TypeAlias = "tuple[str, str]"
-"""What a library is of: ("forward" or "backward", "float64" or "float32")."""
+"""The kind of a library: ("forward" or "backward", "float64" or "float32")."""
 _SOURCE = Path(__file__).parent / "source"
 _FLAGS = (
     "-std=c++17 -O3 -march=native -ffp-contract=off -fno-math-errno -fno-exceptions -fno-rtti -fPIC -shared".split()
@@ -41,11 +41,11 @@ _LOG = logging.getLogger("nanobragg_torch")
 
 
 class KernelError(Exception):
-    """A kernel cannot be built or loaded; says why."""
+    """A kernel cannot be built or loaded; the message gives the reason."""
 
 
 def libraries(kinds: Sequence[Kind]) -> list[Path]:
-    """The files of the libraries, each built where it is missing or damaged; KernelError where one cannot be had."""
+    """The files of the libraries, each built where it is missing or damaged; KernelError if one is not available."""
     folder = _private_folder()
     files = {kind: folder / f"{'-'.join(kind)}-{_digest()}.so" for kind in kinds}
     if not all(map(_is_intact, files.values())):
@@ -94,7 +94,7 @@ def _remove_unused(folder: Path, kept: set[Path]) -> None:
 
 @functools.cache
 def _digest() -> str:
-    """Of everything a library depends on but its kind."""
+    """A digest of everything a library depends on except its kind."""
     digest = hashlib.sha256()
     for file in sorted(_SOURCE.iterdir()):
         digest.update(file.name.encode() + file.read_bytes())
@@ -144,7 +144,7 @@ def _build(missing: dict[Kind, Path]) -> None:
                     str(made),
                 ]
                 if sys.platform == "linux":
-                    words.insert(1, "-Wl,--as-needed")  # it needs nothing of the C++ library
+                    words.insert(1, "-Wl,--as-needed")  # it does not use the C++ library
                 running.append((file, made, _started(words)))
             for file, made, process in running:
                 _, errors = process.communicate()

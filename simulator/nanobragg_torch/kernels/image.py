@@ -1,4 +1,4 @@
-"""The values of pixels by kernels, and their gradient: what takes the place of `evaluate` for large images.
+"""The values of pixels by kernels, and their gradient: the replacement of `evaluate` for large images.
 
 A kernel takes the numbers of a model as tensors (`TENSORS` in source/model.h) and gives slopes by each of them. The
 backward pass needs the values of the forward pass and nothing else; no graph is kept. docs/adr/0009-kernels.md
@@ -33,7 +33,7 @@ from nanobragg_torch.stages import (
 )
 from nanobragg_torch.units import plain
 
-# Below this many steps an image is rendered about as soon without kernels, and sooner than one is compiled.
+# Below this many steps an image takes about as long without kernels, and less time than compiling them.
 KERNEL_PAYS_FROM_STEPS = 4_000_000
 # Pixels for one call of a kernel, so that all threads have work. Those of the backward pass depend on the image
 # alone: sums over them must not depend on the threads.
@@ -51,10 +51,10 @@ _AS_IMPORTED = {module: _functions(module) for module in _STAGES}
 
 
 def kernel_image(model: Model, engine: str, steps: int) -> KernelImage | None:
-    """The model for kernels where `engine` wants them, or None for the eager path.
+    """The model for kernels if `engine` selects them, or None for the eager path.
 
     `auto` takes them for at least KERNEL_PAYS_FROM_STEPS steps, so that which path is taken never depends on what was
-    rendered before. Raises ExperimentError for an unknown engine, and for `kernel` where there can be none.
+    rendered before. Raises ExperimentError for an unknown engine, and for `kernel` if there is none.
     """
     if engine not in ENGINES:
         raise ExperimentError(f"engine is {engine!r}, expected one of {', '.join(ENGINES)}")
@@ -86,7 +86,7 @@ def _why_not(model: Model) -> str | None:
 
 
 class KernelImage:
-    """A model laid out for the kernels, and these; KernelError where they cannot be had."""
+    """A model laid out for the kernels, and these; KernelError if they are not available."""
 
     def __init__(self, model: Model) -> None:
         with_gradient = torch.is_grad_enabled() and model.requires_grad
@@ -168,7 +168,7 @@ def _blocks(pixels: Flat, size: int) -> list[Flat]:
 
 
 def _tensors(m: Model) -> dict[str, Tensor]:
-    """What slopes go by, in the order of the kernels; connected to the model's tensors."""
+    """The variables of the slopes, in the order of the kernels; connected to the model's tensors."""
     p, like = m.place, m.like
     E, B = polarization.axes(m.sources.incident, p.polar) if m.kahn is not None else 2 * (m.sources.incident.detach(),)
     return {

@@ -1,4 +1,4 @@
-"""A library of kernels, called through ctypes: without Python's lock, so that threads compute side by side."""
+"""A library of kernels, called through ctypes: without Python's lock, so that threads run in parallel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nanobragg_torch.kernels.build import KernelError, Kind, libraries
 
 
 class Library:
-    """A shared library of kernels; OSError or AttributeError if the file is none."""
+    """A shared library of kernels; OSError or AttributeError for any other file."""
 
     def __init__(self, file: Path) -> None:
         library = ctypes.CDLL(str(file))
@@ -24,7 +24,7 @@ class Library:
         self._library = library
 
     def model(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> Any:
-        """What `values` and `slopes` take; valid as long as the tensors are, which are in one piece each."""
+        """The arguments of `values` and `slopes`; valid as long as the tensors, which are contiguous."""
         assert list(tensors) == self.tensors
         return self._model_type(*(tensor.data_ptr() for tensor in tensors.values()), **numbers)
 
@@ -58,7 +58,7 @@ def _pixels(pixels: Tensor | range) -> tuple[Any, Any, Any]:
 
 
 def load(kinds: list[Kind]) -> list[Library]:
-    """The libraries, built where they are missing; KernelError where one cannot be had."""
+    """The libraries, built where they are missing; KernelError if one is not available."""
     return [_load(file) for file in libraries(kinds)]
 
 

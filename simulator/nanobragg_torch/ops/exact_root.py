@@ -1,6 +1,6 @@
-"""A square root in double precision that is right to the last bit, as C's and the kernels' are.
+"""A correctly rounded square root in double precision, like those of C and of the kernels.
 
-PyTorch's own takes a vector library on CPUs, which is off by the last bit for one number in a hundred. Of the distance
+PyTorch's own uses a vector library on CPUs, which has the last bit wrong for one number in a hundred. Of the distance
 to a pixel that bit is seen: near a Bragg peak it is 1e-11 of the intensity, by the rounding of sin(Nx).
 """
 

@@ -1,4 +1,4 @@
-"""Blocks of pixels: where they are, and work on them, one after the other or in threads."""
+"""Blocks of pixels: their coordinates, and work on them, one after the other or in threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Coordinates:
         self._rows: dict[int, tuple[Tensor, Tensor]] = {}  # blocks are rows again and again
 
     def __call__(self, flat: Flat) -> tuple[Tensor, Tensor]:
-        """The coordinates; they are not to be written to."""
+        """The coordinates; do not write to them."""
         if isinstance(flat, range):
             top, skipped = divmod(flat.start, self.width)
             here = slice(skipped, skipped + len(flat))
@@ -48,7 +48,7 @@ class Coordinates:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """PyTorch computes in this thread alone: once awake, a second one goes on to take time from what follows."""
+    """PyTorch computes in this thread only: a second one, once started, would take time from later work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -61,7 +61,7 @@ def each(work: Callable[[S], T], blocks: Sequence[S], *, device: torch.device, g
     """The results in order, whatever the number of threads: on a CPU as many as PyTorch would use, each alone.
 
     PyTorch's own threads meet after every operation. On a machine that has other work they wait for each other more
-    than they compute (50 times the time was seen); threads that share nothing only lose what the others take.
+    than they compute (50 times the time was measured); independent threads only lose what the other work takes.
     """
 
     def one(block: S) -> T:
@@ -92,7 +92,7 @@ _HUGE_FROM_BYTES = 32 * 2**20  # smaller ones the C library keeps for the next i
 def _empty(count: int, like: Tensor) -> Tensor:
     """A tensor (count,) like `like` without values; a large one on a CPU in pages of 2 MiB, where Linux has these.
 
-    An image of 32 MiB takes 8000 common pages, and until each of them is there as long as a tenth of the rendering.
+    An image of 32 MiB takes 8000 normal pages; allocating them takes a tenth of the time of rendering.
     """
     size = count * like.element_size()
     if like.device.type != "cpu" or size < _HUGE_FROM_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):

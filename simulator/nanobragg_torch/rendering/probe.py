@@ -1,4 +1,4 @@
-"""What `evaluate` calls at every quantity that traces name: it keeps the value, and may put another in its place."""
+"""The probe that `evaluate` calls for every traced quantity: it keeps the value, and may replace it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Keep(Protocol):
 
 
 class Probe:
-    """`probe(scope, name, loop, value)` is the value to go on with: the injected one where there is one."""
+    """`probe(scope, name, loop, value)` returns the value to use: the injected one if there is one."""
 
     def __init__(self, keep: Keep | None = None, injected: Injected | None = None, domains: int = 1) -> None:
         self._keep, self._injected, self._domains = keep, injected, domains

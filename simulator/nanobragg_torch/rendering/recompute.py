@@ -1,8 +1,8 @@
 """Values of many blocks of pixels whose gradient keeps no graph: the backward pass evaluates each block again.
 
-Forward, nothing but the values is kept. Backward, the blocks are taken up one after the other (on a CPU as many at the
-same time as there are threads): evaluated with gradients, differentiated by the model's tensors, forgotten. So memory
-is that of the blocks at work, whatever the detector; a graph of checkpoints would keep megabytes for each block.
+The forward pass keeps only the values. The backward pass takes the blocks one after the other (on a CPU, as many at a
+time as there are threads): each is evaluated with gradients, differentiated by the model's tensors and released. So
+memory is that of the blocks in progress, whatever the detector; checkpointing would keep megabytes for each block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Coordinates = Callable[[Flat], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class _RecomputeArguments:
-    """What both passes need in addition to the variables."""
+    """The input of both passes apart from the variables."""
 
     model: Model
     blocks: Sequence[Flat]

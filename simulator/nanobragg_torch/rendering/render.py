@@ -38,7 +38,7 @@ def render(
     gradient is needed; with gradients each block is recomputed in the backward pass, so that the graph stays as
     small. The result does not depend on the budget. `progress` is called with the fraction done. A `model`
     that was built from the experiment is used instead of building it again. `engine` is "kernel" for compiled kernels,
-    "eager" for none, "auto" for what pays; they agree to 1e-12 of the largest pixel, their gradients to 1e-9 of the
+    "eager" for none, "auto" for the faster; they agree to 1e-12 of the largest pixel, their gradients to 1e-9 of the
     largest component; gradients by kernels are first derivatives only. Raises ExperimentError for pixels
     off the detector, and where the requested kernels cannot be built.
     """
@@ -47,7 +47,7 @@ def render(
     given = None if pixels is None else flat_index(pixels, height, width, model.like.device)
     chosen = None if given is None else torch.unique(given)  # ascending
     wanted = active_pixels(experiment.model, height, width, chosen, model.like.device)
-    engine = "eager" if model.steps == 0 else engine  # no step at all leaves the kernels nothing to take
+    engine = "eager" if model.steps == 0 else engine  # without steps the kernels have no work
     loops = model.layers * model.oversample**2 * model.sources.wavelength_m.shape[0] * model.real_m.shape[2]
     kernels = kernel_image(model, engine, len(wanted) * loops)
     if kernels is not None:

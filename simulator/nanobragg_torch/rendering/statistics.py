@@ -1,4 +1,4 @@
-"""What is printed about an image, and the scales that its integer copies take from it. Source: model section 10."""
+"""The statistics printed about an image, and the scales of its integer copies. Source: model section 10."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def solid_angle_sr(settings: ModelSettings, model: Model) -> float:
 def image_statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) -> Statistics:
     """Of a float32 image (slow, fast), over the pixels that `rendered` is True for.
 
-    The rms deviation alone is over `scanned`: the whole region of interest, masked pixels (which are 0) included. So
-    the original has it.
+    Only the rms deviation is over `scanned`: the whole region of interest including masked pixels (which are 0), as in
+    the original.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # pixels can be infinite: a running product may overflow
         return _statistics(image, rendered, scanned)
@@ -90,7 +90,7 @@ def _statistics(image: np.ndarray, rendered: np.ndarray, scanned: np.ndarray) ->
         at = (slow, fast)
     # One pixel, or none, is divided by 1.
     mean = float(np.divide(values.sum(dtype=np.float64), max(values.size, 1)))
-    # Squared in single precision: the sixth digit of rms can tell.
+    # Squared in single precision: this can change the sixth digit of rms.
     rms = np.sqrt((values * values).sum(dtype=np.float64) / max(values.size - 1, 1))
     # quirk masked-rmsd: this counts the masked pixels too, as zeros.
     deviations = _chosen(image, scanned).astype(np.float64)
@@ -122,7 +122,7 @@ def pgm_scale(asked: float, rmsd: float, smv: float) -> float:
 def smv_pixels(image: np.ndarray, scanned: np.ndarray, scale: float, adc_offset: float) -> np.ndarray:
     """floor(float32(clip(x·scale + adc) + ½)), clipped to 16 bits; pixels outside the region of interest are 0.
 
-    `scanned` is True in the region. A masked pixel is as any black one: it holds the offset. The sum is rounded to
+    `scanned` is True in the region. A masked pixel is treated as a black one: it has the offset. The sum is rounded to
     single precision before the floor, which moves one pixel in some images; NaN becomes 0.
     """
     pixels = np.zeros(image.shape, dtype=np.uint16)

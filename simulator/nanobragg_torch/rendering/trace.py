@@ -1,6 +1,6 @@
-"""A trace: every value on the way to some pixels, kept by `evaluate` and written as lines.
+"""A trace: all intermediate values of some pixels, recorded by `evaluate` and written as lines.
 
-Tracing evaluates the traced pixels alone, by the functions that render the image. A counterfactual trace goes on from
+Tracing evaluates the traced pixels alone, by the functions that render the image. A counterfactual trace continues from
 injected values (another program's) in place of the computed ones.
 """
 

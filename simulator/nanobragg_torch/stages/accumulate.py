@@ -1,4 +1,4 @@
-"""From the steps of a pixel to its value. Source: model section 8; quirks running-product, first-value."""
+"""The value of a pixel from its steps. Source: model section 8; quirks running-product, first-value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def background(water_m: Tensor, fluence_per_m2: Tensor) -> Tensor:
 
 
 def step_intensity(F_cell: Tensor, F_latt: Tensor) -> Tensor:
-    """What one step adds: F_cell² F_latt²."""
+    """The term of one step: F_cell² F_latt²."""
     amplitude = F_cell * F_latt
     return amplitude * amplitude
 
@@ -31,7 +31,7 @@ def add_up(terms: Tensor) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """Every term has the slope of the sum: no halving in the backward pass."""
+    """Every term has the slope of the sum, so the backward pass needs no tree."""
 
     generate_vmap_rule = True
 
