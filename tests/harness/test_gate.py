@@ -188,8 +188,8 @@ def test_the_fixture_for_other_suites(pytester: pytest.Pytester, supervisor_log:
                 (("nowhere",), "expected two logs"),
                 ((C, b"TRACE_PY: steps 10"), "found bytes"),
                 ((C, {"steps": 10}), "found dict"),
-                ((C, ""), "in C only"),
-                ((C, "\\n"), "in C only"),
+                ((C, ""), "missing in PY"),
+                ((C, "\\n"), "missing in PY"),
             ],
         )
         def test_unmistakable(assert_parity, given, says):
