@@ -18,6 +18,7 @@ from typing import Any
 
 from trace_parity.errors import Exit, HarnessError, cannot_write
 from trace_parity.files import bundle_hint, owned_folder, parse_json, read_regular, sweep, write_whole
+from trace_parity.render.places import in_sentence
 
 MANIFEST = "manifest-sha256.txt"
 PARTIAL = ".partial-"
@@ -213,7 +214,7 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
         folder.parent.name,
         folder.name,
         str(result["verdict"]),
-        str(result["headline"]),
+        in_sentence(str(result["headline"]), tuple(map(str, result.get("loops") or ()))),
         int(result["num_divergent"]),
         int(result.get("exit_code", 1)),
         math.nan if needed is None else float(needed),

@@ -49,7 +49,7 @@ class ReportDiff:
     @property
     def headlines(self) -> tuple[str, ...]:
         """The verdict and headline of each result."""
-        return tuple(Places(r).sentence(r.headline) for r in self.results)
+        return tuple(Places(r).headline for r in self.results)
 
     @property
     def is_worse(self) -> bool:

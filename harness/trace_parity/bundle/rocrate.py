@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trace_parity import __version__
+from trace_parity.render.places import Places
 from trace_parity.result.result import Result, to_json
 
 _MEDIA = {
@@ -49,7 +50,7 @@ def rocrate(result: Result, files: Sequence[str], actions: Sequence[Action], cre
             "@id": "./",
             "@type": "Dataset",
             "name": f"trace comparison {result.case.id}: {result.verdict}",
-            "description": result.headline,
+            "description": Places(result).headline,
             "datePublished": created,
             "license": {"@id": "https://spdx.org/licenses/MIT"},
             "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"},

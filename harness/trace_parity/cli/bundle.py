@@ -103,7 +103,7 @@ def show_bundle(folder: Path, form: str) -> None:
         show_result(replace(result, bundle=str(folder)))
         return
     summary = (folder / "summary.md").read_text(encoding="utf-8")
-    headline = Places(result).sentence(result.headline) if result is not None else stored["headline"]
+    headline = Places(result).headline if result is not None else stored["headline"]
     if detail() != "verdict":
         click.echo(summary)
     click.echo(visible(f"{str(stored['verdict']).upper()}  {headline}"))

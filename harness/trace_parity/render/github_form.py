@@ -17,7 +17,7 @@ MOST = 10
 def render(result: Result) -> str:
     """A notice for parity, else errors: one per site that diverges, or one that says what is wrong."""
     places = Places(result)
-    headline = places.sentence(result.headline)
+    headline = places.headline
     if result.exit_code == 0:
         return f"::notice title={_property(f'trace parity: {result.case.id}')}::{_message(headline)}\n"
     title = f"trace {result.verdict}: {result.case.id}"

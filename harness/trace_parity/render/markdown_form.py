@@ -20,7 +20,7 @@ def render(result: Result) -> str:
     """Verdict, first divergence, quirks, the pair's table of ticks, per-variable table, image metrics, command line."""
     parts = [
         f"# {escape(result.case.title)}: {result.verdict}",
-        f"**{escape(Places(result).sentence(result.headline))}** (exit code {result.exit_code})",
+        f"**{escape(Places(result).headline)}** (exit code {result.exit_code})",
         *_settings(result),
         *_first(result),
         *(rounding_lines.markdown(result.rounding, escape) if result.rounding is not None else []),
@@ -122,7 +122,7 @@ def waiver_table(waivers: Sequence[Waiver]) -> str:
 
 def _problems(result: Result) -> list[str]:
     unreadable = [f"{side}: {line}" for side, log in result.logs.items() for line in log.unreadable]
-    found = [*result.problems, *unreadable]
+    found = [*Places(result).problems, *unreadable]
     return ["## Not compared", "\n".join(f"- {escape(problem)}" for problem in found)] if found else []
 
 

@@ -13,14 +13,16 @@ class Places:
 
     def __init__(self, result: Result) -> None:
         self.loops = result.loops or _telling(result)
+        self.headline = self.sentence(result.headline)
+        self.problems = tuple(map(self.sentence, result.problems))
 
     def short(self, place: str) -> str:
         """`step=3 i=0 …` without the loops that have one iteration; anything but a place is left alone."""
         return shorten(place, self.loops)
 
     def sentence(self, text: str) -> str:
-        """A sentence with places in brackets, as a headline has them, shortened in the same way."""
-        return _BRACKETS.sub(lambda found: f" ({self.short(found[1])})", text)
+        """A sentence with its places shortened in the same way."""
+        return in_sentence(text, self.loops)
 
 
 def shorten(place: str, loops: Collection[str]) -> str:
@@ -31,7 +33,12 @@ def shorten(place: str, loops: Collection[str]) -> str:
     return " ".join(w for w in words if w.partition("=")[0] in loops) or place
 
 
-_BRACKETS = re.compile(r" \(([\w.]+=-?\d+(?: [\w.]+=-?\d+)*)\)")
+def in_sentence(text: str, loops: Collection[str]) -> str:
+    """A sentence, as a headline is one, with the places in it shortened: any two or more of `loop=index` in a row."""
+    return _PLACE.sub(lambda found: shorten(found[0], loops), text)
+
+
+_PLACE = re.compile(r"(?<![\w.=-])[A-Za-z_][\w.]*=-?\d+(?: [A-Za-z_][\w.]*=-?\d+)+(?![\w=-]|\.\d)")
 
 
 def _telling(result: Result) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def render(result: Result) -> str:
                     "properties": {
                         "verdict": result.verdict,
                         "exitCode": result.exit_code,
-                        "headline": places.sentence(result.headline),
+                        "headline": places.headline,
                         "neededRtol": result.needed_rtol,
                     },
                 }
@@ -86,7 +86,7 @@ def _of_variable(result: Result, v: VariableResult, places: Places) -> dict[str,
         "properties": properties,
     }
     if result.exit_code == 0:  # a waiver let it pass
-        why = places.sentence(result.headline)
+        why = places.headline
         found |= {"level": "note", "suppressions": [{"kind": "external", "justification": why}]}
     if "C" in result.sources.get(name, {}):
         found["relatedLocations"] = [{"id": 1, "message": {"text": "the original"}, **_location(result, name, "C")}]
@@ -94,7 +94,7 @@ def _of_variable(result: Result, v: VariableResult, places: Places) -> dict[str,
 
 
 def _of_verdict(result: Result, places: Places) -> dict[str, Any]:
-    text = "\n".join([places.sentence(result.headline), *result.problems[:20]])
+    text = "\n".join([places.headline, *places.problems[:20]])
     return {
         **_rule("verdict"),
         "level": "error",

@@ -18,7 +18,7 @@ def render(result: Result) -> str:
     sign = "✅" if result.exit_code == 0 else "❌"
     parts = [
         f"### {sign} {escape(result.case.id)}: {result.verdict}",
-        escape(result.headline),
+        escape(Places(result).headline),
         _counts(result),
         *_firsts(result),
         *_quirks(result),
@@ -64,11 +64,12 @@ def _quirks(result: Result) -> list[str]:
 
 
 def _problems(result: Result) -> list[str]:
-    if not result.problems:
+    problems = Places(result).problems
+    if not problems:
         return []
-    lines = [f"- {escape(problem)}" for problem in result.problems[:MOST]]
-    if len(result.problems) > MOST:
-        lines.append(f"- … and {len(result.problems) - MOST} more")
+    lines = [f"- {escape(problem)}" for problem in problems[:MOST]]
+    if len(problems) > MOST:
+        lines.append(f"- … and {len(problems) - MOST} more")
     return ["**Not compared**", "\n".join(lines)]
 
 

@@ -129,10 +129,11 @@ def _changed(place: str, here: str) -> str:
 
 
 def _problems(result: Result, most: int) -> list[str]:
-    if not result.problems:
+    problems = Places(result).problems
+    if not problems:
         return []
     title = ["not compared:"] if result.exit_code else []
-    return [*title, *(f"  {line}" for line in _cut(result.problems, most))]
+    return [*title, *(f"  {line}" for line in _cut(problems, most))]
 
 
 def _counts(result: Result, detail: Detail) -> list[str]:
@@ -174,9 +175,9 @@ def _verdict(result: Result, detail: Detail) -> list[str]:
     verdict = f"{result.verdict.upper()}  {result.case.id}: {_headline(result)}"
     if detail == "verdict":
         return [verdict]
-    lacks = result.problems if result.num_divergent and result.verdict == "divergence" else ()
+    lacks = Places(result).problems if result.num_divergent and result.verdict == "divergence" else ()
     more = f" (and {len(lacks) - 1} more)" if len(lacks) > 1 else ""
-    lines = {"lacks": f"{Places(result).sentence(lacks[0])}{more}" if lacks else "", "wrong": who(result)}
+    lines = {"lacks": f"{lacks[0]}{more}" if lacks else "", "wrong": who(result)}
     lines["next"] = next_step(result) or ""
     return [*(f"{f'{name}:':8}{text}" for name, text in lines.items() if text), verdict]
 

@@ -19,6 +19,7 @@ from trace_parity.files import make_folder, parse_json, read_regular, write_whol
 from trace_parity.pair.case import Case
 from trace_parity.pair.matrix import Matrix
 from trace_parity.pair.pair import Pair
+from trace_parity.render.places import Places
 from trace_parity.result.outcome import Outcome
 from trace_parity.run.cluster import engine_of
 from trace_parity.run.engine import shared_files
@@ -104,7 +105,16 @@ def _run_one(pair: Pair, prepared: Prepared, case: Case, options: Options, key: 
     bundle = os.path.relpath(ran.bundle, options.out)
     used = tuple(w.id for w in r.waivers if w.state in ("used", "expired"))
     return Outcome(
-        case.id, r.exit_code, r.verdict, r.headline, r.compared, r.num_divergent, r.needed_rtol, bundle, key, used
+        case.id,
+        r.exit_code,
+        r.verdict,
+        Places(r).headline,
+        r.compared,
+        r.num_divergent,
+        r.needed_rtol,
+        bundle,
+        key,
+        used,
     )
 
 

@@ -10,6 +10,7 @@ from trace_parity.compare.options import Options
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.case import Case
 from trace_parity.pair.pair import Pair
+from trace_parity.render.places import Places
 from trace_parity.result.finding import DIFFERS, EMPTY, REFUSED, SAME, Shown
 from trace_parity.result.result import Result
 from trace_parity.run.prepared import Prepared
@@ -32,7 +33,7 @@ def shown(result: Result) -> Shown:
     if code == Exit.PARITY:
         return Shown(SAME, places=result.case.places)
     if code == Exit.NOTHING_TO_COMPARE and not result.compared:
-        return Shown(EMPTY, int(code), headline=result.headline)
+        return Shown(EMPTY, int(code), headline=Places(result).headline)
     first = result.first_divergence
     if first is not None and math.isnan(first.c_value) and math.isnan(first.py_value):
         return Shown(EMPTY, int(code), headline=f"{first.variable} is not a number in either program")
@@ -41,7 +42,7 @@ def shown(result: Result) -> Shown:
         int(code),
         first=f"{first.scope}.{first.variable}" if first is not None else result.verdict,
         blame=_blamed(result),
-        headline=result.headline,
+        headline=Places(result).headline,
         places=result.case.places,
     )
 
