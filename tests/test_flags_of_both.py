@@ -68,6 +68,29 @@ def test_both_take_as_many_words_as_the_table_says(flag: Flag, c_build: Path, tm
         assert ("unknown flag -nosuchflag" in str(error.value)) == (is_whole or is_word), error.value
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("-lamda", ["-lambda"]),
+        ("-Lambda", ["-lambda"]),
+        ("-detpixls", ["-detpixels"]),
+        ("-dist", ["-distance"]),
+        ("-detpixels_q", ["-detpixels_f", "-detpixels_x", "-detpixels_s"]),
+        ("-nosuchflag", []),
+        ("-polar_axis", []),
+    ],
+)
+def test_both_suggest_what_is_near_and_nothing_else(word: str, meant: list[str], c_build: Path, tmp_path: Path) -> None:
+    done = subprocess.run([c_build / "nanoBragg", word], cwd=tmp_path, capture_output=True, text=True, check=False)
+    verb = "is" if len(meant) == 1 else "are"
+    near = f", the nearest {verb} {', '.join(meant)}" if meant else ""
+    assert f"unknown flag {word}: expected a known flag{near} (--help lists all)" in done.stderr
+    with pytest.raises(ExperimentError) as error:
+        split([word], [], lenient=False)
+    theirs = f"the nearest known {'one is' if len(meant) == 1 else 'ones are'} {', '.join(meant)}"
+    assert str(error.value).endswith(f"unknown flag {word}; {theirs if meant else '--help lists all'}")
+
+
 def test_counts_are_leading_integers_in_both(c_build: Path, tmp_path: Path) -> None:
     line = (
         "-cell 70 80 90 -default_F 1 -N 4.7 -phisteps 2.6 -osc 1 -detpixels 8.9 -mosaic_seed 1e3 -show_config".split()

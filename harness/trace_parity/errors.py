@@ -28,6 +28,10 @@ REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errn
 """Errors of the file system on writing; other errors with a path are for the user to fix."""
 
 
+_LONG = 250
+"""Characters of a list of what was expected; of a longer one the reader sees the nearest name first."""
+
+
 class HarnessError(Exception):
     """An expected failure: one clear message and the exit code it ends in."""
 
@@ -44,11 +48,11 @@ class HarnessError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        if self.expected:
-            text += f"; expected {self.expected}"
-        if self.hint:
-            text += f" (hint: {self.hint})"
-        return text
+        expected = f"; expected {self.expected}" if self.expected else ""
+        hint = f" (hint: {self.hint})" if self.hint else ""
+        if len(self.expected) > _LONG and self.hint.startswith("did you mean"):
+            return text + hint + expected
+        return text + expected + hint
 
 
 def _again(code: Exit, what: str, where: str, expected: str, hint: str) -> HarnessError:

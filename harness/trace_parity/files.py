@@ -160,7 +160,30 @@ def _temporary() -> Path:
         raise HarnessError(Exit.FILE_SYSTEM, what, hint="TMPDIR names another folder") from error
 
 
+def near(path: Path) -> Path:
+    """The path as it is typed from here: relative where it lies below the current folder."""
+    with suppress(ValueError):
+        return path.absolute().relative_to(Path.cwd())
+    return path
+
+
 def bundle_hint(folder: Path) -> str:
     """For a folder that is not a bundle: where the bundles below it are listed; empty where there are none."""
-    below = any(True for depth in ("*", "*/*") for _ in folder.glob(f"{depth}/result.json"))
+    below = any(True for depth in ("*", "*/*", "*/*/*") for _ in folder.glob(f"{depth}/result.json"))
     return f"`trace-diff bundle list {folder}` lists the bundles below it" if below else ""
+
+
+def logs_of_bundle(path: Path) -> tuple[Path, Path] | None:
+    """C's log and PY's of a bundle; None for a path that is no folder with both."""
+    logs = path / "traces" / "c.log", path / "traces" / "py.log"
+    return logs if all(log.is_file() for log in logs) else None
+
+
+def log_hint(path: Path) -> str:
+    """For a folder where a log was expected: which logs it has; empty where it has none."""
+    if not path.is_dir():
+        return ""
+    if (logs := logs_of_bundle(path)) is not None:
+        return f"it is a bundle; its logs are {logs[0]} and {logs[1]}"
+    found = sorted(log.name for log in path.glob("*.log"))[:3]
+    return f"logs in it: {', '.join(found)}" if found else bundle_hint(path)

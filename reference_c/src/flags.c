@@ -1,6 +1,8 @@
 /* The look-up in the shared table of flags. Adding a flag is a row in flags.def and one in actions.c. */
 #include "flags.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +36,13 @@ const FlagSpec *find_flag(const char *word)
     return by_prefix;
 }
 
-/* Levenshtein distance; words longer than the longest flag by much are cut, which only makes them "far". */
+static int lower(char c)
+{
+    return tolower((unsigned char)c);
+}
+
+/* Levenshtein distance without regard to case; words longer than the longest flag by much are cut, which only makes
+ * them "far". */
 static int edit_distance(const char *a, size_t alen, const char *b, size_t blen)
 {
     enum { LONGEST = 64 };
@@ -49,13 +57,25 @@ static int edit_distance(const char *a, size_t alen, const char *b, size_t blen)
         int diagonal = row[0];
         row[0] = (int)i;
         for (size_t j = 1; j <= blen; j++) {
-            int replace = diagonal + (a[i - 1] != b[j - 1]);
+            int replace = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
             int cheaper = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             diagonal = row[j];
             row[j] = replace < cheaper ? replace : cheaper;
         }
     }
     return row[blen];
+}
+
+/* How far a name is from a word: their distance, more for a name that begins with the word, -1 for too far. */
+static int farness(const char *word, const char *name, size_t namelen)
+{
+    enum { LETTERS_PER_MISTAKE = 3, BEGINNING = 100 };
+    size_t wordlen = strlen(word), letters = wordlen - strspn(word, "-");
+    int d = edit_distance(word, wordlen, name, namelen);
+    if (d <= 1 || d <= (int)(letters / LETTERS_PER_MISTAKE))
+        return letters > 1 ? d : -1;
+    bool begins = letters >= LETTERS_PER_MISTAKE && namelen > wordlen && !strncmp(word, name, wordlen);
+    return begins ? BEGINNING + d : -1;
 }
 
 void nearest_flags(const char *word, char *out, size_t size)
@@ -68,7 +88,9 @@ void nearest_flags(const char *word, char *out, size_t size)
     for (const FlagSpec *spec = FLAGS; spec < FLAGS + FLAG_COUNT; spec++)
         for (const char *name = spec->names; (name = next_name(name, &namelen)); name += namelen) {
             size_t shown = namelen - (name[namelen - 1] == '*');
-            int d = edit_distance(word, strlen(word), name, shown);
+            int d = farness(word, name, shown);
+            if (d < 0)
+                continue;
             int place = found;
             while (place > 0 && d < distances[place - 1])
                 place--;

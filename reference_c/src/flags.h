@@ -26,7 +26,8 @@ extern const FlagSpec FLAGS[FLAG_COUNT];
 /* The row that a word on the command line names, or NULL. A whole name goes before a prefix. */
 const FlagSpec *find_flag(const char *word);
 
-/* Writes the names nearest to an unknown word (edit distance, at most three) into `out`. */
+/* Writes the names near an unknown word into `out`, at most three: one mistake in three letters is near, and a name
+ * that begins with the word. Empty where nothing is near. */
 void nearest_flags(const char *word, char *out, size_t size);
 
 /* --help, on standard output. */

@@ -34,8 +34,8 @@ static bool walk(Parser *p, bool only_preview)
             nearest_flags(word, near, sizeof near);
             if (word[0] != '-')
                 return fail(p->err, "unexpected word '%s': expected a flag", word);
-            return fail(p->err, "unknown flag %s: expected a known flag, the nearest are %s (--help lists all)", word,
-                        near);
+            const char *most_like = !near[0] ? "" : strchr(near, ',') ? ", the nearest are " : ", the nearest is ";
+            return fail(p->err, "unknown flag %s: expected a known flag%s%s (--help lists all)", word, most_like, near);
         }
         if (!read_values(p) || !act(p))
             return false;

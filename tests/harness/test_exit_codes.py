@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (0, "sized.log py.log --c-image a.bin --py-image a.bin", "images 3 x 4"),
         (1, "c.log other.log", "first at F_cell"),
         (1, "c.log py.log --c-image a.bin --py-image b.bin --shape 3,4", "pixels of the images differ"),
-        (2, "c.log", "missing argument 'PY.log'"),
+        (2, "c.log", "one log; expected C.log PY.log"),
         (2, "c.log py.log --rtol F_lat:1e-9", "did you mean F_latt?"),
         (2, "c.log py.log --rtol zzz*:1e-9", "'zzz*' matches no variable"),
         (2, "c.log py.log --waive carryover", "did you mean phi-carryover?"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trace_parity.bundle.bundle import verify, write_manifest
+from trace_parity.bundle.bundle import find_bundles, verify, write_manifest
 from trace_parity.bundle.report_index import Entry, entries, newest_report, open_page, render_index, trends
 from trace_parity.errors import HarnessError
 from trace_parity.pair.find import find_pair
@@ -121,6 +121,21 @@ def test_the_index(trace_diff: Cli, reports: Path) -> None:
         ("toy", "parity"),  # against the repaired reference
         ("toy", "divergence"),  # against the original: no point of the same line
     ]
+
+
+def test_bundles_are_found_at_any_depth(tmp_path: Path, trace_diff: Cli) -> None:
+    """Those of a run, those of a gate one level deeper, not what lies inside of a bundle or is half-written."""
+    outer = make_bundle(tmp_path, "toy", "20261101T101112Z-abc", result())
+    make_bundle(tmp_path / "gate", "base", "20261102T101112Z-abc", result())
+    make_bundle(tmp_path / "nightly" / "gate", "base", "20261103T101112Z-abc", result())
+    make_bundle(outer / "traces", "inner", "20261104T101112Z-abc", result())
+    make_bundle(tmp_path / "toy", ".partial-x", "20261105T101112Z-abc", result())
+    found = [(info.case, info.path.relative_to(tmp_path).parts[:-1]) for info in find_bundles(tmp_path)]
+    assert found == [("toy", ("toy",)), ("base", ("gate", "base")), ("base", ("nightly", "gate", "base"))]
+    newest = "nightly/gate/base/20261103T101112Z-abc/report.html"
+    assert trace_diff("report", "open", tmp_path).stdout.strip() == str(tmp_path / newest)
+    trace_diff("report", "index", tmp_path)
+    assert f'href="{newest}"' in (tmp_path / "index.html").read_text()
 
 
 def test_a_trend_joins_runs_of_one_setting_only() -> None:

@@ -6,7 +6,7 @@ import io
 import re
 import shutil
 import signal
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +14,16 @@ import pytest
 from trace_parity.cli import inject
 from trace_parity.cli.main import COMMANDS, main
 from trace_parity.cli.screen import show
-from trace_parity.render import gate_report
+from trace_parity.errors import Exit, HarnessError
+from trace_parity.render import gate_report, text_form
+from trace_parity.render.fold import fold_message
 from trace_parity.result.finding import Finding, Shown, SweepResult
 from trace_parity.result.outcome import Outcome
 from trace_parity.run import gate as run_gate
 from trace_parity.run.counterfactual import Bisection, Fault, Injection, Still
 
 from tests.harness.conftest import as_py
-from tests.harness.snapshots.results import RESULTS, result, variable, with_quirk
+from tests.harness.snapshots.results import RESULTS, one_sided, result, variable, with_quirk
 from tests.harness.test_report_index import make_bundle
 from tests.harness.tiny_pair import write_pair
 
@@ -152,15 +154,61 @@ def test_a_command_on_a_terminal(words: str, folder: Path) -> None:
 def test_the_verdict_alone(words: str, folder: Path) -> None:
     _, lines = printed([*words.split(), "-q"])
     fits(lines)
-    assert lines[0].startswith(COMMAND_LINES[words])
-    assert len(lines) <= 4  # one line, broken at 80 columns
+    assert lines[0].startswith(COMMAND_LINES[words].rstrip())
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize("words", [words for words, verdict in COMMAND_LINES.items() if verdict])
 def test_everything(words: str, folder: Path) -> None:
     _, lines = printed([*words.split(), "-v"])
     fits(lines)
-    assert not any("-v shows" in line for line in lines)
+    assert not any("-v shows" in line or "result.json" in line for line in lines)
+
+
+def test_everything_is_everything() -> None:
+    missing = tuple(f"alpha_{n}: in C only at 1 place, missing in PY, first at spixel=1 fpixel={n}" for n in range(60))
+    found = replace(one_sided(), problems=missing, loops=("spixel", "fpixel"))
+    text = text_form.render(found, "full")
+    assert all(line in text for line in missing)
+    assert "57 more; -v shows them" in text_form.render(found)
+
+
+def test_a_long_message_is_broken_and_its_hint_is_on_a_line_of_its_own() -> None:
+    quirks = ", ".join(f"quirk-{n}" for n in range(40))
+    error = HarnessError(
+        Exit.USAGE, "no quirk 'quirk-x'", where="--waive", expected=quirks, hint="did you mean quirk-1?"
+    )
+    assert str(error) == f"--waive: no quirk 'quirk-x' (hint: did you mean quirk-1?); expected {quirks}"
+    what, hint, *rest = fold_message(f"trace-diff: {error}", 80)
+    assert what == "trace-diff: --waive: no quirk 'quirk-x'"
+    assert hint == "  hint: did you mean quirk-1?"
+    assert rest[0].startswith("  expected quirk-0, ")
+    assert max(map(len, rest)) <= 80
+    wide = fold_message(
+        "trace-diff: a.log: no number in it; expected one (hint: trace-diff blame " + "x" * 90 + ")", 80
+    )
+    assert wide == ["trace-diff: a.log: no number in it; expected one", "  hint: trace-diff blame", "    " + "x" * 90]
+    assert fold_message("short (hint: stays)", 80) == ["short (hint: stays)"]
+
+
+@pytest.mark.parametrize("words", ["compare c.log py.log --waive phi-carry", "compare c.log nosuch.log --case sup"])
+def test_an_error_on_a_terminal(words: str, folder: Path) -> None:
+    with redirect_stderr(Terminal()) as err:
+        code, _ = printed(words.split())
+    assert code == 2
+    fits(err.getvalue().splitlines())
+    with redirect_stderr(io.StringIO()) as pipe:
+        printed(words.split())
+    assert len(pipe.getvalue().splitlines()) == 1
+
+
+def test_the_next_step_of_a_gate_is_typed_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcomes = [Outcome("a", 1, "divergence", "x differs", 4, 1, 0.1, "a/b c", "")]
+    step, _ = gate_report.gate_verdict(outcomes, 1, tmp_path / "reports")
+    assert step == "next:   trace-diff bundle show 'reports/a/b c'"
+    step, _ = gate_report.gate_verdict(outcomes, 1, Path("/elsewhere"))
+    assert step == "next:   trace-diff bundle show '/elsewhere/a/b c'"
 
 
 def test_a_gate_of_many_cases(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,20 +173,26 @@ class BundleInfo:
 
 
 def find_bundles(root: Path, pair: str = "") -> list[BundleInfo]:
-    """The complete bundles under `root`, of the pair with this title or of all, oldest first.
+    """The complete bundles under `root` at any depth, of the pair with this title or of all, oldest first.
 
     Half-written ones have no manifest or a hidden name.
     """
     found = []
-    for manifest in root.glob(f"*/*/{MANIFEST}"):
-        folder = manifest.parent
-        if folder.name.startswith("."):
-            continue
+    for folder in _folders_of_bundles(root):
         try:
             found.append(_info(folder, load_result(folder)))
         except HarnessError:
             continue
     return sorted((b for b in found if pair in ("", b.pair)), key=lambda b: (b.name, b.case))
+
+
+def _folders_of_bundles(root: Path) -> Iterator[Path]:
+    """Folders with a manifest below `root`: those of runs two levels down, those of a gate deeper."""
+    for place, folders, files in os.walk(root):
+        if MANIFEST in files and Path(place) != root:
+            yield Path(place)
+            folders.clear()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
 def no_folder(root: Path) -> HarnessError:

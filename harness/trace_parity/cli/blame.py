@@ -47,7 +47,7 @@ class Words:
 
 
 @click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be evaluated.")
-@click.argument("log", metavar="LOG", type=click.Path(path_type=Path))
+@click.argument("log", metavar="LOG|BUNDLE", type=click.Path(path_type=Path))
 @click.argument("py_log", metavar="[PY.log]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--also",
@@ -68,7 +68,7 @@ def blame(words: Words) -> None:
     """Evaluate the model's equations on the values that a log itself holds, in extended precision.
 
     One LOG: whether it is consistent with itself. Two, C's and PY's: which side introduced a difference, what is
-    inherited from upstream, and what no equation explains.
+    inherited from upstream, and what no equation explains. A BUNDLE holds both.
     """
     from trace_parity.blame.attribution import blame_log, blame_pair
     from trace_parity.blame.conditioning import conditioning, lines
@@ -77,6 +77,7 @@ def blame(words: Words) -> None:
     from trace_parity.compare.align import align
     from trace_parity.compare.judge import judge
     from trace_parity.compare.sites import narrow
+    from trace_parity.files import logs_of_bundle
     from trace_parity.pair.tolerances import global_rtol, with_rules
     from trace_parity.render.blame_text import compact, head_lines, lines_of, verdict
     from trace_parity.render.places import shorten
@@ -84,6 +85,8 @@ def blame(words: Words) -> None:
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
     rules = rules_of(words.rtol_words)
+    if words.py_log is None and (logs := logs_of_bundle(words.log)) is not None:
+        words = replace(words, log=logs[0], py_log=logs[1])
     pair, inferred = pair_for_logs(words.pair, words.log, *([words.py_log] if words.py_log else []))
     if inferred:
         note(inferred)

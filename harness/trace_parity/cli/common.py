@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from trace_parity.cli import candidates
-from trace_parity.cli.screen import detail, detail_options, show
+from trace_parity.cli.screen import detail, detail_options, show, tell
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 from trace_parity.printable import visible
@@ -232,7 +232,7 @@ def parse_formats(formats: Sequence[str]) -> list[tuple[str, Path | None]]:
 
 def note(text: str) -> None:
     """A note on standard error."""
-    click.echo(f"note: {visible(text)}", err=True)
+    tell(f"note: {visible(text)}")
 
 
 def check_sides(swapped: Sequence[bool], logs: tuple[Path, Path], option: str) -> None:

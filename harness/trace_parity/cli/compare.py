@@ -55,7 +55,7 @@ class Words:
 
     pair: Pair
     c_log: Path
-    py_log: Path
+    py_log: Path | None
     case_name: str | None
     c_image: Path | None
     py_image: Path | None
@@ -73,13 +73,27 @@ class Words:
 
     @property
     def logs(self) -> tuple[Path, Path]:
-        """C's and PY's."""
+        """C's and PY's. Raises HarnessError (exit 2) for one path only, or bundles in place of logs."""
+        from trace_parity.files import log_hint, logs_of_bundle
+
+        bundles = [path for path in (self.c_log, self.py_log) if path is not None and logs_of_bundle(path)]
+        names = shlex.join(map(str, bundles))
+        if self.py_log is None and bundles:
+            hint = f"trace-diff judge {names} compares its logs again"
+            raise HarnessError(Exit.USAGE, "a bundle", where=str(self.c_log), expected="C.log PY.log", hint=hint)
+        if self.py_log is None:
+            hint = f"trace-diff blame {shlex.quote(str(self.c_log))} evaluates the equations in one log"
+            what, hint = ("a folder", log_hint(self.c_log)) if self.c_log.is_dir() else ("one log", hint)
+            raise HarnessError(Exit.USAGE, what, where=str(self.c_log), expected="C.log PY.log", hint=hint)
+        if len(bundles) == 2:
+            hint = f"trace-diff report diff {names} compares two bundles"
+            raise HarnessError(Exit.USAGE, "two bundles", where=names, expected="C.log PY.log", hint=hint)
         return self.c_log, self.py_log
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
 @click.argument("c_log", metavar="C.log", type=_PATH)
-@click.argument("py_log", metavar="PY.log", type=_PATH)
+@click.argument("py_log", metavar="PY.log", type=_PATH, required=False)
 @click.option(
     "--case",
     "case_name",
@@ -187,7 +201,7 @@ def _label(pair: Pair, words: Words) -> tuple[CaseResult, Contract]:
     from trace_parity.result.result import CaseResult
 
     if words.case_name is None:
-        return CaseResult("compare", f"{visible(words.c_log.name)} against {visible(words.py_log.name)}"), Contract()
+        return CaseResult("compare", f"{visible(words.logs[0].name)} against {visible(words.logs[1].name)}"), Contract()
     case = pair.case(words.case_name)
     return CaseResult(case.id, case.title), case.contract
 

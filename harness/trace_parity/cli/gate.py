@@ -77,7 +77,7 @@ def gate(words: Words) -> None:
                 Exit.USAGE,
                 f"no case {name!r} in the matrix",
                 where=loaded.name,
-                hint=nearest(name, [*known, *others], 0.65) or "`trace-diff cases list` shows them",
+                hint=nearest(name, [*known, *others]) or "`trace-diff cases list` shows them",
             )
     chosen = Matrix(loaded.name, tuple(c for c in loaded.cases if not words.only or c.id in words.only))
     seen = 0

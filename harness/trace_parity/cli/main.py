@@ -17,7 +17,9 @@ import click
 
 from trace_parity import __version__
 from trace_parity.cli.ending import TerminatedError, ending
+from trace_parity.cli.screen import tell
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.nearest import nearest_names
 
 COMMANDS = {
     "run": "run both programs on one command line, compare, write a bundle",
@@ -70,9 +72,7 @@ class LazyGroup(click.Group):
         word = args[0]
         if word in COMMANDS or ctx.resilient_parsing or word.startswith("-"):
             return super().resolve_command(ctx, args)
-        import difflib
-
-        near = difflib.get_close_matches(word, COMMANDS, 1)
+        near = nearest_names(word, COMMANDS)
         files = word.endswith((".log", ".txt", ".gz")) or "/" in word
         hint = "trace-diff compare C.log PY.log compares two logs" if files else "trace-diff --help lists the commands"
         hint = _INSTEAD.get(word) or (f"did you mean {near[0]}?" if near else hint)
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             code, lines = 0, []  # a shell would print them into the line that is being typed
         for line in lines:
             with contextlib.suppress(OSError):
-                click.echo(line, err=True)
+                tell(line)
     sys.exit(code)
 
 

@@ -23,18 +23,23 @@ def pair() -> None:
 
 
 @pair.command()
-@click.argument("c_log", metavar="C.log", type=_PATH)
-@click.argument("py_log", metavar="PY.log", type=_PATH)
+@click.argument("c_log", metavar="C.log|BUNDLE", type=_PATH)
+@click.argument("py_log", metavar="[PY.log]", required=False, type=_PATH)
 @click.option("--out", type=_PATH, default=Path(), show_default="here", help="The folder to write to.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def init(c_log: Path, py_log: Path, out: Path, force: bool) -> None:
+def init(c_log: Path, py_log: Path | None, out: Path, force: bool) -> None:
     """Write a commented pair.toml and vocabulary.toml from two logs: names, sizes, loops, order, scales.
 
     A name that one log alone has and that holds the same values as one of the other is written as an alias.
     """
+    from trace_parity.files import log_hint, logs_of_bundle
     from trace_parity.pair.pair import FILE_NAME
     from trace_parity.trace.draft import draft
 
+    if py_log is None:
+        if (logs := logs_of_bundle(c_log)) is None:
+            raise HarnessError(Exit.USAGE, "one log", where=str(c_log), expected="C.log PY.log", hint=log_hint(c_log))
+        c_log, py_log = logs
     if c_log.resolve() == py_log.resolve():
         raise HarnessError(Exit.USAGE, "the same log twice", where=str(c_log), expected="C.log PY.log")
     vocabulary, made, notes = draft(c_log, py_log, out.resolve().name)

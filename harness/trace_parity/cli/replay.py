@@ -21,7 +21,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(epilog="Exit codes: 0 all agree, 1 some differ, 2 usage, 3 the function failed, 6 nothing to compare.")
 @click.argument("function", shell_complete=candidates.replayed)
-@click.argument("c_log", metavar="C.log", type=_PATH)
+@click.argument("c_log", metavar="C.log|BUNDLE", type=_PATH)
 @click.option("--pair", type=_PATH, metavar="DIR", help="The pair's folder. [default: the nearest upwards]")
 @click.option("--probes", type=_PATH, metavar="FILE", help="The file with [replay.FUNCTION]. [default: probes.toml]")
 @click.option(
@@ -37,10 +37,13 @@ def replay(function: str, c_log: Path, pair: Path | None, probes: Path | None, r
 
     [replay.FUNCTION] in probes.toml names the function and the variables that are its inputs and outputs.
     """
+    from trace_parity.files import logs_of_bundle
     from trace_parity.probe.probes_file import find_probes
     from trace_parity.probe.replay import describe, find_function, read_replay
     from trace_parity.probe.replay import replay as run
 
+    if (logs := logs_of_bundle(c_log)) is not None:
+        c_log = logs[0]
     file = find_probes(pair, probes)
     wanted = read_replay(file, function)
     rtol = _rtol_of(rules_of(rtol_words), wanted.outputs)

@@ -98,6 +98,7 @@ def run(words: Words) -> None:
     """
     from trace_parity.compare.options import Options
     from trace_parity.compare.picks import parse_picks
+    from trace_parity.files import near
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.quirks.waivers import check_ids
     from trace_parity.run.options import takes_command_line, with_options
@@ -127,7 +128,7 @@ def run(words: Words) -> None:
     )
     with stages() as stage:
         outcome = run_case(words.pair, case, options, stage)
-    emit(dataclasses.replace(outcome.result, bundle=str(outcome.bundle)), wanted)
+    emit(dataclasses.replace(outcome.result, bundle=str(near(outcome.bundle))), wanted)
     click.echo(f"bundle: {outcome.bundle}", err=True)
     raise SystemExit(outcome.result.exit_code)
 

@@ -11,7 +11,7 @@ import click
 
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.printable import visible
-from trace_parity.render.fold import Detail, fold
+from trace_parity.render.fold import Detail, fold, fold_message
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DETAIL = f"{__name__}.detail"
@@ -67,6 +67,23 @@ def detail_options(more: str = "") -> Callable[[F], F]:
     return decorate
 
 
+def tell(text: str) -> None:
+    """Print a message on standard error: on a terminal broken at its width, else each line whole."""
+    lines = text.split("\n")
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        lines = [row for line in lines for row in fold_message(line, columns)]
+    click.echo("\n".join(lines), err=True)
+
+
+def cut(line: str, columns: int) -> str:
+    """A line of at most so many columns; of a longer one the words that fit, and a mark that there are more."""
+    if len(line) <= columns:
+        return line
+    head = line[: columns - 1]
+    return f"{head[: head.rfind(' ')] if ' ' in head[columns // 2 :] else head}…"
+
+
 def show(body: Sequence[str], end: Sequence[str] = (), *, head: int = 0) -> None:
     """Print the lines of `body`, then those of `end`; the last of them is the verdict, the one line that -q leaves.
 
@@ -81,6 +98,9 @@ def show(body: Sequence[str], end: Sequence[str] = (), *, head: int = 0) -> None
         click.echo("".join(f"{line}\n" for line in [*lines, *last]), nl=False)
         return
     columns, rows = shutil.get_terminal_size()
+    if detail() == "verdict" and end:
+        click.echo(cut(last[-1], columns))
+        return
     blocks, tail = ([fold(line, columns).splitlines() for line in part] for part in (lines, last))
     room = rows - 1 - sum(map(len, tail))
     if is_screen() and last and sum(map(len, blocks)) > room:

@@ -11,7 +11,7 @@ import click
 
 from trace_parity.cli.common import gathered
 from trace_parity.cli.many_cases import ManyCases, many_cases_options
-from trace_parity.cli.screen import show
+from trace_parity.cli.screen import show, tell
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import write_whole
 
@@ -77,9 +77,6 @@ def sweep(words: Words) -> None:
     options = words.options()
     grammar = pair.sweep(words.grammar)
     lines = _lines(words, grammar)
-
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
 
     try:
         result = run_sweep(Sweep(pair, grammar, options, words.jobs, words.cluster, words.resume, tell), lines)

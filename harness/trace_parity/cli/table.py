@@ -69,21 +69,24 @@ def _print(
 ) -> None:
     from trace_parity.cli.common import check_not_empty
     from trace_parity.compare.tick_table import table_of, tick_rows, write_ticks
+    from trace_parity.files import log_hint, logs_of_bundle
     from trace_parity.trace import read_trace
     from trace_parity.trace.pair_of_logs import pair_for_logs
 
     if c_log is not None and py_log is not None and not logs:  # the options of earlier versions
         logs = c_log, py_log
     if len(logs) == 1:
-        if not logs[0].is_dir():
+        both = logs_of_bundle(logs[0])
+        if both is None:
+            hint = "trace-diff table LOOP C.log PY.log" if loop is not None and Path(loop).is_file() else ""
             raise HarnessError(
                 Exit.USAGE,
-                "one log",
+                "a folder without logs" if logs[0].is_dir() else "one log",
                 where=str(logs[0]),
                 expected="C.log PY.log, or the folder of a bundle",
-                hint="trace-diff table LOOP C.log PY.log" if loop is not None and Path(loop).is_file() else "",
+                hint=hint or log_hint(logs[0]),
             )
-        logs = logs[0] / "traces" / "c.log", logs[0] / "traces" / "py.log"
+        logs = both
     if len(logs) != 2:
         raise HarnessError(Exit.USAGE, plural(len(logs), "log"), expected="C.log PY.log, or the folder of a bundle")
     c_log, py_log = logs

@@ -13,12 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.nearest import nearest_names
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.toml_table import Table, line_of, located, nearest, parse_toml, read_text
 
@@ -183,7 +183,7 @@ def focus_of(table: Table, pair: Pair) -> tuple[Place, ...]:
     places = table.places(key, tuple(pair.focus_names))
     if pair.focus and not places:
         names = ", ".join(pair.focus_names)
-        near = get_close_matches(own, [k for k in table.data if k not in (own, "focus")], 1, 0.8)
+        near = nearest_names(own, [k for k in table.data if k not in (own, "focus")])
         raise table.wrong(
             key,
             table.data.get(key, "nothing"),

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.nearest import nearest_names
 from trace_parity.pair.vocabulary import Tolerance, Variable, Vocabulary
 
 RULE = re.compile(r"(?:(?P<names>[^:=\s]+):)?(?:(?P<part>abs|ulp|rtol)=)?(?P<value>[^:=\s]+)")
@@ -102,9 +103,7 @@ def _nearest(names: str, vocabulary: Vocabulary) -> str:
     known = sorted({variable.name for variable in vocabulary.variables})
     if "," in names:
         return "rules are separated by spaces"
-    import difflib
-
-    near = difflib.get_close_matches(names.strip("*?[]"), known, 1, 0.4)
+    near = nearest_names(names.strip("*?[]"), known)
     return f"did you mean {near[0]}?" if near else "a rule that applies to nothing is refused"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.nearest import nearest_names
 
 T = TypeVar("T")
 MOST = 1_000_000_000
@@ -75,13 +76,10 @@ def located(text: str, where: str) -> Iterator[None]:
         raise
 
 
-def nearest(name: str, known: Iterable[str], least: float = 0.5) -> str:
-    """A hint with the known name that is most like `name`; empty when none is by at least `least`, 1 for the same."""
-    lower = {word.lower(): word for word in known}
-    import difflib
-
-    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=least)
-    return f"did you mean {lower[close[0]]!r}?" if close else ""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint with the known name that is most like `name`; empty where none is near."""
+    near = nearest_names(name, known)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 class Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.nearest import nearest_names
 from trace_parity.printable import plural
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ def check_ids(ids: Iterable[str], quirks: Sequence[Quirk]) -> None:
     """Raises HarnessError (exit 2) for an id that no quirk has, or whose quirk no comparison can show."""
     known = sorted(quirk.id for quirk in quirks)
     if unknown := sorted(set(ids) - set(known)):
-        import difflib
-
-        near = difflib.get_close_matches(unknown[0], known, 1, 0.4)
+        near = nearest_names(unknown[0], known)
         raise HarnessError(
             Exit.USAGE,
             f"no quirk {unknown[0]!r}",

@@ -184,7 +184,7 @@ def markdown(blame: Blame, escape: Callable[[str], str], place: Callable[[str], 
         head = ["| variable | kind | side | places | first | equation | residual | rounding | hint |"]
         parts.append("\n".join([*head, "|---|---|---|---:|---|---|---:|---:|---|", *rows]))
     if len(blame.findings) > SHOWN:
-        parts.append(f"… and {len(blame.findings) - SHOWN} more (all in result.json).")
+        parts.append(f"… and {len(blame.findings) - SHOWN} more; the JSON form has all.")
     return parts
 
 

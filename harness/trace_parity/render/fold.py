@@ -35,6 +35,23 @@ def fold(text: str, columns: int, rows: int = 24) -> str:
     return "\n".join(folded_lines) + "\n"
 
 
+def fold_message(line: str, columns: int) -> list[str]:
+    """An error or a note in lines of a terminal: what is wrong, then the hint on a line of its own."""
+    if len(line) <= columns:
+        return [line]
+    found = _HINT.fullmatch(line)
+    parts = [line]
+    if found is not None:
+        what, hint, expected = found.groups(default="")
+        parts = [what, f"  hint: {hint}", *([f"  {expected}"] if expected else [])]
+    lines: list[str] = []
+    for part in parts:
+        hang = "    " if part.startswith("  ") else "  "
+        lines += textwrap.wrap(part, columns, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
+    return lines
+
+
+_HINT = re.compile(r"(.*?) \(hint: (.*)\)(?:; (expected .*))?")
 _LABEL = re.compile(r" *(?:[\w:.-]+(?: [\w:.-]+)?  +)?")
 """The indent and the label of a line, such as `  differ  `."""
 _COPIED = re.compile(r" *(?:next: +)?trace-diff | *command(?: line| of \S+)?: ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from trace_parity.files import near
 from trace_parity.printable import plural, visible
 from trace_parity.render.junit_form import clean, document
 from trace_parity.render.markdown_form import escape
@@ -37,7 +39,8 @@ def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> list
     if not exit_code:
         return [f"PARITY  gate: {counts}"]
     with_bundle = next((o for o in failed if o.bundle), None)
-    step = [f"next:   trace-diff bundle show {out / with_bundle.bundle}"] if with_bundle is not None else []
+    bundle = shlex.quote(str(near(out / with_bundle.bundle))) if with_bundle is not None else ""
+    step = [f"next:   trace-diff bundle show {bundle}"] if bundle else []
     return [*step, f"NOT IN PARITY  gate: {counts}"]
 
 

@@ -28,7 +28,7 @@ def render(result: Result) -> str:
     for d in firsts[1 : MOST if len(firsts) <= MOST else MOST - 1]:
         lines.append(_error(title, f"first at {d.name} ({places.short(d.place)}); {_values(d)}", _location(result, d)))
     if len(firsts) > MOST:
-        lines.append(_error(title, f"{len(firsts) - MOST + 1} more sites diverge; all are in result.json", ""))
+        lines.append(_error(title, f"{len(firsts) - MOST + 1} more sites diverge; the JSON form has all", ""))
     return "".join(lines)
 
 

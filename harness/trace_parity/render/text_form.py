@@ -19,8 +19,8 @@ from trace_parity.render.numbers import short, ulps
 from trace_parity.render.places import Places
 from trace_parity.result.result import QuirkResult, Result
 
-_MOST = {"screen": 3, "full": 20}
-"""How many entries of a list are shown."""
+MOST = 3
+"""How many entries of a list are shown without -v."""
 
 
 def render(result: Result, detail: Detail = "screen") -> str:
@@ -34,7 +34,7 @@ def parts(result: Result, detail: Detail) -> tuple[list[str], list[str]]:
     end = list(map(visible, _verdict(result, detail)))
     if detail == "verdict":
         return [], end
-    most = _MOST[detail]
+    most = None if detail == "full" else MOST
     blocks = [
         _head(result),
         _cut(result.settings, most) if len(result.settings) > 1 else [],
@@ -106,18 +106,15 @@ def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
     shown, harmless = folded(blame)
     if detail == "full":
         blocks = [say(f, blame.final, place=_changed(short_place(f.place), here)) for f in shown]
-        lines = [f"  {line}" for block in blocks[: _MOST[detail]] for line in block]
-        if len(blocks) > _MOST[detail]:
-            lines.append(f"  … and {len(blocks) - _MOST[detail]} more (all in result.json)")
         return [
             *head_lines(blame),
-            *lines,
+            *(f"  {line}" for block in blocks for line in block),
             *(f"  {line}" for line in (harmless_lines(blame, harmless) if harmless else [])),
         ]
     return [
         f"broken equations: {headline(blame)}",
         *(f"  {line}" for line in blame.notes),
-        *(f"  {line}" for line in compact(blame, _MOST[detail], lambda place: _changed(short_place(place), here))),
+        *(f"  {line}" for line in compact(blame, MOST, lambda place: _changed(short_place(place), here))),
     ]
 
 
@@ -128,7 +125,7 @@ def _changed(place: str, here: str) -> str:
     return place if "=" not in place else " ".join(word for word in words if word not in known)
 
 
-def _problems(result: Result, most: int) -> list[str]:
+def _problems(result: Result, most: int | None) -> list[str]:
     problems = Places(result).problems
     if not problems:
         return []
@@ -153,7 +150,7 @@ def _counts(result: Result, detail: Detail) -> list[str]:
     if result.examined is not None:
         lines.append(str(result.examined))
     picked = [f"traced pixel {why}" for why in result.case.picked]
-    lines += picked if detail == "full" else _cut(picked, _MOST[detail])
+    lines += picked if detail == "full" else _cut(picked, MOST)
     if result.per_tick and detail == "full":
         lines.append(f"ticks compared: {len(result.per_tick)}")
     image = result.images
@@ -166,7 +163,7 @@ def _counts(result: Result, detail: Detail) -> list[str]:
             f"sum ratio {image.sum_ratio:.12g}"
         )
     for side, log in result.logs.items():
-        lines += [f"unreadable in {side}: {line}" for line in _cut(log.unreadable, 10 if detail == "full" else 2)]
+        lines += [f"unreadable in {side}: {line}" for line in _cut(log.unreadable, None if detail == "full" else 2)]
     return lines
 
 
@@ -189,8 +186,8 @@ def _headline(result: Result) -> str:
     return Places(result).sentence(shown)
 
 
-def _cut(lines: Sequence[str], most: int) -> list[str]:
-    """The first lines, and how many more there are."""
-    if len(lines) <= most + 1:
+def _cut(lines: Sequence[str], most: int | None) -> list[str]:
+    """The first lines, and how many more there are; all of them for None."""
+    if most is None or len(lines) <= most + 1:
         return list(lines)
-    return [*lines[:most], f"… and {len(lines) - most} more (all in result.json)"]
+    return [*lines[:most], f"… and {len(lines) - most} more; -v shows them"]

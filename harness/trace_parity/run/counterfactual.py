@@ -18,6 +18,7 @@ from trace_parity.compare.align import align
 from trace_parity.compare.judge import VariableSummary, judge
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.files import scratch_folder
+from trace_parity.nearest import nearest_names
 from trace_parity.pair.case import (
     Case,
     input_hashes,
@@ -212,10 +213,8 @@ def known_ids(names: Sequence[str], vocabulary: Vocabulary) -> frozenset[str]:
     for name in names:
         ids = [v.id for v in vocabulary.variables if name in (v.name, v.id)]
         if not ids:
-            import difflib
-
-            close = difflib.get_close_matches(name, [v.name for v in vocabulary.variables], n=3)
-            hint = f"near it are {', '.join(dict.fromkeys(close))}" if close else ""
+            close = nearest_names(name, [v.name for v in vocabulary.variables], 3)
+            hint = f"near it are {', '.join(close)}" if close else ""
             raise HarnessError(Exit.USAGE, f"no variable {name!r}", expected="a name of the vocabulary", hint=hint)
         found += ids
     return frozenset(found)

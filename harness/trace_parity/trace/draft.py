@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import log_hint
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.pair.vocabulary_file import build_vocabulary
 from trace_parity.printable import plural
@@ -25,7 +26,7 @@ def draft(c: Path, py: Path, title: str) -> tuple[str, str, list[str]]:
     for path in (c, py):
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "no such file"
-            raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a log")
+            raise HarnessError(Exit.UNREADABLE, what, where=str(path), expected="a log", hint=log_hint(path))
     seen = observe(c, py)
     if not seen.names:
         raise HarnessError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.files import log_hint
 
 _HEAD = 4096
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -45,7 +46,8 @@ class LogFile:
             head = self._raw.read(_HEAD)
             self.size = os.fstat(self._raw.fileno()).st_size
         except OSError as error:
-            raise HarnessError(Exit.UNREADABLE, error.strerror or str(error), where=str(path)) from error
+            what = error.strerror or str(error)
+            raise HarnessError(Exit.UNREADABLE, what, where=str(path), hint=log_hint(path)) from error
         self.compression = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
         if self.compression:
             head = self._head()

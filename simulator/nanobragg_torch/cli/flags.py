@@ -7,7 +7,6 @@ mistyped flag is an error and not a wrong image. What flags mean is in `effects`
 from __future__ import annotations
 
 import ast
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,9 +73,31 @@ def find(word: str) -> Flag | None:
     return None
 
 
+LETTERS_PER_MISTAKE = 3
+"""One mistake in so many letters is taken for a slip of the keyboard."""
+
+
 def nearest(word: str) -> list[str]:
-    """Up to three known flags that look like `word`."""
-    return difflib.get_close_matches(word, [*_BY_NAME, *_BY_PREFIX], n=3, cutoff=0.5)
+    """Up to three known flags that `word` may mean: with few mistakes, or those that begin with it."""
+    letters = len(word.lstrip("-"))
+    near = []
+    for name in [*_BY_NAME, *_BY_PREFIX]:
+        mistakes = _edit_distance(word.lower(), name.lower())
+        if letters > 1 and mistakes <= max(1, letters // LETTERS_PER_MISTAKE):
+            near.append((0, mistakes, name))
+        elif letters >= LETTERS_PER_MISTAKE and name.startswith(word):
+            near.append((1, mistakes, name))
+    return [name for *_, name in sorted(near, key=lambda found: found[:2])[:3]]
+
+
+def _edit_distance(a: str, b: str) -> int:
+    """Levenshtein's distance: letters to replace, add or remove."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row = row, [i]
+        for j, y in enumerate(b, 1):
+            row.append(min(before[j - 1] + (x != y), before[j] + 1, row[j - 1] + 1))
+    return row[-1]
 
 
 def usage() -> str:

@@ -50,7 +50,8 @@ def split(argv: Sequence[str], warnings: list[str], lenient: bool) -> list[_Word
         flag = find(name)
         if flag is None:
             close = nearest(name)
-            hint = f"; the nearest known ones are {', '.join(close)}" if close else ""
+            verb = "one is" if len(close) == 1 else "ones are"
+            hint = f"; the nearest known {verb} {', '.join(close)}" if close else "; --help lists all"
             if not lenient:
                 raise ExperimentError(f"unknown flag {name}{hint}")
             warnings.append(f"unknown flag {name} ignored{hint}")
