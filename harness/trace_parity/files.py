@@ -174,7 +174,7 @@ def bundle_hint(folder: Path) -> str:
 
 
 def logs_of_bundle(path: Path) -> tuple[Path, Path] | None:
-    """C's log and PY's of a bundle; None for a path that is no folder with both."""
+    """C's log and PY's of a bundle; None where it does not have both."""
     logs = path / "traces" / "c.log", path / "traces" / "py.log"
     return logs if all(log.is_file() for log in logs) else None
 

@@ -112,7 +112,7 @@ def test_annotations_are_one_per_trace_and_ten_at_most() -> None:
     lines = renderer("github")(replace(with_quirk(), divergences=many, first_divergence=many[0])).splitlines()
     assert len(lines) == 10
     assert lines[0].startswith("::error title=trace divergence%3A toy,file=port/evaluate.py,line=205::")
-    assert lines[-1].endswith("::5 more sites diverge; all are in result.json")
+    assert lines[-1].endswith("::5 more sites diverge; the JSON form has all")
 
 
 def test_a_hostile_log_cannot_write_its_own_annotation() -> None:
