@@ -65,10 +65,10 @@ class Words:
 @click.option("--lenient", is_flag=True, help="Skip unreadable trace lines instead of refusing the log.")
 @gathered(Words)
 def blame(words: Words) -> None:
-    """Evaluate the model's equations on the values that a log itself holds, in extended precision.
+    """Evaluate the model's equations on the values in a log, in extended precision.
 
-    One LOG: whether it is consistent with itself. Two, C's and PY's: which side introduced a difference, what is
-    inherited from upstream, and what no equation explains. A BUNDLE holds both.
+    With one LOG: whether it is consistent. With two, C's and PY's, or a BUNDLE of both: which side introduced a
+    difference, what is inherited from upstream, and what no equation explains.
     """
     from trace_parity.blame.attribution import blame_log, blame_pair
     from trace_parity.blame.conditioning import conditioning, lines

@@ -42,7 +42,7 @@ def calibrate(pair: Pair, case: str, samples: int, against: str, fresh: bool, ou
     """Run the C program of CASE (or of a case of the matrix) in variants that change rounding only.
 
     These are the builds that the pair lists, and its own build with inputs that are changed by one unit in the last
-    place. How far each number moves is written to a file; `run` and `compare --case` then report by what
+    place. How far each number changes is written to a file; `run` and `compare --case` then report by what
     factor a difference exceeds what rounding explains. Builds and logs are kept in the user's cache.
     """
     from trace_parity.pair.calibration import write_calibration

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def cases() -> None:
-    """List and show the cases of the pair, those of its matrix too."""
+    """List and show the cases of the pair and of its matrix."""
 
 
 @cases.command("list")

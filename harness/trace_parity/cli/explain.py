@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("variable", metavar="VARIABLE", shell_complete=candidates.variables)
 @pair_option
 def explain(pair: Pair, variable: str) -> None:
-    """Print what a variable is: unit, loops, equation, what it depends on, source lines of both programs, tolerance.
+    """Describe a variable: unit, loops, equation, dependencies, source lines of both programs, tolerance.
 
     VARIABLE is a name, with its scope where it is computed in several (step.F_latt), or a name that older logs use.
     """

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], is_list: bool, form: str) -> None:
     """Compare the gradients of the PyTorch port with finite differences.
 
-    The error of central differences falls as the square of the step where the gradient is right (ok), or is that of
-    rounding at any step where the image is linear or quadratic in the parameter (exact); `none` is a pixel that does
-    not depend on it. torch.autograd.gradcheck must agree.
+    `ok`: the error of the central difference falls as the square of the step. `exact`: the image is linear or quadratic
+    in the parameter, and only rounding differs. `none`: the pixel does not depend on it. torch.autograd.gradcheck must
+    agree.
     """
     from trace_parity.cli.common import stages
     from trace_parity.run import gradcheck as port

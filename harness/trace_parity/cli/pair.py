@@ -19,18 +19,18 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def pair() -> None:
-    """Make and check the folder that describes a pair of programs."""
+    """Create and check the folder that describes a pair of programs."""
 
 
 @pair.command()
 @click.argument("c_log", metavar="C.log|BUNDLE", type=_PATH)
 @click.argument("py_log", metavar="[PY.log]", required=False, type=_PATH)
 @click.option("--out", type=_PATH, default=Path(), show_default="here", help="The folder to write to.")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 def init(c_log: Path, py_log: Path | None, out: Path, force: bool) -> None:
     """Write a commented pair.toml and vocabulary.toml from two logs: names, sizes, loops, order, scales.
 
-    A name that one log alone has and that holds the same values as one of the other is written as an alias.
+    A name that only one log has, with the same values as another name of the other log, is written as an alias.
     """
     from trace_parity.files import log_hint, logs_of_bundle
     from trace_parity.pair.pair import FILE_NAME

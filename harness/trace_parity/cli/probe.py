@@ -104,7 +104,9 @@ def c(sources: tuple[Path, ...], **options: Any) -> None:
 
 @probe.command(epilog="Exit codes: 0 traced, 1 probes change the program's output, 2 usage, 3 a program failed.")
 @_options
-@click.option("--gradients", is_flag=True, help="Trace grad_NAME too, after backward, of what carries gradients.")
+@click.option(
+    "--gradients", is_flag=True, help="Also trace grad_NAME after the backward pass, for values that carry gradients."
+)
 @click.option("--eager", is_flag=True, help="Run without torch.compile (TORCHDYNAMO_DISABLE=1).")
 def py(gradients: bool, eager: bool, **options: Any) -> None:
     """Run the port with ARGS, with probes in the modules of [py] as they are imported."""
