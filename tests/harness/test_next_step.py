@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trace_parity import compare
 from trace_parity.blame.findings import Blame
+from trace_parity.render import FORMATS, renderer
 from trace_parity.render.commands import Commands
 from trace_parity.render.first_screen import first_screen
-from trace_parity.render.next_step import next_step
+from trace_parity.render.next_step import next_step, who
 from trace_parity.result.result import AGAINST, EXPLAIN, INJECT
 
-from tests.harness.conftest import Cli
-from tests.harness.snapshots.results import RESULTS, blame
+from tests.harness.conftest import Cli, as_py
+from tests.harness.snapshots.results import RESULTS, blame, divergence, variable
 from tests.harness.tiny_pair import write_pair
 
 C = "TRACE_C[i=0]: x 1\nTRACE_C[i=1]: x 2\n"
@@ -28,14 +33,27 @@ def next_of(text: str) -> str:
 def test_explain_is_named_where_the_pair_has_a_vocabulary(trace_diff: Cli, tmp_path: Path) -> None:
     (tmp_path / "c.log").write_text(C)
     (tmp_path / "py.log").write_text(PY)
-    assert next_of(trace_diff("compare", "c.log", "py.log").stdout) == ""
+    step = next_of(trace_diff("compare", "c.log", "py.log").stdout)
+    assert step == "trace-diff table i c.log py.log"
+    assert "2.5" in trace_diff(*step.split()[1:]).stdout
     write_pair(tmp_path)
     named = next_of(trace_diff("compare", "c.log", "py.log").stdout)
     assert named == "trace-diff explain x"
     assert trace_diff(*named.split()[1:]).returncode == 0
     (tmp_path / "vocabulary.toml").unlink()
     done = trace_diff("compare", "c.log", "py.log")
-    assert (done.returncode, next_of(done.stdout)) == (1, "")
+    assert (done.returncode, next_of(done.stdout)) == (1, "trace-diff table i c.log py.log")
+
+
+def test_logs_that_no_pair_describes(trace_diff: Cli, tmp_path: Path) -> None:
+    """What differs first, and a command that works as it is printed."""
+    (tmp_path / "my c.log").write_text("TRACE_C: x 1\nTRACE_C: y 2\n")
+    (tmp_path / "py.log").write_text("TRACE_PY: x 1\nTRACE_PY: y 3\n")
+    text = trace_diff("compare", "my c.log", "py.log").stdout
+    assert "wrong:  not known: no equation describes the logs; y differs first\n" in text
+    assert next_of(text) == "trace-diff pair init 'my c.log' py.log --out pair"
+    assert trace_diff(*shlex.split(next_of(text))[1:]).returncode == 0
+    assert (tmp_path / "pair" / "vocabulary.toml").is_file()
 
 
 @pytest.mark.parametrize(("c", "py", "who"), [("", "", "both programs"), (C, "", "the PY program")])
@@ -78,4 +96,46 @@ def test_one_number_that_no_tolerance_passes(trace_diff: Cli, tmp_path: Path) ->
     (tmp_path / "c.log").write_text("TRACE_C: x 1\n")
     (tmp_path / "py.log").write_text("TRACE_PY: x nan\n")
     text = trace_diff("compare", "c.log", "py.log").stdout
+    assert "  differ  PY is not a number\n" in text
+    assert "nan relative" not in text
     assert "compared 1 number of 1 variable: 0 agree, 1 diverge; no relative tolerance would pass" in text, text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("json", "metrics")])
+def test_a_number_that_is_none_has_no_relative_difference(form: str, value: float) -> None:
+    """Every form says which side is not a number, none how far a number is from it."""
+    bad = divergence("rot_a", "1.5", str(value), rel_diff=value, abs_diff=value)
+    worst = variable("rot_a", divergent=1, worst_rel=math.nan, worst_abs=math.nan, worst_c=1.5, worst_py=value)
+    made = replace(RESULTS["quirk"](), first_divergence=bad, divergences=(bad,), variables=(worst,), blame=None)
+    text = renderer(form)(made)
+    assert ("PY is not a number" if math.isnan(value) else "PY is infinite") in text or form == "step-summary"
+    assert not re.search(r"(nan|inf) relative|relative -?(nan|inf)", text)
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_nothing_explains_the_difference_of_values_that_agree(form: str) -> None:
+    finding = blame("introduced", "PY", "rot_a", share=1.0, factor=1 + 1e-9)
+    differs = Blame((finding,), 1, 2, (), {"PY": 2}, final="pixel.I_final")
+    base = replace(RESULTS["quirk"](), quirks=(), sources={})
+    assert "explains" in renderer(form)(replace(base, blame=differs))
+    agrees = replace(base, blame=replace(differs, final_agrees=True))
+    assert not re.search(r"explains? (the|\d)", renderer(form)(agrees))
+    assert who(agrees) == "PY, in rot_a"
+
+
+def test_whether_the_final_value_agrees_is_judged(supervisor_log: str, tmp_path: Path) -> None:
+    """A fault upstream of an intensity that stays within tolerance."""
+    (tmp_path / "c.log").write_text(supervisor_log)
+    for factor, agrees in ((1 + 1e-9, True), (1.5, False)):
+        changed = re.sub(
+            r"(I_pixel_final(?:_photons)? )(\S+)",
+            lambda m, f=factor: f"{m[1]}{float(m[2]) * f!r}",
+            as_py(supervisor_log),
+        )
+        changed = re.sub(r"(omega_pixel(?:_sr)? )(\S+)", lambda m: f"{m[1]}{float(m[2]) * 1.01!r}", changed)
+        (tmp_path / "py.log").write_text(changed)
+        found = compare(tmp_path / "c.log", tmp_path / "py.log")
+        assert found.blame is not None
+        assert found.exit_code == 1
+        assert found.blame.final_agrees is agrees, (found.blame.final, found.headline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HARMLESS = 1e-3
 """A finding that explains less than this fraction of the final difference is harmless."""
@@ -66,7 +66,8 @@ class Blame:
     In order of evaluation if these are equal; `first` is the variable of the first in that order. `notes`: what
     both sides do alike; `settings`: a line per setting that is in both logs and differs; `loops`: those of them that
     are the number of iterations of a loop. `missing` says which equations could not be evaluated, and what they lack;
-    `digits` how many significant digits each log prints, from which the rounding is taken.
+    `digits` how many significant digits each log prints, from which the rounding is taken. `final_agrees`: `final` is
+    within tolerance on both sides, so that shares of its difference say nothing.
     """
 
     findings: tuple[BlameFinding, ...]
@@ -79,6 +80,7 @@ class Blame:
     notes: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     loops: tuple[str, ...] = ()
+    final_agrees: bool = field(default=False, metadata={"plain": "where set"})
 
     @property
     def guilty(self) -> bool:

@@ -16,7 +16,9 @@ SAME_SUM = 1e-9
 
 
 def cause_of(blame: Blame) -> BlameFinding | None:
-    """The first finding that matters; None where no share is known."""
+    """The first finding that matters; None where no share is known, and where the final values agree."""
+    if blame.final_agrees:
+        return None
     return next((f for f in blame.findings if f.is_cause and f.share is not None and not f.is_harmless), None)
 
 

@@ -11,7 +11,7 @@ from trace_parity.blame.findings import BlameFinding
 from trace_parity.bundle.diff import Difference, diff_bundles, in_words
 from trace_parity.printable import plural
 from trace_parity.render.html_form import page
-from trace_parity.render.numbers import short
+from trace_parity.render.numbers import relative
 from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult
 from trace_parity.result.result_json import read_result
@@ -160,7 +160,7 @@ def _state(v: VariableResult | None) -> str:
     if v is None:
         return "not in the logs"
     if v.divergent:
-        return f"{v.divergent} of {v.compared} differ, worst {short(v.worst_rel)} relative"
+        return f"{v.divergent} of {v.compared} differ, worst {relative(v.worst_rel, v.worst_c, v.worst_py)}"
     if v.status == "missing":
         return f"on one side only at {plural(v.c_only + v.py_only, 'place')}"
     return f"{v.compared} agree"

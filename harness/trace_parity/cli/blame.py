@@ -75,7 +75,7 @@ def blame(words: Words) -> None:
     from trace_parity.blame.evaluated_log import EvaluatedLog
     from trace_parity.blame.of_pair import domain_of_pair
     from trace_parity.compare.align import align
-    from trace_parity.compare.judge import judge
+    from trace_parity.compare.judge import agrees, judge
     from trace_parity.compare.sites import narrow
     from trace_parity.files import logs_of_bundle
     from trace_parity.pair.tolerances import global_rtol, with_rules
@@ -108,6 +108,7 @@ def blame(words: Words) -> None:
         )
         tables = [inside.c, inside.py]
         found = blame_pair(inside, judgement, domain)
+        found = replace(found, final_agrees=agrees(judgement, found.final))
         if examined is not None:
             found = replace(found, missing=(str(examined), *found.missing))
     for table in tables:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,7 +180,7 @@ def compare(words: Words) -> None:
     result = with_source_lines(with_places_of_traces(_compare(words, pair, options, images)), pair)
     asked = f"# {ASKED}\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
     further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
-    emit(result, wanted, further)
+    emit(replace(result, typed_logs=tuple(map(str, words.logs))), wanted, further)
     raise SystemExit(result.exit_code)
 
 

@@ -36,8 +36,8 @@ def is_screen() -> bool:
     return sys.stdout.isatty() and detail() == "screen"
 
 
-def detail_options(more: str = "") -> Callable[[F], F]:
-    """-q for the verdict alone, and -v for `more`, where there is more."""
+def detail_options(more: str = "", *, has_verdict: bool = True) -> Callable[[F], F]:
+    """-q for the verdict alone where there is one, and -v for `more`, where there is more."""
     options = (
         click.option(
             "-v",
@@ -60,7 +60,7 @@ def detail_options(more: str = "") -> Callable[[F], F]:
     )
 
     def decorate(command: F) -> F:
-        for option in reversed(options if more else options[1:]):
+        for option in reversed(options[0 if more else 1 : 2 if has_verdict else 1]):
             command = option(command)
         return command
 

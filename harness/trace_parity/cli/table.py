@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,15 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option
+from trace_parity.cli.screen import detail_options, is_screen, show
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.printable import plural
 
 if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
+
+
+_verbose = detail_options("all variables in one table, however wide, also those that are equal.", has_verdict=False)
 
 
 def _options(command: click.Command) -> click.Command:
@@ -25,9 +30,7 @@ def _options(command: click.Command) -> click.Command:
         click.Option(
             ["--format", "form"],
             type=click.Choice(["csv", "json", "markdown"]),
-            default="markdown",
-            show_default=True,
-            help="csv and json keep every digit.",
+            help="csv and json keep every digit. [default: a table as wide as the terminal, to a pipe markdown]",
         ),
         click.Option(["--lenient"], is_flag=True, help="Skip unreadable trace lines instead of refusing the log."),
     ]
@@ -37,6 +40,7 @@ def _options(command: click.Command) -> click.Command:
 @_options
 @click.command()
 @click.argument("loop", shell_complete=candidates.loops)
+@_verbose
 @pair_option
 def table(loop: str, pair: Pair, **chosen: Any) -> None:
     """Print variables of both sides per tick of LOOP, with differences (PY - C).
@@ -52,6 +56,7 @@ def table(loop: str, pair: Pair, **chosen: Any) -> None:
 
 @_options
 @click.command()
+@_verbose
 @pair_option
 def phi(pair: Pair, **chosen: Any) -> None:
     """Print the pair's own table: `table LOOP` for the loop that it names."""
@@ -64,7 +69,7 @@ def _print(
     logs: tuple[Path, ...],
     c_log: Path | None,
     py_log: Path | None,
-    form: str,
+    form: str | None,
     lenient: bool,
 ) -> None:
     from trace_parity.cli.common import check_not_empty
@@ -98,4 +103,10 @@ def _print(
     c, py = (read_trace(path, side, vocabulary, lenient=lenient) for path, side in ((c_log, "C"), (py_log, "PY")))
     for table in (c, py):
         check_not_empty(table)
-    click.echo(write_ticks(tick_rows(c, py, vocabulary, wanted), form, wanted.loop), nl=False)
+    rows = tick_rows(c, py, vocabulary, wanted)
+    if form is None and rows and is_screen():
+        from trace_parity.render.tick_text import tick_text
+
+        show(tick_text(rows, wanted.loop, shutil.get_terminal_size().columns))
+        return
+    click.echo(write_ticks(rows, form or "markdown", wanted.loop), nl=False)

@@ -61,6 +61,12 @@ class Judgement:
         return sum(1 for row in self.rows if row.status != "match")
 
 
+def agrees(judgement: Judgement, variable: str) -> bool:
+    """Whether a variable, by its id or name, was compared and is within tolerance everywhere."""
+    found = [s for s in judgement.summaries if variable in (s.variable.id, s.variable.name) and s.compared]
+    return bool(found) and not any(s.divergent for s in found)
+
+
 RowOf = Callable[[Kept], AlignedRow]
 
 

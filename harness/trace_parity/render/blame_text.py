@@ -59,7 +59,7 @@ def say(finding: BlameFinding, final: str = "", *, place: str | None = None) -> 
     else:
         by = f"the sides differ by {short(finding.residual)} relative"
         lines.append(f"  {by}" + (f"; made by {finding.equation_text}" if finding.equation else ""))
-    if finding.share is not None:
+    if finding.share is not None and final:
         what = explains(finding, final).partition(" ")[2]
         others = f", with {', '.join(finding.together)}" if finding.together else ""
         lines.append(f"  explains  {what}{others}")
@@ -74,6 +74,11 @@ def say(finding: BlameFinding, final: str = "", *, place: str | None = None) -> 
     if finding.missing:
         lines.append(f"  missing   {'; '.join(finding.missing)}")
     return lines
+
+
+def shared_final(blame: Blame) -> str:
+    """The final variable, of whose difference the findings have shares; empty where its values agree."""
+    return "" if blame.final_agrees else blame.final
 
 
 def _quirks(finding: BlameFinding) -> str:
@@ -95,7 +100,7 @@ def lines_of(blame: Blame) -> list[str]:
     lines = head_lines(blame)
     shown, harmless = folded(blame)
     for finding in shown:
-        lines += ["", *say(finding, blame.final)]
+        lines += ["", *say(finding, shared_final(blame))]
     if harmless:
         lines += ["", *harmless_lines(blame, harmless)]
     if blame.missing:
@@ -179,7 +184,10 @@ def harmless_lines(blame: Blame, findings: list[BlameFinding]) -> list[str]:
 def markdown(blame: Blame, escape: Callable[[str], str], place: Callable[[str], str]) -> list[str]:
     """The section of summary.md; `place` shortens the name of a place."""
     parts = [f"## {HEADING}", *(escape(line.removeprefix(f"{HEADING}: ")) for line in head_lines(blame))]
-    rows = [_row(replace(finding, place=place(finding.place)), escape) for finding in blame.findings[:SHOWN]]
+    rows = [
+        _row(replace(finding, place=place(finding.place)), shared_final(blame), escape)
+        for finding in blame.findings[:SHOWN]
+    ]
     if rows:
         head = ["| variable | kind | side | places | first | equation | residual | rounding | hint |"]
         parts.append("\n".join([*head, "|---|---|---|---:|---|---|---:|---:|---|", *rows]))
@@ -188,9 +196,9 @@ def markdown(blame: Blame, escape: Callable[[str], str], place: Callable[[str], 
     return parts
 
 
-def _row(f: BlameFinding, escape: Callable[[str], str]) -> str:
+def _row(f: BlameFinding, final: str, escape: Callable[[str], str]) -> str:
     notes = [f"quirk {_quirks(f)}"] if f.quirk else []
-    notes += [f"explains {percent(f.share)}"] if f.share is not None else []
+    notes += [f"explains {percent(f.share)}"] if f.share is not None and final else []
     notes += ["in print only"] if f.manner == "probe" else []
     notes += [f.hint] if f.hint else []
     notes += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []

@@ -6,7 +6,7 @@ Where the source line that prints a variable is known, the annotation points at 
 from __future__ import annotations
 
 from trace_parity.printable import visible
-from trace_parity.render.numbers import short
+from trace_parity.render.numbers import relative
 from trace_parity.render.places import Places
 from trace_parity.result.result import Divergence, Result
 
@@ -42,7 +42,7 @@ def first_per_trace(result: Result) -> list[Divergence]:
 
 
 def _values(d: Divergence) -> str:
-    return f"C {d.c_text}, PY {d.py_text}, relative {short(d.rel_diff)}"
+    return f"C {d.c_text}, PY {d.py_text}, {relative(d.rel_diff, d.c_value, d.py_value)}"
 
 
 def _location(result: Result, d: Divergence) -> str:

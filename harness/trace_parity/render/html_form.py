@@ -23,11 +23,12 @@ from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import percent
 from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
+from trace_parity.render.blame_text import shared_final
 from trace_parity.render.commands import commands_of
 from trace_parity.render.first_screen import first_screen
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of, nodes_to_draw
 from trace_parity.render.head_of_page import about
-from trace_parity.render.numbers import full, short, ulps
+from trace_parity.render.numbers import full, relative, short, ulps
 from trace_parity.render.pictures import DECADES, LINEAR, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
 from trace_parity.render.places import Places
 from trace_parity.render.ticks import MOST_SERIES, loop_matters, tick_loop, tick_series
@@ -95,7 +96,7 @@ def render(result: Result, embedded: Mapping[str, bytes] | None = None, *, in_bu
         ledger=ledger_rows(result),
         waived=[w.id for w in result.waivers if w.state in ("used", "expired")],
         unasked=result.blame.missing if result.blame is not None else (),
-        final=result.blame.final if result.blame is not None else "",
+        final=shared_final(result.blame) if result.blame is not None else "",
         panels=_panels(result, files),
         marks=_marks(result),
         decades=DECADES,
@@ -130,8 +131,16 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
+    environment.globals.update(relative=relative)
     environment.filters.update(
-        plural=plural, full=full, short=short, ulps=ulps, key=sort_key, percent=percent, coded=coded
+        is_finite=math.isfinite,
+        plural=plural,
+        full=full,
+        short=short,
+        ulps=ulps,
+        key=sort_key,
+        percent=percent,
+        coded=coded,
     )
     return environment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from trace_parity.render.numbers import full, short
+from trace_parity.render.numbers import full, relative
 from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult
 
@@ -56,7 +56,7 @@ def _case(suite: ElementTree.Element, case_id: str, v: VariableResult, worst_at:
     else:
         message = (
             f"{v.divergent} of {v.compared} numbers diverge, worst at {worst_at}: C {full(v.worst_c)}, "
-            f"PY {full(v.worst_py)}, relative {short(v.worst_rel)}"
+            f"PY {full(v.worst_py)}, {relative(v.worst_rel, v.worst_c, v.worst_py)}"
         )
     if waived:
         ElementTree.SubElement(case, "skipped", message=clean(f"{waived}; {message}"))

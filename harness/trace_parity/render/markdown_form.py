@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from trace_parity.printable import plural, visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import markdown
-from trace_parity.render.numbers import full, short, ulps
+from trace_parity.render.numbers import full, relative, short, ulps
 from trace_parity.render.places import Places
-from trace_parity.result.result import Result, VariableResult
+from trace_parity.result.result import Divergence, Result, VariableResult
 
 
 def render(result: Result) -> str:
@@ -75,12 +76,17 @@ def _first(result: Result) -> list[str]:
         ("what it is", f"{escape(d.description) or 'no description'}, in {escape(d.unit) or 'no unit'}"),
         ("C", f"{code(d.c_text)} (line {d.c_line})"),
         ("PY", f"{code(d.py_text)} (line {d.py_line})"),
-        ("difference", f"{short(d.abs_diff)} absolute, {short(d.rel_diff)} relative, {ulps(d.ulp_diff)} ULP"),
+        ("difference", _difference(d)),
         ("allowed", f"{short(d.allowed)} (tolerance {code(d.tolerance)})"),
         ("computed from", ", ".join(code(name) for name in d.depends_on) or "inputs of the run"),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
     return [f"## First divergence: {code(d.name)}", table]
+
+
+def _difference(d: Divergence) -> str:
+    by = relative(d.rel_diff, d.c_value, d.py_value)
+    return f"{short(d.abs_diff)} absolute, {by}, {ulps(d.ulp_diff)} ULP" if math.isfinite(d.abs_diff) else by
 
 
 def _quirks(result: Result) -> list[str]:

@@ -24,7 +24,8 @@ def who(result: Result) -> str:
         return f"{known.side} shows its known quirk {known.id}"
     blame = result.blame
     if blame is None:
-        return ""
+        first = result.first_divergence
+        return f"not known: no equation describes the logs; {first.name} differs first" if first is not None else ""
     if not blame.equations_checked:
         return "not known: the logs hold no output of an equation together with its inputs"
     cause = cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
@@ -33,7 +34,7 @@ def who(result: Result) -> str:
     if cause is None or cause.kind == "unexplained":
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
         return f"neither program breaks an equation{name}"
-    return _accused(cause, blame.final)
+    return _accused(cause, "" if blame.final_agrees else blame.final)
 
 
 def _known_quirk(result: Result) -> QuirkResult | None:
@@ -51,7 +52,7 @@ def _accused(cause: BlameFinding, final: str) -> str:
     what = f"prints {names} incorrectly, but uses the correct value" if cause.manner == "probe" else ""
     if cause.hint.startswith(UNREAD):
         what = f"prints {names} incorrectly, and uses {'them' if cause.together else 'it'} nowhere"
-    share = explains(cause, final)
+    share = explains(cause, final) if final else ""
     side = "both programs" if cause.side == "both" else cause.side
     return (what and f"{side} {what}") or f"{side}, in {names}" + (f", which {share}" if share else "")
 
@@ -101,7 +102,16 @@ def _after_divergence(result: Result) -> str:
 
 
 def _explain(variable: str, result: Result) -> str:
-    return f"trace-diff explain {variable}{_pair(result)}" if EXPLAIN not in result.lacks else ""
+    return f"trace-diff explain {variable}{_pair(result)}" if EXPLAIN not in result.lacks else _look(result)
+
+
+def _look(result: Result) -> str:
+    """For logs that no vocabulary describes: the values along the loop of the first divergence, else a vocabulary."""
+    logs = shlex.join(result.typed_logs) or shlex.quote(result.bundle)
+    if not result.typed_logs and not result.bundle:
+        return ""
+    loop = next(reversed(result.first_divergence.loops), "") if result.first_divergence is not None else ""
+    return f"trace-diff table {loop} {logs}{_pair(result)}" if loop else f"trace-diff pair init {logs} --out pair"
 
 
 def _pair(result: Result) -> str:

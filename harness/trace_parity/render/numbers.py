@@ -14,6 +14,16 @@ def short(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def relative(difference: float | None, c: float | None, py: float | None) -> str:
+    """`0.33 relative`, or which side has no finite number to take a difference from."""
+    odd = [
+        f"{side} is {'not a number' if math.isnan(value) else 'infinite'}"
+        for side, value in (("C", c), ("PY", py))
+        if value is not None and not math.isfinite(value)
+    ]
+    return " and ".join(odd) or f"{short(difference)} relative"
+
+
 def full(value: float | None) -> str:
     """Every digit that tells a double from its neighbours; `-` for none."""
     if value is None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from trace_parity import __version__
 from trace_parity.printable import plural
-from trace_parity.render.numbers import full, short
+from trace_parity.render.numbers import full, relative
 from trace_parity.render.places import Places
 from trace_parity.result.result import Result, VariableResult, to_json
 
@@ -70,7 +70,7 @@ def _of_variable(result: Result, v: VariableResult, places: Places) -> dict[str,
     else:
         text = (
             f"{name}: {v.divergent} of {v.compared} numbers diverge, worst at {places.short(v.worst_at)}: "
-            f"C {full(v.worst_c)}, PY {full(v.worst_py)}, relative {short(v.worst_rel)}."
+            f"C {full(v.worst_c)}, PY {full(v.worst_py)}, {relative(v.worst_rel, v.worst_c, v.worst_py)}."
         )
     first = result.first_divergence
     properties: dict[str, Any] = {"worstRelative": v.worst_rel, "worstAbsolute": v.worst_abs, "unit": v.unit}

@@ -12,10 +12,10 @@ from trace_parity.blame.findings import Blame
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
-from trace_parity.render.blame_text import compact, folded, harmless_lines, head_lines, headline, say
+from trace_parity.render.blame_text import compact, folded, harmless_lines, head_lines, headline, say, shared_final
 from trace_parity.render.fold import Detail
 from trace_parity.render.next_step import next_step, who
-from trace_parity.render.numbers import short, ulps
+from trace_parity.render.numbers import relative, short, ulps
 from trace_parity.render.places import Places
 from trace_parity.result.result import QuirkResult, Result
 
@@ -71,14 +71,17 @@ def _first(result: Result, detail: Detail) -> list[str]:
         return []
     what = f", {d.description}" if d.description else ""
     sources = result.sources.get(f"{d.scope}.{d.variable}", {})
-    more = f" relative, {short(d.abs_diff)} absolute, {ulps(d.ulp_diff)} ULP" if detail == "full" else " relative"
+    by = relative(d.rel_diff, d.c_value, d.py_value)
+    if isfinite(d.abs_diff):
+        by += f", {short(d.abs_diff)} absolute, {ulps(d.ulp_diff)} ULP" if detail == "full" else ""
+        by += f"; allowed {short(d.allowed)} ({d.tolerance})"
     lines = [
         f"first divergence: {d.name}" + (f"  [{d.unit}]" if d.unit else "") + what,
         f"  C       {d.c_text}  (line {d.c_line} of the log)",
         *_source(sources.get("C"), detail),
         f"  PY      {d.py_text}  (line {d.py_line} of the log)",
         *_source(sources.get("PY"), detail),
-        f"  differ  {short(d.rel_diff)}{more}; allowed {short(d.allowed)} ({d.tolerance})",
+        f"  differ  {by}",
     ]
     return [*lines, f"  from    {', '.join(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
 
@@ -105,7 +108,7 @@ def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
     short_place = Places(result).short
     shown, harmless = folded(blame)
     if detail == "full":
-        blocks = [say(f, blame.final, place=_changed(short_place(f.place), here)) for f in shown]
+        blocks = [say(f, shared_final(blame), place=_changed(short_place(f.place), here)) for f in shown]
         return [
             *head_lines(blame),
             *(f"  {line}" for block in blocks for line in block),

@@ -14,7 +14,7 @@ from trace_parity.compare.align import Alignment
 from trace_parity.compare.coverage import check_coverage
 from trace_parity.compare.found import Found, of_tables
 from trace_parity.compare.images import ImageMetrics
-from trace_parity.compare.judge import Judged, Judgement, VariableSummary, default_rule, judge
+from trace_parity.compare.judge import Judged, Judgement, VariableSummary, agrees, default_rule, judge
 from trace_parity.compare.options import DEFAULTS, Options
 from trace_parity.compare.sites import Examined, choose_sites, examined
 from trace_parity.compare.tick_table import TickRow, tick_rows, ticks_around
@@ -191,7 +191,7 @@ def _closer(alignment: Alignment, pair: Pair | None, rtol: float | None, argv: t
     ledger = pair.quirks if pair is not None else ()
     findings = find_quirks(alignment, judgement, ledger)
     if blame is not None:
-        blame = name_unexplained(blame, findings)
+        blame = dataclasses.replace(name_unexplained(blame, findings), final_agrees=agrees(judgement, blame.final))
         known = {f.quirk.id for f in findings}
         named = quirks_of_blame(blame, ledger, judgement, alignment.vocabulary)
         findings += tuple(f for f in named if f.quirk.id not in known)
