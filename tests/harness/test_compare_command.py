@@ -131,7 +131,7 @@ def test_every_output_form(trace_diff: Cli, logs: tuple[Path, Path], tmp_path: P
     ("words", "says"),
     [
         (["--format", "yaml", "c.log", "py.log"], "unknown output form 'yaml'"),
-        (["c.log"], "missing argument 'PY.log'"),
+        (["c.log"], "one log; expected C.log PY.log"),
         (["c.log", "py.log", "--rtol", "-1"], "--rtol"),
         (["c.log", "py.log", "--case", "supervisr"], "no case 'supervisr'"),
         (["c.log", "py.log", "--nonsense"], "--nonsense"),

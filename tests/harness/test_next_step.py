@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trace_parity import compare
+from trace_parity import api
 from trace_parity.blame.findings import Blame
 from trace_parity.render import FORMATS, renderer
 from trace_parity.render.commands import Commands
@@ -124,18 +124,18 @@ def test_nothing_explains_the_difference_of_values_that_agree(form: str) -> None
     assert who(agrees) == "PY, in rot_a"
 
 
+def times(name: str, factor: float, log: str) -> str:
+    """The log with the numbers of this name multiplied."""
+    return re.sub(rf"({name} )(\S+)", lambda m: f"{m[1]}{float(m[2]) * factor!r}", log)
+
+
 def test_whether_the_final_value_agrees_is_judged(supervisor_log: str, tmp_path: Path) -> None:
     """A fault upstream of an intensity that stays within tolerance."""
     (tmp_path / "c.log").write_text(supervisor_log)
     for factor, agrees in ((1 + 1e-9, True), (1.5, False)):
-        changed = re.sub(
-            r"(I_pixel_final(?:_photons)? )(\S+)",
-            lambda m, f=factor: f"{m[1]}{float(m[2]) * f!r}",
-            as_py(supervisor_log),
-        )
-        changed = re.sub(r"(omega_pixel(?:_sr)? )(\S+)", lambda m: f"{m[1]}{float(m[2]) * 1.01!r}", changed)
+        changed = times("omega_pixel_sr", 1.01, times("I_pixel_final", factor, as_py(supervisor_log)))
         (tmp_path / "py.log").write_text(changed)
-        found = compare(tmp_path / "c.log", tmp_path / "py.log")
+        found = api.compare(tmp_path / "c.log", tmp_path / "py.log")
         assert found.blame is not None
         assert found.exit_code == 1
         assert found.blame.final_agrees is agrees, (found.blame.final, found.headline)

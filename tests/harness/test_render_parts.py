@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import Blame
+from trace_parity.pair.dependency import in_words
 from trace_parity.pair.find import find_pair, shipped
 from trace_parity.pair.pair import Pair
-from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder
+from trace_parity.pair.source_lines import SourceLine, find_source_lines, program_folder, with_context
 from trace_parity.render.graph import STATES, graph_svg, nodes_of
 from trace_parity.render.html_form import coded, render, sort_key
 from trace_parity.render.pictures import PATCH, bundle_files, covered, patch_corners, pictures, place_of, png
@@ -104,7 +105,7 @@ IN_EXAMPLES = [
     ("lennard_jones", "atom.force", "for (int k = 0; k < 3; k++) force[i][k] +=", "force = (f_over_r"),
     ("lennard_jones", "kick.v", "for (int k = 0; k < 3 && step; k++) v[i][k] =", "v = v_half"),
     ("shallow_water", "flow.slope_y", "double slope_x = h[i][j]", "slope_x, slope_y = h - h.roll"),
-    ("shallow_water", "flow.u", "u_new[i][j] = u[i][j]", "u, v = ( u - o.dt"),
+    ("shallow_water", "flow.u", "u_new[i][j] = u[i][j]", "u, v = (u - o.dt"),
     ("shallow_water", "surface.h", "h[i][j] -= dt * depth", "h = h - o.dt"),
     ("lennard_jones", "summary.e_pot", "if (!rebuild || fixed) e_pot = sum", "force, e_pot = forces("),
     ("lennard_jones", "summary.e_kin", "double e_kin = kinetic(n)", "e_kin = 0.5"),
@@ -434,3 +435,27 @@ def test_a_huge_result_makes_a_page_of_less_than_5_mb() -> None:
     assert page.count("<circle") < 6 * 3 * MOST_TICKS + 100
     if os.environ.get("KEEP_PAGE"):  # to measure how fast a browser is with it
         Path(os.environ["KEEP_PAGE"]).write_text(page, encoding="utf-8")
+
+
+def test_a_statement_of_several_lines_is_whole(tmp_path: Path) -> None:
+    """In one line it is joined; an excerpt has its lines, and cuts none of its neighbours off."""
+    source = tmp_path / "port" / "m.py"
+    source.parent.mkdir()
+    source.write_text(
+        "def f(a):\n    table = [\n        1,\n        2,\n        3,\n        4,\n    ]\n"
+        '    force = total(\n        a,  # the (first\n        table[0],\n    )\n    trace("run", "force", force)\n'
+        "    return rest(\n        a,\n        force,\n        a,\n    )\n"
+    )
+    found = find_source_lines({"PY": source.parent}, [("run", "force")])["run.force"]
+    assert str(found["PY"]) == "port/m.py:8: force = total(a, table[0])"
+    (shown,) = with_context({"PY": source.parent}, found).values()
+    assert shown.statement == ("    force = total(", "        a,  # the (first", "        table[0],", "    )")
+    assert shown.before[0] == "    table = ["
+    assert shown.after[1:] == ("    return rest(", "        a,", "        force,", "        a,", "    )")
+
+
+def test_dependencies_in_words() -> None:
+    texts = ["dt", "sum(f over j)", "sum(dr over j)", "v@step-1", "x@step-2"]
+    assert in_words(texts) == "dt, f and dr of every j, v of the previous step, x of 2 iterations of step before"
+    assert in_words(["not a dependency (at all)"]) == "not a dependency (at all)"
+    assert in_words([]) == ""

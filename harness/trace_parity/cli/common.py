@@ -267,15 +267,15 @@ def check_not_empty(table: TraceTable) -> None:
 
 
 def emit(
-    result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Mapping[str, bytes] | None = None
+    result: Result, formats: Sequence[tuple[str, Path | None]], embedded: Callable[[], Mapping[str, bytes]]
 ) -> None:
     """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
     context = click.get_current_context(silent=True)
     if context is not None:
         result = replace(result, pair_option=context.meta.get(_PAIR_OPTION, ""))
     for form, path in formats:
-        if form == "html" and embedded is not None:
-            text = _page(result, embedded)
+        if form == "html":
+            text = _page(result, embedded())
         elif form == "text" and path is None:
             show_result(result)
             continue

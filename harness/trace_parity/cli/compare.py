@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -140,7 +139,6 @@ def compare(words: Words) -> None:
     _import_numpy()
     from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
-    from trace_parity.render.commands import ASKED
     from trace_parity.run.image_files import embedded, read_images, with_places_of_traces
     from trace_parity.run.source_lines import with_source_lines
     from trace_parity.trace.pair_of_logs import pair_for_logs, with_outer_loop
@@ -178,9 +176,13 @@ def compare(words: Words) -> None:
         ),
     )
     result = with_source_lines(with_places_of_traces(_compare(words, pair, options, images)), pair)
-    asked = f"# {ASKED}\n{shlex.join(('trace-diff', *sys.argv[1:]))}\n"
-    further = {"commands.txt": asked.encode("utf-8", "replace"), **(embedded(result, images) if images else {})}
-    emit(replace(result, typed_logs=tuple(map(str, words.logs))), wanted, further)
+
+    def files() -> dict[str, bytes]:
+        from trace_parity.cli.page_files import files_of_logs
+
+        return {**files_of_logs(pair.title), **(embedded(result, images) if images else {})}
+
+    emit(replace(result, typed_logs=tuple(map(str, words.logs))), wanted, files)
     raise SystemExit(result.exit_code)
 
 

@@ -76,5 +76,11 @@ def judge(
         images=images,
         settings=stored.settings,
     )
-    emit(replace(result, sources=stored.sources, precision=(*precision, *result.precision)), wanted)
+
+    def files() -> dict[str, bytes]:
+        from trace_parity.cli.page_files import files_of_bundle
+
+        return files_of_bundle(bundle, result)
+
+    emit(replace(result, sources=stored.sources, precision=(*precision, *result.precision)), wanted, files)
     raise SystemExit(result.exit_code)

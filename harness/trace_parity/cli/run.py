@@ -128,7 +128,13 @@ def run(words: Words) -> None:
     )
     with stages() as stage:
         outcome = run_case(words.pair, case, options, stage)
-    emit(dataclasses.replace(outcome.result, bundle=str(near(outcome.bundle))), wanted)
+
+    def files() -> dict[str, bytes]:
+        from trace_parity.cli.page_files import files_of_bundle
+
+        return files_of_bundle(outcome.bundle, outcome.result)
+
+    emit(dataclasses.replace(outcome.result, bundle=str(near(outcome.bundle))), wanted, files)
     click.echo(f"bundle: {outcome.bundle}", err=True)
     raise SystemExit(outcome.result.exit_code)
 

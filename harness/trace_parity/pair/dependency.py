@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 _NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?"
 _PLAIN = re.compile(rf"({_NAME})(?:@([A-Za-z_]\w*)-(\d+))?")
@@ -25,9 +27,37 @@ class Dependency:
         return f"{self.name}@{self.loop}-{self.back}" if self.loop else self.name
 
     @property
+    def which(self) -> str:
+        """Of which iterations, in words; empty for those of the variable itself."""
+        if self.over:
+            return f"of every {', '.join(self.over)}"
+        if self.back == 1:
+            return f"of the previous {self.loop}"
+        return f"of {self.back} iterations of {self.loop} before" if self.back else ""
+
+    @property
     def loops(self) -> tuple[str, ...]:
         """The loops that it names."""
         return (*([self.loop] if self.loop else []), *self.over)
+
+
+def in_words(dependencies: Iterable[str]) -> str:
+    """`f_over_r and dr of every j, v of the previous step`; texts that are no dependency stay as they are."""
+    parts = []
+    for which, group in groupby(map(name_and_iterations, dependencies), key=lambda one: one[1]):
+        names = [name for name, _ in group]
+        parts.append(f"{_listed(names)} {which}" if which else ", ".join(names))
+    return ", ".join(parts)
+
+
+def name_and_iterations(text: str) -> tuple[str, str]:
+    """`("f_over_r", "of every j")` for `sum(f_over_r over j)`; the text itself and nothing for a plain name."""
+    found = parse_dependency(text)
+    return (found.name, found.which) if found is not None and found.which else (text, "")
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def parse_dependency(text: str) -> Dependency | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +21,8 @@ CONTEXT = 3
 """Lines above and below in an excerpt."""
 IF = " if "
 """Between the name of a variable and the setting with which a line computes it."""
-LONGEST = 160
+LONGEST, LONGEST_STATEMENT = 160, 320
+"""Characters of a line, and of a statement of several lines."""
 NEARBY = 12
 """Lines below a name that are searched for its scope, as in a loop over (name, value) pairs."""
 
@@ -36,6 +37,7 @@ class SourceLine:
     before: tuple[str, ...] = ()  # lines around it, of the variables that a reader asks for first
     after: tuple[str, ...] = ()
     indent: int = 0  # of the line itself, whose text is without
+    statement: tuple[str, ...] = field(default=(), metadata={"plain": "where set"})  # its lines, of one with more
     when: str = ""  # the setting with which this line computes it, `pivot=beam`
     others: tuple[SourceLine, ...] = ()  # the lines that do with other settings
 
@@ -101,15 +103,57 @@ def with_context(folders: Mapping[str, Path], found: Mapping[str, SourceLine]) -
     for side, line in found.items():
         lines = _lines(folders[side].parent / line.path) if side in folders else []
         at = line.line - 1
-        if not 0 <= at < len(lines) or lines[at].strip()[:LONGEST] != line.text:
+        if not 0 <= at < len(lines) or line.text not in (_whole(lines, at), lines[at].strip()[:LONGEST]):
             made[side] = line
             continue
-        around = [text.expandtabs(4).rstrip()[:LONGEST] for text in lines[max(0, at - CONTEXT) : at + CONTEXT + 1]]
-        cut = min(at, CONTEXT)
+        end = _end(lines, at)
+        below = range(end, min(len(lines), end + CONTEXT))
+        first, last = _beginning(lines, max(0, at - CONTEXT)), max((_end(lines, n) for n in below), default=end)
+        shown = [text.expandtabs(4).rstrip()[:LONGEST] for text in lines]
         made[side] = replace(
-            line, before=tuple(around[:cut]), after=tuple(around[cut + 1 :]), indent=_indent(lines[at])
+            line,
+            before=tuple(shown[first:at]),
+            after=tuple(shown[end:last]),
+            indent=_indent(lines[at]),
+            statement=tuple(shown[at:end]) if end > at + 1 else (),
         )
     return made
+
+
+MOST_LINES = 16
+"""Lines of a statement that are followed."""
+
+
+def _end(lines: list[str], at: int) -> int:
+    """The index after the statement of which the line at `at` is part, as its brackets and operators show."""
+    is_initializer = _INITIALIZER.search(" ".join(lines[at : at + 2]))
+    depth, marks = 0, ("([{", ")]}") if is_initializer else ("([", ")]")
+    for n in range(at, min(len(lines), at + MOST_LINES)):
+        code = _code(lines[n])
+        depth += sum(map(code.count, marks[0])) - sum(map(code.count, marks[1]))
+        if depth <= 0 and not _GOES_ON.search(code):
+            return n + 1
+    return at + 1
+
+
+def _beginning(lines: list[str], at: int) -> int:
+    """The index at which the statement begins of which the line at `at` is part."""
+    for first in range(max(0, at - MOST_LINES), at):
+        if _end(lines, first) > at:
+            return first
+    return at
+
+
+def _code(text: str) -> str:
+    """A line without its strings and comments."""
+    return re.sub(r"//.*|#.*|/\*.*?\*/", "", re.sub(r'"[^"]*"|\'[^\']*\'', '""', text)).rstrip()
+
+
+_CLOSING = (")", "]", "}")
+_INITIALIZER = re.compile(r"=\s*(?:\(\w+\)\s*)?\{")
+"""`x = (Cell){`: braces that are no block of statements."""
+_GOES_ON = re.compile(r"(?<![-+])[-+*/%=&|?\\]$")
+"""The end of a line whose statement goes on: `x = a +`, but not `i++`."""
 
 
 def _indent(text: str) -> int:
@@ -130,11 +174,15 @@ def _computes(files: list[tuple[str, list[str]]], variable: str, printed: Source
 
 
 def _whole(lines: list[str], index: int) -> str:
-    """A line with the next one where it ends in the middle."""
-    text = lines[index].strip()
-    if text.endswith(("=", "= (", "(")) and index + 1 < len(lines):
-        text = f"{text} {lines[index + 1].strip()}"
-    return text[:LONGEST]
+    """The statement that begins on a line, its lines joined; of a long one as many words as fit."""
+    parts = [line.strip() for line in lines[index : _end(lines, index)]]
+    if len(parts) > 1:
+        parts = [re.sub(r"\s+(#|//) .*", "", part) for part in parts]
+    text = ""
+    for part in parts:
+        text = text.removesuffix(",") if part[:1] in _CLOSING else text  # the last of a list that is written in lines
+        text += part if not text or text.endswith(("(", "[", "{")) or part[:1] in _CLOSING else f" {part}"
+    return text if len(text) <= LONGEST_STATEMENT else f"{text[: text.rfind(' ', 0, LONGEST_STATEMENT - 1)]} …"
 
 
 def program_folder(source: Path | None, command: Iterable[str]) -> Path | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.headline import percent
+from trace_parity.pair.dependency import name_and_iterations
 from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import shared_final
@@ -134,6 +135,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(relative=relative)
     environment.filters.update(
         is_finite=math.isfinite,
+        iterations=name_and_iterations,
         plural=plural,
         full=full,
         short=short,

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 
 from trace_parity.compare.tick_table import write_ticks
+from trace_parity.pair.dependency import name_and_iterations
 from trace_parity.printable import plural, visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.render import rounding_lines
@@ -78,10 +79,15 @@ def _first(result: Result) -> list[str]:
         ("PY", f"{code(d.py_text)} (line {d.py_line})"),
         ("difference", _difference(d)),
         ("allowed", f"{short(d.allowed)} (tolerance {code(d.tolerance)})"),
-        ("computed from", ", ".join(code(name) for name in d.depends_on) or "inputs of the run"),
+        ("computed from", ", ".join(map(_dependency, d.depends_on)) or "inputs of the run"),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
     return [f"## First divergence: {code(d.name)}", table]
+
+
+def _dependency(text: str) -> str:
+    name, which = name_and_iterations(text)
+    return f"{code(name)} {escape(which)}".rstrip()
 
 
 def _difference(d: Divergence) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from trace_parity.blame.findings import Blame
+from trace_parity.pair.dependency import in_words
 from trace_parity.pair.source_lines import SourceLine
 from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
@@ -83,7 +84,7 @@ def _first(result: Result, detail: Detail) -> list[str]:
         *_source(sources.get("PY"), detail),
         f"  differ  {by}",
     ]
-    return [*lines, f"  from    {', '.join(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
+    return [*lines, f"  from    {in_words(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
 
 
 def _source(line: SourceLine | None, detail: Detail) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.errors import Exit, HarnessError
+from trace_parity.pair.dependency import in_words, name_and_iterations
 from trace_parity.pair.pair import Pair
 from trace_parity.pair.toml_table import nearest
 from trace_parity.pair.variables import Tolerance, Variable
@@ -55,9 +56,11 @@ def _variable(pair: Pair, v: Variable, sources: tuple[str, ...]) -> Iterator[str
         yield f"  equation    {equation.text}" + (f"  [model {equation.section}]" if equation.section else "")
     if not equations:
         yield "  equation    none: a setting or an input, or the pair has no equation for it"
-    yield f"  depends on  {', '.join(v.depends_on) or 'inputs of the run'}"
+    yield f"  depends on  {in_words(v.depends_on) or 'inputs of the run'}"
     after = [
-        other.name for other in pair.vocabulary.variables if v.name in {d.partition("@")[0] for d in other.depends_on}
+        other.name
+        for other in pair.vocabulary.variables
+        if {v.name, v.id} & {name_and_iterations(text)[0] for text in other.depends_on}
     ]
     yield f"  used by     {', '.join(dict.fromkeys(after)) or 'nothing that is traced'}"
     yield from sources
