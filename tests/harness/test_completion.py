@@ -39,14 +39,16 @@ def _outside_of_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cases() -> None:
     names = [case.id for case in shipped().cases()]
     matrix = [case.id for case in shipped().matrix().cases]
-    assert offered("run", "") == offered("cases", "show", "") == offered("compare", "a", "b", "--case", "") == names
+    for words in (("run", ""), ("cases", "show", ""), ("compare", "a", "b", "--case", ""), ("calibrate", "")):
+        assert set(offered(*words)) == {*names, *matrix}, words
     assert offered("gate", "--only", "") == matrix
     assert offered("gate", "--only", "phi_s") == [name for name in matrix if name.startswith("phi_s")] != []
-    assert set(offered("calibrate", "")) == {*names, *matrix}
 
 
 def test_a_case_can_be_a_file_and_a_pasted_command_line_names_files() -> None:
-    assert [item.type for item in items("run", "s")] == ["file", "plain"]
+    kinds = [item.type for item in items("run", "s")]
+    assert kinds[0] == "file"
+    assert set(kinds[1:]) == {"plain"}
     assert [item.type for item in items("run", "--", "-mat", "s")] == ["file"]
 
 

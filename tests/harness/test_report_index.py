@@ -152,6 +152,25 @@ def test_a_trend_joins_runs_of_one_tolerance_and_the_same_waivers(tmp_path: Path
     assert sorted(joined) == [["01", "03"], ["02"]]
 
 
+@pytest.mark.parametrize(
+    ("places", "options", "rtol", "says"),
+    [
+        (((685, 1039),), {}, None, "(685, 1039)"),
+        (((1, 2), (3, 4), (5, 6), (7, 8)), {}, None, "(1, 2) (3, 4) and 2 more"),
+        (((3,),), {"mat": "my.mat"}, 1e-3, "(3) mat=my.mat rtol=0.001"),
+        ((), {}, None, ""),
+    ],
+)
+def test_rows_say_in_what_runs_of_a_case_differ(
+    places: Any, options: Any, rtol: Any, says: str, tmp_path: Path, trace_diff: Cli
+) -> None:
+    case = replace(result().case, places=places, options=options)
+    make_bundle(tmp_path, "toy", "20261101T101112Z-abc", replace(result(), case=case, rtol=rtol))
+    assert [e.details for e in entries(tmp_path)] == [says]
+    page = render_index(entries(tmp_path))
+    assert page.count(f'<td class="place">{says}</td>') == 2  # in the list of cases and in that of runs
+
+
 def test_parity_by_a_waiver_is_not_shown_as_plain_parity(trace_diff: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "toy" / "20261102T101112Z-abd"
     folder.mkdir(parents=True)

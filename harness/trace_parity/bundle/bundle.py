@@ -165,6 +165,7 @@ class BundleInfo:
     waived: tuple[str, ...]
     setting: str  # equal for runs of one case that can be compared: same pair, reference, places and options
     pair: str  # the title of the pair; empty in bundles of older versions
+    details: str  # places, options and tolerance, for a reader
 
     @property
     def ended(self) -> str:
@@ -228,7 +229,21 @@ def _info(folder: Path, result: dict[str, Any]) -> BundleInfo:
         tuple(str(w.get("id")) for w in waivers if w.get("state") in ("used", "expired")),
         repr((pair, against, case.get("places", case.get("pixels")), case.get("options"), judged_with)),
         pair,
+        _details(case, result.get("rtol")),
     )
+
+
+MOST_PLACES = 2
+"""Places of a run that a list names."""
+
+
+def _details(case: dict[str, Any], rtol: object) -> str:
+    """`(685, 1039) mat=other.mat rtol=0.001`: in what runs of one case may differ."""
+    places = case.get("places", case.get("pixels")) or ()
+    named = [f"({', '.join(map(str, place))})" for place in places[:MOST_PLACES]]
+    more = [f"and {len(places) - MOST_PLACES} more"] if len(places) > MOST_PLACES else []
+    options = {**(case.get("options") or {}), **({} if rtol is None else {"rtol": rtol})}
+    return " ".join([*named, *more, *(f"{name}={value}" for name, value in options.items())])
 
 
 def load_result(folder: Path) -> dict[str, Any]:

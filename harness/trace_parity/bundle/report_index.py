@@ -41,6 +41,7 @@ class Entry:
     against: str = ""
     is_waived: bool = False
     setting: str = ""
+    details: str = ""
 
     @property
     def time(self) -> str:
@@ -92,6 +93,7 @@ def entries(root: Path, pair: str = "") -> list[Entry]:
                 info.against,
                 bool(info.waived),
                 info.setting,
+                info.details,
             )
         )
     return found

@@ -71,7 +71,8 @@ def list_bundles(root: Path) -> None:
         counts = f"{info.num_divergent} divergent"
         if on_terminal:
             against = f", against {info.against}" if info.against else ""
-            show([f"{info.case}{against}: {info.ended}, {counts}", f"  {info.path}"])
+            details = f", {info.details}" if info.details else ""
+            show([f"{info.case}{against}{details}: {info.ended}, {counts}", f"  {info.path}"])
             continue
         cells = (info.case, info.name, info.ended, counts, info.against, info.path)
         click.echo("\t".join(visible(str(cell)) for cell in cells))

@@ -106,11 +106,10 @@ def _exports(pair: Pair, ctx: click.Context, incomplete: str) -> Named:
 def _to_run(pair: Pair, ctx: click.Context, incomplete: str) -> Named:
     from trace_parity.cli.pair_options import has_pasted
 
-    return () if has_pasted(ctx) else _cases(pair, ctx, incomplete)
+    return () if has_pasted(ctx) else _all_cases(pair, ctx, incomplete)
 
 
 case_or_file = _complete(_to_run, or_path="file")
-cases = _complete(_cases)
 all_cases = _complete(_all_cases)
 matrix_cases = _complete(_matrix_cases)
 variables = _complete(_variables)

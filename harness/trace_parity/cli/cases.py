@@ -47,7 +47,7 @@ def _places(case: Case) -> str:
 
 
 @cases.command("show")
-@click.argument("name", metavar="CASE", shell_complete=candidates.cases)
+@click.argument("name", metavar="CASE", shell_complete=candidates.all_cases)
 @pair_option
 def show_case(name: str, pair: Pair) -> None:
     """Print a case: its command line, places, files, and the variables that must be compared."""

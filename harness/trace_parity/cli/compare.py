@@ -96,7 +96,7 @@ class Words:
 @click.option(
     "--case",
     "case_name",
-    shell_complete=candidates.cases,
+    shell_complete=candidates.all_cases,
     help="Require the variables, places and ticks that this case requires.",
 )
 @click.option("--c-image", type=_PATH, metavar="PATH", help="C's float image: float32, little-endian, no header.")

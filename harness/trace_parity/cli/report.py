@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.screen import detail_options, show
 from trace_parity.printable import plural
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _title(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -19,13 +23,15 @@ def _title(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return find_pair(value).title
 
 
-_pair = click.option(
-    "--pair",
-    metavar="DIR|NAME",
-    callback=_title,
-    shell_complete=candidates.pairs,
-    help="Take bundles of this pair only: a folder with a pair.toml, or the name of an installed one. [default: all]",
-)
+def _pair(text: str) -> Callable[[F], F]:
+    """--pair, with what the command does with it."""
+    return click.option(
+        "--pair",
+        metavar="DIR|NAME",
+        callback=_title,
+        shell_complete=candidates.pairs,
+        help=f"{text} The pair is a folder with a pair.toml, or the name of an installed one. [default: any pair]",
+    )
 
 
 @click.group()
@@ -40,7 +46,7 @@ def report() -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write the page here (- for standard output) and do not change the bundle.",
 )
-@_pair
+@_pair("Refuse a bundle of another pair.")
 def render(bundle: Path, out: Path | None, pair: str) -> None:
     """Render report.html of BUNDLE again from its result.json.
 
@@ -63,7 +69,7 @@ def render(bundle: Path, out: Path | None, pair: str) -> None:
 
 @report.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path("reports"))
-@_pair
+@_pair("List bundles of this pair only.")
 def index(root: Path, pair: str) -> None:
     """Write ROOT/index.html (default: reports): all bundles by case and time, with the trend of each case."""
     from trace_parity.bundle.report_index import write_index
@@ -82,7 +88,7 @@ def index(root: Path, pair: str) -> None:
     help="Write the page here (- for standard output, in place of the text).",
 )
 @detail_options("every change, even if they do not fit on the screen.")
-@_pair
+@_pair("Refuse bundles of another pair.")
 def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
     """Compare two bundles: what got better from A to B, what got worse, which settings differ."""
     from trace_parity.bundle import report_diff
@@ -105,7 +111,7 @@ def diff(a: Path, b: Path, out: Path | None, pair: str) -> None:
 
 @report.command("open")
 @click.argument("place", type=click.Path(path_type=Path), default=Path("reports"), metavar="[BUNDLE|ROOT]")
-@_pair
+@_pair("Open a report of this pair only.")
 def open_newest(place: Path, pair: str) -> None:
     """Open the report of a bundle, or of the newest under a folder (default: reports), in the browser.
 
