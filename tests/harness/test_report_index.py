@@ -157,7 +157,7 @@ def test_a_trend_joins_runs_of_one_tolerance_and_the_same_waivers(tmp_path: Path
     [
         (((685, 1039),), {}, None, "(685, 1039)"),
         (((1, 2), (3, 4), (5, 6), (7, 8)), {}, None, "(1, 2) (3, 4) and 2 more"),
-        (((3,),), {"mat": "my.mat"}, 1e-3, "(3) mat=my.mat rtol=0.001"),
+        (((3,),), {"scale": "2"}, 1e-3, "(3) scale=2 rtol=0.001"),
         ((), {}, None, ""),
     ],
 )

@@ -238,7 +238,7 @@ MOST_PLACES = 2
 
 
 def _details(case: dict[str, Any], rtol: object) -> str:
-    """`(685, 1039) mat=other.mat rtol=0.001`: in what runs of one case may differ."""
+    """`(685, 1039) scale=2 rtol=0.001`: in what runs of one case may differ."""
     places = case.get("places", case.get("pixels")) or ()
     named = [f"({', '.join(map(str, place))})" for place in places[:MOST_PLACES]]
     more = [f"and {len(places) - MOST_PLACES} more"] if len(places) > MOST_PLACES else []

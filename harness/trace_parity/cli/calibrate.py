@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli import candidates
-from trace_parity.cli.common import against_option, note, pair_option, stages
+from trace_parity.cli.common import against_option, note, pair_option
+from trace_parity.cli.progress import stages
 from trace_parity.cli.screen import show
 from trace_parity.errors import HarnessError
 from trace_parity.files import make_folder

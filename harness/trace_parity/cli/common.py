@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from trace_parity.pair.pair import Pair
     from trace_parity.pair.tolerances import Rule
     from trace_parity.result.result import Result
-    from trace_parity.run.launch import Progress
-    from trace_parity.run.state import Stage
     from trace_parity.trace import TraceTable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -302,42 +298,3 @@ def _page(result: Result, embedded: Mapping[str, bytes]) -> str:
     from trace_parity.render.html_form import render
 
     return render(result, embedded, in_bundle=False)
-
-
-@contextmanager
-def stages() -> Iterator[Stage]:
-    """Progress bars on standard error while programs run; plain lines where it is not a terminal."""
-    if not sys.stderr.isatty():
-        yield _line_stage
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:36}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-
-        @contextmanager
-        def bar_stage(title: str) -> Iterator[Callable[[int | str], None]]:
-            task = bars.add_task(title, total=None)
-
-            def show(now: int | str) -> None:
-                if isinstance(now, str):
-                    bars.console.print(f"{title}: {visible(now)}", markup=False, highlight=False)
-                else:
-                    bars.update(task, total=100, completed=now)
-
-            yield show
-            bars.update(task, total=100, completed=100)
-
-        yield bar_stage
-
-
-@contextmanager
-def _line_stage(title: str) -> Iterator[Progress]:
-    click.echo(f"{visible(title)} …", err=True)
-
-    def show(now: int | str) -> None:
-        if isinstance(now, str):
-            click.echo(f"{visible(title)}: {visible(now)}", err=True)
-
-    yield show

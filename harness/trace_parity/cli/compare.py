@@ -25,9 +25,9 @@ from trace_parity.cli.common import (
     pair_option,
     parse_formats,
     rules_of,
-    stages,
     waive_option,
 )
+from trace_parity.cli.progress import stages
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def gradcheck(pair: Pair, cases: tuple[str, ...], parameters: tuple[str, ...], i
     in the parameter, and only rounding differs. `none`: the pixel does not depend on it. torch.autograd.gradcheck must
     agree.
     """
-    from trace_parity.cli.common import stages
+    from trace_parity.cli.progress import stages
     from trace_parity.run import gradcheck as port
 
     program = pair.programs.sides["PY"]

@@ -63,7 +63,7 @@ def inject(words: Words) -> None:
     trace-diff inject BUNDLE rot_a_angstroms rot_b_angstroms rot_c_angstroms
     trace-diff inject BUNDLE --bisect
     """
-    from trace_parity.cli.common import stages
+    from trace_parity.cli.progress import stages
     from trace_parity.result.result import to_json
     from trace_parity.run import counterfactual as lab
 

@@ -23,10 +23,10 @@ from trace_parity.cli.common import (
     pair_option,
     parse_formats,
     rules_of,
-    stages,
     waive_option,
 )
 from trace_parity.cli.pair_options import PairCommand, pair_values, pasted, places
+from trace_parity.cli.progress import stages
 from trace_parity.errors import Exit, HarnessError
 
 if TYPE_CHECKING:

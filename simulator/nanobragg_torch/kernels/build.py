@@ -35,6 +35,8 @@ _FLAGS = (
     "-std=c++17 -O3 -march=native -ffp-contract=off -fno-math-errno -fno-exceptions -fno-rtti -fPIC -shared".split()
 )
 _REAL = {"float64": "double", "float32": "float"}
+_COMPILING_S = 10
+"""About how long a processor takes for one library."""
 _REMEMBERED_S = 24 * 3600.0
 _UNUSED_S = 30 * 24 * 3600.0
 _LOG = logging.getLogger("nanobragg_torch")
@@ -129,7 +131,8 @@ def _build(missing: dict[Kind, Path]) -> None:
     for file in missing.values():
         _raise_remembered(file.with_suffix(".failed"), compiler)
     names = ", ".join(" ".join(kind) for kind in missing)
-    _LOG.info("compiling kernels (once on this machine, about 10 s): %s", names)
+    seconds = _COMPILING_S * -(-len(missing) // (os.cpu_count() or 1))
+    _LOG.info("compiling kernels (once on this machine, about %d s): %s", seconds, names)
     with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
         running: list[tuple[Path, Path, subprocess.Popen[str]]] = []
         try:
