@@ -42,7 +42,7 @@ class Dependency:
 
 
 def in_words(dependencies: Iterable[str]) -> str:
-    """`f_over_r and dr of every j, v of the previous step`; texts that are no dependency stay as they are."""
+    """`f_over_r and dr of every j, v of the previous step`; other texts are kept."""
     parts = []
     for which, group in groupby(map(name_and_iterations, dependencies), key=lambda one: one[1]):
         names = [name for name, _ in group]

@@ -151,7 +151,7 @@ def _code(text: str) -> str:
 
 _CLOSING = (")", "]", "}")
 _INITIALIZER = re.compile(r"=\s*(?:\(\w+\)\s*)?\{")
-"""`x = (Cell){`: braces that are no block of statements."""
+"""`x = (Cell){`: braces of an initializer."""
 _GOES_ON = re.compile(r"(?<![-+])[-+*/%=&|?\\]$")
 """The end of a line whose statement goes on: `x = a +`, but not `i++`."""
 
