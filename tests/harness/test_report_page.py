@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+from trace_parity.cli.page_files import files_of_logs
+from trace_parity.render.html_form import render
 
 from tests.harness.browser import CHROMIUM, PAGES, Browser, choose, rows
-from tests.harness.snapshots.results import HOSTILE
+from tests.harness.snapshots.results import HOSTILE, with_quirk
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 
@@ -63,6 +65,20 @@ def test_the_plots_come_first_when_the_loop_matters(browser: Browser, pages: dic
     browser.open(pages["parity"])
     assert browser.run(ids)[:2] == ["verdict", "pipeline"]
     assert "ticks" in browser.run(ids)
+
+
+@pytest.mark.parametrize("width", [390, 500, 760])
+def test_the_head_wraps_on_a_narrow_screen(browser: Browser, width: int, tmp_path: Path) -> None:
+    """All of it can be read without scrolling sideways, and it leaves room for the verdict."""
+    page = tmp_path / "page.html"
+    page.write_text(render(with_quirk(), files_of_logs("a pair with a title of several words"), in_bundle=False))
+    browser.open(page, width=width)
+    wide, scrolls, count, height = browser.run("""(() => { const e = document.querySelector('.about');
+        return [e.scrollWidth > e.clientWidth, getComputedStyle(e).overflowX,
+                e.querySelectorAll('dl > div').length, e.getBoundingClientRect().height]; })()""")
+    assert (wide, scrolls) == (False, "visible")
+    assert count >= 6
+    assert height < 240  # however long the name of the machine is
 
 
 def test_the_scale_of_the_images(browser: Browser, pages: dict[str, Path]) -> None:
