@@ -40,8 +40,7 @@ def inputs(golden_folder: Path, tmp_path: Path) -> Path:
 def _lists_are_read_once() -> Iterator[None]:
     """Most cases have the same list of reflections, which takes ten times as long to read as a detector to render."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("read_hkl", "warnings_of"):
-            patch.setattr(hkl, name, functools.cache(getattr(hkl, name)))
+        patch.setattr(hkl, "read_with_warnings", functools.cache(hkl.read_with_warnings))
         yield
 
 

@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
         "TRACE_{}: beam_vec 1 0 0\nTRACE_{}[spixel=1 fpixel=3]: steps 1\n",
         {},
         6,
-        "not all was compared: the logs have no place in common: C begins at spixel=1 fpixel=2",
+        "not everything was compared: the logs have no place in common: C begins at spixel=1 fpixel=2",
     ),
     "different cases": (
         "TRACE_{}: beam_vec 1 0 0\nTRACE_{}[spixel=1 fpixel=2]: steps 1\n",

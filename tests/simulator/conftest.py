@@ -35,15 +35,15 @@ def _strict_dtypes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _parse_once() -> Iterator[None]:
-    original = hkl.read_hkl
+    original = hkl.read_with_warnings
 
     @functools.cache
-    def parsed(path: Path, flag: str, changed: int) -> Reflections:
+    def parsed(path: Path, flag: str, changed: int) -> tuple[Reflections, list[str]]:
         return original(path, flag)
 
-    def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
+    def read(path: Path, flag: str = "-hkl") -> tuple[Reflections, list[str]]:
         return parsed(path, flag, path.stat().st_mtime_ns) if path.is_file() else original(path, flag)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hkl, "read_hkl", read_hkl)
+        patch.setattr(hkl, "read_with_warnings", read)
         yield

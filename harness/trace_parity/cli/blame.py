@@ -141,13 +141,13 @@ def _refuse_without_equations(pair: Pair) -> NoReturn:
     raise HarnessError(Exit.NOTHING_TO_COMPARE, what, where=pair.where, expected=expected)
 
 
-def _named_loops(tables: Sequence[TraceTable], vocabulary: Vocabulary) -> set[str]:
-    """The loops with more than one iteration, and those of the focus."""
+def _named_loops(tables: Sequence[TraceTable], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The loops that name a place of these logs."""
     from trace_parity.pair.variables import ABSENT
 
     keys = {row.key for table in tables for row in table.rows}
     seen = (set(indices) - {ABSENT} for indices in zip(*keys, strict=True))
-    return {loop for loop, found in zip(vocabulary.loops, seen, strict=False) if len(found) > 1} | set(vocabulary.focus)
+    return vocabulary.naming_loops([loop for loop, n in zip(vocabulary.loops, seen, strict=False) if len(n) > 1])
 
 
 def _read(words: Words, path: Path, side: str) -> TraceTable:

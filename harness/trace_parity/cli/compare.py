@@ -136,7 +136,7 @@ def compare(words: Words) -> None:
 
     Without --case, both logs must have the same values, and vectors must be complete.
     """
-    _import_numpy()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix is multiplied here; starting the threads takes 0.1 s
     from trace_parity.compare.options import Options
     from trace_parity.pair.tolerances import global_rtol
     from trace_parity.run.image_files import embedded, read_images, with_places_of_traces
@@ -184,17 +184,6 @@ def compare(words: Words) -> None:
 
     emit(replace(result, typed_logs=tuple(map(str, words.logs))), wanted, files)
     raise SystemExit(result.exit_code)
-
-
-def _import_numpy() -> None:
-    """NumPy with a BLAS of one thread: nothing here multiplies matrices, and to start the threads takes 0.1 s."""
-    name = "OPENBLAS_NUM_THREADS"
-    before = os.environ.get(name)
-    os.environ.setdefault(name, "1")
-    import numpy  # noqa: F401
-
-    if before is None:
-        del os.environ[name]
 
 
 def _label(pair: Pair, words: Words) -> tuple[CaseResult, Contract]:

@@ -79,9 +79,8 @@ class Comparison:
         return sum(tally.divergent for tally in self.tallies)
 
     def named_loops(self) -> tuple[str, ...]:
-        """The loops that tell one place of these logs from another, and those of the focus, outermost first."""
-        loops = self.vocabulary.loops
-        return tuple(loop for n, loop in enumerate(loops) if n in self.repeated or loop in self.vocabulary.focus)
+        """The loops that name a place of these logs."""
+        return self.vocabulary.naming_loops([self.vocabulary.loops[n] for n in self.repeated])
 
     def table(self) -> ToleranceTable:
         """The tolerances of all variables met so far."""

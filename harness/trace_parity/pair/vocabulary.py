@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -68,6 +68,10 @@ class Vocabulary:
         """How many outermost loops make a site: those up to the focus, the first two where none is declared."""
         places = [self.loops.index(loop) + 1 for loop in self.focus if loop in self.loops]
         return max(places, default=min(2, len(self.loops)))
+
+    def naming_loops(self, repeated: Collection[str]) -> tuple[str, ...]:
+        """The loops that name a place, outermost first: those with several iterations and those of the focus."""
+        return tuple(loop for loop in self.loops if loop in repeated or loop in self.focus)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Variable]]:

@@ -324,8 +324,8 @@ def _reflections(state: State, path: Path) -> Reflections:
     if not xtal.is_crystal_file(path):
         if state.hkl_column is not None:
             raise ExperimentError(f"-hkl_column: {path} is a text list, which has no columns to choose from")
-        reflections = hkl.read_hkl(path)
-        state.warnings.extend(hkl.warnings_of(path))
+        reflections, warnings = hkl.read_with_warnings(path)
+        state.warnings.extend(warnings)
         return reflections
     beam, detector = settings.BeamSettings(**state.beam), settings.DetectorSettings(**state.detector)
     told = state.summing(path.name) if state.summing is not None and state.outputs.get("progress", True) else None

@@ -20,7 +20,15 @@ _PIECE = 1 << 18  # characters
 
 
 def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
-    """The list on a grid over its own ranges, NaN where nothing is listed."""
+    """The list on a grid over its own ranges, NaN where nothing is listed. Raises ExperimentError."""
+    return read_with_warnings(path, flag)[0]
+
+
+def read_with_warnings(path: Path, flag: str = "-hkl") -> tuple[Reflections, list[str]]:
+    """The list as `read_hkl` gives it, and a warning about irregular lines, with the number of the first one.
+
+    Such lines are read nevertheless, four numbers at a time across line ends, as the original does.
+    """
     text = read_text(path, flag)
     if is_hklf4(text):
         raise ExperimentError(
@@ -31,18 +39,14 @@ def read_hkl(path: Path, flag: str = "-hkl") -> Reflections:
     if rows.shape[0] == 0:
         raise ExperimentError(f"{flag}: {path} holds no reflections, expected lines of `h k l F`")
     try:
-        return on_grid(rows[:, :3].astype(np.int64), rows[:, 3])
+        reflections = on_grid(rows[:, :3].astype(np.int64), rows[:, 3])
     except ExperimentError as error:
         raise ExperimentError(f"{flag}: {path}: {error}") from None
+    return reflections, _warnings(path, text, rows[:, :3])
 
 
-def warnings_of(path: Path, flag: str = "-hkl") -> list[str]:
-    """What is unusual about the lines of a list, with the number of the first such line.
-
-    They are read nevertheless, four numbers at a time across line ends, as the original does.
-    """
-    text = read_text(path, flag)
-    lines, indices = text.splitlines(), _rows(text)[:, :3]
+def _warnings(path: Path, text: str, indices: np.ndarray) -> list[str]:
+    lines = text.splitlines()
     columns_of = [len(line.split()) for line in lines]
     is_all_read = sum(columns_of) == 4 * len(indices)
     if is_all_read and set(columns_of) <= {0, 4} and np.array_equal(indices, np.floor(indices)):
