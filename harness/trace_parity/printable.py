@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+FULL_DIGITS = 17
+"""Significant digits that tell any two doubles apart."""
 _OBEYED = re.compile(r"##(?=\w*\[)")
 _KINDS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Control, format (bidirectional marks among them), lone surrogates, private use, separators of lines."""
@@ -33,6 +35,14 @@ def visible_lines(text: str) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """`1 case`, `2 cases`; `many` is a plural that does not end in s alone."""
     return f"{count} {noun if count == 1 else many or f'{noun}s'}"
+
+
+def spell_apart(*values: float, digits: int = 6) -> list[str]:
+    """Numbers that a reader compares, in `digits` significant digits or in as many as tell unequal ones apart."""
+    texts = [f"{value:.{digits}g}" for value in values]
+    if digits >= FULL_DIGITS or len(set(texts)) == len({repr(float(value)) for value in values}):
+        return texts
+    return spell_apart(*values, digits=digits + 1)
 
 
 def _shown(ch: str) -> str:

@@ -43,6 +43,17 @@ def test_the_first_divergence_is_the_pixel_and_it_is_inherited(trace_diff: Cli, 
     assert pair[("pixel_pos_meters", "the whole run")]["kind"] == "inherited"
 
 
+def test_the_carried_phi_comes_before_lengths_that_are_off_by_a_billionth(trace_diff: Cli) -> None:
+    """Its share is not known, since N_cells is in no log; that of the vectors neither, and these are far too close."""
+    lines = trace_diff("compare", C, PY).stdout.splitlines()
+    assert lines[-1] == (
+        "DIVERGENCE  compare: C shows quirk phi-carryover in hkl_frac, whose share of the difference of I_pixel_final "
+        "is not known; first at pixel_pos_meters[0]; 19 of 70 numbers differ"
+    )
+    assert lines[-3] == "wrong:  C shows its known quirk phi-carryover"
+    assert lines[-2].startswith("next:   compare with the repaired reference: --against fixed")
+
+
 @pytest.mark.parametrize(("name", "off"), [("fdet_vec", 4.9e-9), ("sdet_vec", 5.7e-8), ("incident_vec", 8.0e-9)])
 def test_py_does_not_normalise(pair: Findings, name: str, off: float) -> None:
     finding = pair[(name, "the whole run")]

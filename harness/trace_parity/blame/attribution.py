@@ -24,10 +24,13 @@ from trace_parity.blame.iterations import due_to, uneven_loops
 from trace_parity.blame.iterations_of_the_other import elsewhere
 from trace_parity.blame.misprints import in_words
 from trace_parity.blame.origins import WITHIN, origins
+from trace_parity.blame.ranking import ranked
+from trace_parity.blame.reach import as_far_as
 from trace_parity.blame.remedies import LIKE
 from trace_parity.blame.settings import settings_of
-from trace_parity.blame.shares import Shares, by_share
+from trace_parity.blame.shares import Shares
 from trace_parity.blame.torch_rounding import with_rounding_hints
+from trace_parity.blame.undone import behind_prints
 from trace_parity.blame.unison import in_unison, together
 from trace_parity.blame.unsettled import Placed, Sides, unsettled
 from trace_parity.compare.align import Alignment
@@ -90,6 +93,7 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     pair = Sides(c, py, cleared, printed, uneven, argv)
     accused_of = {p.variable for p in placed}
     placed += together(list(unsettled(differing, settled, pair)), pair)
+    placed += together(behind_prints(placed, differing, (meant[0], meant[1]), pair), pair)
     placed += origins(placed, differing, pair)
     found = _blame(placed, [c, py], Shares(pair))
     inherited = {p.variable for p in placed if p.finding.kind == "inherited"}
@@ -251,6 +255,10 @@ def _accusation(
     if other is not None and not text:
         text = elsewhere(accused.variable, [o.key for o in accused.outcomes], side, other)
     text = in_words(accused, side, hint, text)
+    right = (
+        [key for key, outcome in side.found[equation.id].outcomes.items() if outcome.ok] if accused.is_output else []
+    )
+    text = as_far_as(text, accused.variable, {o.key for o in accused.outcomes}, right, side.view)
     quirk = _quirk(equation, name, accused.outcomes, hint, side) if accused.is_output else ""
     if other is not None and accused.is_output and not quirk and _other_is_right(accused, other):
         text += _quirk_of_the_other(accused, name, hint, side)
@@ -331,7 +339,7 @@ def _blame(placed: list[Placed], sides: list[EvaluatedLog], shares: Shares | Non
         shared = [
             f for f in shares.of(ordered) if not f.hint.startswith(WITHIN) or not (f.share is None or f.is_harmless)
         ]
-        findings = sorted(shared, key=by_share)
+        findings = ranked(shared, shares.apart(), shares.graph)
     asked = {name for s in sides for name, found in s.found.items() if found.outcomes}
     return Blame(
         tuple(findings),

@@ -19,6 +19,10 @@ from trace_parity.pair.vocabulary import Key
 
 NEAR = 0.1
 """A print is undone if the value that the program used is within this fraction of the correct one."""
+MOVED = 3
+"""Components of a vector whose axes may be swapped or negated."""
+NEXT_TO = 1e-2
+"""Largest relative difference between components of vectors that differ only in axes and signs."""
 ROUNDS = 3
 """Passes over the uses of a value: a wrong print downstream may be recognised first."""
 
@@ -159,15 +163,18 @@ class Charges:
         return [accused]
 
     def _in_hand(self, accused: Accused) -> list[dict[Place, Array]]:
-        """The value that the program may have used: close to the correct one, but not equal."""
-        found: list[dict[Place, Array]] = []
+        """The value that the program may have used: close to the correct one, or that one with other signs or axes."""
+        near: list[dict[Place, Array]] = []
+        moved: list[dict[Place, Array]] = []
         right = [self._right(accused.variable, o) for o in accused.outcomes]
+        places = [(accused.variable, o.key) for o in accused.outcomes]
         for change in known_changes(self.side.domain, accused.outcomes[0].got):
             made = [change(o.got) for o in accused.outcomes]
             if all(_is_near(value, other) for value, other in zip(made, right, strict=True)):
-                places = ((accused.variable, o.key) for o in accused.outcomes)
-                found.append(dict(zip(places, made, strict=True)))
-        return found
+                near.append(dict(zip(places, made, strict=True)))
+            elif all(_is_moved(value, other) for value, other in zip(made, right, strict=True)):
+                moved.append(dict(zip(places, made, strict=True)))
+        return [*near, *moved]
 
     def _right(self, variable: str, outcome: Outcome) -> Array:
         value = self.worlds.witness.theirs((variable, outcome.key))
@@ -255,6 +262,15 @@ def _known(hint: Hint | None) -> int:
 def _expected(accused: Accused, values: Mapping[Place, Array]) -> tuple[Outcome, ...]:
     """The places of an accusation with other expected values."""
     return tuple(replace(o, expected=values[(accused.variable, o.key)]) for o in accused.outcomes)
+
+
+def _is_moved(value: Array, right: Array) -> bool:
+    """Whether a vector is another one in its axes and signs only."""
+    if len(value) < MOVED or not np.isfinite(value).all():
+        return False
+    sizes = [np.sort(np.abs(v)) for v in (value, right)]
+    off = float(np.max(np.abs(sizes[0] - sizes[1])))
+    return off <= NEXT_TO * float(np.max(sizes[1])) < float(np.max(np.abs(value - right)))
 
 
 def _is_near(value: Array, right: Array) -> bool:

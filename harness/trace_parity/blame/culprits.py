@@ -119,7 +119,8 @@ class _Search:
     def _differs(self, variable: str) -> bool:
         """Whether a variable is another one than in the other log at any place where it may be wrong."""
         places = {**self.fed.get(variable, {}), **self.own.get(variable, {})}
-        return any(not self.witness.confirms(place, remedy) for place, remedy in places.items())
+        off = self.worlds.so_far(variable)
+        return any(not self.witness.confirms(place, remedy, off.get(place, 0.0)) for place, remedy in places.items())
 
     def _explained(self, broken: BrokenEquation, chosen: set[str], world: World, *, is_known: bool) -> bool:
         return broken.output in chosen or bool(

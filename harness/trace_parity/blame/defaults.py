@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from trace_parity.blame.equation import Default, Domain, LoopSetting
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.pair.vocabulary import Key
+from trace_parity.printable import spell_apart
 
 AS_ENTERED = 9
 """Most digits that a person enters."""
@@ -48,11 +50,11 @@ def told(default: Default, names: tuple[str, str], value: Array, argv: Sequence[
     name, other = names
     if default.is_entered and not is_entered(value):
         return ""  # computed from something else, which may differ as well
-    spelled, flags = spell(value), [*FLAG.findall(default.flag), *default.also]
+    (usual, spelled), flags = in_words(default.values, value), [*FLAG.findall(default.flag), *default.also]
     if argv and not any(word in flags for word in argv):
         return f"{name} has the default, {other} {spelled}, and the command line has no {_or(default.flag)}"
     if default.is_entered and _asks_for(default.values, value, argv, flags):
-        return f"{name} has {spell(default.values)}, as the command line asks for; {other} has {spelled}"
+        return f"{name} has {usual}, as the command line asks for; {other} has {spelled}"
     if name == "C" and not argv:  # the command line may ask for what C has
         return f"C has the default; PY has {spelled}, set by {default.flag}"
     return f"{name} has the default; {other} has {spelled}: {name} ignores {default.flag}"
@@ -90,9 +92,11 @@ def is_entered(value: Array) -> bool:
         return bool((np.abs(value - few) <= ROUNDED * np.abs(value)).all())
 
 
-def spell(value: Iterable[float]) -> str:
-    """Numbers in words of six digits."""
-    return " ".join(f"{float(x):.6g}" for x in value)
+def in_words(*values: Iterable[float]) -> list[str]:
+    """Values in words of a few digits, or of as many as tell components apart that differ."""
+    columns = zip_longest(*([float(x) for x in value] for value in values))
+    texts = [iter(spell_apart(*(x for x in column if x is not None))) for column in columns]
+    return [" ".join(next(text) for text, _ in zip(texts, value, strict=False)) for value in values]
 
 
 def _or(flags: str) -> str:

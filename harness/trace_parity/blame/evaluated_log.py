@@ -24,6 +24,7 @@ class EvaluatedLog:
         self.view = LogView(table, vocabulary)
         self.name = table.side
         self.domain = domain
+        self._instead: dict[str, Equation] = {}
         self.found: dict[str, Evaluated] = {}
         for equation in domain.equations:
             self.found[equation.id] = self._evaluated(equation)
@@ -31,11 +32,18 @@ class EvaluatedLog:
     def _evaluated(self, equation: Equation) -> Evaluated:
         covered = {k for name in equation.fallback_for for k in self.found[name].outcomes}
         needed = not covered or any(key not in covered for key in self.view.keys(equation.output))
-        found = evaluate(equation, self.view) if needed else Evaluated()
+        found = evaluate(self._instead.get(equation.id, equation), self.view) if needed else Evaluated()
         for key in covered:
             found.outcomes.pop(key, None)
             found.missing.pop(key, None)
         return found
+
+    def evaluate_as(self, equation: Equation, instead: Equation) -> None:
+        """Evaluate an equation that reads constants off the log as one that has them."""
+        self._instead = {**self._instead, equation.id: instead}
+        for one in self.domain.equations:
+            if one is equation or equation.id in one.fallback_for:
+                self.found[one.id] = self._evaluated(one)
 
     @property
     def finals(self) -> tuple[str, ...]:

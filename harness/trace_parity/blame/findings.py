@@ -54,6 +54,11 @@ class BlameFinding:
         return self.kind in ("introduced", "unexplained", "self-inconsistent")
 
     @property
+    def is_unasked(self) -> bool:
+        """Whether it differs and its equation could not be evaluated."""
+        return self.kind == "unexplained" and bool(self.missing)
+
+    @property
     def is_harmless(self) -> bool:
         """Whether it is known not to change the final value."""
         return self.is_cause and self.share is not None and abs(self.share) < HARMLESS

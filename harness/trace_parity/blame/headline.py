@@ -16,10 +16,18 @@ SAME_SUM = 1e-9
 
 
 def cause_of(blame: Blame) -> BlameFinding | None:
-    """The first finding that matters; None where no share is known, and where the final values agree."""
+    """The first finding that matters; None where no share is known, and where the final values agree.
+
+    Nor where one of unknown share comes first: a known quirk, or a possible cause of a value whose equation could not be
+    evaluated.
+    """
     if blame.final_agrees:
         return None
-    return next((f for f in blame.findings if f.is_cause and f.share is not None and not f.is_harmless), None)
+    causes = [f for f in blame.findings if f.is_cause and not f.is_harmless]
+    cause = next((f for f in causes if f.share is not None), None)
+    if cause is None or (cause is not causes[0] and (causes[0].quirk or cause.is_unasked)):
+        return None
+    return cause
 
 
 def cause_line(blame: Blame) -> str:
@@ -45,7 +53,16 @@ def cause_sentence(blame: Blame) -> str:
         words = [] if names & {finding.variable, *finding.together} else [f"setting that differs: {blame.settings[0]}"]
     if finding is not None and not (blame.loops and finding.kind == "unexplained"):
         words.append(f"{_named(finding)} {explains(finding, blame.final)}")
+    if (known := quirk_of(blame)) is not None:
+        of = f" of the difference of {blame.final}" if blame.final else ""
+        words.append(f"{known.side} shows quirk {known.quirk} in {_named(known)}, whose share{of} is not known")
     return "; ".join(words)
+
+
+def quirk_of(blame: Blame) -> BlameFinding | None:
+    """The finding that comes before all others as a known quirk whose share is not known; None for none."""
+    first = next((f for f in blame.findings if f.is_cause), None)
+    return first if first is not None and first.quirk and first.share is None else None
 
 
 def printed_sentence(blame: Blame) -> str:

@@ -13,6 +13,7 @@ from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.log_values import LogView
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.pair.vocabulary import ABSENT, Key
+from trace_parity.printable import spell_apart
 
 MOST_TICKS = 16
 """Ticks of one loop that are tried."""
@@ -89,7 +90,7 @@ def longer_steps(variable: str, c: LogView, py: LogView, domain: Domain) -> str:
             if any(abs(ratio / power - 1) <= EXPLAINS for power in (factor, 1 / factor)):
                 smell = f": {words}"
                 break
-        return f"PY's step from one {loops[place]} to the next is {ratio:.6g} times C's{smell}"
+        return f"PY's step from one {loops[place]} to the next is {spell_apart(ratio, 1.0)[0]} times C's{smell}"
     return ""
 
 

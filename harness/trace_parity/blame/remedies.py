@@ -15,6 +15,7 @@ import numpy as np
 
 from trace_parity.blame.equation import Domain, Equation
 from trace_parity.blame.evaluated_log import EvaluatedLog
+from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.log_values import Array
 from trace_parity.pair.vocabulary import Key
 
@@ -46,6 +47,7 @@ class Witness:
 
     def __init__(self, side: EvaluatedLog, other: EvaluatedLog | None) -> None:
         self.side, self.other = side, other
+        self._made: dict[str, dict[Key, Remedy]] = {}
 
     def remedy(self, place: Place, broken: Equation, key: Key) -> Remedy | None:
         """What the other log has there, if that is something else and fits the equation there."""
@@ -58,7 +60,35 @@ class Witness:
         undone = self._undone(place, value)
         if undone is not None:
             return Remedy(undone, self.side.view.uncertainty(place[0], undone[None])[0])
+        own, made = self.side.view.at(*place), self._as_the_other_makes_it(place)
+        if made is not None and own is not None and _size(made.value - value) <= LIKE * _size(own - value):
+            return made
         return Remedy(value, self.other.view.uncertainty(place[0], value[None])[0])
+
+    def _as_the_other_makes_it(self, place: Place) -> Remedy | None:
+        """What the equation that the other log obeys there gives from own inputs, with the constants of that log.
+
+        It is nearer than the other's value, which is made from other inputs.
+        """
+        variable, key = place
+        if self.other is None:
+            return None
+        if variable not in self._made:
+            made = self._made[variable] = {}
+            for equation in self.side.domain.equations:
+                if equation.output == variable and not equation.backward and not equation.table:
+                    made |= self._made_by(equation, self.other)
+        return self._made[variable].get(key)
+
+    def _made_by(self, equation: Equation, other: EvaluatedLog) -> dict[Key, Remedy]:
+        theirs = other.found[equation.id]
+        if theirs.equation is None or theirs.equation.relation is not None or not theirs.equation.inputs:
+            return {}
+        if self.side.found[equation.id].outcomes:
+            return {}
+        found = evaluate(theirs.equation, self.side.view)
+        obeyed = {key for key, outcome in theirs.outcomes.items() if outcome.ok}
+        return {k: Remedy(o.expected, o.allowed) for k, o in found.outcomes.items() if k in obeyed}
 
     def is_same(self, place: Place) -> bool | None:
         """Whether both logs have the same value there; None if the other has none."""
@@ -74,15 +104,18 @@ class Witness:
         """What the other log has there."""
         return self.other.view.at(*place) if self.other is not None else None
 
-    def confirms(self, place: Place, remedy: Remedy) -> bool:
-        """Whether the other log has the same there, or next to the same for what the value would be wrong by."""
+    def confirms(self, place: Place, remedy: Remedy, off: float = 0.0) -> bool:
+        """Whether the other log has the same there, or next to the same for what the value would be wrong by.
+
+        `off`: what it would be wrong by in any case, which more than one step has added.
+        """
         same = self.is_same(place)
         a = self.side.view.at(*place)
         b = self.theirs(place)
         if same is not False or a is None or b is None:
             return same is True
         with np.errstate(all="ignore"):
-            return bool(_size(a - b) <= AGREES * _size(remedy.value - a))
+            return bool(_size(a - b) <= AGREES * max(_size(remedy.value - a), off))
 
     def apart(self, variable: str, key: Key) -> Array | None:
         """The difference of the two logs at a place, component by component."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from trace_parity.blame.defaults import default_of, is_entered, spell
+from trace_parity.blame.defaults import default_of, in_words, is_entered
 from trace_parity.blame.iterations import due_to
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.unsettled import Sides
@@ -38,7 +38,7 @@ def settings_of(pair: Sides, inherited: Collection[str], accused: Collection[str
         default = pair.domain.defaults.get(variable.id)
         if not told and (len(values[0]) > MOST_NUMBERS or (default is not None and default.first_of)):
             continue
-        words = [spell(value) for value in values]
+        words = in_words(*values)
         lines.append(f"{variable.name}: C {words[0]}, PY {words[1]}" + (f" ({told})" if told else ""))
     return tuple(lines)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from trace_parity.blame.equation import asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
-from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.findings import HARMLESS, BlameFinding
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.propagation import Changed, propagate
 from trace_parity.blame.remedies import SAME, Place
@@ -24,6 +24,13 @@ from trace_parity.pair.dependencies import Graph, downstream, inputs, upstream
 
 NEXT_TO = 1e-5
 """Two remedies are the same when they are apart by less than this part of what they put right."""
+
+MUCH = 1.5
+"""A share above this overshoots the difference."""
+FAR = 10.0
+"""A share above this is not believed of what may be wrong in print only."""
+NEXT = 0.1
+"""Shares add up to the whole difference to within this."""
 
 
 def final_of(pair: Sides) -> str:
@@ -50,6 +57,7 @@ class Shares:
         self.final = final_of(pair)
         self.graph: Graph = inputs(pair.vocabulary)
         self.wrong: set[str] = set()
+        self.wrong_on_both: set[str] = set()
         self.keys = [key for key in pair.c.view.keys(self.final) if self._differs(key)]
 
     def _differs(self, key: tuple[int, ...]) -> bool:
@@ -61,21 +69,52 @@ class Shares:
         with np.errstate(invalid="ignore"):
             return not bool(((np.abs(c - py) <= SAME * rounding) | (c == py)).all())
 
+    def apart(self) -> float:
+        """By how much the final values differ, relatively, where most; 0 where they do not."""
+        found = [0.0]
+        for key in self.keys:
+            c, py = (s.view.at(self.final, key) for s in self.pair.both)
+            if c is not None and py is not None:
+                found.append(float(np.max(np.abs(c - py)) / np.max(np.maximum(np.abs(c), np.abs(py)))))
+        return max(found)
+
     def of(self, placed: Sequence[Placed]) -> list[BlameFinding]:
         """The findings with their shares, in the order given."""
-        self.wrong = {p.variable for p in placed if p.finding.is_cause and p.finding.manner != "probe"}
+        causes = [p for p in placed if p.finding.is_cause and p.finding.manner != "probe"]
+        self.wrong = {p.variable for p in causes}
+        by_side = [{p.variable for p in causes if p.finding.side == name} for name in ("C", "PY")]
+        self.wrong_on_both = by_side[0] & by_side[1]
         self.pair = self._as_meant(placed)
+        parts = [part for members in self._groups(placed) for part in self._apart(members)]
+        is_pending = any(p.finding.manner == "probe" for p in placed)
+        effects = [(part, _believed(part, self._effect(part), is_pending=is_pending)) for part in parts]
         found: dict[int, BlameFinding] = {}
-        for members in self._groups(placed):
-            for part in self._apart(members):
-                names = [m.finding.variable for m in part]
-                effect = self._effect(part)
-                for m in part:
-                    others = tuple(n for n in names if n != m.finding.variable)
-                    found[id(m)] = replace(
-                        m.finding, share=effect.share, factor=effect.factor, ratio=effect.ratio, together=others
-                    )
+        for part, effect in self._jointly(effects):
+            names = [m.finding.variable for m in part]
+            for m in part:
+                others = tuple(dict.fromkeys(n for n in names if n != m.finding.variable))
+                found[id(m)] = replace(
+                    m.finding, share=effect.share, factor=effect.factor, ratio=effect.ratio, together=others
+                )
         return [found[id(one)] for one in placed]
+
+    def _jointly(self, effects: Sequence[tuple[list[Placed], Effect]]) -> list[tuple[list[Placed], Effect]]:
+        """With one share for faults of one side of which none is known alone, and for settings that overshoot.
+
+        What one makes without the other may be in no log; and a setting that is put in without what follows from it in
+        a way that no equation tells may move far more than the difference.
+        """
+        found = list(effects)
+        for kind, side in {_kind_and_side(part): None for part, _ in effects if part[0].finding.is_cause}:
+            alike = [one for one in effects if _kind_and_side(one[0]) == (kind, side) and _is_in_use(one[0])]
+            few = [(part, effect) for part, effect in alike if effect.share is None]
+            if kind == "unexplained" and not few and _overshoot([effect.share for _, effect in alike]):
+                few = [(part, effect) for part, effect in alike if effect.share and abs(effect.share) >= HARMLESS]
+            union = [m for part, _ in few for m in part]
+            effect = self._effect(union) if len(few) > 1 else Effect()
+            if effect.share is not None and abs(effect.share - 1) <= NEXT:
+                found = [*(one for one in found if one not in few), (union, effect)]
+        return found
 
     def _as_meant(self, placed: Sequence[Placed]) -> Sides:
         """Both logs with what should have been printed where only the print is wrong."""
@@ -137,7 +176,7 @@ class Shares:
         first = self.pair.c if finding.side == "C" else self.pair.py
         for own in (first, *(s for s in self.pair.both if s is not first)):
             other = self.pair.c if own is self.pair.py else self.pair.py
-            alone = all(self._is_first(m) for m in part)
+            alone = all(self._is_first(m, ids) for m in part)
             put_in = {p: value for m in part for p, value in self._values(m, own, other, alone)}
             changed = propagate(own, put_in, other, self.wrong | self.pair.printed)
             met = self._met(ids, changed, own)
@@ -147,9 +186,14 @@ class Shares:
                 return self._moved(changed, own, other)
         return Effect()
 
-    def _is_first(self, one: Placed) -> bool:
-        """Whether nothing that feeds a finding goes wrong itself."""
-        return not (upstream(self.graph, [one.variable]) & self.wrong) and one.variable != self.final
+    def _is_first(self, one: Placed, ids: set[str]) -> bool:
+        """Whether nothing that feeds a finding goes wrong itself, but `ids`, nor the same value on the other side."""
+        wrong = self.wrong - ids
+        return not (
+            upstream(self.graph, [one.variable]) & wrong
+            or one.variable == self.final
+            or one.variable in self.wrong_on_both
+        )
 
     def _values(self, one: Placed, own: EvaluatedLog, other: EvaluatedLog, alone: bool) -> list[tuple[Place, Array]]:
         """What is put in: the other log's value; what the equation says of own inputs where these are wrong as well."""
@@ -237,6 +281,31 @@ class Shares:
         return max(factors, default=None)
 
 
+def _kind_and_side(part: Sequence[Placed]) -> tuple[str, str]:
+    return part[0].finding.kind, part[0].finding.side
+
+
+def _is_in_use(part: Sequence[Placed]) -> bool:
+    """Whether a fault is more than a print."""
+    return part[0].finding.manner != "probe"
+
+
+def _believed(part: Sequence[Placed], effect: Effect, *, is_pending: bool) -> Effect:
+    """No share far above the whole where a value may be wrong in print only, or is made from one that is.
+
+    Had the program gone on with it, the final values would be as far apart.
+    """
+    is_accused = part[0].finding.kind == "introduced"
+    is_unsure = is_accused and (is_pending or not part[0].finding.manner)
+    return Effect() if is_unsure and effect.share is not None and abs(effect.share) > FAR else effect
+
+
+def _overshoot(shares: Sequence[float | None]) -> bool:
+    """Whether shares move far more than there is to explain, and do not add up to it."""
+    known = [share for share in shares if share is not None]
+    return any(abs(share) > MUCH for share in known) and abs(sum(known) - 1) > NEXT
+
+
 def _is_apart(variable: str, changed: Changed, own: EvaluatedLog) -> bool:
     """Whether equations make a variable at all its places from what did not change, as a first value is."""
     left = set(own.view.keys(variable))
@@ -254,12 +323,3 @@ def _apart(a: Array | None, b: Array | None) -> float:
         return np.inf
     with np.errstate(all="ignore"):
         return float(np.max(np.abs(a - b)))
-
-
-def by_share(finding: BlameFinding) -> tuple[int, float]:
-    """The sort key of findings: causes by what they leave of the difference, then unknown, inherited, harmless."""
-    if not finding.is_cause:
-        return 2, 0.0
-    if finding.share is None:
-        return 1, 0.0
-    return (3, 0.0) if finding.is_harmless else (0, round(abs(1 - finding.share), 2))

@@ -21,6 +21,7 @@ from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.iterations import Uneven, due_to
 from trace_parity.blame.iterations_of_the_other import elsewhere, longer_steps
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.blame.reach import as_far_as
 from trace_parity.blame.remedies import Place
 from trace_parity.blame.shape import EXPLAINS
 from trace_parity.compare.judge import Judged
@@ -107,10 +108,9 @@ def unsettled(differing: dict[tuple[str, Key], Judged], settled: set[tuple[str, 
         values |= {"residual": worst.rel_diff, "allowed": worst.allowed / scale}
         values["missing"] = tuple(dict.fromkeys(w for _, said in members for w in said.finding.missing))
         if finding.kind == "unexplained" and not is_certain:
-            keys = [key for name, key in differing if name == first.row.variable.id and (name, key) not in settled]
-            values["hint"] = _together(first.row.variable, keys, pair) or finding.hint
-            if finding.hint in ("", NOT_SEEN, NOT_MADE) and values["hint"] == finding.hint:
-                values["hint"] = throughout(first.row.variable, keys, *pair.both) or finding.hint
+            of = first.row.variable
+            keys = {key: (of.id, key) in settled for name, key in differing if name == of.id}
+            values["hint"] = _of_all_places(of, keys, finding.hint, pair)
         order = pair.vocabulary.order(first.row.variable, first.row.id.key, 0)
         yield Placed(order, BlameFinding(**values), first.row.variable.id)
 
@@ -121,6 +121,16 @@ class _Said:
 
     finding: BlameFinding
     is_certain: bool
+
+
+def _of_all_places(variable: Variable, differing: Mapping[Key, bool], hint: str, pair: Sides) -> str:
+    """The hint of all places that differ, settled or not: what those that are not show together, if that says more."""
+    keys = [key for key, is_settled in differing.items() if not is_settled]
+    said = _together(variable, keys, pair) or hint
+    if hint in ("", NOT_SEEN, NOT_MADE) and said == hint:
+        said = throughout(variable, keys, *pair.both) or hint
+    right = [key for key in pair.c.view.keys(variable.id) if key not in differing]
+    return as_far_as(said, variable.id, {*keys}, right, pair.c.view)
 
 
 def _together(variable: Variable, keys: Sequence[Key], pair: Sides) -> str:
@@ -251,7 +261,16 @@ def _has_one_constant(equation: Equation, key: Key, pair: Sides) -> bool:
 
 
 def _has_two_constants(equation: Equation, key: Key, pair: Sides) -> bool:
-    """Whether with C's constant a good part of the difference at a place is left: each side obeys with its own."""
+    """Whether with C's constant a good part of the difference at a place is left: each side obeys with its own.
+
+    Not where both obey a form that reads none, as that of a copy is.
+    """
+    obeyed = [s.found[equation.id].outcomes[key].forms for s in pair.both if key in s.found[equation.id].outcomes]
+    values = pair.c.found[equation.id].values
+    if equation.settled is not None and any(
+        equation.settled(pair.c.view, name, values, values) is None for name in frozenset.intersection(*obeyed)
+    ):
+        return False
     parts = [left >= AS_MUCH * by for left, by in _left_by_one_constant(equation, key, pair)]
     return bool(parts) and all(parts)
 

@@ -56,6 +56,20 @@ class Worlds:
             else:
                 self.fed.setdefault(variable, {})[place] = remedy
 
+    def so_far(self, variable: str) -> dict[Place, float]:
+        """What a sum that is made step by step would be wrong by, all the steps before a place together."""
+        total: dict[Place, float] = {}
+        for broken in self.broken if variable in self.own else ():
+            found = self.side.found[broken.equation.id]
+            before = [s for s in found.sources.values() if any(p is not None and p[0] == variable for p in s)]
+            if broken.output != variable or not before:
+                continue
+            for outcome in broken.outcomes:
+                source = before[0][found.row[outcome.key]]
+                miss = float(np.nan_to_num(np.max(np.abs(outcome.got - outcome.expected)), nan=0.0, posinf=0.0))
+                total[(variable, outcome.key)] = miss + (total.get(source, 0.0) if source is not None else 0.0)
+        return total
+
     def plain(self, chosen: Iterable[str]) -> dict[Place, Remedy]:
         """Everything in `chosen` put right, from what is printed."""
         world: dict[Place, Remedy] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.toml_table import nearest
 from trace_parity.pair.vocabulary import ABSENT, Column, Key, TickTable, Variable, Vocabulary
+from trace_parity.printable import spell_apart
 from trace_parity.trace.table import TraceTable
 
 if TYPE_CHECKING:
@@ -146,6 +147,10 @@ def csv_text(text: str) -> str:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+DIGITS = 10
+"""Of a value to read; C's and PY's have more where these do not tell them apart."""
+
+
 def _markdown(rows: list[TickRow], loop: str) -> str:
     """The table for reading: loop indices that never change are left out, differences are short."""
     indices = {name for row in rows for name, value in row.items() if isinstance(value, int)}
@@ -154,13 +159,19 @@ def _markdown(rows: list[TickRow], loop: str) -> str:
         constant.discard(loop)
     names = [name for name in rows[0] if name not in constant]
     lines = ["| " + " | ".join(names) + " |", "|" + "---:|" * len(names)]
-    lines += ["| " + " | ".join(_cell(name, row.get(name)) for name in names) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(name, row) for name in names) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, row: TickRow) -> str:
+    value = row.get(name)
     if value is None:
         return "-"
     if isinstance(value, int):
         return str(value)
-    return f"{value:.2e}" if name.endswith("_diff") else f"{value:.10g}"
+    if name.endswith("_diff"):
+        return f"{value:.2e}"
+    column = name.removesuffix("_py").removesuffix("_c")
+    return spell_apart(
+        value, *(v for end in ("c", "py") if isinstance(v := row.get(f"{column}_{end}"), float)), digits=DIGITS
+    )[0]

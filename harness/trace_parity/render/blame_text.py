@@ -121,7 +121,7 @@ def compact(blame: Blame, most: int, place: Callable[[str], str]) -> list[str]:
     if inherited:
         lines.append(f"inherit it: {few(inherited, 3)}")
     if harmless:
-        lines.append(f"harmless: {few(list(dict.fromkeys(f.variable for f in harmless)), 4)}")
+        lines.append(f"harmless: {few(list(dict.fromkeys(_harmless_name(f, blame) for f in harmless)), 4)}")
     return lines
 
 
@@ -177,8 +177,20 @@ def harmless_lines(blame: Blame, findings: list[BlameFinding]) -> list[str]:
         notes = [f"quirk {_quirks(f)}"] if f.quirk else []
         notes += [f.hint] if f.hint else []
         what = "; ".join(notes) or f"by {short(f.residual)} relative"
-        lines.append(f"  {f.variable} of {f.side}: {what}" if f.side != "both" else f"  {f.variable}: {what}")
+        name = _harmless_name(f, blame)
+        lines.append(f"  {name} of {f.side}: {what}" if f.side != "both" else f"  {name}: {what}")
     return lines
+
+
+def _harmless_name(finding: BlameFinding, blame: Blame) -> str:
+    """The variable; where it is a cause as well, with what of it is harmless."""
+    if not any(f.variable == finding.variable and f.is_cause and not f.is_harmless for f in blame.findings):
+        return finding.variable
+    if finding.manner == "probe":
+        return f"{finding.variable} in print"
+    if finding.kind == "self-inconsistent":
+        return f"{finding.variable} where both are alike"
+    return f"{finding.variable} at {plural(finding.count, 'other place')}"
 
 
 def markdown(blame: Blame, escape: Callable[[str], str], place: Callable[[str], str]) -> list[str]:

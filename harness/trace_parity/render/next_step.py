@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from trace_parity.blame.findings import UNREAD, BlameFinding
-from trace_parity.blame.headline import cause_of, explains
+from trace_parity.blame.headline import cause_of, explains, quirk_of
 from trace_parity.errors import Exit
 from trace_parity.render.commands import option_in
 from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, QuirkResult, Result
@@ -33,14 +33,21 @@ def who(result: Result) -> str:
         return f"neither program breaks an equation; a setting differs: {blame.loops[0].partition(' (')[0]}"
     if cause is None or cause.kind == "unexplained":
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
-        return f"neither program breaks an equation{name}"
+        printed = next((f for f in blame.findings if f.manner == "probe"), None)
+        return f"{_accused(printed, blame.final) if printed else 'neither program breaks an equation'}{name}"
     return _accused(cause, "" if blame.final_agrees else blame.final)
 
 
 def _known_quirk(result: Result) -> QuirkResult | None:
-    """The known quirk that comes first, unless it does not change the result and something else does."""
+    """The known quirk that comes first, unless it does not change the result and something else does.
+
+    If the first divergence is not a quirk and no share is known, it is the quirk that blame lists first.
+    """
     known = next((quirk for quirk in result.quirks if quirk.first_is_it), None)
     cause = cause_of(result.blame) if result.blame is not None else None
+    listed = quirk_of(result.blame) if result.blame is not None and cause is None else None
+    if known is None and listed is not None:
+        return next((quirk for quirk in result.quirks if quirk.id == listed.quirk), None)
     if known is None or result.blame is None or cause is None:
         return known
     shown = [f for f in result.blame.findings if f.is_cause and known.id in (f.quirk, f.quirk_too)]

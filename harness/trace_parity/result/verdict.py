@@ -63,7 +63,9 @@ class Verdict:
         names = (cause.variable, *cause.together) if cause is not None else ()
         same = self.headline.startswith(tuple(f"first at {name}{after}" for name in names for after in ("[", " (")))
         is_said = ": known quirk" in self.headline or (cause is not None and cause.kind != "unexplained")
-        if self.code != Exit.DIVERGENCE or cause is None or (same and is_said):
+        if self.code != Exit.DIVERGENCE or not said or (same and is_said):
+            return self
+        if cause is None and ": known quirk" in self.headline:
             return self
         return self._now(self.code, self.name, f"{said}; {self.headline}")
 
