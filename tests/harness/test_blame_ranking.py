@@ -41,8 +41,7 @@ def test_two_settings_are_spelled_with_the_digits_that_tell_them_apart() -> None
     result = compared(OneTick("C", c).text(), OneTick("PY", py).text())
     assert result.blame is not None
     assert result.blame.settings == (
-        "lambda_meters: C 1e-10, PY 1.000002e-10 (C has the default, PY a value that was set, "
-        "1.000002e-10, by -lambda)",
+        "lambda_meters: C 1e-10, PY 1.000002e-10 (C has the default; PY has 1.000002e-10, set by -lambda)",
     )
     assert result.headline.startswith(
         "lambda_meters explains the whole difference of I_pixel_final (0.000171 relative); "
@@ -162,7 +161,7 @@ def test_what_no_equation_was_asked_about_comes_after_what_it_is_computed_from()
 
 # Wrong prints next to faults.
 
-CHANGES = ", where the right one changes: never updated"
+CHANGES = ", but it should change: never updated"
 FACTORS = "F_latt_a", "F_latt_b", "F_latt_c"
 
 
@@ -176,7 +175,7 @@ def test_a_factor_printed_wrong_next_to_a_fault_upstream(lacking: tuple[str, ...
     """Without its factors F_latt fits a crystal of another shape, and the sum one in water."""
     is_whole = factor != 125.0 and "N_cells" in lacking  # F_latt is the number of cells where all indices are 0
     hint = "fits without hkl_frac" if is_whole else f"the same at all 64 places{CHANGES}"
-    prints = f"F_latt of PY is printed wrong, used right: {hint} (and 1 more in print only); first at "
+    prints = f"F_latt of PY is wrong in print only: {hint} (and 1 more in print only); first at "
     c = without(Program("C").text(), *lacking)
     py = without(never_set(Program("PY", {"lambda_meters": lambda v, x: v * (1 + 2e-6)}).text(), factor), *lacking)
     assert headline(c, py) == (
@@ -197,7 +196,7 @@ def test_one_factor_printed_wrong_next_to_a_fault_upstream() -> None:
     py = without(Program("PY", {"lambda_meters": lambda v, x: v * (1 + 2e-6)}).text(), *FACTORS)
     assert headline(c, printed(py, "F_latt", lambda v: np.array([125.0]))) == (
         "lambda_meters explains the whole difference of I_pixel_final (0.000135 relative); "
-        f"F_latt of PY is printed wrong, used right: the same at all 64 places{CHANGES}; "
+        f"F_latt of PY is wrong in print only: the same at all 64 places{CHANGES}; "
         f"first at lambda_meters ({SUB} source=0)"
     )
 
@@ -213,7 +212,7 @@ def test_a_vector_printed_in_metres_that_is_too_long_as_well() -> None:
         f"first at rot_a_angstroms[0] ({STEP})"
     )
     assert who(result) == (
-        "PY prints rot_a_angstroms, rot_b_angstroms, rot_c_angstroms wrong, but computes on with the right value; "
+        "PY prints rot_a_angstroms, rot_b_angstroms, rot_c_angstroms incorrectly, but uses the correct value; "
         "rot_b_angstroms differs although all that it is computed from agrees"
     )
 
@@ -250,11 +249,11 @@ def test_indices_that_are_negated_in_print_and_in_fact() -> None:
     found = blame(OneTick("C").text(), printed(py, "hkl_frac", np.negative))
     assert {(f.variable, f.manner, f.hint) for f in found.findings if f.is_cause} == {
         ("hkl_frac", "computation", "component y has the wrong sign"),
-        ("hkl_frac", "probe", "printed wrong, used right: the sign is wrong"),
+        ("hkl_frac", "probe", "wrong in print only: the sign is wrong"),
     }
     assert re.fullmatch(
         r"hkl_frac explains the whole difference of I_pixel_final \(.*\); "
-        "hkl_frac of PY is printed wrong, used right: the sign is wrong",
+        "hkl_frac of PY is wrong in print only: the sign is wrong",
         cause_line(found),
     )
 
