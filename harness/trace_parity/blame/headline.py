@@ -53,9 +53,9 @@ def cause_sentence(blame: Blame) -> str:
         words = [] if names & {finding.variable, *finding.together} else [f"setting that differs: {blame.settings[0]}"]
     if finding is not None and not (blame.loops and finding.kind == "unexplained"):
         words.append(f"{_named(finding)} {explains(finding, blame.final)}")
-    if (known := quirk_of(blame)) is not None:
-        of = f" of the difference of {blame.final}" if blame.final else ""
-        words.append(f"{known.side} shows quirk {known.quirk} in {_named(known)}, whose share{of} is not known")
+    if blame.final and (known := quirk_of(blame)) is not None:
+        share = f"whose share of the difference of {blame.final} is not known"
+        words.append(f"{known.side} shows quirk {known.quirk} in {_named(known)}, {share}")
     return "; ".join(words)
 
 
