@@ -37,7 +37,7 @@ def test_vectors_printed_in_metres() -> None:
 def test_a_factor_printed_wrong_beside_a_sum_that_agrees() -> None:
     c = without(Program("C").text(), "I_running")
     assert headline(c, printed(as_py(c), "F_latt", lambda v: np.array([125.0]))) == (
-        "F_latt of PY is wrong in print only: the same at all 64 places, where the right one changes: "
+        "F_latt of PY is wrong in print only: the same at all 64 places, but it should change: "
         f"never updated; first at F_latt ({STEP})"
     )
 

@@ -18,8 +18,8 @@ SAME_SUM = 1e-9
 def cause_of(blame: Blame) -> BlameFinding | None:
     """The first finding that matters; None where no share is known, and where the final values agree.
 
-    Nor where one of unknown share comes first: a known quirk, or a possible cause of a value whose equation could not be
-    evaluated.
+    Nor where one of unknown share comes first: a known quirk, or a possible cause of a value whose equation could not
+    be evaluated.
     """
     if blame.final_agrees:
         return None
@@ -53,7 +53,7 @@ def cause_sentence(blame: Blame) -> str:
         words = [] if names & {finding.variable, *finding.together} else [f"setting that differs: {blame.settings[0]}"]
     if finding is not None and not (blame.loops and finding.kind == "unexplained"):
         words.append(f"{_named(finding)} {explains(finding, blame.final)}")
-    if blame.final and (known := quirk_of(blame)) is not None:
+    if blame.final and not blame.final_agrees and (known := quirk_of(blame)) is not None:
         share = f"whose share of the difference of {blame.final} is not known"
         words.append(f"{known.side} shows quirk {known.quirk} in {_named(known)}, {share}")
     return "; ".join(words)
