@@ -14,7 +14,7 @@ from trace_parity.blame.findings import Blame
 from trace_parity.render import FORMATS, renderer
 from trace_parity.render.commands import Commands
 from trace_parity.render.first_screen import first_screen
-from trace_parity.render.next_step import next_step, who
+from trace_parity.render.next_step import AroundQuirk, around_quirk, next_step, who
 from trace_parity.result.result import AGAINST, EXPLAIN, INJECT
 
 from tests.harness.conftest import Cli, as_py
@@ -139,3 +139,42 @@ def test_whether_the_final_value_agrees_is_judged(supervisor_log: str, tmp_path:
         assert found.blame is not None
         assert found.exit_code == 1
         assert found.blame.final_agrees is agrees, (found.blame.final, found.headline)
+
+
+RUN = ("trace-diff", "run", "toy", "--against", "unfixed")
+
+
+@pytest.mark.parametrize(
+    ("typed", "bundle", "without", "waived"),
+    [
+        (RUN, "", "trace-diff run toy --against fixed", "trace-diff run toy --against unfixed --waive phi-carryover"),
+        (
+            ("trace-diff", "run", "--", "-n", "a b"),
+            "reports/x",
+            "trace-diff run --against fixed -- -n 'a b'",
+            "trace-diff run --waive phi-carryover -- -n 'a b'",
+        ),
+        (
+            ("trace-diff", "compare", "c.log", "py.log"),
+            "",
+            "",
+            "trace-diff compare c.log py.log --waive phi-carryover",
+        ),
+        (
+            ("trace-diff", "bundle", "show", "my x"),
+            "my x",
+            "trace-diff run 'my x'/case.toml --against fixed",
+            "trace-diff judge 'my x' --waive phi-carryover",
+        ),
+        ((), "", "", ""),
+    ],
+)
+def test_a_known_quirk_has_commands_to_copy(typed: tuple[str, ...], bundle: str, without: str, waived: str) -> None:
+    made = replace(RESULTS["quirk"](), typed=typed, bundle=bundle)
+    assert around_quirk(made) == AroundQuirk(without, waived)
+    text = renderer("text")(made)
+    assert next_of(text) == without or not without
+    assert f"\nor:     {waived}\n" in text or not waived
+    assert around_quirk(replace(made, settings=("a differs",))) == AroundQuirk()
+    assert around_quirk(replace(made, exit_code=0)) == AroundQuirk()
+    assert around_quirk(replace(made, lacks=(AGAINST,))).without == ""

@@ -27,7 +27,7 @@ from tests.harness.snapshots.results import RESULTS, one_sided, result, variable
 from tests.harness.test_report_index import make_bundle
 from tests.harness.tiny_pair import write_pair
 
-COPIED = re.compile(r"\s*(?:next: +)?trace-diff .*|\s*command(?: line| of \S+)?: .*|\s*(?:[A-Z]+  +)?\S+")
+COPIED = re.compile(r"\s*(?:(?:next|or): +)?trace-diff .*|\s*command(?: line| of \S+)?: .*|\s*(?:[A-Z]+  +)?\S+")
 """Lines that may be longer: a command to copy, and a path."""
 ROWS = 23
 """Of the 24 the last is the prompt's."""

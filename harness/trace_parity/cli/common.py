@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -268,7 +269,8 @@ def emit(
     """Write the result in each form, to its path or to standard output; `embedded` is for the page: see html_form."""
     context = click.get_current_context(silent=True)
     if context is not None:
-        result = replace(result, pair_option=context.meta.get(_PAIR_OPTION, ""))
+        typed = ("trace-diff", *sys.argv[1:])
+        result = replace(result, pair_option=context.meta.get(_PAIR_OPTION, ""), typed=typed)
     for form, path in formats:
         if form == "html":
             text = _page(result, embedded())

@@ -82,5 +82,6 @@ def judge(
 
         return files_of_bundle(bundle, result)
 
-    emit(replace(result, sources=stored.sources, precision=(*precision, *result.precision)), wanted, files)
+    precise = (*precision, *result.precision)
+    emit(replace(result, sources=stored.sources, precision=precise, bundle=str(bundle)), wanted, files)
     raise SystemExit(result.exit_code)

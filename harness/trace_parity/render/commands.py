@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trace_parity.result.result import Result
@@ -62,9 +62,14 @@ def with_option(command: str, option: str, value: str) -> str:
     words = shlex.split(command)
     if option in words[:-1]:
         words[words.index(option) + 1] = value
-    else:
-        words += [option, value]
-    return shlex.join(words)
+        return shlex.join(words)
+    return with_added(words, option, value)
+
+
+def with_added(words: Sequence[str], option: str, value: str) -> str:
+    """A command with an option more, before the command line of the programs that it may end with."""
+    end = words.index("--") if "--" in words else len(words)
+    return shlex.join([*words[:end], option, value, *words[end:]])
 
 
 def option_in(sentence: str) -> tuple[str, str] | None:

@@ -54,5 +54,5 @@ def fold_message(line: str, columns: int) -> list[str]:
 _HINT = re.compile(r"(.*?) \(hint: (.*)\)(?:; (expected .*))?")
 _LABEL = re.compile(r" *(?:[\w:.-]+(?: [\w:.-]+)?  +)?")
 """The indent and the label of a line, such as `  differ  `."""
-_COPIED = re.compile(r" *(?:next: +)?trace-diff | *command(?: line| of \S+)?: ")
+_COPIED = re.compile(r" *(?:(?:next|or): +)?trace-diff | *command(?: line| of \S+)?: ")
 """How a line begins that is copied as a whole."""

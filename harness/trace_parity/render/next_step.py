@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 
 from trace_parity.blame.findings import UNREAD, BlameFinding
 from trace_parity.blame.headline import cause_of, explains, quirk_of
 from trace_parity.errors import Exit
-from trace_parity.render.commands import option_in
+from trace_parity.render.commands import option_in, with_added, with_option
 from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, QuirkResult, Result
 
 SIDES = ("C", "PY")
@@ -64,12 +65,12 @@ def _accused(cause: BlameFinding, final: str) -> str:
     return (what and f"{side} {what}") or f"{side}, in {names}" + (f", which {share}" if share else "")
 
 
-def next_step(result: Result) -> str:
-    """What to do next, as a command where there is one; empty in parity."""
+def next_step(result: Result, *, waiver: bool = True) -> str:
+    """What to do next, as a command where there is one; empty in parity. `waiver`: --waive is part of it."""
     if result.exit_code == Exit.PARITY:
         return ""
     if result.exit_code == Exit.DIVERGENCE:
-        return _after_divergence(result)
+        return _after_divergence(result, waiver)
     if result.exit_code == Exit.STALE_WAIVER:
         return "remove the --waive options that are listed as stale or expired"
     if result.exit_code == Exit.UNREADABLE:
@@ -86,7 +87,36 @@ def next_step(result: Result) -> str:
     return "make both programs print what is listed as missing"
 
 
-def _after_divergence(result: Result) -> str:
+@dataclass(frozen=True)
+class AroundQuirk:
+    """Commands for a divergence that is a known quirk: `without` it, and `waived`; each empty where none is known."""
+
+    without: str = ""
+    waived: str = ""
+
+
+def around_quirk(result: Result) -> AroundQuirk:
+    """The command that was typed, with the option that the quirk's remedy names, and with --waive."""
+    known = _known_quirk(result) if result.exit_code == Exit.DIVERGENCE and not result.settings else None
+    if known is None:
+        return AroundQuirk()
+    command, bundle = result.typed[1:2], shlex.quote(result.bundle)
+    option = option_in(known.remedy)
+    if option is not None and option[0] == f"--{AGAINST}" and AGAINST in result.lacks:
+        option = None
+    without = waived = ""
+    if option is not None and command == ("run",):
+        without = with_option(shlex.join(result.typed), *option)
+    elif option is not None and result.bundle:
+        without = f"trace-diff run {bundle}/case.toml {shlex.join(option)}{_pair(result)}"
+    if known.largest is not None and command in (("run",), ("compare",), ("judge",)):
+        waived = with_added(result.typed, "--waive", known.id)
+    elif known.largest is not None and result.bundle:
+        waived = f"trace-diff judge {bundle} --waive {known.id}{_pair(result)}"
+    return AroundQuirk(without, waived)
+
+
+def _after_divergence(result: Result, waiver: bool) -> str:
     if result.settings:
         return "correct how the program with the wrong setting reads it; the numbers differ because of it"
     known = _known_quirk(result)
@@ -94,7 +124,8 @@ def _after_divergence(result: Result) -> str:
         by_waiver = known.largest is not None  # a waiver explains what blame names the quirk for
         option = option_in(known.remedy)
         works = option is None or option[0] != f"--{AGAINST}" or AGAINST not in result.lacks
-        return ", or ".join([*([known.remedy] if works else []), *([f"pass --waive {known.id}"] if by_waiver else [])])
+        waive = [f"pass --waive {known.id}"] if by_waiver and waiver else []
+        return ", or ".join([*([known.remedy] if works else []), *waive])
     blame, first = result.blame, result.first_divergence
     cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
     if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":

@@ -15,7 +15,7 @@ from trace_parity.printable import plural, visible
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import compact, folded, harmless_lines, head_lines, headline, say, shared_final
 from trace_parity.render.fold import Detail
-from trace_parity.render.next_step import next_step, who
+from trace_parity.render.next_step import around_quirk, next_step, who
 from trace_parity.render.numbers import relative, short, ulps
 from trace_parity.render.places import Places
 from trace_parity.result.result import QuirkResult, Result
@@ -179,7 +179,9 @@ def _verdict(result: Result, detail: Detail) -> list[str]:
     lacks = Places(result).problems if result.num_divergent and result.verdict == "divergence" else ()
     more = f" (and {len(lacks) - 1} more)" if len(lacks) > 1 else ""
     lines = {"lacks": f"{lacks[0]}{more}" if lacks else "", "wrong": who(result)}
-    lines["next"] = next_step(result) or ""
+    around = around_quirk(result)
+    lines["next"] = around.without or next_step(result, waiver=not around.waived)
+    lines["or"] = around.waived
     return [*(f"{f'{name}:':8}{text}" for name, text in lines.items() if text), verdict]
 
 

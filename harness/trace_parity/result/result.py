@@ -197,6 +197,8 @@ class Result:
     """Those of EXPLAIN, INJECT and AGAINST that the pair does not support; not in result.json if it supports all."""
     pair_option: str = field(default="", metadata={"plain": False})
     """The value of --pair as typed; for commands to copy, not in result.json."""
+    typed: tuple[str, ...] = field(default=(), metadata={"plain": False})
+    """The command line, as it was typed, from `trace-diff` on; for commands to copy, not in result.json."""
     typed_logs: tuple[str, ...] = field(default=(), metadata={"plain": False})
     """The two logs of a comparison as they were typed; for commands to copy, not in result.json."""
     bundle: str = field(default="", metadata={"plain": False})
