@@ -36,10 +36,15 @@ IN_PRINT: list[tuple[str, Change, str]] = [
     ("inv_r6", lambda v: 1 / v, "inv_r6 of PY is wrong in print only: its inverse, not itself"),
     ("f_over_r", lambda v: v * 1.0002, "f_over_r of PY is wrong in print only: too large by a factor of 1.0002"),
     ("dt", lambda v: v * 1e3, "dt of PY is wrong in print only: too large by a factor of 1000"),
+    ("n", lambda v: v - 1, "n of PY is wrong in print only: one too few; "),
+    ("n", lambda v: v + 1, "n of PY is wrong in print only: one too many; "),
+    ("r", lambda v: v[[0, 2, 1]], "r of PY is wrong in print only: components swapped: x z y for x y z; "),
+    ("r", lambda v: v * [-1, 1, 1], "r of PY is wrong in print only: component x has the wrong sign; "),
+    ("r", lambda v: v * 10, "r of PY is wrong in print only: in the right direction, but 10 times too long; "),
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "sentence"), IN_PRINT, ids=[p[0] for p in IN_PRINT])
+@pytest.mark.parametrize(("name", "change", "sentence"), IN_PRINT, ids=[f"{p[0]} {n}" for n, p in enumerate(IN_PRINT)])
 def test_what_is_only_printed_wrong(name: str, change: Change, sentence: str) -> None:
     result = compared(GOOD, printed(AS_PY, name, change))
     assert result.headline.startswith(sentence)

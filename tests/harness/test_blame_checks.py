@@ -6,12 +6,13 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from trace_parity.blame.attribution import blame_log
 from trace_parity.blame.checks import check_equation, check_names
-from trace_parity.blame.equation import Domain, Equation, Form, Input
+from trace_parity.blame.equation import Default, Domain, Equation, Form, Input, LoopSetting
 from trace_parity.errors import HarnessError
 from trace_parity.pair.find import find_pair, shipped
 from trace_parity.run.check_pair import report
@@ -52,6 +53,10 @@ def test_an_equation_is_held_against_a_log() -> None:
         ({"output": "subsample.R_distance"}, "no variable 'subsample.R_distance' for its output"),
         ({"inputs": (Input("pixel_pos_metres"),)}, "no variable 'pixel_pos_metres' for its input.*pixel_pos_meters"),
         ({"table": "hkl"}, "no variable 'hkl' for its table"),
+        ({"needs_loops": ("subs",)}, "no loop 'subs' for its needs_loops; expected a loop.*subS"),
+        ({"needs_loops": "subS"}, "needs_loops: str; expected a tuple of names"),
+        ({"fallback_for": ("radios",)}, "no equation 'radios' for its fallback_for; expected the id of another"),
+        ({"fallback_for": ("radius",)}, "no equation 'radius' for its fallback_for"),
     ],
 )
 def test_a_name_that_the_vocabulary_lacks_is_an_error(changed: dict[str, object], says: str) -> None:
@@ -59,6 +64,27 @@ def test_a_name_that_the_vocabulary_lacks_is_an_error(changed: dict[str, object]
     with pytest.raises(HarnessError) as error:
         check_names(Domain("small", (equation,)), shipped().vocabulary)
     assert re.search(says, str(error.value))
+    assert int(error.value.code) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"finals": ("pixel.I_pixel_finl",)}, "no variable 'pixel.I_pixel_finl' for its finals.*pixel.I_pixel_final"),
+        ({"finals": ("I_pixel_final",)}, "no variable 'I_pixel_final' for its finals.*near it are pixel.I_pixel_final"),
+        ({"finals": "pixel.I_pixel_final"}, "finals: str; expected a tuple of names"),
+        ({"defaults": {"run.distanc_meters": Default((0.1,), "-d")}}, "for its defaults.*near it are run.distance_m"),
+        ({"defaults": {"step.phi_deg": Default((0.0,), "-phi", first_of="phi")}}, "no loop 'phi' for its first_of"),
+        ({"loops": {"sources": LoopSetting("sources", "-n")}}, "no loop 'sources' for its loops.*near it are source"),
+        ({"loops": {"source": LoopSetting("sources", "-n", 1, {"lambda": "-x"})}}, "no variable 'lambda' for its by"),
+        ({"iterations": "pixel.step"}, "no variable 'pixel.step' for its iterations.*near it are pixel.steps"),
+        ({"equations": (RADIUS, RADIUS)}, "equation 'radius': 2 equations of one id"),
+    ],
+)
+def test_an_id_of_a_domain_that_the_vocabulary_lacks_is_an_error(changed: dict[str, object], says: str) -> None:
+    domain = replace(Domain("small", (RADIUS,)), **changed)  # type: ignore[arg-type]
+    with pytest.raises(HarnessError, match=says) as error:
+        blame_log(read(Program("C").text(), "C"), shipped().vocabulary, domain)
     assert int(error.value.code) == 2
 
 
@@ -91,10 +117,48 @@ def test_a_form_that_does_not_work_is_an_error_of_the_equation(forms: object, sa
     assert "equation 'radius'" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"pick": lambda log, key: key[:2]}, r"the pick of its input 'p' gives \(20, 31\); expected 8 whole numbers"),
+        ({"pick": lambda log, key: 3}, r"the pick of its input 'p' gives 3; expected .*, one per loop \(spixel, "),
+        ({"pick": lambda log, key: (*key[:-1], 0.5)}, "the pick of its input 'p' gives .*; expected 8 whole numbers"),
+        (
+            {"pick": lambda log, key: key["step"]},
+            r"the pick of its input 'p' fails at \(20, 31, .*TypeError: ",
+        ),
+        ({"computed": lambda log, key: 1.0}, "the computed of its input 'p' gives 1.0; expected a Computed, or what"),
+        ({"computed": lambda log, key: 1 / 0}, "the computed of its input 'p' fails at .*ZeroDivisionError"),
+        ({"name": "loops"}, "the name 'loops' is taken; expected a name of its own for each input"),
+    ],
+)
+def test_an_input_that_does_not_work_is_an_error_of_the_equation(changed: dict[str, Any], says: str) -> None:
+    wanted = replace(Input("pixel_pos_meters", "p"), **changed)
+    equation = replace(RADIUS, inputs=(wanted,), forms=(Form("as", lambda x: np.linalg.norm(x["p"].astype(float))),))
+    with pytest.raises(HarnessError, match=says) as error:
+        check_equation(equation, read(Program("C").text(), "C"), shipped().vocabulary)
+    assert int(error.value.code) == 2
+    assert "equation 'radius'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"inputs": (Input("pixel_pos_meters"), Input("pixel_pos_meters"))}, "two inputs are named 'pixel_pos_meters'"),
+        ({"forms": ()}, "forms: none; expected a Form or more"),
+        ({"forms": (Form("as written", lambda x: None),)}, "its form 'as written' fails: ValueError: it gives None"),
+        ({"variants": (Form("in mm", lambda x: x["R"]),)}, "its form 'in mm' reads 'R', which is none of its inputs"),
+    ],
+)
+def test_what_else_is_wrong_with_an_equation_is_found_by_the_helper(changed: dict[str, Any], says: str) -> None:
+    with pytest.raises(HarnessError, match=says):
+        check_equation(replace(RADIUS, **changed), read(Program("C").text(), "C"), shipped().vocabulary)
+
+
 def test_pair_check_finds_a_wrong_name_in_the_equations(tmp_path: Path) -> None:
     """In a copy of an example, before any program has run."""
     module = (
-        "from trace_parity.blame.equation import Domain, Equation, Form, Input\n"
+        "from trace_parity.blame.equation import Default, Domain, Equation, Form, Input, LoopSetting\n"
         'E = Equation("kick", "v = v_half", "1", "OUTPUT", (Input("v_half"),), (Form("as", lambda x: x["v_half"]),))\n'
         'DOMAIN = Domain("lj", EQUATIONS)\n'
     )

@@ -153,7 +153,7 @@ class Program:
         i = put("incident_vec", unit(r["beam"] + 0.003 * keys["source"] * r["s"]))
         wavelength = put("lambda_meters", 1.1e-10 * (1 + 0.01 * keys["source"]))
         q = put("scattering_vec_m_inv", (sub["d"] - i) / wavelength)
-        polar = put("polar", (1 + (i @ sub["d"]) ** 2) / 2, cosine=i @ sub["d"])
+        polar = put("polar", (1 + (i @ sub["d"]) ** 2) / 2, cosine=i @ sub["d"], i=i, d=sub["d"])
         return q, polar
 
     def _steps(self, keys: dict[str, int], q: np.ndarray, total: float, r: dict[str, Any]) -> float:
@@ -179,12 +179,12 @@ class Program:
         for n, v, base in zip("abc", stars, r["stars"], strict=True):
             put(f"rot_{n}_star_A_inv", v, base=base)
         put("V_actual_A3", cell[0] @ np.cross(cell[1], cell[2]))
-        hkl = put("hkl_frac", np.array([v @ q * 1e-10 for v in cell]))
+        hkl = put("hkl_frac", np.array([v @ q * 1e-10 for v in cell]), cell=cell, q=q)
         index = put("hkl_rounded", np.ceil(hkl - 0.5) + 0.0, hkl=hkl)
         parts = []
         for n, x, cells in zip("abc", hkl, r["N"], strict=True):
             parts.append(put(f"F_latt_{n}", sincg(x, cells), x=x, N=cells))
-        latt = put("F_latt", math.prod(parts))
+        latt = put("F_latt", math.prod(parts), hkl=hkl, N=r["N"])
         value = 50 + 10 * math.cos(index @ np.array([1.0, 2.0, 3.0]))
         cell_factor = put("F_cell", value, hkl=hkl)
         return float(put("I_running", total + cell_factor**2 * latt**2, total=total, step=(cell_factor, latt)))

@@ -108,6 +108,7 @@ def test_the_corner_is_named_for_what_it_is_the_corner_of(n: int, hint: str) -> 
     assert single(found, "pixel_pos_meters").hint == hint
 
 
+ANGLE = "degrees for radians or radians for degrees"
 SLIPS = [
     ("a - b * round(a / b)", "a - b * floor(a / b)", "fits with floor in place of round"),
     ("a - b * round(a / b)", "a + b * round(a / b)", "fits with the other sign before b * round(a / b)"),
@@ -115,6 +116,8 @@ SLIPS = [
     ("a + b + 3 * a * b", "a + b", "fits without the term 3 * a * b"),
     ("sin(a) * b + a", "cos(a) * b + a", "fits with cos in place of sin"),
     ("a**2 + b", "a**3 + b", "fits with 3 in place of 2"),
+    ("sin(a) * b + a", "sin(57.29577951308232 * a) * b + a", f"fits with sin of its angle times 57.2958: {ANGLE}"),
+    ("b + atan2(a, b)", "b + 57.29577951308232 * atan2(a, b)", f"fits with atan2 times 57.2958: {ANGLE}"),
 ]
 
 
@@ -133,7 +136,7 @@ def test_a_slip_in_an_expression_of_a_vocabulary(right: str, wrong: str, hint: s
         lines = []
         for i in range(4):
             known = {"a": 2.9 + 1.7 * i, "b": 1.9 - 0.3 * i, "round": round, "floor": math.floor}
-            y = eval(expression, {"sin": math.sin, "cos": math.cos, **known})
+            y = eval(expression, {"sin": math.sin, "cos": math.cos, "atan2": math.atan2, **known})
             lines += [f"TRACE_{side}[i={i}]: {n} {v!r}\n" for n, v in (("a", known["a"]), ("b", known["b"]), ("y", y))]
         return read_trace_lines(lines, side, side, vocabulary)
 

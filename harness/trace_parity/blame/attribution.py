@@ -15,6 +15,7 @@ import numpy as np
 
 from trace_parity.blame.accused import Accused
 from trace_parity.blame.changes import Hint
+from trace_parity.blame.counts import miscounted
 from trace_parity.blame.culprits import culprits, culprits_of_both
 from trace_parity.blame.equation import Domain, Equation, Outcome, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
@@ -77,8 +78,9 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     meant = [_as_meant(side, found) for side, found in zip((c, py), culprits_found.accused, strict=True)]
     for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
         members: list[tuple[Accused, Placed]] = []
-        for accused in all_accused:
-            other = meant[1] if side is c else meant[0]
+        other = meant[1] if side is c else meant[0]
+        counts = miscounted(side, other, differing)
+        for accused in (*all_accused, *counts):
             made = _accusation("introduced", name, accused, side, other)
             if made.finding.quirk and not _other_is_right(accused, other):
                 made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))

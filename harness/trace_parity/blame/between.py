@@ -72,13 +72,14 @@ def _looked_up(equation: Equation, side: EvaluatedLog) -> tuple[bool | None, boo
         return False, True
     if any(len(places) > 1 for places in met.values()):
         return True, False
-    digits = [_digits(value) for values in groups.values() for value in values]
+    digits = [digits_of(value) for values in groups.values() for value in values]
     if digits and max(digits) <= AS_READ:
         return True, False
     return (False if digits and min(digits) >= COMPUTED else None), False
 
 
-def _digits(value: float) -> int:
+def digits_of(value: float) -> int:
+    """The significant digits of a number, as short as it can be written."""
     mantissa = repr(value).lstrip("-").partition("e")[0]
     return significant_digits(mantissa.replace(".", "").rstrip("0"))
 

@@ -47,6 +47,23 @@ def smells(domain: Domain, unit: str) -> list[tuple[float, str]]:
     return [*fitting, *(pair for pair in domain.unit_factors if pair[0] not in known and pair[0] not in RARE)]
 
 
+def other_units(domain: Domain, unit: str) -> Iterator[tuple[float, str]]:
+    """What a number of a variable's `unit` is multiplied by to be in another unit of the domain, and that unit."""
+    own = _SPELLED.sub(lambda m: _SPELLINGS[m[0]], unit)
+    for factor, smell in domain.unit_factors:
+        first, _, second = smell.partition(" or ")[0].partition(" for ")
+        if second and own == first:
+            yield 1 / factor, second
+        elif second and own == second:
+            yield factor, first
+
+
+def single_in(factor: float, value: Array) -> Array:
+    """In float32 while in another unit."""
+    rounded: Array = single(value * factor) / factor
+    return rounded
+
+
 RARE = (10.0,)
 """Factors that have other common causes in a number without a unit."""
 _SPELLINGS = {"m2": "m²", "m3": "m³", "Å2": "Å²", "Å3": "Å³", "deg": "degrees", "rad": "radians"}

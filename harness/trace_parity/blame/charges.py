@@ -11,6 +11,7 @@ from trace_parity.blame.accused import Accused, BrokenEquation, Cleared
 from trace_parity.blame.changes import Hint
 from trace_parity.blame.equation import Equation, Outcome
 from trace_parity.blame.evaluated_log import EvaluatedLog
+from trace_parity.blame.evaluation import result_of
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.remedies import Place, Remedy, known_changes
 from trace_parity.blame.use import Manner, manner_of
@@ -233,7 +234,7 @@ class Charges:
     def _as_meant(self, found: list[Accused]) -> list[Accused]:
         """With what equations give from what was meant where their inputs are wrong in print only."""
         printed = self.worlds.of({a.variable for a in found if a.manner == "probe"})
-        return [self._refitted(a, printed) if printed and a.is_output else a for a in found]
+        return [self._followed(self._refitted(a, printed)) if printed and a.is_output else a for a in found]
 
     def _refitted(self, accused: Accused, printed: Mapping[Place, Remedy]) -> Accused:
         found = self.side.found[accused.equation.id]
@@ -252,6 +253,37 @@ class Charges:
         values, spreads = changed
         evaluated = replace(found, values=values, spreads=spreads, outcomes={**found.outcomes, **new})
         return replace(accused, outcomes=outcomes, found=evaluated)
+
+    def _followed(self, accused: Accused) -> Accused:
+        """With what a recurrence gives from what should have been printed at the places before, in print only."""
+        found = accused.found or self.side.found[accused.equation.id]
+        right: dict[Place | None, Array] = {(accused.variable, o.key): o.expected for o in accused.outcomes}
+        looks_back = any(s[n] in right for s in found.sources.values() for n in found.row.values())
+        if accused.manner != "probe" or not looks_back or self._reads_constants(accused):
+            return accused
+        values, new = {label: array.copy() for label, array in found.values.items()}, {}
+        known = {o.key: o for o in accused.outcomes}
+        for key in self.side.view.keys(accused.variable):
+            n = found.row.get(key)
+            if key not in known or n is None:
+                continue
+            for label, sources in found.sources.items():
+                if (before := right.get(sources[n])) is not None:
+                    values[label][n, : len(before)] = before
+            row = {label: array[n : n + 1] for label, array in values.items()}
+            made = result_of(accused.equation, found.form[key], row, (1, len(known[key].got)))[0]
+            right[(accused.variable, key)] = made
+            new[key] = replace(known[key], expected=made)
+        outcomes = tuple(new.get(o.key, o) for o in accused.outcomes)
+        return replace(
+            accused, outcomes=outcomes, found=replace(found, values=values, outcomes={**found.outcomes, **new})
+        )
+
+    def _reads_constants(self, accused: Accused) -> bool:
+        """Whether an equation reads something off the whole log, the very value that it makes among it."""
+        found = self.side.found[accused.equation.id]
+        own = ((accused.variable, key) in (s[n] for s in found.sources.values()) for key, n in found.row.items())
+        return accused.equation.settled is not None or accused.equation.relation is not None or any(own)
 
 
 def _known(hint: Hint | None) -> int:

@@ -114,7 +114,8 @@ class Default:
     """The default of a setting, and the flag that sets it.
 
     is_entered: the log has the number as given, apart from its unit; otherwise the program computes it. also: further
-    flags that set it. first_of: a loop whose first iteration alone has the value.
+    flags that set it. first_of: a loop whose first iteration alone has the value. steps: what sets by how much it
+    grows from one iteration of that loop to the next.
     """
 
     values: tuple[float, ...]
@@ -122,6 +123,7 @@ class Default:
     is_entered: bool = True
     also: tuple[str, ...] = ()
     first_of: str = ""
+    steps: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,6 @@ class Domain:
     title: str
     equations: tuple[Equation, ...]
     unit_factors: tuple[tuple[float, str], ...] = ()
-    angles: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
     finals: tuple[str, ...] = ()
     defaults: Mapping[str, Default] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from trace_parity.blame.equation import Domain, Equation, Evaluated, Outcome, Pl
 from trace_parity.blame.evaluation import evaluate
 from trace_parity.blame.hints import fits, hint_for
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.blame.reads import with_dependencies
 from trace_parity.blame.suspect import Suspect
 from trace_parity.pair.vocabulary import Vocabulary
 from trace_parity.trace.table import TraceTable
@@ -21,6 +22,7 @@ class EvaluatedLog:
 
     def __init__(self, table: TraceTable, vocabulary: Vocabulary, domain: Domain) -> None:
         check_names(domain, vocabulary)
+        vocabulary = with_dependencies(vocabulary, domain)
         self.view = LogView(table, vocabulary)
         self.name = table.side
         self.domain = domain

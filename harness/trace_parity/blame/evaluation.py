@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,14 +68,16 @@ def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[Place | N
     computed: dict[str, Computed] = {}
     for wanted in equation.inputs:
         if wanted.computed is not None:
-            made = wanted.computed(view, key)
+            made = _called(wanted.computed, "computed", equation, wanted, view, key)
+            if not isinstance(made, (str, Computed)):
+                raise _wrong("computed", equation, wanted, f"gives {made!r}", "a Computed, or what is missing in words")
             places.append(None)
             if isinstance(made, str):
                 lacking.append(made)
             else:
                 computed[wanted.label] = made
             continue
-        where = wanted.pick(view, key) if wanted.pick is not None else key
+        where = _picked(equation, wanted, view, key) if wanted.pick is not None else key
         place = view.find(wanted.ref, where) if where is not None else None
         holes = view.holes(*place) if place is not None else ()
         if wanted.default is None and (place is None or holes):
@@ -82,6 +85,42 @@ def _gather(equation: Equation, view: LogView, key: Key) -> tuple[list[Place | N
             lacking += [f"{name}[{i}]" for i in holes] or [name]
         places.append(None if holes else place)
     return places, list(dict.fromkeys(lacking)), computed
+
+
+def _picked(equation: Equation, wanted: Input, view: LogView, key: Key) -> Key | None:
+    """Where a pick looks; HarnessError (exit 2) where it raises, or gives no key."""
+    where = _called(wanted.pick, "pick", equation, wanted, view, key)
+    if where is None:
+        return None
+    expected = f"{len(key)} whole numbers, one per loop ({', '.join(view.vocabulary.loops)}), or None"
+    if not isinstance(where, (tuple, list)) or len(where) != len(key):
+        raise _wrong("pick", equation, wanted, f"gives {where!r}", expected)
+    if not all(isinstance(index, (int, np.integer)) for index in where):
+        raise _wrong("pick", equation, wanted, f"gives {where!r}", expected)
+    return tuple(where)
+
+
+def _called(
+    function: Callable[[LogView, Key], Any] | None,
+    what: str,
+    equation: Equation,
+    wanted: Input,
+    view: LogView,
+    key: Key,
+) -> Any:
+    assert function is not None
+    try:
+        return function(view, key)
+    except HarnessError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        what_failed = f"fails at {key}: {type(error).__name__}: {error}"
+        raise _wrong(what, equation, wanted, what_failed, "a function of the log and a key") from error
+
+
+def _wrong(what: str, equation: Equation, wanted: Input, found: str, expected: str) -> HarnessError:
+    where = f"equation {equation.id!r}"
+    return HarnessError(Exit.USAGE, f"the {what} of its input {wanted.label!r} {found}", where=where, expected=expected)
 
 
 def _value(view: LogView, wanted: Input, place: tuple[str, Key] | None) -> Array:
@@ -172,6 +211,8 @@ def result_of(equation: Equation, form: Form, values: Values, shape: tuple[int, 
     where = f"equation {equation.id!r}"
     try:
         value = form.function(values)
+        if value is None:
+            raise ValueError("it gives None")
         if np.ndim(value) == 1:
             raise ValueError(f"it gives the shape {np.shape(value)}")
         return np.broadcast_to(value, shape)

@@ -67,7 +67,15 @@ def added(suspect: Suspect, places: Sequence[Outcome]) -> Hint | None:
             if all(map(explains, places, made)):
                 word = "twice" if abs(factor - 2) <= EXPLAINS else f"{float(factor):.9g} times"
                 return Hint("scale", f"what is added to the previous value is {word} what it should be")
+        for word, power in _POWERS if len(before) == len(places) else ():
+            pairs = zip(places, before, strict=True)
+            raised = [None if b is None else b + np.abs(o.expected - b) ** power for o, b in pairs]
+            if all(map(explains, places, raised)):
+                return Hint("power", f"what is added to the previous value is {word} of what it should be")
     return None
+
+
+_POWERS = (("the square root", 0.5), ("the square", 2.0))
 
 
 def scaled_input(suspect: Suspect, places: Sequence[Outcome]) -> Hint | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 
-from trace_parity.blame.changes import Change, Hint, changes, single
+from trace_parity.blame.changes import Change, Hint, changes, other_units, single, single_in
 from trace_parity.blame.equation import Outcome, same_but
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.suspect import Hypothesis, Suspect, explains, is_made_from, nearby
@@ -15,6 +16,8 @@ from trace_parity.pair.vocabulary import ABSENT
 
 OTHER = 1.0137
 """A factor that no mistake has."""
+MOST_MIXED = 5
+"""Inputs of which every selection is tried."""
 SINGLE = 1e-5
 """Inputs in float32 miss by less than this, relatively. With a constant read off the log they would fit more."""
 
@@ -65,13 +68,14 @@ class Changed:
         value = self.row(o, label) if self._reads_itself else None
         return value is not None and explains(o, self.result(o, label, value * OTHER))
 
-    def in_single(self, outcome: Outcome) -> Array | None:
-        """The output with all inputs in float32."""
+    def in_single(self, labels: Sequence[str], outcome: Outcome) -> Array | None:
+        """The output with some inputs in float32."""
         n = self.suspect.found.row.get(outcome.key)
         if n is None or outcome.residual > SINGLE:
             return None
+        every = {name for label in labels for name in self._twins[label]}
         cut = {name: v[n : n + 1] for name, v in self.values.items()}
-        one = {name: single(v) if name in self.labels else v for name, v in cut.items()}
+        one = {name: single(v) if name in every else v for name, v in cut.items()}
         value: Array = self.suspect.found.form[outcome.key].function(one)[0]
         return value
 
@@ -89,9 +93,28 @@ def changed_inputs(suspect: Suspect) -> Iterator[Hypothesis]:
             continue
         for hint, change in changes(suspect.domain, label, is_whole=_is_whole(suspect, label)):
             yield hint, partial(changing, label, change)
+        for factor, unit in other_units(suspect.domain, _unit(suspect, label)):
+            text = f"fits with {label} in {unit} in float32: stored in single precision"
+            yield Hint("float32", text), partial(changing, label, partial(single_in, factor))
         yield from _stale_inputs(suspect, label, inputs)
-    if len(inputs.labels) > 1:
-        yield Hint("float32", "fits with all inputs in float32: stored in single precision"), inputs.in_single
+    for few in _several(inputs.labels):
+        whole = len(few) == len(inputs.labels)
+        named = "all inputs" if whole else f"{', '.join(few[:-1])} and {few[-1]}"
+        text = f"fits with {named} in float32: stored in single precision"
+        yield Hint("float32", text), partial(inputs.in_single, few)
+
+
+def _several(labels: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Two inputs or more, the most first; of many inputs all of them alone."""
+    sizes = range(len(labels), 1, -1) if len(labels) <= MOST_MIXED else range(len(labels), len(labels) - 1, -1)
+    for size in sizes if len(labels) > 1 else ():
+        yield from combinations(labels, size)
+
+
+def _unit(suspect: Suspect, label: str) -> str:
+    place = next((p for p in suspect.found.sources.get(label, ()) if p is not None), None)
+    variable = suspect.view.variables.get(place[0]) if place is not None else None
+    return variable.unit if variable is not None else ""
 
 
 def _is_whole(suspect: Suspect, label: str) -> bool:

@@ -45,7 +45,7 @@ def uneven_loops(c: LogView, py: LogView, domain: Domain, argv: Sequence[str] = 
     `argv` is the command line, of which nothing is known where it is empty.
     """
     found: dict[str, Uneven] = {}
-    sizes_of = {loop: (_size(c, loop, py), _size(py, loop, c)) for loop in c.vocabulary.loops}
+    sizes_of = {loop: (size_of(c, loop, py), size_of(py, loop, c)) for loop in c.vocabulary.loops}
     sizes_known = {loop: (a, b) for loop, (a, b) in sizes_of.items() if a is not None and b is not None and a != b}
     sure = _says_so(c, py, sizes_known, domain)
     for loop, sizes in sizes_known.items():
@@ -91,7 +91,7 @@ def _at(view: LogView, variable: str, key: Key) -> np.ndarray:
     return np.array([]) if value is None else value
 
 
-def _size(view: LogView, loop: str, other: LogView) -> int | None:
+def size_of(view: LogView, loop: str, other: LogView) -> int | None:
     """The number of iterations, at every place that both logs have; None where it is not one, or some are left out."""
     place = view.vocabulary.loops.index(loop)
     theirs = {key[:place] for key in _keys(other, loop)}

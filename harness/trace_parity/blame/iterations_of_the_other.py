@@ -73,6 +73,38 @@ def _is_common(variable: str, at: tuple[Key, Key], other: EvaluatedLog, *, alone
     return len(line) > 1 and (2 * same >= len(line) or (alone and same > 0))
 
 
+def unmoved(variable: str, c: LogView, py: LogView, domain: Domain) -> str:
+    """That a number is the same all along a loop on one side, and grows by even steps on the other; else empty."""
+    for place, loop in reversed(list(enumerate(c.vocabulary.loops))):
+        lines: dict[Key, list[Key]] = {}
+        for key in c.keys(variable):
+            if key[place] != ABSENT and py.at(variable, key) is not None:
+                lines.setdefault(same_but(key, place, ABSENT), []).append(key)
+        found = {_still(variable, line, c, py) for line in lines.values() if len(line) > 1}
+        if len(found) == 1 and (still := found.pop()) is not None:
+            name, value, step = still
+            other = "PY" if name == "C" else "C"
+            default = domain.defaults.get(variable)
+            flag = default.steps if default is not None else ""
+            why = f": {name} ignores {flag}" if flag and name == "PY" else f", set by {flag}" if flag else ""
+            return f"{name} has {value:.6g} at every {loop}, {other} steps of {step:.6g}{why}"
+    return ""
+
+
+def _still(variable: str, keys: Sequence[Key], c: LogView, py: LogView) -> tuple[str, float, float] | None:
+    """The side that stays at one number along a line, the number, and the other side's even step; None for neither."""
+    rows = [[view.at(variable, key) for key in keys] for view in (c, py)]
+    sides = [np.array([row[0] for row in side if row is not None and len(row) == 1]) for side in rows]
+    if len(sides[0]) < len(keys) or len(sides[1]) < len(keys):
+        return None
+    for name, own, other in (("C", *sides), ("PY", *reversed(sides))):
+        steps = np.diff(other)
+        size = float(np.max(np.abs(other)))
+        if np.all(own == own[0]) and float(f"{steps[0]:.6g}") and np.ptp(steps) <= EXPLAINS * size:
+            return name, float(own[0]), float(f"{steps[0]:.6g}")
+    return None
+
+
 def longer_steps(variable: str, c: LogView, py: LogView, domain: Domain) -> str:
     """That a number starts alike on both sides and grows by other equal steps along a loop; empty where it does not."""
     loops = c.vocabulary.loops

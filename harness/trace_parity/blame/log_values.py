@@ -53,7 +53,7 @@ class LogView:
         self.vocabulary = vocabulary
         self.digits = printed_digits(table)
         self.memo: dict[str, Any] = {}  # what a domain works out once per log
-        self.variables: dict[str, Variable] = {v.id: v for v in vocabulary.variables} | table.variables
+        self.variables: dict[str, Variable] = table.variables | {v.id: v for v in vocabulary.variables}
         components: dict[str, dict[Key, dict[int, float]]] = {}
         for (key, variable, component), number in table.rows.items():
             components.setdefault(variable, {}).setdefault(key, {})[component] = number.value

@@ -18,11 +18,20 @@ def in_words(accused: Accused, side: EvaluatedLog, hint: Hint | None, text: str)
     """`text`, which says what a wrong value looks like, with what it means that the print alone is wrong."""
     if accused.manner == "probe":
         unit = hint if hint is not None and hint.if_printed else _in_another_unit(accused, side)
-        return (unit.if_printed if unit is not None else "") or _led(ONLY_PRINTED, text)
+        return (unit.if_printed if unit is not None else "") or _led(ONLY_PRINTED, text or _times(accused))
     if accused.manner or not _is_unread(accused.variable, side):
         return text
     unit = _in_another_unit(accused, side)
     return _led(UNREAD, unit.text if unit is not None else text)
+
+
+def _times(accused: Accused) -> str:
+    """By what a single number is off, which no hypothesis explains; empty for more numbers, or where it is 0."""
+    numbers = [(o.got, o.expected) for o in accused.outcomes]
+    if len(numbers) != 1 or len(numbers[0][0]) != 1 or not numbers[0][1][0]:
+        return ""
+    ratio = float(numbers[0][0][0] / numbers[0][1][0])
+    return f"{ratio:.6g} times what it should be" if np.isfinite(ratio) else ""
 
 
 def _led(words: str, text: str) -> str:

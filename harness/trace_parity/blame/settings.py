@@ -8,6 +8,7 @@ import numpy as np
 
 from trace_parity.blame.defaults import default_of, in_words, is_entered
 from trace_parity.blame.iterations import due_to
+from trace_parity.blame.iterations_of_the_other import unmoved
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.unsettled import Sides
 from trace_parity.pair.vocabulary import Key, Variable
@@ -36,6 +37,8 @@ def settings_of(pair: Sides, inherited: Collection[str], accused: Collection[str
             continue
         told = default_of(variable.id, key, pair.views, pair.domain, pair.argv)
         default = pair.domain.defaults.get(variable.id)
+        if default is not None and default.first_of:
+            told = told or unmoved(variable.id, *pair.views, pair.domain)
         if not told and (len(values[0]) > MOST_NUMBERS or (default is not None and default.first_of)):
             continue
         words = in_words(*values)

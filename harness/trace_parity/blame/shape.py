@@ -40,6 +40,10 @@ def single_arithmetic(places: Sequence[Outcome], digits: int) -> Hint | None:
     return None
 
 
+CLOSE = 0.1
+"""A ratio that is nearer to 1 is also given as what it is off by."""
+
+
 def shape(places: Sequence[Outcome]) -> Hint | None:
     """A description without a hypothesis: right length or direction, or one factor throughout."""
     if all(len(o.got) == 3 and not np.isnan(o.got).any() for o in places):
@@ -51,7 +55,8 @@ def shape(places: Sequence[Outcome]) -> Hint | None:
         if all(angle < max(1e-9, EXPLAINS * o.residual) for angle, o in zip(angles, places, strict=True)):
             ratio = float(lengths[0][0] / lengths[0][1])
             word = "times too long" if ratio > 1 else "times as long"
-            return Hint("length", f"in the right direction, but {ratio:.12g} {word} (1{ratio - 1:+.3g})")
+            apart = f" (1{ratio - 1:+.3g})" if abs(ratio - 1) < CLOSE else ""
+            return Hint("length", f"in the right direction, but {ratio:.12g} {word}{apart}")
     ratios = np.concatenate([(o.got / o.expected)[(o.expected != 0) & ~np.isnan(o.got)] for o in places])
     blunt = 4 * max(o.permitted for o in places)
     if len(ratios) == 1 and (whole := _whole(ratios[0], blunt)):

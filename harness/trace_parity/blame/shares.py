@@ -34,10 +34,17 @@ NEXT = 0.1
 
 
 def final_of(pair: Sides) -> str:
-    """The variable in which a site ends: the domain's own, else the last one that both logs have, and print right."""
+    """The variable in which a site ends: the domain's own, else the last one that both logs have, and print right.
+
+    One of which nothing says what it is computed from comes last: no fault can be followed to it.
+    """
     held = [v.id for v in pair.vocabulary.variables if all(s.view.keys(v.id) for s in pair.both)]
     named = [name for name in pair.domain.finals if name in held]
-    return next((name for name in (*named, *reversed(held)) if name not in pair.printed), "")
+    right = [name for name in (*named, *reversed(held)) if name not in pair.printed]
+    made = {e.output for e in asked(pair.domain)} | {
+        name for name, feeding in inputs(pair.vocabulary).items() if feeding
+    }
+    return next((name for name in right if name in made), next(iter(right), ""))
 
 
 @dataclass(frozen=True)

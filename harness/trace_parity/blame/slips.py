@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 from collections.abc import Collection, Iterator
 
 ROUNDINGS = ("round", "floor", "ceil")
 SWAPPED = {"sin": "cos", "cos": "sin", "min": "max", "max": "min"}
+OF_ANGLE, TO_ANGLE = ("sin", "cos", "tan"), ("asin", "acos", "atan", "atan2")
+MIXED_UP = "degrees for radians or radians for degrees"
 DROPPED = ("sqrt", "abs", "sign", "unit", "exp", "log")
 
 
@@ -35,6 +38,13 @@ def _of_node(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         others = [other for other in ROUNDINGS if name in ROUNDINGS and other != name]
         for other in [*others, *([SWAPPED[name]] if name in SWAPPED else [])]:
             yield f"{other} in place of {name}", ast.Call(ast.Name(other), node.args, [])
+        for factor, word in ((180 / math.pi, "57.2958"), (math.pi / 180, "1/57.2958")):
+            times = ast.Constant(factor)
+            if name in OF_ANGLE:
+                turned = [ast.BinOp(argument, ast.Mult(), times) for argument in node.args]
+                yield f"{name} of its angle times {word}: {MIXED_UP}", ast.Call(node.func, turned, [])
+            elif name in TO_ANGLE:
+                yield f"{name} times {word}: {MIXED_UP}", ast.BinOp(node, ast.Mult(), times)
         if name in (*ROUNDINGS, *DROPPED) and len(node.args) == 1:
             yield f"without {name}", node.args[0]
     elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):

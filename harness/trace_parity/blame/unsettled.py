@@ -19,11 +19,12 @@ from trace_parity.blame.equation import Domain, Equation, Input, asked
 from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
 from trace_parity.blame.iterations import Uneven, due_to
-from trace_parity.blame.iterations_of_the_other import elsewhere, longer_steps
+from trace_parity.blame.iterations_of_the_other import elsewhere, longer_steps, unmoved
 from trace_parity.blame.log_values import Array, LogView
 from trace_parity.blame.reach import as_far_as
 from trace_parity.blame.remedies import Place
 from trace_parity.blame.shape import EXPLAINS
+from trace_parity.blame.table_entries import as_read, of_neighbour
 from trace_parity.compare.judge import Judged
 from trace_parity.pair.dependencies import inputs as graph_of
 from trace_parity.pair.vocabulary import ABSENT, Key, Variable, Vocabulary
@@ -128,14 +129,29 @@ def _of_all_places(variable: Variable, differing: Mapping[Key, bool], hint: str,
     keys = [key for key, is_settled in differing.items() if not is_settled]
     said = _together(variable, keys, pair) or hint
     if hint in ("", NOT_SEEN, NOT_MADE) and said == hint:
-        said = throughout(variable, keys, *pair.both) or hint
+        said = _of_all(variable, keys, pair) or hint
     right = [key for key in pair.c.view.keys(variable.id) if key not in differing]
     return as_far_as(said, variable.id, {*keys}, right, pair.c.view)
 
 
 def _together(variable: Variable, keys: Sequence[Key], pair: Sides) -> str:
     """What the values at all places together show: another iteration's, or other steps along a loop."""
-    return elsewhere(variable.id, keys, pair.py, pair.c) or longer_steps(variable.id, *pair.views, pair.domain)
+    return (
+        unmoved(variable.id, *pair.views, pair.domain)
+        or elsewhere(variable.id, keys, pair.py, pair.c)
+        or longer_steps(variable.id, *pair.views, pair.domain)
+    )
+
+
+def _of_all(variable: Variable, keys: Sequence[Key], pair: Sides) -> str:
+    """What the values of both sides show where nothing that is computed tells: of a table, then of any numbers."""
+    tables = [e for e in asked(pair.domain) if e.output == variable.id and e.table]
+    said = (
+        *(of_neighbour(equation, *pair.both) for equation in tables),
+        throughout(variable, keys, *pair.both),
+        *(as_read(equation, *pair.both) for equation in tables),
+    )
+    return next(filter(None, said), "")
 
 
 def _standing(equation: Equation, side: EvaluatedLog, key: Key, pair: Sides) -> object:
@@ -215,11 +231,26 @@ def _inherited(
         return "unexplained", TWO_CONSTANTS
     inputs = _named([equation], key, pair) or _named(equations, key, pair)
     if not inputs:
-        return "unexplained", NOT_SEEN
+        return "unexplained", _of_two_equations(equations, key, pair) or NOT_SEEN
     has = {s.name for e in equations for s in (c, py) if key in s.found[e.id].outcomes}
     unasked = " and ".join(name for name in ("C", "PY") if name not in obeyed | has)
     caveat = f"; {unasked} could not be evaluated" if unasked else ""
     return "inherited", f"from {', '.join(inputs)}{caveat}"
+
+
+def _of_two_equations(equations: Sequence[Equation], key: Key, pair: Sides) -> str:
+    """That each side obeys an equation of its own, as of two shapes; empty where both obey the same."""
+    said: list[tuple[Equation, str]] = []
+    for side in pair.both:
+        held = ((e, side.found[e.id].outcomes.get(key)) for e in equations)
+        equation, forms = next(((e, o.forms) for e, o in held if o is not None and o.ok), (None, frozenset()))
+        if equation is None:
+            return ""
+        plain = {one.name for one in equation.forms} == forms if not callable(equation.forms) else False
+        said.append((equation, equation.text if plain else " or ".join(sorted(forms))))
+    if said[0][0] is said[1][0]:
+        return ""
+    return f"C follows '{said[0][1]}', PY '{said[1][1]}': a setting differs"
 
 
 def differing_inputs(

@@ -47,6 +47,10 @@ class Fallback:
     digits: int
 
 
+ALWAYS_READ = "has computed none in this log"
+"""The end of the evidence of a Fallback where nothing is from before it: a setting of one side would look the same."""
+
+
 @dataclass(frozen=True)
 class BlameSignature:
     """On the quirk's side one of `equations` is broken, with a hint of one of `hints`, wherever `when` holds.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from trace_parity.compare.align import Alignment
 from trace_parity.compare.carried import Ticks
 from trace_parity.compare.judge import Judged, Judgement
-from trace_parity.pair.quirk_ledger import Fallback, Quirk, Stale
+from trace_parity.pair.quirk_ledger import ALWAYS_READ, Fallback, Quirk, Stale
 from trace_parity.pair.vocabulary import Key, Variable, Vocabulary
 from trace_parity.trace.precision import significant_digits
 from trace_parity.trace.table import TraceTable
@@ -177,12 +177,13 @@ def _fallen_back(
     vocabulary = alignment.vocabulary
     begins = min(vocabulary.order(judged.row.variable, judged.row.id.key, 0) for judged in divergent)
     variables = {judged.row.id.variable: judged.row.variable for judged in divergent}
-    later = (
-        number.value
-        for (key, variable, component), number in suspect.rows.items()
-        if variable in variables and vocabulary.order(variables[variable], key, component) > begins
-    )
-    return found if all(_digits(value) <= signature.digits for value in later) else []
+    own = [(place, number.value) for place, number in suspect.rows.items() if place[1] in variables]
+    computed_ones = [(key, v, n) for (key, v, n), value in own if _digits(value) > signature.digits]
+    if any(vocabulary.order(variables[v], key, n) > begins for key, v, n in computed_ones):
+        return []
+    if not computed_ones:
+        return [(judged, f"{told}; {side} {ALWAYS_READ}", whole) for judged, told, whole in found]
+    return found
 
 
 def _digits(value: float) -> int:

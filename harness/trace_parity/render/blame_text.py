@@ -121,7 +121,9 @@ def compact(blame: Blame, most: int, place: Callable[[str], str]) -> list[str]:
     if inherited:
         lines.append(f"inherit it: {few(inherited, 3)}")
     if harmless:
-        lines.append(f"harmless: {few(list(dict.fromkeys(_harmless_name(f, blame) for f in harmless)), 4)}")
+        quirks = list(dict.fromkeys(_quirks(f) for f in harmless if f.quirk))
+        named = f" (quirk {'; '.join(quirks)})" if quirks else ""
+        lines.append(f"harmless: {few(list(dict.fromkeys(_harmless_name(f, blame) for f in harmless)), 4)}{named}")
     return lines
 
 
@@ -129,7 +131,7 @@ def _grouped(causes: Sequence[BlameFinding]) -> list[list[BlameFinding]]:
     """Findings that say the same of several variables, together."""
 
     def same(f: BlameFinding) -> tuple[object, ...]:
-        return f.kind, f.side, f.place, f.hint, f.quirk, f.instead, f.count
+        return f.kind, f.side, f.place, f.hint, f.quirk, f.quirk_too, f.instead, f.count
 
     return [list(group) for _, group in groupby(causes, key=same)]
 
@@ -145,7 +147,7 @@ def _cause(group: Sequence[BlameFinding], place: str) -> list[str]:
     else:
         worst = short(max(finding.residual for finding in group))
         lines = [f"{names}: {f.side} breaks {f.equation_text}{at}{many}, by {worst}"]
-    hints = [*([f"quirk {f.quirk}"] if f.quirk else []), *([f.hint] if f.hint else [])]
+    hints = [*([f"quirk {_quirks(f)}"] if f.quirk else []), *([f.hint] if f.hint else [])]
     hints += [f"or {'; or '.join(f.instead)} instead"] if f.instead else []
     return [*lines, *(f"  hint  {hint}" for hint in ["; ".join(hints)] if hint)]
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from trace_parity.blame.findings import UNREAD, BlameFinding
 from trace_parity.blame.headline import cause_of, explains, quirk_of
 from trace_parity.errors import Exit
+from trace_parity.pair.quirk_ledger import ALWAYS_READ
 from trace_parity.render.commands import option_in, with_added, with_option
 from trace_parity.result.result import AGAINST, EXPLAIN, INJECT, QuirkResult, Result
 
 SIDES = ("C", "PY")
+
+
+IN_DOUBT = "a setting of one side differs: the logs cannot tell"
 
 
 def who(result: Result) -> str:
@@ -22,7 +26,11 @@ def who(result: Result) -> str:
         return "the programs resolve the command line to different settings"
     known = _known_quirk(result)
     if known is not None:
-        return f"{known.side} shows its known quirk {known.id}"
+        findings = result.blame.findings if result.blame is not None else ()
+        too = next((f.quirk_too for f in findings if f.quirk == known.id and f.quirk_too), "")
+        doubt = known.evidence.endswith(ALWAYS_READ) and not result.case.argv
+        more = f", with {too}" if too else f", or {IN_DOUBT}" if doubt else ""
+        return f"{known.side} shows its known quirk {known.id}{more}"
     blame = result.blame
     if blame is None:
         first = result.first_divergence

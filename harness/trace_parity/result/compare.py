@@ -21,6 +21,7 @@ from trace_parity.compare.tick_table import TickRow, tick_rows, ticks_around
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.pair import Pair
+from trace_parity.pair.quirk_ledger import ALWAYS_READ
 from trace_parity.pair.vocabulary import ABSENT, TickTable, Vocabulary
 from trace_parity.result.result import (
     AGAINST,
@@ -92,12 +93,13 @@ def result_of(
         from trace_parity.blame.headline import with_image_shares
 
         closer = dataclasses.replace(closer, blame=with_image_shares(closer.blame, images.sum_ratio))
-    quirk = next((f.quirk.id for f in closer.quirks if f.first_is_it), None)
+    shown = next((f for f in closer.quirks if f.first_is_it), None)
+    quirk = shown.quirk.id if shown is not None else None
     divergences = tuple(_divergence(found.vocabulary, row) for row in rows[:KEPT_DIVERGENCES])
     if divergences:
         divergences = (dataclasses.replace(divergences[0], quirk=quirk), *divergences[1:])
     first = divergences[0] if divergences else None
-    verdict = of_found(found, coverage, (first.name, first.place) if first else None, quirk)
+    verdict = of_found(found, coverage, (first.name, first.place) if first else None, _known(shown, case))
     verdict = _with_findings(verdict, closer, images, bool(settings))
     waivers: tuple[Waiver, ...] = ()
     if options.waive:
@@ -304,6 +306,13 @@ def _variable(vocabulary: Vocabulary, summary: VariableSummary) -> VariableResul
         worst_at=vocabulary.describe(row.id.key) if row else "",
         depends_on=variable.depends_on,
     )
+
+
+def _known(shown: QuirkFinding | None, case: CaseResult) -> str | None:
+    """The quirk in the headline, with the doubt about it that no command line takes away."""
+    if shown is None or case.argv or not shown.evidence.endswith(ALWAYS_READ):
+        return None if shown is None else shown.quirk.id
+    return f"{shown.quirk.id}, or a setting of one side"
 
 
 def _quirk(finding: QuirkFinding, blame: Blame | None) -> QuirkResult:

@@ -26,6 +26,7 @@ UNIT_FACTORS = (
     (1e3, "Å³ for nm³ or nm³ for Å³"),
     (1e6, "mm² for m² or m² for mm²"),
     (180 / math.pi, "degrees for radians or radians for degrees"),
+    ((180 / math.pi) ** 2, "square degrees for sr or sr for square degrees"),
     (2 * math.pi, "2π too many or too few"),
     ((2 * math.pi) ** 2, "(2π)² too many or too few"),
 )
@@ -43,7 +44,7 @@ DEFAULTS = {
     "run.polar_vec": Default((0.0, 0.0, 1.0), "-polar_vector", also=OF_CONVENTION),
     "run.spindle_vec": Default((0.0, 0.0, 1.0), "-spindle_axis", also=OF_CONVENTION),
     "mosaic.mosaic_umat": Default((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), "-mosaic_spread", is_entered=False),
-    "step.phi_deg": Default((0.0,), "-phi", first_of="phi_tic"),
+    "step.phi_deg": Default((0.0,), "-phi", first_of="phi_tic", steps="-osc and -phistep"),
     "run.distance_meters": Default((0.1,), "-distance", also=("-close_distance",)),
     "run.N_cells": Default(
         (1.0, 1.0, 1.0), "-N, -Na, -Nb and -Nc", also=("-xtalsize", "-samplesize", "-xtal_size", "-sample_size")

@@ -10,7 +10,7 @@ from trace_parity.blame.log_values import Array, LogView
 from trace_parity.pair.vocabulary import Key
 
 from .common import first_of_pixel, of_unit_length, simple
-from .vector_math import cross, dot, unit
+from .vector_math import ANGLES_MIXED_UP, cross, dot, unit
 
 XRAY = (1e-13, 1e-7)
 """Metres. What an X-ray wavelength can be: nothing that diffracts from crystals is outside, and Å read as m is."""
@@ -128,6 +128,32 @@ def _with_kahn(x: Values, k: Array) -> Array:
     return factor
 
 
+def _wrong_angles(view: LogView) -> tuple[Form, ...]:
+    """Ways to take 2θ or ψ wrong. K is in no log: with a wrong ψ all places must show one K, and more than one must."""
+
+    def of_scattering(unit: np.longdouble) -> Callable[[Values], Array]:
+        return lambda x: (1 + np.cos(np.arccos(dot(x["incident_vec"], x["diffracted_vec"])) * unit) ** 2) / 2
+
+    def of_psi(times: np.longdouble) -> Callable[[Values], Array]:
+        def factor(x: Values) -> Array:
+            cosine, psi = _angles(x)
+            along = np.cos(2 * psi * times) * (1 - cosine**2)
+            fresh = np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])
+            shown = ((1 + cosine**2 - 2 * x["polar"]) / along)[fresh]
+            k = np.median(shown) if len(shown) > 1 else np.longdouble(np.nan)
+            return np.asarray((1 + cosine**2 - k * along) / 2)
+
+        return factor
+
+    return (
+        *(Form(f"2θ {words}", of_scattering(unit)) for unit, words in ANGLES_MIXED_UP),
+        *(Form(f"ψ {words}", of_psi(unit)) for unit, words in ANGLES_MIXED_UP),
+        Form("cos²θ in place of cos²2θ", of_scattering(np.longdouble(0.5))),
+        Form("cos ψ in place of cos 2ψ", of_psi(np.longdouble(0.5))),
+        Form("cos 4ψ in place of cos 2ψ", of_psi(np.longdouble(2))),
+    )
+
+
 def _polar_of_kahn(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
     """Polarisation of other rays with the K that each place shows."""
     if form != "Kahn factor":
@@ -155,6 +181,7 @@ POLAR = Equation(
     ),
     _polar_forms,
     conditional=_perhaps_kahn,
+    variants=_wrong_angles,
     settled=_polar_of_kahn,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from trace_parity.blame.equation import Equation, Form, Input, Values
@@ -14,6 +14,7 @@ from .common import simple
 from .shapes import LATTICE_OF_SHAPE
 from .ticks import evenly_spaced, on_a_circle, turned_together
 from .vector_math import (
+    ANGLES_MIXED_UP,
     PI,
     apply,
     cross,
@@ -187,8 +188,26 @@ def _lattice(which: int) -> Equation:
                 lambda x: factor(x) * _sine(x, which) / _turn(x, which),
             ),
             Form(f"divided by N sin(π{index})", lambda x: factor(x) / x["N_cells"][:, [which]]),
+            *_in_degrees(index, which, factor),
         ),
     )
+
+
+def _in_degrees(index: str, which: int, factor: Callable[[Values], Array]) -> Iterator[Form]:
+    """One of the two sines of an angle in degrees, or of one in radians that is taken for degrees."""
+
+    def sine(x: Values, times: Array, unit: np.longdouble) -> Array:
+        return np.asarray(np.sin(_turn(x, which) * times * unit) / np.sin(_turn(x, which) * times))
+
+    for unit, words in ANGLES_MIXED_UP:
+        yield Form(
+            f"sin(πN{index}) of its angle {words}",
+            lambda x, unit=unit: factor(x) * sine(x, x["N_cells"][:, [which]], unit),  # type: ignore[misc]
+        )
+        yield Form(
+            f"sin(π{index}) of its angle {words}",
+            lambda x, unit=unit: factor(x) / sine(x, np.ones_like(x["one"]), unit),  # type: ignore[misc]
+        )
 
 
 def _turn(x: Values, which: int) -> Array:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from trace_parity.blame.equation import Equation, Form, Input, Values, loop_index
+from trace_parity.blame.equation import Equation, Form, Input, Values
 from trace_parity.blame.log_values import Array, LogView
 
 from .common import first_of_pixel, of_unit_length, simple
+from .pixels import depth_of, flat, in_pixels, inwards, off_the_centre, pixel_size
 from .vector_math import cross, dot, norm, unit
 
 CURVED = 1e-12
 """How close |P| must be, relatively, to the distance along the beam for the detector to be taken as curved."""
-ALIKE = 1e-9
-"""Sizes of a pixel that are apart by less, relatively, are one size."""
 MISPLACED = 1e-9
 """Positions that contradict each other by more than this tell no pixel size: the fault is theirs, not omega's."""
 UNIT_VECTORS = ("beam_vec", "polar_vec", "spindle_vec", "fdet_vec", "sdet_vec", "odet_vec")
@@ -32,57 +31,12 @@ def carried(name: str) -> Equation:
     )
 
 
-# A pixel's position. The pixel size is in no log, but one number must explain three coordinates.
-
-
-def subsamples(view: LogView) -> int:
-    """Sub-samples per pixel edge, as the log shows them."""
-    place = view.vocabulary.loops.index("subF")
-    return 1 + max((key[place] for key in view.keys("subsample.pixel_pos_meters")), default=0)
-
-
-def _columns(view: LogView) -> tuple[int, int, int, int, int]:
-    s, f, t, ss, sf = (loop_index(view.vocabulary, n) for n in ("spixel", "fpixel", "thick_tic", "subS", "subF"))
-    return s, f, t, ss, sf
-
-
-Offset = tuple[float, float, float, float]
-CENTRE: Offset = (0.5, 0.5, 0.0, 0.0)
-
-
-def _in_pixels(view: LogView, x: Values, off: Offset = CENTRE) -> tuple[Array, Array]:
-    """Where the sub-sample is from pix0 in units of a pixel, and (P - pix0) within the detector's plane.
-
-    `off`: what is added on the fast and slow axis in sub-samples, then in pixels.
-    """
-    s, f, _, ss, sf = _columns(view)
-    n = subsamples(view)
-    loops = x["loops"]
-    fast = loops[:, [f]] + (loops[:, [sf]] + off[0]) / n + off[2]
-    slow = loops[:, [s]] + (loops[:, [ss]] + off[1]) / n + off[3]
-    from_corner = x["pixel_pos_meters"] - x["pix0_vector_meters"]
-    return fast * x["fdet_vec"] + slow * x["sdet_vec"], from_corner - _depth(view, x) * _inwards(x)
-
-
-def _inwards(x: Values) -> Array:
-    """The direction in which the layers lie."""
-    o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
-    return np.where(np.isnan(x["odet_vec"]) | (dot(x["odet_vec"], o) == 0), o, x["odet_vec"])
-
-
-def _depth(view: LogView, x: Values) -> Array:
-    """How deep the layer is, as the position shows; 0 for the first layer."""
-    o = unit(cross(x["fdet_vec"], x["sdet_vec"]))
-    deep = dot(x["pixel_pos_meters"] - x["pix0_vector_meters"], o) / dot(_inwards(x), o)
-    return np.where(x["loops"][:, [_columns(view)[2]]] > 0, deep, 0)
-
-
 def _position_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
     """Positions of other vectors with the pixel size and the depths of this log."""
     if form != "flat detector":
         return None
-    size, deep = pixel_size(view, whole)[0], _depth(view, rows)
-    return lambda x: x["pix0_vector_meters"] + size * _in_pixels(view, x)[0] + deep * _inwards(x)
+    size, deep = pixel_size(view, whole)[0], depth_of(view, rows)
+    return lambda x: x["pix0_vector_meters"] + size * in_pixels(view, x)[0] + deep * inwards(x)
 
 
 def _omega_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Callable[[Values], Array] | None:
@@ -91,27 +45,6 @@ def _omega_of_size(view: LogView, form: str, whole: Values, rows: Values) -> Cal
         edge = np.sqrt(rows["omega_pixel_sr"] * rows["R_distance_meters"] ** 3 / rows["close_distance_meters"])
         return lambda x: _solid_angle(x, edge)
     return None
-
-
-def pixel_size(view: LogView, x: Values) -> Array:
-    """The pixel edge in metres that the positions of this log show: what most places agree on, else their median."""
-    g, d = _in_pixels(view, x)
-    shown = np.sort((dot(d, g) / dot(g, g))[:, 0])
-    first, last = np.searchsorted(shown, shown * (1 - ALIKE)), np.searchsorted(shown, shown * (1 + ALIKE), "right")
-    best = int(np.argmax(last - first))
-    agreed = shown[first[best] : last[best]]
-    size = np.median(agreed if len(agreed) > 1 else shown)
-    return size * np.ones_like(g[:, :1])
-
-
-def _flat(view: LogView, off: Offset = CENTRE) -> Form:
-    def position(x: Values) -> Array:
-        g, d = _in_pixels(view, x, off)
-        size = pixel_size(view, x) if off == CENTRE and len(g) > 2 else dot(d, g) / dot(g, g)
-        position: Array = x["pixel_pos_meters"] - d + size * g
-        return position
-
-    return Form("flat detector", position)
 
 
 def _radius(x: Values) -> Array:
@@ -124,32 +57,7 @@ def _position_forms(view: LogView) -> tuple[Form, ...]:
         p, radius = x["pixel_pos_meters"], _radius(x)
         return np.where(np.abs(norm(p) - radius) <= CURVED * radius, p * radius / norm(p), np.nan)
 
-    return _flat(view), Form("curved detector", curved)
-
-
-def off_the_centre(view: LogView) -> tuple[Form, ...]:
-    """Ways to miss the centre of a sub-sample: the corner of it, its neighbour, the corner of the pixel."""
-    n = subsamples(view)
-    whose = "sub-sample" if n > 1 else "pixel"
-    steps = {f"half a {whose}": (0.5, 0.0)}
-    if n > 1:
-        steps["one sub-sample (half a pixel)" if n == 2 else "one sub-sample"] = (1.0, 0.0)
-    if n > 2:
-        steps["half a pixel"] = (0.0, 0.5)
-    steps["a whole pixel"] = (0.0, 1.0)
-    forms = []
-    for name, (sub, whole) in steps.items():
-        corner = f": the corner of the {whose}, not its centre" if sub == 0.5 else ""
-        for axes, fast, slow in (("both axes", 1, 1), ("the fast axis", 1, 0), ("the slow axis", 0, 1)):
-            for word, sign in (("less", -1), ("more", 1)):
-                off = (0.5 + sign * fast * sub, 0.5 + sign * slow * sub, sign * fast * whole, sign * slow * whole)
-                forms.append(
-                    Form(
-                        f"{name} {word} on {axes}{corner if axes == 'both axes' and sign < 0 else ''}",
-                        _flat(view, off).function,
-                    )
-                )
-    return tuple(forms)
+    return flat(view), Form("curved detector", curved)
 
 
 _POSITION = (
@@ -192,7 +100,7 @@ IN_PLANE = Equation(
 def _omega_forms(view: LogView) -> tuple[Form, ...]:
     def fresh(x: Values) -> Array:
         """With the pixel size of the positions; where those contradict each other, with one that all omegas share."""
-        g, d = _in_pixels(view, x)
+        g, d = in_pixels(view, x)
         size = pixel_size(view, x)
         off = norm(d - size * g)
         if (off > MISPLACED * norm(d)).any():

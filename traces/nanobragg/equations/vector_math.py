@@ -6,6 +6,11 @@ import numpy as np
 from trace_parity.blame.log_values import Array
 
 PI = np.longdouble("3.14159265358979323846264338327950288")
+ANGLES_MIXED_UP = (
+    (180 / PI, "times 57.2958: degrees for radians or radians for degrees"),
+    (PI / 180, "times 1/57.2958: degrees for radians or radians for degrees"),
+)
+"""What an angle in the wrong unit is off by, in words."""
 
 
 def dot(a: Array, b: Array) -> Array:
