@@ -124,6 +124,20 @@ def test_the_factor_of_a_single_number_that_is_printed_wrong(factor: float, word
     assert printed_sentence(found).startswith(f"omega_pixel_final of PY is {words}")
 
 
+def test_a_setting_next_to_its_default_is_spelled_with_the_digits_that_differ() -> None:
+    c = log(Small, "C", {"lambda_meters": lambda v, x: 1e-10})
+    found = blame(c, log(Small, "PY", {"lambda_meters": lambda v, x: 1.000002e-10}))
+    assert found.settings == (
+        "lambda_meters: C 1e-10, PY 1.000002e-10 (C has the default; PY has 1.000002e-10, set by -lambda)",
+    )
+
+
+def test_a_print_of_what_is_computed_from_the_value() -> None:
+    c = Small("C").text()
+    rounded = printed(as_py(c), "hkl_frac", lambda v: np.ceil(v - 0.5) + 0.0)
+    assert printed_sentence(blame(c, rounded)) == "hkl_frac of PY is wrong in print only: the value of hkl_rounded"
+
+
 def steps_of_table(side: str, shift: tuple[int, int, int] = (0, 0, 0), more: float = 0.0) -> str:
     """Steps at eight reflections, each with a number of its own from a file."""
     lines = []

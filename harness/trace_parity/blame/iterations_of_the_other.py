@@ -97,7 +97,7 @@ def _still(variable: str, keys: Sequence[Key], c: LogView, py: LogView) -> tuple
     sides = [np.array([row[0] for row in side if row is not None and len(row) == 1]) for side in rows]
     if len(sides[0]) < len(keys) or len(sides[1]) < len(keys):
         return None
-    for name, own, other in (("C", *sides), ("PY", *reversed(sides))):
+    for name, own, other in (("C", sides[0], sides[1]), ("PY", sides[1], sides[0])):
         steps = np.diff(other)
         size = float(np.max(np.abs(other)))
         if np.all(own == own[0]) and float(f"{steps[0]:.6g}") and np.ptp(steps) <= EXPLAINS * size:

@@ -18,11 +18,29 @@ def in_words(accused: Accused, side: EvaluatedLog, hint: Hint | None, text: str)
     """`text`, which says what a wrong value looks like, with what it means that the print alone is wrong."""
     if accused.manner == "probe":
         unit = hint if hint is not None and hint.if_printed else _in_another_unit(accused, side)
-        return (unit.if_printed if unit is not None else "") or _led(ONLY_PRINTED, text or _times(accused))
+        if unit is not None and unit.if_printed:
+            return unit.if_printed
+        copied = _copied(accused, side) if hint is None or hint.kind == "constant" else ""
+        return _led(ONLY_PRINTED, copied or text or _times(accused))
     if accused.manner or not _is_unread(accused.variable, side):
         return text
     unit = _in_another_unit(accused, side)
     return _led(UNREAD, unit.text if unit is not None else text)
+
+
+def _copied(accused: Accused, side: EvaluatedLog) -> str:
+    """The variable of which it is the value at all places: also one that is computed from it, as its rounding is."""
+    view = side.view
+    own = view.variables[accused.variable]
+    for variable in view.variables.values():
+        if variable.size != own.size or variable.name == own.name or sum(len(o.got) for o in accused.outcomes) < 2:
+            continue
+        places = [view.find(variable.id, o.key) for o in accused.outcomes]
+        values = [view.at(*place) for place in places if place is not None]
+        pairs = zip(values, accused.outcomes, strict=False)
+        if len(values) == len(places) and all(np.array_equal(np.asarray(v), o.got) for v, o in pairs):
+            return f"the value of {variable.name}"
+    return ""
 
 
 def _times(accused: Accused) -> str:

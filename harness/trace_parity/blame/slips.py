@@ -41,7 +41,7 @@ def _of_node(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         for factor, word in ((180 / math.pi, "57.2958"), (math.pi / 180, "1/57.2958")):
             times = ast.Constant(factor)
             if name in OF_ANGLE:
-                turned = [ast.BinOp(argument, ast.Mult(), times) for argument in node.args]
+                turned: list[ast.expr] = [ast.BinOp(argument, ast.Mult(), times) for argument in node.args]
                 yield f"{name} of its angle times {word}: {MIXED_UP}", ast.Call(node.func, turned, [])
             elif name in TO_ANGLE:
                 yield f"{name} times {word}: {MIXED_UP}", ast.BinOp(node, ast.Mult(), times)
