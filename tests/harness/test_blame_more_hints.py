@@ -209,3 +209,11 @@ def test_the_second_quirk_is_in_the_short_text_too() -> None:
     assert len(hints) == 1
     assert hints[0].startswith("  hint  quirk stale-reciprocal, with triclinic-cell; nothing is computed from it")
     assert who(result) == "C shows its known quirk stale-reciprocal, with triclinic-cell"
+
+
+def test_a_sign_in_print_and_another_one_in_fact() -> None:
+    py = Small("PY", {"hkl_frac": lambda v, x: v * [1, -1, 1]}).text()
+    found = blame(Small("C").text(), printed(py, "hkl_frac", np.negative))
+    said = {f.manner: f.hint for f in found.findings if f.is_cause}
+    assert introduced(found) == {("PY", "hkl_frac")}
+    assert said == {"computation": "component y has the wrong sign", "probe": "wrong in print only: the sign is wrong"}
