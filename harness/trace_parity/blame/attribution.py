@@ -75,12 +75,15 @@ def blame_pair(alignment: Alignment, judgement: Judgement, domain: Domain, argv:
     settled: set[tuple[str, Key]] = set()
     by_side = [{i: found[name] for i, found in guilty.items()} for name in ("C", "PY")]
     culprits_found = culprits_of_both(c, py, *by_side)
-    meant = [_as_meant(side, found) for side, found in zip((c, py), culprits_found.accused, strict=True)]
-    for name, side, all_accused in zip(("C", "PY"), (c, py), culprits_found.accused, strict=True):
+    both_accused = [
+        (*found, *miscounted(side, other, differing))
+        for found, side, other in zip(culprits_found.accused, (c, py), (py, c), strict=True)
+    ]
+    meant = [_as_meant(side, found) for side, found in zip((c, py), both_accused, strict=True)]
+    for name, side, all_accused in zip(("C", "PY"), (c, py), both_accused, strict=True):
         members: list[tuple[Accused, Placed]] = []
         other = meant[1] if side is c else meant[0]
-        counts = miscounted(side, other, differing)
-        for accused in (*all_accused, *counts):
+        for accused in all_accused:
             made = _accusation("introduced", name, accused, side, other)
             if made.finding.quirk and not _other_is_right(accused, other):
                 made = replace(made, finding=replace(made.finding, quirk="", quirk_too=""))
