@@ -2,7 +2,7 @@
 
     python -m benchmarks.fault_pairs [--only WORD] [--reruns 20] [--write RESULTS-fault-pairs.md]
 
-The faults are those of planted_faults.toml. The share that blame gives a fault of the simulator is held against a run
+The faults are those of planted_faults.toml. The share that blame gives a fault of the simulator is compared with a run
 of the faulty simulator itself with the reference's values put in (`-inject`), which needs no equation.
 """
 

@@ -144,7 +144,7 @@ def traced_pixels(text: str) -> list[tuple[int, int]]:
 def trace_faults(text: str, golden_text: str, cells: float) -> list[str]:
     """What a trace gets wrong against a golden one (that may hold fewer names): missing, extra, beyond tolerance.
 
-    `cells` is Na*Nb*Nc, the scale that lattice factors are held against.
+    `cells` is Na*Nb*Nc, the scale that lattice factors are compared with.
     """
     ours, golden = parse_trace(text), parse_trace(golden_text)
     if not golden:

@@ -83,7 +83,7 @@ def test_a_changed_field_is_seen(file: str, old: str, new: str, tmp_path: Path) 
 
 
 def test_there_are_no_other_structures() -> None:
-    """Each line that names ctypes.Structure makes one of those that are held against a compiler here."""
+    """Each line that names ctypes.Structure makes one of those that are compared with a compiler here."""
     naming = re.compile(r"\bct(ypes)?\.(BigEndian|LittleEndian)?(Structure|Union)\b")
     found = {
         line.strip()

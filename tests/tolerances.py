@@ -13,7 +13,7 @@ IMAGE_FAINT_OF_MAX = 1e-12
 # A trace value against the golden trace: double rounding is 1e-16 and the longest chain (2 pi h N, h ~ 20, N ~ 50)
 # amplifies it by some 1e4; three digits are left as margin.
 TRACE_REL = 1e-9
-# What a value is held against when it is not its own magnitude. "vector" is the length of the vector that it belongs
+# The scale of a value when it is not its own magnitude. "vector" is the length of the vector that it belongs
 # to, because a component can be zero by symmetry; "cells" is Na*Nb*Nc, the height of the lattice factor's peaks.
 TRACE_SCALE = {
     "F_latt": "cells",

@@ -89,7 +89,7 @@ static void gather(Image *image, const Model *m, const Row *rows)
             }
             image->rendered += 1.0;
             image->sum += (double)value;
-            image->sum_sqr += (double)(value * value); /* squared in single precision: the sixth digit of rms can tell */
+            image->sum_sqr += (double)(value * value); /* squared in single precision: this can change the sixth digit of rms */
         }
     }
     /* one pixel, or none, is divided by 1 */

@@ -1,4 +1,4 @@
-/* What the flags and image headers say, before any default is worked out. Lengths in metres, angles in radians,
+/* The values of flags and image headers, before any default is worked out. Lengths in metres, angles in radians,
  * the cell in angstroms. "Not given" is NAN for a length that may have any sign, -1 for a count, a range or a step
  * (model.md section 3), NULL for a file. */
 #ifndef SETTINGS_H

@@ -9,7 +9,7 @@
 #include "errors.h"
 #include "settings.h"
 
-/* What a header can tell; NAN where the keyword is missing. Lengths in mm, wavelength in angstrom, angles in deg. */
+/* The values of a header; NAN where the keyword is missing. Lengths in mm, wavelength in angstrom, angles in deg. */
 typedef struct {
     double header_bytes, size1, size2, pixel_size_mm, distance_mm, close_distance_mm, wavelength_A, beam_center_x_mm,
         beam_center_y_mm, orgx, orgy, phi_deg, osc_range_deg;

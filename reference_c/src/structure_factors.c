@@ -38,7 +38,7 @@ static bool make_grid(Reflections *r, const char *path, Error *err)
     return r->Fhkl || fail(err, "file '%s': no memory for %g x %g x %g structure factors", path, h, k, l);
 }
 
-/* The next of up to four numbers of a reflection; false at the first thing that is none. */
+/* The next of up to four numbers of a reflection; false at the first other thing. */
 static bool next_number(const char **text, double *value)
 {
     char *end;

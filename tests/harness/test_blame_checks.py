@@ -1,4 +1,4 @@
-"""Equations of a user's pair: their names are checked, and a helper holds one against a log."""
+"""Equations of a user's pair: their names are checked, and a helper checks one on a log."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ def test_a_quirk_is_named_although_the_other_side_prints_the_value_wrong() -> No
     """The other side is right once its print is undone."""
     stale = TwoTicks("C", dict.fromkeys(STAR.split(), lambda v, x: x["base"])).text()
     found = blame(stale, printed(TwoTicks("PY").text(), STAR, times(10)))
-    assert {f.quirk for f in found.findings if f.side == "C"} == {""}  # nothing tells whether the print alone is wrong
+    assert {f.quirk for f in found.findings if f.side == "C"} == {""}  # nothing shows whether the print alone is wrong
     carried: Faults = dict.fromkeys(ROT.split(), at_tick(0, from_the_last_tick))
     c, py = TwoTicksFromZero("C", carried).text(), TwoTicksFromZero("PY").text()
     found = blame(c, printed(py, ROT, times(1e-10)))

@@ -25,7 +25,7 @@ def logs(tmp_path: Path, supervisor_log: str, leaky_log: str) -> tuple[Path, Pat
 
 
 def on_a_terminal(words: list[str], cwd: Path, columns: int = 80) -> list[str]:
-    """What a terminal of so many columns gets on standard output."""
+    """What a terminal with this number of columns gets on standard output."""
     parent, child = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "LINES": "24"}
     done = subprocess.Popen([sys.executable, "-m", "trace_parity", *words], cwd=cwd, stdout=child, env=environment)

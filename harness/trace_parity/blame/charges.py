@@ -74,7 +74,7 @@ class Charges:
         return next(made, None) or next(e for e in equations if variable in self.worlds.feeding(e))
 
     def _only_as_inputs(self, variable: str, found: list[Accused]) -> list[Outcome]:
-        """Further places of a wrong output, which no equation makes but those that use it tell; once per variable."""
+        """Further places of a wrong output, which only the equations that use it determine; once per variable."""
         if any(a.variable == variable for a in found):
             return []
         places = self.worlds.fed.get(variable, {}).items()
@@ -135,7 +135,7 @@ class Charges:
         return [e for e in equations if variable in self.worlds.feeding(e)]
 
     def _split(self, accused: Accused) -> list[Accused]:
-        """A value that is computed wrong and also printed wrong: what uses it shows what the program had in hand."""
+        """A value that is computed wrong and also printed wrong: what uses it shows what the program had computed."""
         if not accused.is_output or accused.manner == "computation" or accused.instead:
             return [accused]
         uses = self._uses(accused.variable)

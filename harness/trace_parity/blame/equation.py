@@ -77,16 +77,16 @@ Forms = tuple[Form, ...] | Callable[[LogView], tuple[Form, ...]]
 class Equation:
     """`output` = one of `forms` of `inputs`.
 
-    one_form: a log obeys the same form everywhere (a setting that the log does not tell). conditional: a violation says
-    something only when the other side obeys, since the equation holds for some settings only; a function of (values,
-    output) says so place by place. fallback_for: used only where these equations lack an input. variants: wrong ways
-    that have been seen, by name, for hints. needs_loops: indices without which it means nothing. exact: the program has
-    the printed inputs in hand and rounds once, so that only the print can hide anything. relation: replaces the
-    evaluation for equations over many rows at once. backward: the same quantities in another direction; it accuses no
-    one, but says what an input of other equations should have been. settled: of (log, name of the form, values of the
-    whole log, values of some rows) a function of other values of these rows that keeps what the form reads off the log;
-    None for the form itself. table: the output is a number of a table, by the value of this variable. slips: further
-    wrong ways, tried after what a value may be by itself.
+    one_form: a log obeys the same form everywhere (a setting that is not in the log). conditional: a violation counts
+    only when the other side obeys, because the equation holds for some settings only; a function of (values, output)
+    decides it place by place. fallback_for: used only where these equations lack an input. variants: known mistakes, by
+    name, for hints. needs_loops: indices without which it is meaningless. exact: the program uses the printed inputs
+    and rounds once, so that only the print can hide anything. relation: replaces the evaluation for equations over many
+    rows at once. backward: the same quantities in another direction; it accuses neither side, but gives the expected
+    value of an input of other equations. settled: from (log, name of the form, values of the whole log, values of some
+    rows) a function of other values of these rows that keeps the constants which the form reads from the log; None for
+    the form itself. table: the output is a number from a table, looked up by this variable. slips: further mistakes,
+    tried after those that any value can have.
     """
 
     id: str

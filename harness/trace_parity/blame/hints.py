@@ -26,7 +26,7 @@ from trace_parity.blame.suspect import Guess, Hypothesis, Suspect, explains
 CLEAR = 0.75
 """Fraction of the broken places that must be clear: at others, such as a peak, a small mistake hardly shows."""
 MUCH = 10
-"""A form that misses by so many times more is not the one meant, if only a shape speaks for it."""
+"""A form whose error is this many times larger is not the one meant, if only a shape supports it."""
 
 
 def hint_for(suspect: Suspect) -> Hint | None:

@@ -133,7 +133,7 @@ class LogView:
         return kept
 
     def uncertainty(self, variable: str, values: Array, roundings: int = ROUNDINGS) -> Array:
-        """How far each of `values` (rows of a variable) may be from the number that the program had in hand."""
+        """How far each of `values` (rows of a variable) may be from the number that the program had computed."""
         known = self.variables.get(variable)
         if known is not None and known.tolerance.rtol == known.tolerance.floor == 0.0:
             return np.zeros_like(values)

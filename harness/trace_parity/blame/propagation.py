@@ -28,7 +28,7 @@ AFFINE = 1e-12
 
 @dataclass
 class Changed:
-    """Values by place that are other ones; `unknown` are places whose new value the logs do not tell."""
+    """Values by place that are other ones; `unknown` are places whose new value does not follow from the logs."""
 
     values: dict[Place, Array] = field(default_factory=dict)
     unknown: set[Place] = field(default_factory=set)

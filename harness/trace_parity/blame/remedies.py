@@ -1,4 +1,4 @@
-"""What should have been printed at a place, as the other log and the unit factors of a domain tell it.
+"""What should have been printed at a place, derived from the other log and the unit factors of a domain.
 
 A printed value that is the other log's times a unit factor, or with its axes swapped, is put right by undoing exactly
 that: the small difference that the two programs have anyway stays in it.
@@ -43,7 +43,7 @@ World = Mapping[Place, Remedy]
 
 
 class Witness:
-    """What the other log says about the places of one."""
+    """The values of the other log at the places of one variable."""
 
     def __init__(self, side: EvaluatedLog, other: EvaluatedLog | None) -> None:
         self.side, self.other = side, other

@@ -167,7 +167,7 @@ class Shares:
         return [members]
 
     def _effect(self, part: Sequence[Placed]) -> Effect:
-        """What the final value would be without these faults; unknown where the logs do not tell."""
+        """What the final value would be without these faults; unknown if the logs do not determine it."""
         finding = part[0].finding
         if not self.final or not finding.is_cause:
             return Effect()

@@ -15,7 +15,7 @@ from trace_parity.blame.worlds import Worlds
 def in_another_unit(worlds: Worlds, group: list[BrokenEquation], chosen: set[str]) -> set[str]:
     """The fewest variables in another unit that make a group of equations hold, and break none; none where none do.
 
-    Among them are those of `chosen` that hang together with these. What should have been printed goes to `worlds`.
+    Among them are those of `chosen` that are connected with these. What should have been printed goes to `worlds`.
     """
     remedies = {v.id: found for v in worlds.side.view.vocabulary.variables if (found := _remedies(v.id, worlds))}
     few = _together(worlds, remedies.keys(), {v for b in group for v in (b.output, *worlds.feeding(b.equation))})

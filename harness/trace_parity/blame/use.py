@@ -34,7 +34,7 @@ class Votes:
 
     @property
     def manner(self) -> Manner:
-        """What they say together."""
+        """The combined result."""
         if self.right and not self.printed:
             return "probe"
         return "computation" if self.printed and not self.right else ""

@@ -98,7 +98,7 @@ def show_bundle(folder: Path, form: str) -> None:
     stored = load_result(folder)  # reports clearly when this is not a bundle
     try:
         result = read_result(folder / "result.json")
-    except HarnessError:  # of another schema: what it says itself
+    except HarnessError:  # of another schema: its own verdict
         result = None
     if result is not None and form == "text":
         show_result(replace(result, bundle=str(folder)))

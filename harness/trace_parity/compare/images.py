@@ -49,8 +49,8 @@ class ImageMetrics:
 
 
 HOT = 1e4
-"""One hot pixel does not make all others faint: floors go by the maximum, or by so many times the brightness that 99 %
-of the pixels with light do not reach, where that is less."""
+"""One hot pixel does not make all others faint: floors are relative to the maximum, or to this many times the 99th
+percentile of the nonzero pixels if that is less."""
 
 
 def floor_scale(image: npt.NDArray[np.float64]) -> float:

@@ -23,7 +23,7 @@ OWN_DISTRIBUTION = "trace-parity"
 def find_pair(name: str | None = None, start: Path | None = None) -> Pair:
     """The pair of that name or folder; without one the nearest around `start` (default: the working directory).
 
-    Raises HarnessError (exit 2) when there is none, or when several are installed and nothing says which.
+    Raises HarnessError (exit 2) when there is none, or when several are installed and none is selected.
     """
     if name is not None:
         return _named(name, Path.cwd())

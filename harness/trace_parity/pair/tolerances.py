@@ -3,7 +3,7 @@
     1e-6            the relative part of every tolerance
     F_latt:1e-9     of one variable; `rot_*` of all whose names fit
     F_latt:abs=1e-9 its absolute part, as a fraction of the scale that its tolerance names
-    k_ratio:ulp=4   neighbours up to so many doubles apart agree
+    k_ratio:ulp=4   values up to 4 doubles apart agree
 
 They are put into the vocabulary before anything is judged. A rule that matches no variable is an error.
 """

@@ -11,7 +11,7 @@ Detail = Literal["verdict", "screen", "full"]
 
 
 def fold(text: str, columns: int, rows: int = 24) -> str:
-    """The text with lines broken at words for a terminal of so many columns, and indented as their values are.
+    """The text with lines broken at words for a terminal with this number of columns, and indented as their values are.
 
     Where it would not fit into the rows without the last, which is the prompt's, its empty lines are left out.
     """

@@ -92,7 +92,7 @@ def _state(node: Node, blamed: Mapping[tuple[str, str], tuple[str, str]]) -> tup
     v = node.variable
     said = blamed.get((v.scope, v.name), ("", ""))
     if said[0] == "introduced" and not v.divergent:
-        return "inconsistent", said[1]  # both logs say the same, and it does not follow from what one of them says
+        return "inconsistent", said[1]  # both logs say the same, and it does not follow from one of them
     if said[0] == "inconsistent" or (said[0] and v.divergent):
         return said
     if v.divergent:

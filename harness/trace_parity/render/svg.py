@@ -87,7 +87,7 @@ def _frame(top: float, bottom: float) -> str:
 def _labels(axis: _Axis) -> list[str]:
     """The smallest and the largest value, next to where they are drawn; one label where they are equal.
 
-    They have as many digits as it takes to tell them apart.
+    They have as many digits as needed to distinguish them.
     """
     low, high = axis.ends
     if low == high:

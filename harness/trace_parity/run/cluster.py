@@ -63,8 +63,8 @@ def workers_of(cluster: str) -> int | None:
 def program_options(pair: Pair, jobs: int, cluster: str) -> dict[str, str]:
     """The threads of each program, where one takes that option: what each of the cases at a time may use.
 
-    Processors of this machine by `jobs` or by N of `local:N`; what slurm.toml says; 1 on a scheduler that runs already.
-    Raises HarnessError (exit 2) where `cluster` names none, or a file with a mistake.
+    The processors of this machine divided by `jobs` or by N of `local:N`; the value in slurm.toml; 1 on a scheduler
+    that is already running. Raises HarnessError (exit 2) where `cluster` names none, or a file with a mistake.
     """
     at_a_time = workers_of(cluster) if cluster else jobs
     threads = max(1, (os.cpu_count() or 1) // at_a_time) if at_a_time else 1

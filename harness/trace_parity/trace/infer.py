@@ -332,6 +332,6 @@ def fits(vocabulary: Vocabulary, *logs: Path) -> bool:
                 names.add(match[2])
                 if plain == ENOUGH_LINES and not strange and not other and names & known:
                     return True
-        except HarnessError:  # columns, or what reading it will say
+        except HarnessError:  # columns, or an error that reading will report
             return True
     return other > plain or (2 * strange <= lines and (not names or bool(names & known)))

@@ -27,7 +27,7 @@ _KEYWORD = re.compile(
     r",\s*(?:dtype|device|grad_fn|requires_grad|size|layout)\s*=\s*(?:<[^>]*>|'[^']*'|\"[^\"]*\"|\([^)]*\)|[\w.:]+)"
 )
 EXACT_DIGITS = 15
-"""Whole numbers of up to so many digits are exact as doubles."""
+"""Whole numbers of up to this many digits are exact as doubles."""
 
 
 class Parsed(NamedTuple):

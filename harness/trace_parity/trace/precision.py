@@ -21,7 +21,7 @@ FULL_DIGITS = 17
 SAMPLE_BYTES = 1 << 18
 """How many characters of a log are examined: the rest is assumed to have the same digits."""
 ENOUGH_NUMBERS, ENOUGH_DIGITS = 20, 6
-"""Fewer numbers, or shorter ones, tell nothing of how the log was printed; they are then taken for exact."""
+"""Fewer numbers, or shorter ones, do not show how the log was printed; they are then taken for exact."""
 
 # Begins outside of a word and never gives digits back: a line of many digits is read once, not once per digit.
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(\d++\.\d*+|\.\d++|\d++(?=[eE]))(?:[eE][-+]?\d++)?(?![\w.])")

@@ -138,7 +138,7 @@ def of_cif(items: Items, angles: Angles, where: str, flag: str) -> Symmetry:
 
 
 def _by_name(gemmi: Any, items: Items, angles: Angles) -> tuple[Any, str | None]:
-    """The group of a name or number, and what the file says."""
+    """The group of a name or number, and the text in the file."""
     said: str | None = None
     for name in _HALL:
         if text := items.text(name):

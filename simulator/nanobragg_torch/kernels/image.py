@@ -79,7 +79,7 @@ def _why_not(model: Model) -> str | None:
     if model.like.device.type != "cpu":
         return "there is none beyond the CPU"
     if model.table is not None and model.table.F.numel() >= 2**31:
-        return "there is none for so many reflections"
+        return "there is none for this many reflections"
     if any(_functions(module) != functions for module, functions in _AS_IMPORTED.items()):
         return "a stage function has been replaced"  # a kernel would not know
     return None

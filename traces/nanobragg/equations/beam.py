@@ -17,7 +17,7 @@ XRAY = (1e-13, 1e-7)
 
 
 def _kappa(view: LogView, x: Values) -> np.longdouble:
-    """Thickness step times μ, from the places of the first layer; NaN where they do not tell."""
+    """Thickness step times μ, from the places of the first layer; NaN if they do not determine it."""
     layer = loop_index(view.vocabulary, "thick_tic")
     t, rho = x["loops"][:, [layer]], dot(x["diffracted_vec"], x["odet_vec"])
     own = -rho * np.log1p(-x["capture_fraction"])

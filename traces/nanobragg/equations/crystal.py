@@ -141,7 +141,7 @@ def _rotation_between(axis: str) -> Equation:
     """Where the cell at φ=0 or the spindle is not in the log: the ticks must be rotations of one another."""
     return Equation(
         f"rotation_{axis}_between_ticks",
-        f"rot_{axis} of all ticks are turned about one axis by their differences in phi",
+        f"rot_{axis} of all ticks are rotated about one axis by their differences in phi",
         "5",
         f"step.rot_{axis}_angstroms",
         tuple(map(Input, ("phi_deg", *ROTATED))),
@@ -319,7 +319,7 @@ EQUATIONS: tuple[Equation, ...] = (
     ),
     Equation(
         "hkl_over_phi",
-        "hkl_frac of all ticks go as c0 + c1·cos(phi) + c2·sin(phi)",
+        "hkl_frac(phi) = c0 + c1·cos(phi) + c2·sin(phi) at all ticks",
         "5, 7",
         "step.hkl_frac",
         tuple(map(Input, ("phi_deg", "hkl_frac"))),

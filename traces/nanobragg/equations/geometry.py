@@ -15,7 +15,7 @@ from .vector_math import cross, dot, norm, unit
 CURVED = 1e-12
 """How close |P| must be, relatively, to the distance along the beam for the detector to be taken as curved."""
 MISPLACED = 1e-9
-"""Positions that contradict each other by more than this tell no pixel size: the fault is theirs, not omega's."""
+"""Positions that contradict each other by more than this give no pixel size: the fault is theirs, not omega's."""
 UNIT_VECTORS = ("beam_vec", "polar_vec", "spindle_vec", "fdet_vec", "sdet_vec", "odet_vec")
 
 

@@ -39,7 +39,7 @@ def _named(factors: Factors) -> str:
 
 
 def flags_of(view: LogView) -> list[Factors]:
-    """The sets of factors that this log may have multiplied into its running sum; all where it does not tell."""
+    """The sets of factors that this log may have multiplied into its running sum; all if unknown."""
     root = tuple([-1] * len(view.vocabulary.loops))
     told = {factor: view.at(f"run.{flag}", root) for factor, flag in FLAGGED.items()}
     if all(value is not None for value in told.values()):

@@ -123,7 +123,7 @@ SHAPES: dict[str, Shape] = {"square": _square, "round": _round, "gauss": _gauss,
 
 
 def _fudge(view: LogView, shape: str, x: Values) -> np.longdouble:
-    """The fudge that the steps of a log share; NaN where they do not tell."""
+    """The fudge that the steps of a log share; NaN if they do not determine it."""
     name = f"fudge of {shape}"
     if name not in view.memo:
         sure = np.flatnonzero(np.isfinite(x["F_latt"][:, 0]) & (np.abs(_off(x)).max(axis=1) > 0))

@@ -18,7 +18,7 @@ from .vector_math import PI, axis_and_angle, turn
 TRIES = 60
 """Starting sets tried per set of ticks, those that span most first; one good one among them is enough."""
 INDEX_REACH = 32
-"""Size of the products whose sum a fractional index is. A log that holds k alone does not tell; the largest index of
+"""Size of the products whose sum a fractional index is. A log with k alone does not show it; the largest index of
 an ordinary pixel is of this size."""
 VECTORS = ("step.rot_a_angstroms", "step.rot_b_angstroms", "step.rot_c_angstroms")
 
