@@ -206,7 +206,7 @@ HEADER = """# Faults in pairs, and the share of each
 {date}. {right} of {count} rows are right. *Share*: the part of the difference of I_pixel_final that is gone with the
 other side's value put in and sent through the equations; *rank*: where blame lists it; *rerun*: the same share from a
 run of the faulty simulator with the reference's values injected. {agree} of {shown} reruns agree to 1 %. A share is
-`-` where the final values are apart by rounding only, or where the logs do not tell."""
+`-` where the final values are apart by rounding only, or where it does not follow from the logs."""
 
 
 def report(rows: Sequence[Row], command: str) -> str:

@@ -1,6 +1,6 @@
 """Fenced blocks of the documents, taken and run in their order as a reader would.
 
-A comment on the line before a fence says what its kind alone does not tell:
+A comment on the line before a fence gives what the kind of the fence does not show:
 
     <!-- test: load vocabulary -->       toml: what reads it (see LOADERS of test_docs.py)
     <!-- test: append pair.toml -->      toml: text to add to a file of the reader

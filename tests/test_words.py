@@ -17,8 +17,10 @@ from trace_parity.cli.main import COMMANDS, trace_diff
 from tests.golden import ROOT
 
 HARD = re.compile(
-    r"\b(?:stands?|stood|told|asked|said|besides?)\b|\b(?:is|are) no (?!longer|more)\w+|what came of|came of it"
-    r"|\bway (?:there|back)\b|no one's",
+    r"\b(?:stands?|stood|told|asked|said|besides?|amid)\b|\b(?:is|are) no (?!longer|more)\w+|what came of|came of it"
+    r"|\bway (?:there|back)\b|no one's|\bheld against\b|\bholds? \w+ against\b|\bhangs? together\b|\bin hand\b"
+    r"|\bkin\b|\bmoves? nothing\b|\bnothing tells\b|\bdo(?:es)? not tell\b|\bbroken[ -]off\b"
+    r"|\b(?:at|by|for|of|to|with) so (?:many|much)\b|\b(?:that|which) (?:is|are) none\b(?! of)|\bwould do(?=[.,;)]|$)",
     re.IGNORECASE,
 )
 """CONTRIBUTING.md says what to write instead."""
@@ -98,4 +100,11 @@ def test_help_texts_are_in_plain_words() -> None:
 
 def test_the_rule_finds_what_it_is_for() -> None:
     assert hard_words("on the way back nothing stands; it is no number") == ["way back", "stands", "is no number"]
+    assert hard_words("the logs do not tell what the program had in hand") == ["do not tell", "in hand"]
+    assert hard_words("held against the tolerance that would do, by so many digits") == [
+        "held against",
+        "would do",
+        "by so many",
+    ]
     assert hard_words("there is no log, and it is no longer `asked` for {said}") == []
+    assert hard_words("what it would do next is none of its inputs, so many are left") == []

@@ -1,5 +1,5 @@
 /* The resolved settings as JSON. Names, order and units are those that the other program prints (simulator/nanobragg_torch/config.py);
- * a test holds both against each other. */
+ * a test compares both. */
 #include "config.h"
 
 #include <math.h>
