@@ -119,7 +119,7 @@ def test_copies_of_a_first_value_that_is_wrong_are_inherited() -> None:
 
 
 def test_a_known_quirk_of_unknown_share_comes_before_what_follows_from_it() -> None:
-    """One log lacks the later ticks and both the numbers of cells, so that nothing tells what the first tick moves."""
+    """One log lacks the later ticks and both the numbers of cells, so that the effect of the first tick is unknown."""
     c = FourTicks("C", dict.fromkeys(ROT.split(), carried(1.0))).text()
     py = FourTicks("PY", {"fdet_vec": lambda v, x: v * (1 - 5e-9)}).text()
     first = "".join(line for line in py.splitlines(keepends=True) if not re.search(r"phi_tic=[1-3]", line))
