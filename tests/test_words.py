@@ -19,7 +19,7 @@ from tests.golden import ROOT
 HARD = re.compile(
     r"\b(?:stands?|stood|told|asked|said|besides?|amid)\b|\b(?:is|are) no (?!longer|more)\w+|what came of|came of it"
     r"|\bway (?:there|back)\b|no one's|\bheld against\b|\bholds? \w+ against\b|\bhangs? together\b|\bin hand\b"
-    r"|\bkin\b|\bmoves? nothing\b|\bnothing tells\b|\bdo(?:es)? not tell\b|\bbroken[ -]off\b"
+    r"|\bkin\b|\bmoves? nothing\b|\bnothing tells\b|\bdo(?:es)? not tell\b(?! \w+ apart)|\bbroken[ -]off\b"
     r"|\b(?:at|by|for|of|to|with) so (?:many|much)\b|\b(?:that|which) (?:is|are) none\b(?! of)|\bwould do(?=[.,;)]|$)",
     re.IGNORECASE,
 )
