@@ -10,7 +10,7 @@ import pytest
 from trace_parity.bundle.bundle import find_bundles
 from trace_parity.bundle.report_index import entries, render_index
 from trace_parity.render import FORMATS, renderer
-from trace_parity.render.places import Places, in_sentence
+from trace_parity.render.places import Places, beyond, in_sentence, shared
 from trace_parity.result.result import Result
 
 from tests.harness.snapshots.results import one_sided, with_quirk
@@ -63,3 +63,20 @@ def test_what_is_no_place_is_left_alone() -> None:
     for text in ("rtol=1 passes", "a=1.5 b=2.5 differ", "--set a=1 --set b=2", "step=3", "x=1 y=2"):
         assert in_sentence(text, LOOPS) == text
     assert Places(of("at spixel=1 mos_tic=0.", one_sided())).headline == "at spixel=1."
+
+
+def test_what_all_places_share_is_printed_once() -> None:
+    """As a header; the sentences below have only what tells their places apart."""
+    problems = (
+        f"alpha: missing in PY at 3 places, first at {LONG}",
+        f"beta: missing in PY at 1 place, first at {LONG.replace('phi_tic=0', 'phi_tic=4')}",
+    )
+    made = replace(one_sided(), problems=problems, headline=f"not everything was compared: {problems[0]}", loops=LOOPS)
+    text = renderer("text")(made)
+    assert text.count("spixel=2 fpixel=3") == text.count("\nplace: spixel=2 fpixel=3\n") == 1
+    assert "  alpha: missing in PY at 3 places, first at phi_tic=0\n" in text
+    assert "  beta: missing in PY at 1 place, first at phi_tic=4\n" in text
+    assert text.endswith("compared: alpha: missing in PY at 3 places, first at phi_tic=0\n")
+    assert shared(problems[:1]) == ""
+    assert beyond("first at a=1 b=2; then a=1 b=3", "a=1 b=2") == "first at b=2; then b=3"
+    assert beyond("first at a=1 b=2", "") == "first at a=1 b=2"

@@ -21,7 +21,8 @@ def fold(text: str, columns: int, rows: int = 24) -> str:
             folded_lines.append(line)
             continue
         label = _LABEL.match(line)
-        hang = min(label.end() if label else 2, columns // 2)
+        indent = len(line) - len(line.lstrip())
+        hang = min(label.end() if label and label[0].strip() else indent + 2, columns // 2)
         folded_lines += textwrap.wrap(
             line,
             columns,

@@ -38,6 +38,25 @@ def in_sentence(text: str, loops: Collection[str]) -> str:
     return _PLACE.sub(lambda found: shorten(found[0], loops), text)
 
 
+def shared(texts: Iterable[str]) -> str:
+    """The words that all places in these sentences have, where there are two places or more; empty for none."""
+    places = [found[0].split() for text in texts for found in _PLACE.finditer(text)]
+    if len(places) < 2:
+        return ""
+    return " ".join(word for word in places[0] if all(word in place for place in places))
+
+
+def beyond(text: str, here: str) -> str:
+    """A sentence whose places have only the words that `here` lacks, the last one of a place in any case."""
+    known = set(here.split())
+
+    def left(found: re.Match[str]) -> str:
+        words = found[0].split()
+        return " ".join([word for word in words if word not in known] or words[-1:])
+
+    return _PLACE.sub(left, text) if known else text
+
+
 _PLACE = re.compile(r"(?<![\w.=-])[A-Za-z_][\w.]*=-?\d+(?: [A-Za-z_][\w.]*=-?\d+)+(?![\w=-]|\.\d)")
 
 

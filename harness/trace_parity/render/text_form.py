@@ -17,7 +17,7 @@ from trace_parity.render.blame_text import compact, folded, harmless_lines, head
 from trace_parity.render.fold import Detail
 from trace_parity.render.next_step import around_quirk, next_step, who
 from trace_parity.render.numbers import relative, short, ulps
-from trace_parity.render.places import Places
+from trace_parity.render.places import Places, beyond, shared
 from trace_parity.result.result import QuirkResult, Result
 
 MOST = 3
@@ -61,9 +61,15 @@ def waiver_lines(result: Result) -> list[str]:
 
 
 def _head(result: Result) -> list[str]:
-    first = result.first_divergence
+    here = _here(result)
     title = result.case.title if result.case.title == result.case.id else f"{result.case.id}: {result.case.title}"
-    return [title, *([f"place: {Places(result).short(first.place)}"] if first is not None else [])]
+    return [title, *([f"place: {here}"] if here else [])]
+
+
+def _here(result: Result) -> str:
+    """The place that the header names: that of the first divergence, else what all places of the problems share."""
+    first, places = result.first_divergence, Places(result)
+    return places.short(first.place) if first is not None else shared(places.problems)
 
 
 def _first(result: Result, detail: Detail) -> list[str]:
@@ -88,11 +94,19 @@ def _first(result: Result, detail: Detail) -> list[str]:
 
 
 def _source(line: SourceLine | None, detail: Detail) -> list[str]:
-    """Where the value is computed; on a screen in one line of 80 columns, cut if need be."""
+    """Where the value is computed; on a screen in two rows of 80 columns at most, cut at a word if need be."""
     if line is None:
         return []
     texts = [f"{' ' * 10}{one}" for one in (line, *line.others)]
-    return [text if detail == "full" or len(text) <= 80 else f"{text[:79]}…" for text in texts]
+    return [text if detail == "full" or len(text) <= ROWS_OF_SOURCE else f"{_words(text)} …" for text in texts]
+
+
+ROWS_OF_SOURCE = 146
+"""Characters of a line of source that two rows of a screen hold."""
+
+
+def _words(text: str) -> str:
+    return text[: text.rfind(" ", 0, ROWS_OF_SOURCE - 2)]
 
 
 def _quirk(quirk: QuirkResult, detail: Detail) -> list[str]:
@@ -130,7 +144,7 @@ def _changed(place: str, here: str) -> str:
 
 
 def _problems(result: Result, most: int | None) -> list[str]:
-    problems = Places(result).problems
+    problems = [beyond(problem, _here(result)) for problem in Places(result).problems]
     if not problems:
         return []
     title = ["not compared:"] if result.exit_code else []
@@ -173,12 +187,13 @@ def _counts(result: Result, detail: Detail) -> list[str]:
 
 def _verdict(result: Result, detail: Detail) -> list[str]:
     """What was not compared apart from what differs, who is wrong, what to do next, and the verdict."""
-    verdict = f"{result.verdict.upper()}  {result.case.id}: {_headline(result)}"
+    verdict = f"{result.verdict.upper()}  {result.case.id}: "
     if detail == "verdict":
-        return [verdict]
+        return [f"{verdict}{_headline(result)}"]
+    verdict += beyond(_headline(result), _here(result))
     lacks = Places(result).problems if result.num_divergent and result.verdict == "divergence" else ()
     more = f" (and {len(lacks) - 1} more)" if len(lacks) > 1 else ""
-    lines = {"lacks": f"{lacks[0]}{more}" if lacks else "", "wrong": who(result)}
+    lines = {"lacks": f"{beyond(lacks[0], _here(result))}{more}" if lacks else "", "wrong": who(result)}
     around = around_quirk(result)
     lines["next"] = around.without or next_step(result, waiver=not around.waived)
     lines["or"] = around.waived
