@@ -15,7 +15,7 @@ from trace_parity.cli import inject
 from trace_parity.cli.main import COMMANDS, main
 from trace_parity.cli.screen import show
 from trace_parity.errors import Exit, HarnessError
-from trace_parity.render import gate_report, text_form
+from trace_parity.render import FORMATS, gate_report, text_form
 from trace_parity.render.fold import fold_message
 from trace_parity.result.finding import Finding, Shown, SweepResult
 from trace_parity.result.outcome import Outcome
@@ -204,6 +204,22 @@ def test_an_error_on_a_terminal(words: str, folder: Path) -> None:
     with redirect_stderr(io.StringIO()) as pipe:
         printed(words.split())
     assert len(pipe.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "text"])
+def test_the_verdict_is_last_in_other_forms_too(form: str, folder: Path) -> None:
+    """On standard error, since the data go to standard output; a pipe gets the data alone."""
+    for where in ("", ":page.out"):
+        with redirect_stderr(Terminal()) as err:
+            _, lines = printed(["compare", "c.log", "py.log", "--format", f"{form}{where}"])
+        said = err.getvalue().splitlines()
+        fits(said)
+        assert len(said) <= 5
+        assert any(line.startswith("DIVERGENCE  compare: ") for line in said[-3:])
+        assert (said[0] == "wrote page.out") == bool(where) == (not lines)
+    with redirect_stderr(io.StringIO()) as pipe:
+        printed(["compare", "c.log", "py.log", "--format", f"{form}:page.out"])
+    assert pipe.getvalue() == ""
 
 
 def test_the_next_step_of_a_gate_is_typed_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

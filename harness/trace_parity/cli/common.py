@@ -287,6 +287,18 @@ def emit(
             click.echo(text, nl=False)
             continue
         write_whole(path, text)
+    if sys.stderr.isatty() and not any(form == "text" and path is None for form, path in formats):
+        _tell_verdict(result, [path for _, path in formats if path is not None])
+
+
+def _tell_verdict(result: Result, written: Sequence[Path]) -> None:
+    """For a person at a terminal who asked for other forms than text: which files there are, and the verdict."""
+    from trace_parity.render.text_form import parts
+
+    for path in written:
+        tell(f"wrote {visible(str(path))}")
+    for line in parts(result, "verdict")[1]:
+        tell(line)
 
 
 def show_result(result: Result) -> None:
