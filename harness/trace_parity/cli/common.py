@@ -292,7 +292,7 @@ def emit(
 
 
 def _tell_verdict(result: Result, written: Sequence[Path]) -> None:
-    """For a person at a terminal who asked for other forms than text: which files there are, and the verdict."""
+    """On a terminal, for other forms than text: the files that were written, and the verdict."""
     from trace_parity.render.text_form import parts
 
     for path in written:
