@@ -100,7 +100,9 @@ def test_at_one_place_any_angle_of_polarisation_fits() -> None:
 
 def test_a_part_of_a_pixel_that_is_no_fraction_is_not_called_one() -> None:
     found = blame(Small("C").text(), Small("PY", {"pixel_pos_meters": lambda v, x: v + 0.61803 * x["half_f"]}).text())
-    assert "of a pixel" not in single(found, "pixel_pos_meters").hint
+    hint = single(found, "pixel_pos_meters").hint
+    assert "of a pixel" not in hint
+    assert "fits with" not in hint  # at one place any factor of fdet_vec does
 
 
 def test_an_angle_that_stays_where_the_other_side_rotates() -> None:

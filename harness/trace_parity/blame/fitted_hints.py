@@ -82,6 +82,8 @@ def scaled_input(suspect: Suspect, places: Sequence[Outcome]) -> Hint | None:
     """One input is off by one factor at all places."""
     inputs = Changed(suspect)
     more = {o.key: o for o in (*places, *suspect.broken[:: max(1, len(suspect.broken) // MOST_PLACES)])}
+    if len(more) < 2:  # a vector added at one place is as well a factor of another vector there
+        return None
     for label in inputs.labels:
         if inputs.fits_anyhow(label):
             continue
