@@ -20,7 +20,7 @@ LONG = "spixel=2 fpixel=3 thick_tic=0 sub_s=0 source=0 phi_tic=0 mos_tic=0"
 SHORT = "spixel=2 fpixel=3 phi_tic=0"
 LOOPS = ("spixel", "fpixel", "phi_tic")
 SENTENCES = [
-    f"12 numbers agree, but not all was compared: alpha: 3 of 9 missing in PY, first at {LONG}",
+    f"12 numbers agree, but not everything was compared: alpha: 3 of 9 missing in PY, first at {LONG}",
     f"first at alpha[1] ({LONG}): known quirk phi-carryover; 3 of 12 numbers differ",
     f"py.log: the log ends early: alpha at {LONG} and all that follows is missing (3 numbers)",
     f"the logs have no place in common: C begins at {LONG}, PY at {LONG.replace('=2', '=7')}",

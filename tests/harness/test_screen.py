@@ -170,7 +170,7 @@ def test_everything(words: str, folder: Path) -> None:
 
 
 def test_everything_is_everything() -> None:
-    missing = tuple(f"alpha_{n}: in C only at 1 place, missing in PY, first at spixel=1 fpixel={n}" for n in range(60))
+    missing = tuple(f"alpha_{n}: missing in PY at 1 place, first at spixel=1 fpixel={n}" for n in range(60))
     found = replace(one_sided(), problems=missing, loops=("spixel", "fpixel"))
     text = text_form.render(found, "full")
     assert all(line in text for line in missing)
