@@ -168,7 +168,9 @@ def near(path: Path) -> Path:
 
 
 def bundle_hint(folder: Path) -> str:
-    """For a folder that is not a bundle: where the bundles below it are listed; empty where there are none."""
+    """For a path that is not a bundle: where the bundles below it are listed; for a file, what takes logs."""
+    if folder.is_file():
+        return "trace-diff compare C.log PY.log compares two logs"
     below = any(True for depth in ("*", "*/*", "*/*/*") for _ in folder.glob(f"{depth}/result.json"))
     return f"`trace-diff bundle list {folder}` lists the bundles below it" if below else ""
 

@@ -24,6 +24,7 @@ def export(table: str | None, bundle: Path | None, pair: Pair) -> None:
 
     The tables are those of [exports] in pair.toml; without a TABLE they are listed.
     """
+    from trace_parity.files import bundle_hint, logs_of_bundle
     from trace_parity.pair.toml_table import nearest
     from trace_parity.trace import read_trace
     from trace_parity.trace.export_table import export_csv
@@ -42,6 +43,12 @@ def export(table: str | None, bundle: Path | None, pair: Pair) -> None:
         )
     if bundle is None:
         raise HarnessError(Exit.USAGE, "no bundle", where="export", expected=f"trace-diff export {table} BUNDLE")
+    logs = logs_of_bundle(bundle)
+    if logs is None:
+        what = "no logs in it" if bundle.is_dir() else "not a folder" if bundle.exists() else "no such folder"
+        raise HarnessError(
+            Exit.UNREADABLE, what, where=str(bundle), expected="the folder of a bundle", hint=bundle_hint(bundle)
+        )
     vocabulary = pair.vocabulary
-    c, py = (read_trace(bundle / "traces" / f"{side.lower()}.log", side, vocabulary) for side in ("C", "PY"))
+    c, py = (read_trace(log, side, vocabulary) for log, side in zip(logs, ("C", "PY"), strict=True))
     click.echo(export_csv(c, py, vocabulary, pair.exports[table]), nl=False)

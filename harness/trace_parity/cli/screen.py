@@ -104,7 +104,7 @@ def show(body: Sequence[str], end: Sequence[str] = (), *, head: int = 0) -> None
     blocks, tail = ([fold(line, columns).splitlines() for line in part] for part in (lines, last))
     room = rows - 1 - sum(map(len, tail))
     if is_screen() and last and sum(map(len, blocks)) > room:
-        blocks = [block for block in blocks if block]
+        blocks = [block for block in blocks if any(block)]
         blocks = _fitting(blocks, room, head)
     click.echo("".join(f"{row}\n" for block in [*blocks, *tail] for row in block or [""]), nl=False)
 

@@ -93,7 +93,10 @@ def _print(
             )
         logs = both
     if len(logs) != 2:
-        raise HarnessError(Exit.USAGE, plural(len(logs), "log"), expected="C.log PY.log, or the folder of a bundle")
+        is_bundle = loop is not None and logs_of_bundle(Path(loop)) is not None
+        hint = f"trace-diff table LOOP {loop}; trace-diff phi {loop} prints the pair's own table" if is_bundle else ""
+        expected = "C.log PY.log, or the folder of a bundle"
+        raise HarnessError(Exit.USAGE, plural(len(logs), "log"), expected=expected, hint=hint)
     c_log, py_log = logs
     pair, inferred = pair_for_logs(pair, c_log, py_log)
     if inferred:

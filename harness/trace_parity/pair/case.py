@@ -87,7 +87,7 @@ def load_case(name: str, pair: Pair) -> Case:
     if name in own:
         return own[name]
     if path.is_dir():
-        hint = f"trace-diff run {path / 'case.toml'}" if (path / "case.toml").is_file() else ""
+        hint = f"{path / 'case.toml'} is the case of this bundle" if (path / "case.toml").is_file() else ""
         raise HarnessError(Exit.USAGE, "is a folder", where=name, expected="a case or a case file", hint=hint)
     cases = {case.id: case for case in pair.every_case()}
     if name not in cases:
