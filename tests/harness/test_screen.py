@@ -173,7 +173,7 @@ def test_everything_is_everything() -> None:
     missing = tuple(f"alpha_{n}: missing in PY at 1 place, first at spixel=1 fpixel={n}" for n in range(60))
     found = replace(one_sided(), problems=missing, loops=("spixel", "fpixel"))
     text = text_form.render(found, "full")
-    assert all(line in text for line in missing)
+    assert all(line.replace("spixel=1 ", "") in text for line in missing)  # which the header says
     assert "57 more; -v shows them" in text_form.render(found)
 
 
