@@ -71,7 +71,7 @@ def test_the_plots_come_first_when_the_loop_matters(browser: Browser, pages: dic
 def test_the_head_wraps_on_a_narrow_screen(browser: Browser, width: int, tmp_path: Path) -> None:
     """All of it can be read without scrolling sideways, and it leaves room for the verdict."""
     page = tmp_path / "page.html"
-    files = {**files_of_logs("a pair with a title of several words"), "commands.txt": b"trace-diff compare c.log py.log\n"}
+    files = {**files_of_logs("a pair with a longer title"), "commands.txt": b"trace-diff compare c.log py.log\n"}
     page.write_text(render(with_quirk(), files, in_bundle=False))
     browser.open(page, width=width)
     wide, scrolls, count, height = browser.run("""(() => { const e = document.querySelector('.about');
