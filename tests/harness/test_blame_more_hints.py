@@ -105,6 +105,29 @@ def test_a_part_of_a_pixel_that_is_no_fraction_is_not_called_one() -> None:
     assert "fits with" not in hint  # at one place any factor of fdet_vec does
 
 
+@pytest.mark.parametrize(
+    ("fast", "slow", "hint"),
+    [
+        (-0.5, -0.5, "PY's is 1/2 of a pixel less on both axes"),
+        (1, 0, "PY's is 1 of a pixel more on the fast axis"),
+        (0.3, -0.25, "PY's is 3/10 of a pixel more on the fast axis and 1/4 of a pixel less on the slow axis"),
+        (0.61803, 0, ""),
+    ],
+)
+def test_a_corner_of_the_detector_that_is_displaced(fast: float, slow: float, hint: str) -> None:
+    class Displaced(Small):
+        """The corner of the detector is moved within its plane."""
+
+        def put(self, name: str, keys: dict[str, int], value: Any, **context: Any) -> Any:
+            if name == "pix0_vector_meters" and not keys:
+                value = value + self.size * (fast * self.seen["fdet_vec"] + slow * self.seen["sdet_vec"])
+            return super().put(name, keys, value, **context)
+
+    found = blame(Small("C").text(), Displaced("PY").text())
+    said = next(f for f in found.findings if f.variable == "pix0_vector_meters" and f.scope == "run")
+    assert said.hint == hint if hint else "of a pixel" not in said.hint
+
+
 def test_an_angle_that_stays_where_the_other_side_rotates() -> None:
     still: Fault = lambda v, x: 0.0  # noqa: E731
     found = blame(Small("C").text(), Small("PY", {"phi_deg": still}).text())

@@ -84,6 +84,12 @@ def digits_of(value: float) -> int:
     return significant_digits(mantissa.replace(".", "").rstrip("0"))
 
 
+def of_domain(variable: Variable, c: EvaluatedLog, py: EvaluatedLog) -> str:
+    """What the pair itself has to say of how a variable differs; empty for nothing."""
+    hint = c.domain.hints.get(variable.id)
+    return hint(c.view, py.view) if hint is not None else ""
+
+
 def between_sides(c: Array | None, py: Array | None, domain: Domain, unit: str = "") -> str:
     """For a number that no equation computes: how PY's relates to C's, or empty."""
     if (

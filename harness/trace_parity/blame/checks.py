@@ -42,6 +42,7 @@ def check_names(domain: Domain, vocabulary: Vocabulary) -> None:
     _known(where, "finals", domain.finals, ids, AN_ID)
     _known(where, "defaults", domain.defaults, ids, AN_ID)
     _known(where, "first_of", [d.first_of for d in domain.defaults.values() if d.first_of], loops, "a loop", "loop")
+    _known(where, "hints", domain.hints, ids, AN_ID)
     _known(where, "loops", domain.loops, loops, "a loop", "loop")
     _known(where, "by", [name for s in domain.loops.values() for name in s.by], ids, AN_ID)
     _known(where, "iterations", [domain.iterations] if domain.iterations else [], ids, AN_ID)

@@ -148,6 +148,7 @@ class Domain:
     defaults: settings that are in logs, by the id of their variable; loops: settings that say how many iterations a
     loop has, by its name. iterations: the id of the variable that says how many there are of all loops together.
     finals: the ids of the values in which a site ends, first choice first; by default the last that both logs have.
+    hints: by the id of a variable without an equation, how PY's value differs from C's, in words; empty for no idea.
     """
 
     title: str
@@ -158,6 +159,7 @@ class Domain:
     defaults: Mapping[str, Default] = field(default_factory=dict)
     loops: Mapping[str, LoopSetting] = field(default_factory=dict)
     iterations: str = ""
+    hints: Mapping[str, Callable[[LogView, LogView], str]] = field(default_factory=dict)
 
 
 def asked(domain: Domain) -> list[Equation]:

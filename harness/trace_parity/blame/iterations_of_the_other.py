@@ -75,17 +75,18 @@ def _is_common(variable: str, at: tuple[Key, Key], other: EvaluatedLog, *, alone
 
 def unmoved(variable: str, c: LogView, py: LogView, domain: Domain) -> str:
     """That a number is the same all along a loop on one side, and grows by even steps on the other; else empty."""
+    default = domain.defaults.get(variable)
+    flag = default.steps if default is not None else ""
+    least = 2 if flag else 3  # two numbers that are the same may be the iteration before as well
     for place, loop in reversed(list(enumerate(c.vocabulary.loops))):
         lines: dict[Key, list[Key]] = {}
         for key in c.keys(variable):
             if key[place] != ABSENT and py.at(variable, key) is not None:
                 lines.setdefault(same_but(key, place, ABSENT), []).append(key)
-        found = {_still(variable, line, c, py) for line in lines.values() if len(line) > 1}
+        found = {_still(variable, line, c, py) for line in lines.values() if len(line) >= least}
         if len(found) == 1 and (still := found.pop()) is not None:
             name, value, step = still
             other = "PY" if name == "C" else "C"
-            default = domain.defaults.get(variable)
-            flag = default.steps if default is not None else ""
             why = f": {name} ignores {flag}" if flag and name == "PY" else f", set by {flag}" if flag else ""
             return f"{name} has {value:.6g} at every {loop}, {other} steps of {step:.6g}{why}"
     return ""

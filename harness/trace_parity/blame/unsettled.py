@@ -11,6 +11,7 @@ from trace_parity.blame.accused import Cleared
 from trace_parity.blame.between import (
     between_sides,
     nearest_or_interpolated,
+    of_domain,
     takes_nearest,
     throughout,
 )
@@ -187,7 +188,9 @@ def _explain(judged: Judged, equations: list[Equation], pair: Sides) -> _Said:
         of = [loop] if loop is not None else sure if variable.id == pair.domain.iterations else []
         kind, hint = ("inherited", f"from {' and '.join(one.source for one in of)}") if of else (kind, hint)
     if hint in ("", NOT_SEEN):
-        hint = between_sides(values[0], values[1], pair.domain, variable.unit) or hint
+        hint = (
+            of_domain(variable, *pair.both) or between_sides(values[0], values[1], pair.domain, variable.unit) or hint
+        )
     if not hint and not equations:
         hint = NOT_MADE
     finding = BlameFinding(

@@ -13,7 +13,7 @@ import math
 
 from trace_parity.blame.equation import Default, Domain, LoopSetting
 
-from . import beam, crystal, geometry, scaling
+from . import beam, crystal, geometry, pixels, scaling
 
 UNIT_FACTORS = (
     (1e10, "Å for m or m for Å"),
@@ -85,5 +85,6 @@ DOMAIN = Domain(
     defaults=DEFAULTS,
     loops=LOOPS,
     iterations="pixel.steps",
+    hints={"run.pix0_vector_meters": pixels.offset_of_origin},
 )
 """What blame asks of logs of this pair."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 from trace_parity.blame.equation import Form, Values, loop_index
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.pair.vocabulary import ABSENT
 
 from .vector_math import cross, dot, unit
 
@@ -134,7 +135,7 @@ def _by_a_fraction(view: LogView) -> tuple[Form, ...]:
         part = Fraction(float(number)).limit_denominator(DENOMINATOR)
         if part and abs(float(number) - part) <= SHARP:
             on_fast, on_slow = (0.0 if axis == axes else float(part) for axis in ("the slow axis", "the fast axis"))
-            words = f"{abs(part)} of a pixel {'more' if part > 0 else 'less'} on {axes}"
+            words = f"{_of_a_pixel(part)} on {axes}"
             forms.append(Form(words, flat(view, (0.5, 0.5, on_fast, on_slow)).function))
     return tuple(forms)
 
@@ -150,3 +151,30 @@ def _first_position(view: LogView) -> tuple[tuple[float, float], Array] | None:
             fast, slow = key[f] + (key[sf] + 0.5) / n, key[s] + (key[ss] + 0.5) / n
             return (fast, slow), np.array([np.dot(p - pix0, fdet), np.dot(p - pix0, sdet)])
     return None
+
+
+def offset_of_origin(c: LogView, py: LogView) -> str:
+    """By which fraction of a pixel the corner of the detector is displaced within its plane; empty for none."""
+    shown, root = _first_position(c), (ABSENT,) * len(c.vocabulary.loops)
+    places = [c.find(name, root) for name in ("pix0_vector_meters", "fdet_vec", "sdet_vec")]
+    ours, fdet, sdet = (c.at(*place) if place is not None else None for place in places)
+    theirs = py.at("run.pix0_vector_meters", root)
+    if shown is None or ours is None or fdet is None or sdet is None or theirs is None:
+        return ""
+    (fast, slow), (u, w) = shown
+    size = (u + w) / (fast + slow)
+    moved = theirs - ours
+    off = [Fraction(float(np.dot(moved, axis) / size)).limit_denominator(DENOMINATOR) for axis in (fdet, sdet)]
+    left = moved - size * (float(off[0]) * fdet + float(off[1]) * sdet)
+    if not any(off) or max(map(abs, off)) > FARTHEST or np.max(np.abs(left)) > SHARP * size:
+        return ""
+    if off[0] == off[1]:
+        return f"PY's is {_of_a_pixel(off[0])} on both axes"
+    parts = [
+        f"{_of_a_pixel(part)} on the {axis} axis" for part, axis in zip(off, ("fast", "slow"), strict=True) if part
+    ]
+    return f"PY's is {' and '.join(parts)}"
+
+
+def _of_a_pixel(part: Fraction) -> str:
+    return f"{abs(part)} of a pixel {'more' if part > 0 else 'less'}"
