@@ -224,7 +224,7 @@ def test_equations_in_float32_miss_by_what_float32_misses(measured: Path) -> Non
         ("{ name = 'default', build = 'make -C {source}' }", "not 'default'"),
         ("{ name = 'x' }", "build, trace or env"),
         ("{ name = 'x', build = 'make' }", "{source} or {build} in the command"),
-        ("{ name = 'x', build = 'make -C {sauce}' }", "did you mean 'source'"),
+        ("{ name = 'x', build = 'make -C {soure}' }", "did you mean 'source'"),
         ("{ name = 'x', build = 'make -C {source}', precision = 'float16' }", "one of float64, float32"),
         ("{ name = 'x', build = 'make -C {source}', need = 'clang' }", "unknown key"),
         ("{ name = 'x', env = { A = '1' } }, { name = 'x', env = { A = '2' } }", "a name that no other variant has"),
