@@ -215,7 +215,8 @@ Place = tuple[str, Key]
 class Evaluated:
     """One equation over one log: outcomes by key, what is missing by key, and the arrays for those who ask further.
 
-    `equation` is the one whose forms were evaluated, which a relation may have made; none where there are no forms.
+    `equation` is the one whose forms were evaluated, which a relation may have made; none where there are no forms. If
+    it has inputs, it is evaluated on the other log too, where that log alone does not give the constants in it.
     `sources`: by input where each row's value is; `parts`: the same of an input that is made of many values.
     """
 
