@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 from trace_parity.blame.defaults import in_words
+from trace_parity.blame.evaluated_log import EvaluatedLog
 from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.forms_of_both import hold_to_the_other
 from trace_parity.blame.headline import cause_line
+from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.blame.ranking import ranked
 from trace_parity.blame.shares import Effect, _believed
 from trace_parity.blame.unsettled import Placed
 from trace_parity.compare.tick_table import write_ticks
+from trace_parity.pair.find import shipped
 from trace_parity.render.next_step import who
 from trace_parity.render.text_form import render
 
 from tests.harness.test_blame_causes import ROT, SET_UP, OneTick, compared, without
 from tests.harness.test_blame_culprits import printed
-from tests.harness.test_blame_faults import Fault, Faults, Program, at_tick, blame
+from tests.harness.test_blame_faults import Fault, Faults, Program, at_tick, blame, read
 
 SUB = "spixel=20 fpixel=31 thick_tic=0 subS=0 subF=0"
 STEP = f"{SUB} source=0 phi_tic=0 mos_tic=0"
@@ -215,6 +219,29 @@ def test_a_vector_printed_in_metres_that_is_too_long_as_well() -> None:
         "PY prints rot_a_angstroms, rot_b_angstroms, rot_c_angstroms incorrectly, but uses the correct value; "
         "rot_b_angstroms differs although all that it is computed from agrees"
     )
+
+
+class OneRay(Program):
+    sources = oversample = 1
+
+
+def test_a_first_step_that_all_settings_make_the_same_accuses_no_one() -> None:
+    """C multiplies the polarisation into the running sum after each step, which the first step does not show."""
+    (polar,) = (float(number) for number in re.findall(r": polar (\S+)", OneRay("C").text()))
+    flag: Faults = {
+        "I_running": lambda v, x: polar * x["total"] + math.prod(x["step"]) ** 2,
+        "I_before_scaling": lambda v, x: polar * v,
+        "I_pixel_final": lambda v, x: v / polar,
+    }
+    texts = {"C": OneRay("C", flag).text(), "PY": OneRay("PY").text()}
+    domain = domain_of_pair(shipped())
+    assert domain is not None
+    c, py = (EvaluatedLog(read(text, side), shipped().vocabulary, domain) for side, text in texts.items())
+    hold_to_the_other(c, py)
+    assert all(outcome.ok for outcome in c.found["running_sum"].outcomes.values())
+    found = blame(*texts.values())
+    assert {(f.side, f.kind) for f in found.findings if f.is_cause} == {("both", "unexplained")}
+    assert "C follows 'times polar', PY 'plain sum': a setting differs" in {f.hint for f in found.findings}
 
 
 # Shares of faults that meet.

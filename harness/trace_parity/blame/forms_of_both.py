@@ -65,12 +65,15 @@ def _obeyed(equation: Equation, key: Key, other: EvaluatedLog) -> frozenset[str]
 
 
 def _is_like(outcome: Outcome, equation: Equation, other: EvaluatedLog) -> bool:
-    """Whether the other log has nearly the same output, for what a place misses by."""
+    """Whether a place misses, and the other log has nearly the same output for what it misses by."""
     theirs = other.view.at(equation.output, outcome.key)
     if theirs is None or theirs.shape != outcome.got.shape:
         return False
     with np.errstate(all="ignore"):
-        return bool(np.max(np.abs(theirs - outcome.got)) <= NEARER * np.max(np.abs(outcome.expected - outcome.got)))
+        missed = np.abs(outcome.expected - outcome.got)
+        return bool(
+            (missed > outcome.allowed).any() and np.max(np.abs(theirs - outcome.got)) <= NEARER * np.max(missed)
+        )
 
 
 def _reads_constants(equation: Equation, form: Form, side: EvaluatedLog) -> bool:
