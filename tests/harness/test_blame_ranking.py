@@ -152,6 +152,8 @@ def test_an_unknown_share_is_not_a_share_of_nothing() -> None:
     quirk, most = finding("quirk", 0.01, None, quirk="q"), finding("most", 0.01, 0.7)
     little, none = finding("little", 0.01, 0.02), finding("none", 0.01, 0.0)
     assert order(none, close, far, little, quirk, most) == ["most", "quirk", "far", "little", "close", "none"]
+    much = finding("much", 0.01, 6.0, quirk="q")
+    assert order(far, much, little) == ["much", "far", "little"]
     rest = finding("rest", 0.01, 0.98)
     assert order(far, little, rest) == ["rest", "little", "far"]  # the known ones leave nothing to explain
 
@@ -221,6 +223,15 @@ def test_a_vector_printed_in_metres_that_is_too_long_as_well() -> None:
     )
 
 
+def test_all_that_is_wrong_in_print_is_named_next_to_what_differs() -> None:
+    c = without(OneTick("C").text(), *FACTORS)
+    py = OneTick("PY", {"lambda_meters": lambda v, x: v * (1 + 2e-6)}).text()
+    assert who(compared(c, without(never_set(py, 125.0), *FACTORS))) == (
+        "PY prints F_latt, F_cell incorrectly, but uses the correct value; "
+        "lambda_meters differs although all that it is computed from agrees"
+    )
+
+
 class OneRay(Program):
     sources = oversample = 1
 
@@ -229,7 +240,7 @@ def test_a_first_step_that_all_settings_make_the_same_accuses_no_one() -> None:
     """C multiplies the polarisation into the running sum after each step, which the first step does not show."""
     (polar,) = (float(number) for number in re.findall(r": polar (\S+)", OneRay("C").text()))
     flag: Faults = {
-        "I_running": lambda v, x: polar * x["total"] + math.prod(x["step"]) ** 2,
+        "I_running": lambda v, x: polar * x["total"] + x["step"][0] ** 2 * x["step"][1] ** 2,
         "I_before_scaling": lambda v, x: polar * v,
         "I_pixel_final": lambda v, x: v / polar,
     }

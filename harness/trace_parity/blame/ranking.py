@@ -36,7 +36,7 @@ def ranked(findings: Sequence[BlameFinding], apart: float, graph: Graph) -> list
             return 7, 0.0
         if finding.is_unasked and upstream(graph, [_id(finding)]) & unknown:
             return 3, off  # no equation checks it, so it may only pass on what is wrong upstream
-        return (0 if off <= MOST or is_whole else 3), off
+        return (0 if off <= MOST or is_whole else 1 if finding.quirk else 3), off
 
     return sorted(findings, key=rank)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trace_parity.blame.findings import UNREAD, BlameFinding
+from trace_parity.blame.findings import UNREAD, Blame, BlameFinding
 from trace_parity.blame.headline import cause_of, explains, quirk_of
 from trace_parity.errors import Exit
 from trace_parity.pair.quirk_ledger import ALWAYS_READ
@@ -42,8 +42,7 @@ def who(result: Result) -> str:
         return f"neither program breaks an equation; a setting differs: {blame.loops[0].partition(' (')[0]}"
     if cause is None or cause.kind == "unexplained":
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
-        printed = next((f for f in blame.findings if f.manner == "probe"), None)
-        return f"{_accused(printed, blame.final) if printed else 'neither program breaks an equation'}{name}"
+        return f"{_printed(blame) or 'neither program breaks an equation'}{name}"
     return _accused(cause, "" if blame.final_agrees else blame.final)
 
 
@@ -61,6 +60,16 @@ def _known_quirk(result: Result) -> QuirkResult | None:
         return known
     shown = [f for f in result.blame.findings if f.is_cause and known.id in (f.quirk, f.quirk_too)]
     return None if shown and all(f.is_harmless for f in shown) else known
+
+
+def _printed(blame: Blame) -> str:
+    """Which values a program prints incorrectly; empty where it prints none so."""
+    wrong = [f for f in blame.findings if f.manner == "probe"]
+    if not wrong:
+        return ""
+    names = dict.fromkeys(name for f in wrong if f.side == wrong[0].side for name in (f.variable, *f.together))
+    others = tuple(name for name in names if name != wrong[0].variable)
+    return _accused(replace(wrong[0], together=others), blame.final)
 
 
 def _accused(cause: BlameFinding, final: str) -> str:
