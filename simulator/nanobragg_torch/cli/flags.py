@@ -47,14 +47,14 @@ def _shared() -> tuple[Flag, ...]:
 
 
 _OWN = (
-    ("hkl_column", "-hkl_column", "word", "NAME", "", "column of the MTZ or CIF of -hkl; of intensities, their roots"),
-    ("cbffile", "-cbffile", "file", "FILE", "", "CBF image (none), the pixels of the SMV image"),
+    ("hkl_column", "-hkl_column", "word", "NAME", "", "column of the MTZ or CIF of -hkl; intensities: sqrt(I)"),
+    ("cbffile", "-cbffile", "file", "FILE", "", "CBF image (none), with the pixels of the SMV image"),
     ("nexusfile", "-nexusfile", "file", "FILE", "", "NeXus image (none): NXmx, float32"),
-    ("inject", "-inject", "word", "NAME[,NAME...]", "", "trace on from the values of these in -inject_from"),
-    ("inject_from", "-inject_from", "file", "LOG", "", "log of a trace, the C program's for instance"),
+    ("inject", "-inject", "word", "NAME[,NAME...]", "", "take these variables from -inject_from"),
+    ("inject_from", "-inject_from", "file", "LOG", "", "trace log, such as the C program's"),
     ("device", "-device", "word", "cpu|cuda[:n]", "", "where to compute (cpu)"),
     ("dtype", "-dtype", "word", "float64|float32", "", "number type of the computation (float64)"),
-    ("engine", "-engine", "word", "auto|kernel|eager", "", "compiled kernels: where they pay, always, or never (auto)"),
+    ("engine", "-engine", "word", "auto|kernel|eager", "", "compiled kernels: for large images, always, never (auto)"),
 )
 SHARED: tuple[Flag, ...] = _shared()
 FLAGS: tuple[Flag, ...] = SHARED + tuple(_flag(*row) for row in _OWN)

@@ -99,7 +99,7 @@ def _elements(items: Items, labels: list[str], kept: np.ndarray, where: str, fla
             element = element_of_label(text, formula, gemmi)
             if element is None:
                 raise ExperimentError(
-                    f"{where}: {labels[i]} is of no element that is known from {text!r}, expected an element in "
+                    f"{where}: no element is known for {labels[i]} from {text!r}, expected an element in "
                     "_atom_site_type_symbol"
                 )
             by_label.append(f"{text} {element}")
