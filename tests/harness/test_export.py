@@ -73,7 +73,7 @@ def test_the_tables_are_listed_and_those_of_a_base_are_kept(pair: Path, tmp_path
         (('["force", "mass"]', '["forc"]'), ("forces", "."), 2, "exports.forces.variables: found 'forc'; expected var"),
         (('["t", "dt"]', '["tt"]'), ("forces", "."), 2, "exports.forces.shared: found 'tt'"),
         (("components", "component"), ("forces", "."), 2, "exports.forces.component: unknown key"),
-        ((), ("forces", "nowhere"), 5, "nowhere/traces/c.log: No such file or directory"),
+        ((), ("forces", "nowhere"), 5, "nowhere: no such folder; expected the folder of a bundle"),
     ],
 )
 def test_mistakes(pair: Path, change: tuple[str, ...], words: tuple[str, ...], code: int, said: str) -> None:
