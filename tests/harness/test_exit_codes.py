@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (2, "c.log py.log --c-image a.bin", "one image only"),
         (2, "c.log py.log --shape 3,4", "a shape without images"),
         (2, "c.log py.log --c-image a.bin --py-image a.bin --shape 3", "'3' is not a shape"),
-        (2, "c.log py.log --c-image a.bin --py-image a.bin", "nothing says the shape"),
+        (2, "c.log py.log --c-image a.bin --py-image a.bin", "shape of the images is unknown"),
         (4, "c.log short.log", "hkl_rounded: 3 numbers in C, 2 in PY"),
         (4, "c.log py.log --c-image a.bin --py-image half.bin --shape 3,4", "half.bin: holds 6 float32 values"),
         (4, "c.log py.log --c-image a.bin --py-image a.bin --shape 3,5", "expected 3 x 5 (slow x fast) = 15"),

@@ -79,7 +79,7 @@ def read_images(
     if size is None:
         raise HarnessError(
             Exit.USAGE,
-            "nothing says the shape of the images",
+            "the shape of the images is unknown",
             where="--shape",
             expected="SLOW,FAST in pixels",
             hint="a float image has no header; the logs did not print the image's size either",
