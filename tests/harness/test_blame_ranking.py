@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from trace_parity.blame.defaults import in_words
 from trace_parity.blame.evaluated_log import EvaluatedLog
-from trace_parity.blame.findings import BlameFinding
+from trace_parity.blame.findings import Blame, BlameFinding
 from trace_parity.blame.forms_of_both import hold_to_the_other
-from trace_parity.blame.headline import cause_line
+from trace_parity.blame.headline import cause_line, cause_sentence
 from trace_parity.blame.of_pair import domain_of_pair
 from trace_parity.blame.ranking import ranked
 from trace_parity.blame.shares import Effect, _believed
@@ -310,3 +310,15 @@ def test_a_share_far_above_the_whole_is_not_believed_of_what_may_be_a_print(
 ) -> None:
     one = Placed((), finding("some", 0.1, None, manner=manner), "step.some")
     assert _believed([one], Effect(share), is_pending=is_pending).share == believed
+
+
+def test_a_setting_that_explains_with_what_follows_from_it_is_named_with_its_values() -> None:
+    """The positions at the start follow from the box, which no equation tells."""
+    box, start = (replace(finding(name, 0.02, 1.0), kind="unexplained", side="both") for name in ("box", "start"))
+    together = replace(box, together=("start",)), replace(start, together=("box",))
+    made = Blame(together, 1, 1, (), {}, final="e_total", settings=("box: C 3.6, PY 3.7",))
+    assert cause_sentence(made) == (
+        "setting that differs: box: C 3.6, PY 3.7; box and start explain the whole difference of e_total"
+    )
+    alone = replace(made, findings=(box,))
+    assert cause_sentence(alone) == "box explains the whole difference of e_total"

@@ -50,7 +50,8 @@ def cause_sentence(blame: Blame) -> str:
     words = [f"setting that differs: {'; '.join(blame.loops)}"] if blame.loops else []
     if finding is not None and finding.kind == "unexplained" and not words and blame.settings:
         names = {line.partition(":")[0] for line in blame.settings}
-        words = [] if names & {finding.variable, *finding.together} else [f"setting that differs: {blame.settings[0]}"]
+        is_said = names >= {finding.variable, *finding.together}
+        words = [] if is_said else [f"setting that differs: {blame.settings[0]}"]
     if finding is not None and not (blame.loops and finding.kind == "unexplained"):
         words.append(f"{_named(finding)} {explains(finding, blame.final)}")
     if blame.final and not blame.final_agrees and (known := quirk_of(blame)) is not None:
