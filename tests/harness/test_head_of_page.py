@@ -38,7 +38,10 @@ def tiny(tmp_path: Path) -> Path:
 
 
 def test_two_logs(tiny: Path, trace_diff: Cli) -> None:
-    assert trace_diff("compare", "c.log", "py.log", "--format", "html:page.html").returncode == 1
+    done = trace_diff("compare", "c.log", "py.log", "--format", "html:page.html")
+    assert done.returncode == 1
+    assert done.stdout.startswith("DIVERGENCE  compare: first at "), done.stdout
+    assert done.stdout.count("\n") == 1
     check(head_of((tiny / "page.html").read_text()), "compare c.log py.log")
     printed = trace_diff("compare", "c.log", "py.log", "--format", "html").stdout
     check(head_of(printed), "compare c.log py.log")

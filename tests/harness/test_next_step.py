@@ -98,7 +98,19 @@ def test_one_number_that_no_tolerance_passes(trace_diff: Cli, tmp_path: Path) ->
     text = trace_diff("compare", "c.log", "py.log").stdout
     assert "  differ  PY is not a number\n" in text
     assert "nan relative" not in text
-    assert "compared 1 number of 1 variable: 0 agree, 1 diverge; no relative tolerance would pass" in text, text
+    assert "compared 1 number of 1 variable: 0 agree, 1 diverge; no relative tolerance would make it pass" in text, text
+
+
+def test_a_difference_and_what_is_allowed_are_in_the_same_measure(trace_diff: Cli, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text("TRACE_C: I_before_scaling 1000000\n")
+    (tmp_path / "py.log").write_text("TRACE_PY: I_before_scaling 1000010\n")
+    says = "10 (1e-05 relative{}); tolerance relative allows 1 (1e-06)"
+    text = trace_diff("compare", "c.log", "py.log").stdout
+    assert f"  differ  {says.format('')}\n" in text, text
+    text = trace_diff("compare", "c.log", "py.log", "-v", "--format", "markdown").stdout
+    assert f"| {says.format(', 8.6e+10 ULP')} |" in text, text
+    text = trace_diff("compare", "c.log", "py.log", "--rtol", "0").stdout
+    assert "  differ  10 (1e-05 relative); tolerance relative allows none\n" in text, text
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

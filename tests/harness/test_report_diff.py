@@ -39,6 +39,12 @@ def test_a_repaired_fault_is_better_and_its_return_worse() -> None:
     assert {c.what for c in back.of("worse")} == set(found)
 
 
+def test_different_cases_are_named_in_the_verdict() -> None:
+    other = replace(result(), case=replace(result().case, id="other"))
+    found = diff_of(result(), other)
+    assert found.verdict == f"changed: 0 better, 0 worse; different cases, {result().case.id} and other"
+
+
 def test_rounding_of_what_agrees_is_no_change() -> None:
     other = replace(result(), variables=tuple(replace(v, worst_rel=1e-15) for v in result().variables))
     assert diff_of(result(), other).verdict == "same: 0 better, 0 worse"

@@ -58,10 +58,11 @@ class ReportDiff:
 
     @property
     def verdict(self) -> str:
-        """better, worse, mixed, changed or same, with counts."""
+        """better, worse, mixed, changed or same, with counts, and whether the cases differ."""
         better, worse, other = (len(self.of(kind)) for kind in (BETTER, WORSE, OTHER))
         word = "mixed" if better and worse else BETTER if better else WORSE if worse else "changed" if other else "same"
-        return f"{word}: {better} better, {worse} worse"
+        a, b = (result.case.id for result in self.results)
+        return f"{word}: {better} better, {worse} worse" + (f"; different cases, {a} and {b}" if a != b else "")
 
 
 def compare_bundles(a: Path, b: Path) -> ReportDiff:

@@ -287,18 +287,19 @@ def emit(
             click.echo(text, nl=False)
             continue
         write_whole(path, text)
-    if sys.stderr.isatty() and not any(form == "text" and path is None for form, path in formats):
-        _tell_verdict(result, [path for _, path in formats if path is not None])
+    printed = [form for form, path in formats if path is None]
+    if not printed or (sys.stderr.isatty() and "text" not in printed):
+        _say_verdict(result, [path for _, path in formats if path is not None], to_stderr=bool(printed))
 
 
-def _tell_verdict(result: Result, written: Sequence[Path]) -> None:
-    """On a terminal, for other forms than text: the files that were written, and the verdict."""
+def _say_verdict(result: Result, written: Sequence[Path], to_stderr: bool) -> None:
+    """Where no text was printed: the files that were written (on a terminal) and the verdict."""
     from trace_parity.render.text_form import parts
 
-    for path in written:
+    for path in written if sys.stderr.isatty() else ():
         tell(f"wrote {visible(str(path))}")
     for line in parts(result, "verdict")[1]:
-        tell(line)
+        tell(line) if to_stderr else click.echo(line)
 
 
 def show_result(result: Result) -> None:

@@ -149,7 +149,7 @@ def compare(words: Words) -> None:
             Exit.USAGE,
             f"{words.columns.suffix or 'no'} suffix",
             where=f"--columns {words.columns}",
-            expected="a name that ends in .parquet, the one form that is written",
+            expected="a name that ends in .parquet",
             hint="trace-diff table LOOP C.log PY.log --format csv prints CSV",
         )
     pair, inferred = pair_for_logs(words.pair, *words.logs)

@@ -29,7 +29,7 @@ from trace_parity.render.commands import commands_of
 from trace_parity.render.first_screen import first_screen
 from trace_parity.render.graph import STATES, graph_svg, legend, nodes_of, nodes_to_draw
 from trace_parity.render.head_of_page import about
-from trace_parity.render.numbers import full, relative, short, ulps
+from trace_parity.render.numbers import difference, full, relative, short, ulps
 from trace_parity.render.pictures import DECADES, LINEAR, PATCH, SIGNED_DECADES, by_panel, covered, two_loops
 from trace_parity.render.places import Places
 from trace_parity.render.ticks import MOST_SERIES, loop_matters, tick_loop, tick_series
@@ -132,9 +132,8 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader
     )
-    environment.globals.update(relative=relative)
+    environment.globals.update(relative=relative, difference=difference)
     environment.filters.update(
-        is_finite=math.isfinite,
         iterations=name_and_iterations,
         plural=plural,
         full=full,

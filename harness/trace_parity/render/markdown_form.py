@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -13,9 +12,9 @@ from trace_parity.printable import plural, visible, visible_lines
 from trace_parity.quirks.waivers import Waiver
 from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import markdown
-from trace_parity.render.numbers import full, relative, short, ulps
+from trace_parity.render.numbers import difference, full, short, ulps
 from trace_parity.render.places import Places
-from trace_parity.result.result import Divergence, Result, VariableResult
+from trace_parity.result.result import Result, VariableResult
 
 
 def render(result: Result) -> str:
@@ -77,8 +76,7 @@ def _first(result: Result) -> list[str]:
         ("what it is", f"{escape(d.description) or 'no description'}, in {escape(d.unit) or 'no unit'}"),
         ("C", f"{code(d.c_text)} (line {d.c_line})"),
         ("PY", f"{code(d.py_text)} (line {d.py_line})"),
-        ("difference", _difference(d)),
-        ("allowed", f"{short(d.allowed)} (tolerance {code(d.tolerance)})"),
+        ("difference", escape(difference(d, with_ulps=True))),
         ("computed from", ", ".join(map(_dependency, d.depends_on)) or "inputs of the run"),
     ]
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
@@ -88,11 +86,6 @@ def _first(result: Result) -> list[str]:
 def _dependency(text: str) -> str:
     name, which = name_and_iterations(text)
     return f"{code(name)} {escape(which)}".rstrip()
-
-
-def _difference(d: Divergence) -> str:
-    by = relative(d.rel_diff, d.c_value, d.py_value)
-    return f"{short(d.abs_diff)} absolute, {by}, {ulps(d.ulp_diff)} ULP" if math.isfinite(d.abs_diff) else by
 
 
 def _quirks(result: Result) -> list[str]:

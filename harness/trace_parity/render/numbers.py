@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from trace_parity.result.result import Divergence
+
 
 def short(value: float | None) -> str:
     """Three digits, for differences; `-` for none."""
@@ -22,6 +24,16 @@ def relative(difference: float | None, c: float | None, py: float | None) -> str
         if value is not None and not math.isfinite(value)
     ]
     return " and ".join(odd) or f"{short(difference)} relative"
+
+
+def difference(d: Divergence, with_ulps: bool = False) -> str:
+    """`10 (1e-05 relative); tolerance NAME allows 1 (1e-06)`; in parentheses, relative to the larger value."""
+    if not math.isfinite(d.abs_diff):
+        return relative(d.rel_diff, d.c_value, d.py_value)
+    ratio = f"{short(d.rel_diff)} relative" + (f", {ulps(d.ulp_diff)} ULP" if with_ulps else "")
+    larger = max(abs(d.c_value), abs(d.py_value))
+    allowed = f"{short(d.allowed)} ({short(d.allowed / larger)})" if d.allowed > 0 else "none"
+    return f"{short(d.abs_diff)} ({ratio}); tolerance {d.tolerance} allows {allowed}"
 
 
 def full(value: float | None) -> str:

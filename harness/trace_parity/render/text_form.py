@@ -16,7 +16,7 @@ from trace_parity.render import rounding_lines
 from trace_parity.render.blame_text import compact, folded, harmless_lines, head_lines, headline, say, shared_final
 from trace_parity.render.fold import Detail
 from trace_parity.render.next_step import around_quirk, next_step, who
-from trace_parity.render.numbers import relative, short, ulps
+from trace_parity.render.numbers import difference, short
 from trace_parity.render.places import Places, beyond, shared
 from trace_parity.result.result import QuirkResult, Result
 
@@ -78,17 +78,13 @@ def _first(result: Result, detail: Detail) -> list[str]:
         return []
     what = f", {d.description}" if d.description else ""
     sources = result.sources.get(f"{d.scope}.{d.variable}", {})
-    by = relative(d.rel_diff, d.c_value, d.py_value)
-    if isfinite(d.abs_diff):
-        by += f", {short(d.abs_diff)} absolute, {ulps(d.ulp_diff)} ULP" if detail == "full" else ""
-        by += f"; allowed {short(d.allowed)} ({d.tolerance})"
     lines = [
         f"first divergence: {d.name}" + (f"  [{d.unit}]" if d.unit else "") + what,
         f"  C       {d.c_text}  (line {d.c_line} of the log)",
         *_source(sources.get("C"), detail),
         f"  PY      {d.py_text}  (line {d.py_line} of the log)",
         *_source(sources.get("PY"), detail),
-        f"  differ  {by}",
+        f"  differ  {difference(d, with_ulps=detail == 'full')}",
     ]
     return [*lines, f"  from    {in_words(d.depends_on) or 'inputs of the run'}"] if detail == "full" else lines
 
@@ -138,6 +134,8 @@ def _blame(result: Result, blame: Blame, detail: Detail) -> list[str]:
 
 def _changed(place: str, here: str) -> str:
     """The indices of `place` that differ from those of `here`; empty where none does."""
+    if place == here:
+        return ""
     known = set(here.split())
     words = place.split()
     return place if "=" not in place else " ".join(word for word in words if word not in known)
@@ -158,7 +156,7 @@ def _counts(result: Result, detail: Detail) -> list[str]:
     unreadable = f", unreadable lines {c.c_unreadable} + {c.py_unreadable}" if bad or detail == "full" else ""
     variables = plural(len([v for v in result.variables if v.compared]), "variable")
     needed = result.needed_rtol
-    passes = f"rtol {short(needed)} passes" if isfinite(needed) else "no relative tolerance would pass"
+    passes = f"rtol {short(needed)} passes" if isfinite(needed) else "no relative tolerance would make it pass"
     lines = [
         f"compared {plural(c.compared, 'number')} of {variables}: "
         f"{c.compared - result.num_divergent} agree, {result.num_divergent} diverge{one_sided}{unreadable}; "
