@@ -208,15 +208,18 @@ def test_an_error_on_a_terminal(words: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "text"])
 def test_the_verdict_is_last_in_other_forms_too(form: str, folder: Path) -> None:
-    """On standard error, since the data go to standard output; a pipe gets the data alone."""
-    for where in ("", ":page.out"):
-        with redirect_stderr(Terminal()) as err:
-            _, lines = printed(["compare", "c.log", "py.log", "--format", f"{form}{where}"])
-        said = err.getvalue().splitlines()
-        fits(said)
-        assert len(said) <= 5
-        assert any(line.startswith("DIVERGENCE  compare: ") for line in said[-3:])
-        assert (said[0] == "wrote page.out") == bool(where) == (not lines)
+    """On a terminal's standard error where the data go to standard output; on standard output where they go to a file."""
+    with redirect_stderr(Terminal()) as err:
+        _, data = printed(["compare", "c.log", "py.log", "--format", form])
+    said = err.getvalue().splitlines()
+    fits(said)
+    assert len(said) <= 4
+    assert any(line.startswith("DIVERGENCE  compare: ") for line in said[-3:])
+    assert data
+    with redirect_stderr(Terminal()) as err:
+        _, lines = printed(["compare", "c.log", "py.log", "--format", f"{form}:page.out"])
+    assert err.getvalue() == "wrote page.out\n"
+    assert lines[0].startswith("DIVERGENCE  compare: ")
     with redirect_stderr(io.StringIO()) as pipe:
         printed(["compare", "c.log", "py.log", "--format", f"{form}:page.out"])
     assert pipe.getvalue() == ""
