@@ -208,7 +208,7 @@ def test_an_error_on_a_terminal(words: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "text"])
 def test_the_verdict_is_last_in_other_forms_too(form: str, folder: Path) -> None:
-    """On a terminal's standard error where the data go to standard output; on standard output where they go to a file."""
+    """On a terminal's standard error where the data go to standard output, on standard output where to a file."""
     with redirect_stderr(Terminal()) as err:
         _, data = printed(["compare", "c.log", "py.log", "--format", form])
     said = err.getvalue().splitlines()
