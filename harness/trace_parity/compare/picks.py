@@ -105,7 +105,7 @@ def _worst(pair: _Pair, pick: Pick) -> Reasons:
         excess = np.where(diff > 0, diff / allowed, 0.0)
     order = np.argsort(-excess, kind="stable")[: pick.count]
     return [
-        (int(pair.lit[i]), f"worst {n}: differs by {diff[i]:.3g}, {excess[i]:.3g} of what is allowed")
+        (int(pair.lit[i]), f"worst {n}: differs by {diff[i]:.3g}, {excess[i]:.3g} times the allowed difference")
         for n, i in enumerate(order, start=1)
         if diff[i] > 0
     ]
