@@ -234,6 +234,15 @@ def test_the_next_step_of_a_gate_is_typed_from_here(tmp_path: Path, monkeypatch:
     assert step == "next:   trace-diff bundle show '/elsewhere/a/b c'"
 
 
+def test_a_case_that_compared_nothing_needs_no_tolerance() -> None:
+    lost = Outcome("a", 3, "program failed", "ended by signal SIGSEGV", 0, 0, 0.0, "", "")
+    assert gate_report.gate_table([lost])[1].split()[:6] == ["a", "3", "program", "failed", "0", "0"]
+    assert gate_report.gate_table([lost])[1].split()[6] == "-"
+    assert "| 0 | 0 | - |" in gate_report.gate_markdown([lost])
+    equal = Outcome("b", 0, "parity", "", 9, 0, 0.0, "", "")
+    assert gate_report.gate_table([equal])[1].split()[-1] == "0"
+
+
 def test_a_gate_of_many_cases(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     headline = "first at rot_a_angstroms[1] (spixel=5 fpixel=7 phi_tic=0): no equation explains it; 12 numbers differ"
     outcomes = [

@@ -26,9 +26,14 @@ def gate_table(outcomes: Sequence[Outcome], *, worst_first: bool = False) -> lis
     for o in ordered:
         lines.append(
             f"{o.case:{width}}  {o.exit_code:4}  {o.verdict:16}  {o.compared:8}  {o.num_divergent:9}  "
-            f"{short(o.needed_rtol):>10}" + (f"  {visible(o.headline)}" if o.exit_code or o.waived else "")
+            f"{_needs(o):>10}" + (f"  {visible(o.headline)}" if o.exit_code or o.waived else "")
         )
     return lines
+
+
+def _needs(o: Outcome) -> str:
+    """The relative tolerance that would pass; none for a case in which nothing was compared."""
+    return short(o.needed_rtol if o.compared else None)
 
 
 def gate_verdict(outcomes: Sequence[Outcome], exit_code: int, out: Path) -> list[str]:
@@ -49,7 +54,7 @@ def gate_markdown(outcomes: Sequence[Outcome]) -> str:
     lines = ["| case | verdict | compared | divergent | needs rtol | |", "|---|---|---:|---:|---:|---|"]
     for o in sorted(outcomes, key=lambda o: o.exit_code == 0):
         headline = escape(o.headline) if o.exit_code or o.waived else ""
-        counts = f"{o.compared} | {o.num_divergent} | {short(o.needed_rtol)}"
+        counts = f"{o.compared} | {o.num_divergent} | {_needs(o)}"
         lines.append(f"| {escape(o.case)} | {o.verdict} | {counts} | {headline} |")
     return "\n".join(lines) + "\n"
 
