@@ -15,6 +15,7 @@ import click
 
 from trace_parity import __version__
 from trace_parity.errors import REFUSALS, Exit, HarnessError, cannot_write
+from trace_parity.nearest import nearest_names
 from trace_parity.printable import visible, visible_lines
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -68,7 +69,8 @@ def _usage(error: click.ClickException, words: Sequence[str]) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = " ".join(["trace-diff", *(word for word in words[:1] if not word.startswith("-"))])
     name = context.command_path if context is not None else command
-    what = _bad_number(error, words) or _no_such_option(error) or " ".join(error.format_message().split()).rstrip(".")
+    known = _bad_number(error, words) or _no_such_option(error) or _no_such_command(error)
+    what = known or " ".join(error.format_message().split()).rstrip(".")
     hint = f"{name} --help"
     if context is not None and "unexpected extra argument" in what:
         takes = " ".join(context.command.collect_usage_pieces(context)[1:]) or "no arguments"
@@ -82,8 +84,21 @@ def _no_such_option(error: click.ClickException) -> str:
     """An unknown option and those with a name like it, worded alike for all versions of click; else empty."""
     if not isinstance(error, click.NoSuchOption):
         return ""
-    near = [repr(name) for name in sorted(error.possibilities or ())]
-    return f"no such option {error.option_name!r}" + (f". Did you mean {' or '.join(near)}?" if near else "")
+    return f"no such option {error.option_name!r}" + _did_you_mean(sorted(error.possibilities or ()))
+
+
+def _no_such_command(error: click.ClickException) -> str:
+    """The same of an unknown command of a group."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    found = re.match("No such command '(.+?)'", error.message)
+    if found is None or context is None or not isinstance(context.command, click.Group):
+        return ""
+    near = nearest_names(found[1], context.command.list_commands(context))
+    return f"no such command {found[1]!r}" + _did_you_mean(near)
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f". Did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def _bad_number(error: click.ClickException, words: Sequence[str]) -> str:
