@@ -13,7 +13,7 @@ from trace_parity.blame.headline import cause_line
 from trace_parity.compare.align import align
 from trace_parity.pair.contract import Contract
 from trace_parity.pair.find import shipped
-from trace_parity.render.next_step import who
+from trace_parity.render.next_step import next_step, who
 from trace_parity.result.compare import compare
 from trace_parity.result.result import CaseResult, Result
 
@@ -106,7 +106,59 @@ def test_the_headline_of_a_comparison_names_the_setting() -> None:
     result = compared(log(Divergent, "C"), log(Divergent, "PY", sources=1))
     line = f"sources: C 2, PY 1 (PY has the default; C has 2: PY ignores {HDIV})"
     assert result.headline.startswith(f"setting that differs: {line}; first at incident_vec[")
-    assert who(result) == "neither program breaks an equation; a setting differs: sources: C 2, PY 1"
+    assert who(result) == f"neither program breaks an equation; a setting differs: {line}"
+
+
+DEFAULT_FLUENCE = 1.2593201529271175e29
+FLUENCE = f"fluence_photons_per_m2: C 1e+20, PY {DEFAULT_FLUENCE:.6g}"
+IGNORES_LAMBDA = "(PY has the default; C has 9.7e-11: PY ignores -lambda)"
+
+
+def two_settings(**py: Any) -> Result:
+    """C has a fluence and a wavelength of its own, PY the defaults and other numbers of iterations."""
+    faults = {"fluence_photons_per_m2": set_to(1e20), "lambda_meters": set_to(9.7e-11)}
+    defaults = {"fluence_photons_per_m2": set_to(DEFAULT_FLUENCE), "lambda_meters": set_to(1e-10)}
+    return compared(log(Dull, "C", faults), log(Dull, "PY", defaults, **py))
+
+
+def test_a_setting_is_named_next_to_one_that_explains_more() -> None:
+    result = two_settings()
+    assert result.headline.startswith("fluence_photons_per_m2 explains "), result.headline
+    more = f"another setting that differs: lambda_meters: C 9.7e-11, PY 1e-10 {IGNORES_LAMBDA}"
+    assert f"(factor 6.16e5); {more}; first at lambda_meters" in result.headline
+    assert who(result).startswith(
+        f"neither program breaks an equation; settings differ: {FLUENCE} (PY has the default;"
+    )
+    assert next_step(result) == "trace-diff explain fluence_photons_per_m2"
+
+
+def test_a_count_comes_after_the_settings_that_it_may_follow_from() -> None:
+    result = two_settings(oversample=2)
+    listed = f"{FLUENCE}; lambda_meters: C 9.7e-11, PY 1e-10; sub-pixels on each axis: C 1, PY 2"
+    assert result.headline.startswith(f"settings that differ: {listed}; fluence_photons_per_m2 explains ")
+
+
+class Polarised(Dull):
+    """A source of the Kahn factor K, which no log holds."""
+
+    kahn = 0.0
+
+    def _source(self, keys: dict[str, int], sub: dict[str, Any], r: dict[str, Any]) -> tuple[np.ndarray, float]:
+        q, _ = super()._source(keys, sub, r)
+        i, d = r["beam"], sub["d"]
+        b = unit(np.cross([0.0, 0.0, 1.0], i))
+        psi = -np.arctan2(d @ b, d @ np.cross(i, b))
+        polar = (1 + (i @ d) ** 2 - self.kahn * np.cos(2 * psi) * (1 - (i @ d) ** 2)) / 2
+        self.lines = [line for line in self.lines if ": polar " not in line]
+        return q, float(self.put("polar", keys, polar))
+
+
+@pytest.mark.parametrize(("kahn", "accused"), [(0.9, set()), (-0.25, set()), (0.912345678, {("C", "polar")})])
+def test_a_polarisation_of_one_pixel_is_a_setting_if_its_factor_can_be_typed(kahn: float, accused: set[Any]) -> None:
+    found = blame(log(Polarised, "C", kahn=kahn), log(Polarised, "PY"))
+    assert introduced(found) == accused
+    hint = next(f.hint for f in found.findings if f.variable == "polar")
+    assert hint.startswith("C follows 'Kahn factor', PY 'unpolarised") or accused
 
 
 def test_a_fault_is_found_although_the_number_of_sources_differs() -> None:

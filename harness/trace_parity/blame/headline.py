@@ -46,18 +46,37 @@ def cause_line(blame: Blame) -> str:
 
 def cause_sentence(blame: Blame) -> str:
     """The cause and what it explains; empty for no cause. A setting in the logs comes before what follows from it."""
-    finding = cause_of(blame)
-    words = [f"setting that differs: {'; '.join(blame.loops)}"] if blame.loops else []
-    if finding is not None and finding.kind == "unexplained" and not words and blame.settings:
-        names = {line.partition(":")[0] for line in blame.settings}
-        is_said = names >= {finding.variable, *finding.together}
-        words = [] if is_said else [f"setting that differs: {blame.settings[0]}"]
-    if finding is not None and not (blame.loops and finding.kind == "unexplained"):
+    finding, settings = cause_of(blame), settings_by_rank(blame)
+    names = {finding.variable, *finding.together} if finding is not None else set()
+    is_said = names and names <= {_setting(line) for line in settings}
+    words = []
+    if blame.loops:
+        plain = [line.partition(" (")[0] for line in settings]
+        words = [f"settings that differ: {'; '.join(plain)}" if plain[1:] else f"setting that differs: {settings[0]}"]
+    elif finding is not None and finding.kind == "unexplained" and settings and not is_said:
+        words = [f"setting that differs: {settings[0]}"]
+    if finding is not None and (not blame.loops or finding.kind != "unexplained" or is_said):
         words.append(f"{_named(finding)} {explains(finding, blame.final)}")
+    if is_said and not blame.loops and (more := [line for line in settings if _setting(line) not in names]):
+        words.append(f"another setting that differs: {more[0]}")
     if blame.final and not blame.final_agrees and (known := quirk_of(blame)) is not None:
         share = f"whose share of the difference of {blame.final} is not known"
         words.append(f"{known.side} shows quirk {known.quirk} in {_named(known)}, {share}")
     return "; ".join(words)
+
+
+def settings_by_rank(blame: Blame) -> list[str]:
+    """The settings that differ, first those that the cause names, last the counts of iterations.
+
+    A program may work out a count from other settings.
+    """
+    finding = cause_of(blame)
+    names = {finding.variable, *finding.together} if finding is not None else set()
+    return sorted(blame.settings, key=lambda line: (line in blame.loops, _setting(line) not in names))
+
+
+def _setting(line: str) -> str:
+    return line.partition(":")[0]
 
 
 def quirk_of(blame: Blame) -> BlameFinding | None:

@@ -143,7 +143,7 @@ def _cause(group: Sequence[BlameFinding], place: str) -> list[str]:
     at = f" at {place}" if place else ""
     many = f" ({f.count} places)" if f.count > 1 else ""
     if f.kind == "unexplained":
-        lines = [f"{names}: no equation covers {'them' if ',' in names else 'it'}{at}{many}"]
+        lines = [f"{names}: {'differ' if ',' in names else 'differs'}, but no equation is broken{at}{many}"]
     else:
         worst = short(max(finding.residual for finding in group))
         lines = [f"{names}: {f.side} breaks {f.equation_text}{at}{many}, by {worst}"]

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 
 from trace_parity.blame.findings import UNREAD, Blame, BlameFinding
-from trace_parity.blame.headline import cause_of, explains, quirk_of
+from trace_parity.blame.headline import cause_of, explains, quirk_of, settings_by_rank
 from trace_parity.errors import Exit
 from trace_parity.pair.quirk_ledger import ALWAYS_READ
 from trace_parity.render.commands import option_in, with_added, with_option
@@ -38,9 +38,11 @@ def who(result: Result) -> str:
     if not blame.equations_checked:
         return "not known: the logs hold no output of an equation together with its inputs"
     cause = cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
-    if blame.loops and (cause is None or cause.kind == "unexplained"):
-        return f"neither program breaks an equation; a setting differs: {blame.loops[0].partition(' (')[0]}"
     if cause is None or cause.kind == "unexplained":
+        settings = settings_by_rank(blame)[:2] if blame.loops or not _printed(blame) else []
+        if settings:
+            differs = "settings differ" if len(settings) > 1 else "a setting differs"
+            return f"neither program breaks an equation; {differs}: {'; '.join(settings)}"
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
         return f"{_printed(blame) or 'neither program breaks an equation'}{name}"
     return _accused(cause, "" if blame.final_agrees else blame.final)
@@ -146,6 +148,8 @@ def _after_divergence(result: Result, waiver: bool) -> str:
     blame, first = result.blame, result.first_divergence
     cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
     if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":
+        if blame is not None and cause is not None and cause_of(blame) is cause:
+            return _explain(cause.variable, result)
         return _explain(first.variable, result) if first is not None else ""
     names = " ".join(dict.fromkeys([cause.variable, *cause.together]))
     line = result.sources.get(f"{cause.scope}.{cause.variable}", {}).get(cause.side)

@@ -83,6 +83,13 @@ def _in_metres(x: Values) -> Array:
 # Polarisation. K is in no log; where a log shows it at two places or more, it must be the same.
 
 
+TYPED_DECIMALS = 3
+DIGITS_OF_DOUBLE = 1e-15
+"""How exact cos²2θ and a printed polarisation are."""
+BLUNT = 1e-5
+"""A K that a place shows to no more than this may have few digits by chance."""
+
+
 def kahn_factor(x: Values) -> Array:
     """K that each place shows."""
     cosine, psi = _angles(x)
@@ -110,7 +117,7 @@ def unpolarised_of_units(x: Values) -> Array:
 def _polar_forms(view: LogView) -> tuple[Form, ...]:
     def kahn(x: Values) -> Array:
         shown = kahn_factor(x)[np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])]
-        k = np.median(shown) if len(shown) > 1 else np.longdouble(np.nan)
+        k = np.median(shown) if len(shown) > 1 else _as_typed(x, shown)
         return _with_kahn(x, np.full_like(x["polar"], k))
 
     return (
@@ -120,6 +127,15 @@ def _polar_forms(view: LogView) -> tuple[Form, ...]:
         Form("Kahn factor", kahn),
         Form("first value of the pixel", lambda x: x["first"]),
     )
+
+
+def _as_typed(x: Values, shown: Array) -> np.longdouble:
+    """K of a single place, which any polarisation shows: only one with as few digits as a user types, else NaN."""
+    cosine, psi = _angles(x)
+    blunt = DIGITS_OF_DOUBLE / np.min(np.abs(np.cos(2 * psi) * (1 - cosine**2)))
+    typed = np.round(shown, TYPED_DECIMALS)
+    is_typed = len(shown) and 0 < abs(typed[0]) <= 1 and blunt < BLUNT and abs(shown[0] - typed[0]) <= blunt
+    return np.longdouble(typed[0] if is_typed else np.nan)
 
 
 def _with_kahn(x: Values, k: Array) -> Array:
