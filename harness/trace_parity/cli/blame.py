@@ -19,6 +19,7 @@ from trace_parity.cli.common import (
     rtol_option,
     rules_of,
 )
+from trace_parity.cli.log_path import LogPath
 from trace_parity.cli.screen import detail_options, is_screen, show
 from trace_parity.errors import Exit, HarnessError
 
@@ -47,8 +48,8 @@ class Words:
 
 
 @click.command(epilog="Exit codes: 0 no equation is broken, 1 one is, 5 unreadable, 6 no equation could be evaluated.")
-@click.argument("log", metavar="LOG|BUNDLE", type=click.Path(path_type=Path))
-@click.argument("py_log", metavar="[PY.log]", required=False, type=click.Path(path_type=Path))
+@click.argument("log", metavar="LOG|BUNDLE", type=LogPath())
+@click.argument("py_log", metavar="[PY.log]", required=False, type=LogPath())
 @click.option(
     "--also",
     multiple=True,

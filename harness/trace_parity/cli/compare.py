@@ -27,6 +27,7 @@ from trace_parity.cli.common import (
     rules_of,
     waive_option,
 )
+from trace_parity.cli.log_path import LogPath
 from trace_parity.cli.progress import stages
 from trace_parity.errors import Exit, HarnessError
 
@@ -91,8 +92,8 @@ class Words:
 
 
 @click.command(epilog="Exit codes as for `trace-diff run`.")
-@click.argument("c_log", metavar="C.log", type=_PATH)
-@click.argument("py_log", metavar="PY.log", type=_PATH, required=False)
+@click.argument("c_log", metavar="C.log", type=LogPath())
+@click.argument("py_log", metavar="PY.log", type=LogPath(), required=False)
 @click.option(
     "--case",
     "case_name",

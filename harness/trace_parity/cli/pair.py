@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trace_parity.cli.common import note, pair_option
+from trace_parity.cli.log_path import LogPath
 from trace_parity.cli.screen import show
 from trace_parity.errors import Exit, HarnessError
 
@@ -23,8 +24,8 @@ def pair() -> None:
 
 
 @pair.command()
-@click.argument("c_log", metavar="C.log|BUNDLE", type=_PATH)
-@click.argument("py_log", metavar="[PY.log]", required=False, type=_PATH)
+@click.argument("c_log", metavar="C.log|BUNDLE", type=LogPath())
+@click.argument("py_log", metavar="[PY.log]", required=False, type=LogPath())
 @click.option("--out", type=_PATH, default=Path(), show_default="here", help="The folder to write to.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def init(c_log: Path, py_log: Path | None, out: Path, force: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import rules_of
+from trace_parity.cli.log_path import LogPath
 from trace_parity.cli.screen import detail_options, show
 from trace_parity.errors import Exit, HarnessError
 
@@ -21,7 +22,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(epilog="Exit codes: 0 all agree, 1 some differ, 2 usage, 3 the function failed, 6 nothing to compare.")
 @click.argument("function", shell_complete=candidates.replayed)
-@click.argument("c_log", metavar="C.log|BUNDLE", type=_PATH)
+@click.argument("c_log", metavar="C.log|BUNDLE", type=LogPath())
 @click.option("--pair", type=_PATH, metavar="DIR", help="The pair's folder. [default: the nearest upwards]")
 @click.option("--probes", type=_PATH, metavar="FILE", help="The file with [replay.FUNCTION]. [default: probes.toml]")
 @click.option(

@@ -10,6 +10,7 @@ import click
 
 from trace_parity.cli import candidates
 from trace_parity.cli.common import note, pair_option
+from trace_parity.cli.log_path import LogPath
 from trace_parity.cli.screen import detail_options, is_screen, show
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.printable import plural
@@ -24,7 +25,7 @@ _verbose = detail_options("all variables in one table, however wide, also those 
 def _options(command: click.Command) -> click.Command:
     """What both names of the command take."""
     command.params += [
-        click.Argument(["logs"], nargs=-1, type=click.Path(path_type=Path), metavar="BUNDLE | C.log PY.log"),
+        click.Argument(["logs"], nargs=-1, type=LogPath(), metavar="BUNDLE | C.log PY.log"),
         click.Option(["--c", "c_log"], type=click.Path(path_type=Path), hidden=True),
         click.Option(["--py", "py_log"], type=click.Path(path_type=Path), hidden=True),
         click.Option(
