@@ -42,9 +42,9 @@ def who(result: Result) -> str:
         settings = settings_by_rank(blame)[:2] if blame.loops or not _printed(blame) else []
         if settings:
             differs = "settings differ" if len(settings) > 1 else "a setting differs"
-            return f"neither program breaks an equation; {differs}: {'; '.join(settings)}"
+            return f"{_who_breaks(blame)}; {differs}: {'; '.join(settings)}"
         name = f"; {cause.variable} differs although all that it is computed from agrees" if cause else ""
-        return f"{_printed(blame) or 'neither program breaks an equation'}{name}"
+        return f"{_printed(blame) or _who_breaks(blame)}{name}"
     return _accused(cause, "" if blame.final_agrees else blame.final)
 
 
@@ -62,6 +62,19 @@ def _known_quirk(result: Result) -> QuirkResult | None:
         return known
     shown = [f for f in result.blame.findings if f.is_cause and known.id in (f.quirk, f.quirk_too)]
     return None if shown and all(f.is_harmless for f in shown) else known
+
+
+def _who_breaks(blame: Blame) -> str:
+    """Which program breaks an equation, where that is not what explains most."""
+    broken = [f for f in blame.findings if f.kind == "introduced" and f.manner != "probe"]
+    matter = [f for f in broken if not f.is_harmless]
+    if not matter:
+        return "no broken equation changes the result" if broken else "neither program breaks an equation"
+    sides = dict.fromkeys(f.side for f in matter)
+    names = {
+        side: dict.fromkeys(n for f in matter if f.side == side for n in (f.variable, *f.together)) for side in sides
+    }
+    return "; ".join(f"{'both programs' if side == 'both' else side}, in {', '.join(names[side])}" for side in sides)
 
 
 def _printed(blame: Blame) -> str:
