@@ -45,7 +45,8 @@ def _sphere(s: Array) -> Array:
     return np.where(s == 0, 1, 3 * (np.sin(at) / at - np.cos(at)) / (at * at))
 
 
-def _round(x: Values, fudge: np.longdouble) -> Array:
+def _round(x: Values, fudge: np.longdouble | Array) -> Array:
+    """Of one fudge (n, 1), or of one step with k of them (1, k)."""
     radius = np.sqrt(np.sum((_off(x) * x["N_cells"]) ** 2, axis=1, keepdims=True) * fudge)
     return _whole(x) * ROUND * _sphere(PI * radius)
 
@@ -89,22 +90,21 @@ def _of_round(x: Values) -> list[Array]:
     found = []
     for n in range(len(x["F_latt"])):
         row = {name: array[n : n + 1] for name, array in x.items()}
-        miss = np.array([_round(row, fudge)[0, 0] for fudge in grid]) - row["F_latt"][0, 0]
+        miss = _round(row, grid)[0] - row["F_latt"][0, 0]
         at = np.flatnonzero(miss[:-1] * miss[1:] <= 0)
-        found.append(np.array([_root(row, grid[i], grid[i + 1]) for i in at], dtype=np.longdouble))
+        found.append(_roots(row, grid[at], grid[at + 1]))
     return found
 
 
-def _root(row: Values, low: np.longdouble, high: np.longdouble) -> np.longdouble:
+def _roots(row: Values, low: Array, high: Array) -> Array:
     wanted = row["F_latt"][0, 0]
-    below = _round(row, low)[0, 0] < wanted
+    below = _round(row, low)[0] < wanted
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        if (_round(row, middle)[0, 0] < wanted) == below:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+        is_low = (_round(row, middle)[0] < wanted) == below
+        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+    root: Array = (low + high) / 2
+    return root
 
 
 def _of_tophat(x: Values) -> list[Array]:
