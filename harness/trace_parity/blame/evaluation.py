@@ -13,6 +13,8 @@ from trace_parity.blame.log_values import ROUNDINGS, Array, LogView
 from trace_parity.errors import Exit, HarnessError
 from trace_parity.pair.vocabulary import Key
 
+LARGEST = np.finfo(np.longdouble).max
+
 
 def evaluate(equation: Equation, view: LogView) -> Evaluated:
     """The equation at every place that has its output."""
@@ -238,7 +240,7 @@ def propagate(form: Form, values: Values, spreads: Mapping[str, Array], value: A
             moved = values[label].copy()
             moved[:, component] += spread[:, component]
             step = np.abs(np.broadcast_to(form.function({**values, label: moved}), value.shape) - value)
-            total = total + np.nan_to_num(step, nan=0.0)
+            total = total + np.minimum(np.fmax(step, 0), LARGEST)  # 0 for NaN
     return total
 
 
