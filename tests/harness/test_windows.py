@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trace_parity.compare.align import align
 from trace_parity.compare.comparison import Comparison
@@ -84,6 +84,8 @@ WIDE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, Heal
     rtol=st.sampled_from([None, 1e-9, 0.0]),
     whole=st.booleans(),
 )
+@example(seed=43833119, mutations=(4, 2), piece=40, contract=CONTRACT, rtol=None, whole=False)
+@example(seed=0, mutations=(3, 3), piece=40, contract=CONTRACT, rtol=None, whole=False)
 @settings(WIDE, max_examples=200)
 def test_streaming_finds_what_the_comparison_in_memory_finds(
     tmp_path_factory: pytest.TempPathFactory,

@@ -140,8 +140,7 @@ class Comparison:
             tally.numbers += int(own.count.sum())
             if not len(own):
                 continue
-            if tally.first_key is None and len(within := np.flatnonzero((own.keys != ABSENT).any(axis=1))):
-                tally.first_key = own.at(int(within[np.argmin(own.line[within])]))
+            tally.begin(own)
             if len(of_pairs):
                 line = own.line[of_pairs]
                 last = of_pairs[line == line.max()]

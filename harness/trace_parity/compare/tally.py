@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from trace_parity.pair.vocabulary import Key
+import numpy as np
+
+from trace_parity.pair.vocabulary import ABSENT, Key
+from trace_parity.trace.rows import Rows
 
 Place = tuple[int, int, int]
 """The place of a number in a log: line, offset of the line, place in the line."""
@@ -78,4 +81,17 @@ class SideTally:
     last_line: int = -1
     last: tuple[Place, Place | None] | None = None
     last_mismatched: bool = False
-    first_key: Key | None = None  # of the rows in a place
+    first_key: Key | None = None  # of the rows in a place, that of the first line
+    first_line: int = -1
+
+    def begin(self, rows: Rows) -> None:
+        """Note where the log's first row in a place is; windows do not come in the order of the lines."""
+        if self.first_key is not None and int(rows.line.min()) >= self.first_line:
+            return
+        within = np.flatnonzero((rows.keys != ABSENT).any(axis=1))
+        if not len(within):
+            return
+        first = int(within[np.argmin(rows.line[within])])
+        line = int(rows.line[first])
+        if self.first_key is None or line < self.first_line:
+            self.first_key, self.first_line = rows.at(first), line
