@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from trace_parity.render.tick_text import tick_text
+
+from tests.harness.conftest import Cli
 
 ROWS = [
     {"i": 0, "t": n, "time": n / 8, "a_c": 1.0 + n, "a_py": 1.5 + n, "a_diff": 0.5}
@@ -33,3 +36,22 @@ def test_and_below_where_they_do_not() -> None:
         ["a_long_name_of_one_variable[2]"],
     ]
     assert len(lines) == 13
+
+
+def test_rows_inside_another_loop_have_its_index_too(trace_diff: Cli, tmp_path: Path) -> None:
+    """A loop that a variable is in alone and others are in together with a loop outside it."""
+    for side, name in (("C", "c"), ("PY", "py")):
+        lines = [f"TRACE_{side}[mos_tic={m}]: mosaic_umat 1 0 0 0 1 0 0 0 {m + 1}" for m in (0, 1)]
+        lines += [
+            f"TRACE_{side}[spixel=1 fpixel=2 phi_tic={t} mos_tic={m}]: hkl_frac {t} {m} {len(name)}"
+            for t in (0, 1)
+            for m in (0, 1)
+        ]
+        (tmp_path / f"{name}.log").write_text("\n".join(lines) + "\n")
+    rows = trace_diff("table", "mos_tic", "c.log", "py.log", "--format", "csv").stdout.splitlines()
+    assert rows[0].startswith("spixel,fpixel,phi_tic,mos_tic,mosaic_umat[0]_c,")
+    places = [row.split(",")[:4] for row in rows[1:]]
+    assert places == [["", "", "", m] for m in "01"] + [["1", "2", t, m] for t in "01" for m in "01"]
+    head, _, *cells = trace_diff("table", "mos_tic", "c.log", "py.log", "-v").stdout.splitlines()
+    assert head.startswith("| phi_tic | mos_tic | mosaic_umat[0]_c | ")
+    assert [row.split(" | ")[0] for row in cells] == ["| -", "| -", "| 0", "| 0", "| 1", "| 1"]

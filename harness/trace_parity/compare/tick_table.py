@@ -60,7 +60,7 @@ def tick_rows(c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: Tick
     place = vocabulary.loops.index(table.loop)
     wanted = {column.of.id for column in (table.shared, *table.columns) if column is not None}
     keys = {row.key for side in (c, py) for row in side.rows if row.variable in wanted and row.key[place] != ABSENT}
-    return [_row(key, c, py, vocabulary, table) for key in sorted(keys)]
+    return _rows(sorted(keys), c, py, vocabulary, table)
 
 
 def ticks_around(
@@ -88,7 +88,7 @@ def ticks_around(
             names = [variable.name] if sizes == {0} else [f"{variable.name}[{i}]" for i in sorted(sizes)]
             columns = tuple(Column(name, variable, i) for name, i in zip(names, sorted(sizes), strict=True))
             table = TickTable(loop, None, columns, name="ticks", title=f"Per {loop}, at the first divergence")
-            return table, [_row(k, c, py, vocabulary, table) for k in sorted(keys)[:MOST_TICKS]]
+            return table, _rows(sorted(keys)[:MOST_TICKS], c, py, vocabulary, table)
     return None
 
 
@@ -96,8 +96,15 @@ MOST_TICKS = 2000
 """Rows around one place; of a longer loop the first ones."""
 
 
-def _row(key: Key, c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable) -> TickRow:
-    row: TickRow = {n: i for n, i in zip(vocabulary.loops, key, strict=True) if i != ABSENT}
+def _rows(keys: list[Key], c: TraceTable, py: TraceTable, vocabulary: Vocabulary, table: TickTable) -> list[TickRow]:
+    """A row per key. All have the indices of the same loops, None where a variable is outside a loop of the others."""
+    loops = [n for n, loop in enumerate(vocabulary.loops) if any(key[n] != ABSENT for key in keys)]
+    indices = [{vocabulary.loops[n]: key[n] if key[n] != ABSENT else None for n in loops} for key in keys]
+    return [{**i, **_values(key, c, py, table)} for i, key in zip(indices, keys, strict=True)]
+
+
+def _values(key: Key, c: TraceTable, py: TraceTable, table: TickTable) -> TickRow:
+    row: TickRow = {}
     if table.shared is not None:
         shared = [side.value(key, table.shared.of.id, table.shared.component) for side in (c, py)]
         row[table.shared.name] = shared[0] if shared[0] is not None else shared[1]
@@ -154,7 +161,7 @@ DIGITS = 10
 def _markdown(rows: list[TickRow], loop: str) -> str:
     """The table for reading: loop indices that never change are left out, differences are short."""
     indices = {name for row in rows for name, value in row.items() if isinstance(value, int)}
-    constant = {name for name in indices if len({row.get(name) for row in rows}) == 1}
+    constant = {name for name in indices if len({row.get(name) for row in rows} - {None}) == 1}
     if len(rows) == 1:
         constant.discard(loop)
     names = [name for name in rows[0] if name not in constant]

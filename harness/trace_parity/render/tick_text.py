@@ -18,8 +18,12 @@ def tick_text(rows: Sequence[TickRow], loop: str, columns: int) -> list[str]:
     """
     values = [name.removesuffix("_diff") for name in rows[0] if name.endswith("_diff")]
     before = [name for name in rows[0] if not any(name in (f"{v}_c", f"{v}_py", f"{v}_diff") for v in values)]
-    varying = [name for name in before if name == loop or len({row.get(name) for row in rows}) > 1]
-    equal = [name for name in values if all(row.get(f"{name}_diff") == 0 for row in rows)]
+    varying = [name for name in before if name == loop or len({row.get(name) for row in rows} - {None}) > 1]
+    equal = [
+        name
+        for name in values
+        if {row.get(f"{name}_diff") for row in rows} - {None} == {0} and not _lacking(name, rows)
+    ]
     index = _columns([[name, *(_cell(row.get(name)) for row in rows)] for name in varying])
     lines: list[str] = []
     for block in _blocks([_variable(name, rows) for name in values if name not in equal], columns - _width(index)):
@@ -31,6 +35,11 @@ def tick_text(rows: Sequence[TickRow], loop: str, columns: int) -> list[str]:
     if equal:
         lines += [*([""] if lines else []), f"equal at every tick: {', '.join(equal)}"]
     return lines
+
+
+def _lacking(name: str, rows: Sequence[TickRow]) -> bool:
+    """Whether one side has a value that the other lacks."""
+    return any((row.get(f"{name}_c") is None) != (row.get(f"{name}_py") is None) for row in rows)
 
 
 _Group = list[list[str]]
