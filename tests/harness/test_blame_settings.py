@@ -258,3 +258,18 @@ def test_a_matrix_that_is_the_identity_on_one_side() -> None:
     hint = next(f.hint for f in found.findings if f.variable == "mosaic_umat")
     assert hint.startswith("PY has the default; C has ")
     assert hint.endswith(": PY ignores -mosaic_spread")
+
+
+@pytest.mark.parametrize(
+    ("factor", "hint"),
+    [
+        (1.0002, "too large by a factor of 1.0002"),
+        (0.9, "times 0.9"),
+        (-1.5, "times -1.5"),
+        (1.00021234567, ""),
+    ],
+)
+def test_the_factor_of_a_single_place_is_named_if_it_can_be_typed(factor: float, hint: str) -> None:
+    found = blame(log(Dull, "C"), log(Dull, "PY", {"omega_pixel_sr": lambda v, x: v * factor}))
+    assert introduced(found) == {("PY", "omega_pixel_sr")}
+    assert [f.hint for f in found.findings if f.variable == "omega_pixel_sr"] == [hint]

@@ -20,7 +20,15 @@ from trace_parity.blame.fitted_hints import added, replaced_inputs, scaled_input
 from trace_parity.blame.input_hints import changed_inputs
 from trace_parity.blame.log_values import Array
 from trace_parity.blame.output_hints import changed_output, copies, in_another_unit, of_expected, other_iterations
-from trace_parity.blame.shape import CONTRAST, FLOAT32, FLOAT32_STEPS, never_updated, shape, single_arithmetic
+from trace_parity.blame.shape import (
+    CONTRAST,
+    FLOAT32,
+    FLOAT32_STEPS,
+    never_updated,
+    shape,
+    single_arithmetic,
+    typed_factor,
+)
 from trace_parity.blame.suspect import Guess, Hypothesis, Suspect, explains
 
 CLEAR = 0.75
@@ -44,7 +52,8 @@ def hint_for(suspect: Suspect) -> Hint | None:
         most = MUCH * max(o.residual for o in tried[0][1])
         near = [pair for pair in tried if max(o.residual for o in pair[1]) <= most]
         fitted = (_by_fit_or_shape(one, places) for one, places in near)
-        return next(filter(None, fitted), None) or single_arithmetic(tried[0][1], suspect.view.digits)
+        described = next(filter(None, fitted), None) or single_arithmetic(tried[0][1], suspect.view.digits)
+        return described or typed_factor(tried[0][1])
 
 
 def _plainer(hint: Hint, places: list[Outcome]) -> Hint:

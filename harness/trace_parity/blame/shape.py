@@ -97,6 +97,25 @@ def _whole(ratio: np.longdouble, blunt: float) -> str:
     return ""
 
 
+TYPED = 5
+"""Significant digits of a factor that somebody types."""
+
+
+def typed_factor(places: Sequence[Outcome]) -> Hint | None:
+    """A single ratio of few digits. By chance one in some 50,000 ratios is so close to such a number."""
+    if len(places) != 1 or len(places[0].got) != 1 or places[0].permitted > EXACT or not places[0].expected[0]:
+        return None
+    ratio = float(places[0].got[0] / places[0].expected[0])
+    typed = float(f"{ratio:.{TYPED}g}") if np.isfinite(ratio) else 0.0
+    if typed in (0.0, 1.0) or not 1 / LARGEST < abs(typed) < LARGEST or abs(ratio / typed - 1) > EXACT:
+        return None
+    return Hint("scale", f"too large by a factor of {typed:g}" if typed > 1 else f"times {typed:g}")
+
+
+EXACT = 1e-9
+"""Relatively: how close a ratio comes to the number that was typed."""
+
+
 def _offset(places: Sequence[Outcome]) -> Hint | None:
     """The same added to all of several numbers, or to one component at several places."""
     apart = np.concatenate([(o.got - o.expected)[~np.isnan(o.expected) & ~np.isnan(o.got)] for o in places])
