@@ -139,7 +139,7 @@ def test_an_angle_that_stays_where_the_other_side_rotates() -> None:
 @pytest.mark.parametrize(
     ("factor", "words"),
     [
-        (3282.8, "wrong in print only: 3282.8 times what it should be"),
+        (3282.8, "wrong in print only: too large by a factor of 3282.8"),
         (DEGREES**2, "printed in square degrees, used in sr"),
     ],
 )
