@@ -371,9 +371,8 @@ def _never_asked(sides: list[EvaluatedLog]) -> tuple[str, ...]:
             found = side.found[equation.id]
             if not found.outcomes and found.missing and not any(side.found[e].outcomes for e in instead):
                 words = (w for lacking in found.missing.values() for w in lacking)
-                every = list(
-                    dict.fromkeys(words)
-                )  # the first iteration of a recurrence has no previous one: not worth reporting
+                # The first iteration of a recurrence has no previous one: not worth reporting.
+                every = list(dict.fromkeys(words))
                 lacks = ", ".join([w for w in every if "@" not in w] or every)
                 lines.setdefault((equation.text, lacks), []).append(side.name)
     return tuple(f"{', '.join(names)}: {text}: lacks {lacks}" for (text, lacks), names in lines.items())

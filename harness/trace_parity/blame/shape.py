@@ -98,22 +98,27 @@ def _whole(ratio: np.longdouble, blunt: float) -> str:
 
 
 TYPED = 5
-"""Significant digits of a factor that somebody types."""
+"""Significant digits of a number that somebody types."""
+EXACT = 1e-9
+"""Relatively: how close a number comes to the one that was typed."""
+
+
+def as_typed(number: np.longdouble) -> np.longdouble:
+    """The number of few digits that this one is; NaN where it is none. By chance one in some 50,000 numbers is."""
+    if not np.isfinite(number) or not number:
+        return np.longdouble(np.nan)
+    typed = np.longdouble(f"{number:.{TYPED}g}")
+    return typed if abs(number / typed - 1) <= EXACT else np.longdouble(np.nan)
 
 
 def typed_factor(places: Sequence[Outcome]) -> Hint | None:
-    """A single ratio of few digits. By chance one in some 50,000 ratios is so close to such a number."""
+    """A single ratio of few digits."""
     if len(places) != 1 or len(places[0].got) != 1 or places[0].permitted > EXACT or not places[0].expected[0]:
         return None
-    ratio = float(places[0].got[0] / places[0].expected[0])
-    typed = float(f"{ratio:.{TYPED}g}") if np.isfinite(ratio) else 0.0
-    if typed in (0.0, 1.0) or not 1 / LARGEST < abs(typed) < LARGEST or abs(ratio / typed - 1) > EXACT:
+    typed = as_typed(places[0].got[0] / places[0].expected[0])
+    if typed == 1 or not 1 / LARGEST < abs(typed) < LARGEST:
         return None
     return Hint("scale", f"too large by a factor of {typed:g}" if typed > 1 else f"times {typed:g}")
-
-
-EXACT = 1e-9
-"""Relatively: how close a ratio comes to the number that was typed."""
 
 
 def _offset(places: Sequence[Outcome]) -> Hint | None:

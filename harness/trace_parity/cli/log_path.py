@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -24,9 +26,9 @@ class LogPath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or that of the copy."""
-        path = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         is_stdin = str(path) == STDIN
         if ctx is None or ctx.resilient_parsing or not (is_stdin or path.is_fifo()):
             return path

@@ -159,11 +159,11 @@ def _after_divergence(result: Result, waiver: bool) -> str:
         waive = [f"pass --waive {known.id}"] if by_waiver and waiver else []
         return ", or ".join([*([known.remedy] if works else []), *waive])
     blame, first = result.blame, result.first_divergence
-    cause = None if blame is None else cause_of(blame) or next((f for f in blame.findings if f.is_cause), None)
-    if cause is None or cause.side not in SIDES or not blame or cause.kind != "introduced":
-        if blame is not None and cause is not None and cause_of(blame) is cause:
-            return _explain(cause.variable, result)
-        return _explain(first.variable, result) if first is not None else ""
+    ranked = cause_of(blame) if blame is not None else None
+    cause = ranked or next((f for f in blame.findings if f.is_cause), None) if blame is not None else None
+    if cause is None or cause.side not in SIDES or cause.kind != "introduced":
+        explained = ranked or first
+        return _explain(explained.variable, result) if explained is not None else ""
     names = " ".join(dict.fromkeys([cause.variable, *cause.together]))
     line = result.sources.get(f"{cause.scope}.{cause.variable}", {}).get(cause.side)
     if line is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import cached_property
 
 from trace_parity.result.result import Result
 
@@ -13,8 +14,17 @@ class Places:
 
     def __init__(self, result: Result) -> None:
         self.loops = result.loops or _telling(result)
-        self.headline = self.sentence(result.headline)
-        self.problems = tuple(map(self.sentence, result.problems))
+        self._result = result
+
+    @cached_property
+    def headline(self) -> str:
+        """The result's headline with its places shortened."""
+        return self.sentence(self._result.headline)
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """The result's problems with their places shortened."""
+        return tuple(map(self.sentence, self._result.problems))
 
     def short(self, place: str) -> str:
         """`step=3 i=0 …` without the loops that have one iteration; anything but a place is left alone."""

@@ -90,11 +90,22 @@ BLUNT = 1e-5
 """A K that a place shows to no more than this may have few digits by chance."""
 
 
-def kahn_factor(x: Values) -> Array:
-    """K that each place shows."""
-    cosine, psi = _angles(x)
-    k: Array = (1 + cosine**2 - 2 * x["polar"]) / (np.cos(2 * psi) * (1 - cosine**2))
+def kahn_factor(x: Values, times: np.longdouble | int = 1) -> Array:
+    """K that each place shows; `times`: a factor of ψ."""
+    cosine, along = _along(x, times)
+    k: Array = (1 + cosine**2 - 2 * x["polar"]) / along
     return k
+
+
+def _along(x: Values, times: np.longdouble | int = 1) -> tuple[Array, Array]:
+    """cos2θ, and what K is multiplied by."""
+    cosine, psi = _angles(x)
+    return cosine, np.cos(2 * psi * times) * (1 - cosine**2)
+
+
+def _fresh(x: Values) -> np.ndarray:
+    """The places that have a polarisation of their own, not that of the pixel's first one."""
+    return np.asarray(np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0]))
 
 
 def _angles(x: Values) -> tuple[Array, Array]:
@@ -116,7 +127,7 @@ def unpolarised_of_units(x: Values) -> Array:
 
 def _polar_forms(view: LogView) -> tuple[Form, ...]:
     def kahn(x: Values) -> Array:
-        shown = kahn_factor(x)[np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])]
+        shown = kahn_factor(x)[_fresh(x)]
         k = np.median(shown) if len(shown) > 1 else _as_typed(x, shown)
         return _with_kahn(x, np.full_like(x["polar"], k))
 
@@ -131,16 +142,15 @@ def _polar_forms(view: LogView) -> tuple[Form, ...]:
 
 def _as_typed(x: Values, shown: Array) -> np.longdouble:
     """K of a single place, which any polarisation shows: only one with as few digits as a user types, else NaN."""
-    cosine, psi = _angles(x)
-    blunt = DIGITS_OF_DOUBLE / np.min(np.abs(np.cos(2 * psi) * (1 - cosine**2)))
+    blunt = DIGITS_OF_DOUBLE / np.min(np.abs(_along(x)[1]))
     typed = np.round(shown, TYPED_DECIMALS)
     is_typed = len(shown) and 0 < abs(typed[0]) <= 1 and blunt < BLUNT and abs(shown[0] - typed[0]) <= blunt
     return np.longdouble(typed[0] if is_typed else np.nan)
 
 
-def _with_kahn(x: Values, k: Array) -> Array:
-    cosine, psi = _angles(x)
-    factor: Array = (1 + cosine**2 - k * np.cos(2 * psi) * (1 - cosine**2)) / 2
+def _with_kahn(x: Values, k: Array | np.longdouble, times: np.longdouble | int = 1) -> Array:
+    cosine, along = _along(x, times)
+    factor: Array = (1 + cosine**2 - k * along) / 2
     return factor
 
 
@@ -152,12 +162,8 @@ def _wrong_angles(view: LogView) -> tuple[Form, ...]:
 
     def of_psi(times: np.longdouble) -> Callable[[Values], Array]:
         def factor(x: Values) -> Array:
-            cosine, psi = _angles(x)
-            along = np.cos(2 * psi * times) * (1 - cosine**2)
-            fresh = np.isnan(x["first"][:, 0]) | (x["first"][:, 0] != x["polar"][:, 0])
-            shown = ((1 + cosine**2 - 2 * x["polar"]) / along)[fresh]
-            k = np.median(shown) if len(shown) > 1 else np.longdouble(np.nan)
-            return np.asarray((1 + cosine**2 - k * along) / 2)
+            shown = kahn_factor(x, times)[_fresh(x)]
+            return _with_kahn(x, np.median(shown) if len(shown) > 1 else np.longdouble(np.nan), times)
 
         return factor
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from trace_parity.blame.equation import Equation, Form, Input, Values
 from trace_parity.blame.log_values import Array, LogView
+from trace_parity.blame.shape import as_typed
 
 from .vector_math import PI, sincg
 
@@ -18,8 +19,6 @@ ROUND = np.longdouble("0.723601254558268")
 """Correction of the sphere's volume."""
 GAUSS = np.longdouble("0.63")
 TOPHAT = np.longdouble("0.3969")
-ENTERED = 5
-"""Significant digits of a fudge that someone enters."""
 KNOWN = 1e-9
 """How close, relatively, the fudge of a step must come to the one taken."""
 REACH = np.longdouble(10)
@@ -139,11 +138,8 @@ def _shared(shown: list[Array]) -> np.longdouble:
     best = max(near, key=lambda value: near[value], default=None)
     if best is not None and near[best] > 1:
         return np.longdouble(best)
-    for value in values:
-        entered = np.longdouble(f"{value:.{ENTERED}g}")
-        if abs(value / entered - 1) <= KNOWN:
-            return entered
-    return np.longdouble(np.nan)
+    entered = (typed for value in values if not np.isnan(typed := as_typed(value)))
+    return next(entered, np.longdouble(np.nan))
 
 
 def _form(view: LogView, shape: str, is_read: bool) -> Form:

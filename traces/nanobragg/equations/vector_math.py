@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from trace_parity.blame.log_values import Array
+from trace_parity.blame.slips import MIXED_UP
 
 PI = np.longdouble("3.14159265358979323846264338327950288")
 ANGLES_MIXED_UP = (
-    (180 / PI, "times 57.2958: degrees for radians or radians for degrees"),
-    (PI / 180, "times 1/57.2958: degrees for radians or radians for degrees"),
+    (180 / PI, f"times 57.2958: {MIXED_UP}"),
+    (PI / 180, f"times 1/57.2958: {MIXED_UP}"),
 )
 """What an angle in the wrong unit is off by, in words."""
 
